@@ -1,0 +1,5 @@
+"""The command line: parse, call, print."""
+
+from fcn4_dist.cli.main import main
+
+__all__ = ["main"]

@@ -1,0 +1,92 @@
+"""The entry point: run one command, turn errors into sentences and exit codes."""
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+
+from fcn4_dist.cli.parser import given_flags, parse
+from fcn4_dist.config import SETTINGS, LoadedSettings, load_settings
+from fcn4_dist.errors import Fcn4DistError, InputError
+from fcn4_dist.terminal import say
+
+INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run ``fcn4-dist``.
+
+    Args:
+        arguments: Everything behind the program's name; None for those of this process.
+
+    Returns:
+        The exit code: 0 success, 1 a failure at work, 2 bad settings or input, 130 interrupted.
+    """
+    try:
+        parsed = parse(sys.argv[1:] if arguments is None else arguments)
+        return _COMMANDS[parsed.command](parsed)
+    except Fcn4DistError as error:
+        # In a worker's log the lines of both streams have to stay in order.
+        sys.stdout.flush()
+        print(f"fcn4-dist: error: {error}", file=sys.stderr, flush=True)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("fcn4-dist: interrupted", file=sys.stderr, flush=True)
+        return INTERRUPTED
+
+
+def _synth(parsed: argparse.Namespace) -> int:
+    from fcn4_dist.jobs.synth import synth
+
+    loaded = _load(parsed)
+    say(loaded.to_yaml("synth"))
+    synth(loaded)
+    return 0
+
+
+def _preprocess(parsed: argparse.Namespace) -> int:
+    from fcn4_dist.jobs.preprocess import preprocess
+
+    loaded = _load(parsed)
+    say(loaded.to_yaml("preprocess"))
+    preprocess(loaded)
+    return 0
+
+
+def _train(parsed: argparse.Namespace) -> int:
+    from fcn4_dist.jobs.train import train
+
+    train(_load(parsed))
+    return 0
+
+
+def _eval(parsed: argparse.Namespace) -> int:
+    from fcn4_dist.jobs.evaluate import evaluate
+
+    evaluate(_load(parsed))
+    return 0
+
+
+def _launch(parsed: argparse.Namespace) -> int:
+    from fcn4_dist.jobs.launch import launch
+
+    if parsed.device_num < 1:
+        raise InputError(f"--device_num must be at least 1, got {parsed.device_num}")
+    worker = parse([parsed.worker_command, *parsed.worker_arguments])
+    return launch(worker.command, _load(worker), parsed.worker_arguments, ranks=parsed.device_num)
+
+
+def _load(parsed: argparse.Namespace) -> LoadedSettings:
+    loaded = load_settings(parsed.config, given_flags(parsed))
+    for name in given_flags(parsed):
+        if parsed.command not in SETTINGS[name].commands:
+            say(f"note: --{name} has no effect on {parsed.command}")
+    return loaded
+
+
+_COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
+    "synth": _synth,
+    "preprocess": _preprocess,
+    "train": _train,
+    "eval": _eval,
+    "launch": _launch,
+}

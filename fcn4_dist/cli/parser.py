@@ -1,0 +1,135 @@
+"""The command-line parser, made from the declarations of the settings."""
+
+import argparse
+from collections.abc import Iterable, Sequence
+from typing import NoReturn
+
+from fcn4_dist import __version__
+from fcn4_dist.config import COMMANDS, SETTINGS, Setting, nearest_name
+from fcn4_dist.errors import InputError
+
+SUMMARIES = {
+    "synth": "make a small synthetic music collection in GTZAN's folder layout",
+    "preprocess": "turn a folder of audio for each class into MindRecord shards",
+    "train": "train FCN-4 on the training shards",
+    "eval": "score the validation shards with a checkpoint",
+    "launch": "run train or eval on several workers of this host",
+}
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that refuses with one sentence, not with its usage text."""
+
+    def error(self, message: str) -> NoReturn:
+        """Refuse the command line."""
+        raise InputError(f"{message}; '{self.prog} --help' tells what there is")
+
+
+def build_parser() -> Parser:
+    """Build the parser of ``fcn4-dist``."""
+    parser = Parser(
+        prog="fcn4-dist",
+        description="Distributed training of FCN-4 music taggers with MindSpore.",
+        epilog="'fcn4-dist COMMAND --help' explains every setting of a command.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"fcn4-dist {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name in COMMANDS:
+        _add_settings(
+            commands.add_parser(
+                name, help=SUMMARIES[name], description=_sentence(name), allow_abbrev=False
+            ),
+            name,
+        )
+    _add_launch(
+        commands.add_parser(
+            "launch",
+            help=SUMMARIES["launch"],
+            description=_sentence("launch"),
+            epilog="Example: fcn4-dist launch --device_num 2 train --device_target CPU",
+            allow_abbrev=False,
+        )
+    )
+    return parser
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """Parse a command line.
+
+    Args:
+        arguments: Everything behind the program's name.
+
+    Returns:
+        ``command``, and its arguments.
+
+    Raises:
+        InputError: If it is not understood, with the nearest right name of an unknown flag.
+    """
+    parsed, unknown = build_parser().parse_known_args(arguments)
+    if unknown:
+        known = [*SETTINGS, "config"]
+        hint = nearest_name(unknown[0].lstrip("-").split("=")[0], known)
+        kind = "flag" if unknown[0].startswith("-") else "argument"
+        raise InputError(
+            f"unknown {kind} {unknown[0]}{hint or ';'} "
+            f"'fcn4-dist {parsed.command} --help' lists them all"
+        )
+    return parsed
+
+
+def given_flags(parsed: argparse.Namespace) -> dict[str, str]:
+    """Take the settings given as flags out of a parsed command line, as text by name."""
+    return {name: value for name, value in vars(parsed).items() if name in SETTINGS}
+
+
+def _sentence(command: str) -> str:
+    summary = SUMMARIES[command]
+    return f"{summary[0].upper()}{summary[1:]}."
+
+
+def _add_settings(parser: argparse.ArgumentParser, command: str) -> None:
+    parser.add_argument(
+        "--config", metavar="FILE", help="YAML file of settings, one 'name: value' line for each"
+    )
+    for setting in SETTINGS.values():
+        effective = command in setting.commands
+        parser.add_argument(
+            f"--{setting.name}",
+            metavar="VALUE",
+            default=argparse.SUPPRESS,
+            help=_help(setting) if effective else argparse.SUPPRESS,
+        )
+
+
+def _help(setting: Setting) -> str:
+    details = [setting.meaning]
+    if setting.choices:
+        details.append(f"one of {', '.join(setting.choices)}")
+    unit = f" {setting.unit}" if setting.unit else ""
+    details.append(f"default: {_text(setting.default) or 'empty'}{unit}")
+    return "; ".join(details).replace("%", "%%")
+
+
+def _text(value: object) -> str:
+    return (
+        ",".join(value)
+        if isinstance(value, Iterable) and not isinstance(value, str)
+        else str(value)
+    )
+
+
+def _add_launch(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--device_num",
+        type=int,
+        required=True,
+        metavar="N",
+        help="number of workers, one for each card, or processes on the CPU",
+    )
+    parser.add_argument("worker_command", choices=("train", "eval"), help="what each worker runs")
+    parser.add_argument(
+        "worker_arguments",
+        nargs=argparse.REMAINDER,
+        help="settings of that command, as in 'fcn4-dist train --help'",
+    )

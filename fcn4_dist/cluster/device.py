@@ -1,0 +1,80 @@
+"""What has to be right before MindSpore is imported: the device and the environment."""
+
+import os
+from collections.abc import MutableMapping
+from importlib import metadata
+from pathlib import Path
+
+from fcn4_dist.errors import InputError
+
+ROLE_VARIABLE = "MS_ROLE"
+"""Set by the launcher in every process of a distributed job."""
+
+
+def check_device(device_target: str, device_folder: Path = Path("/dev")) -> None:
+    """Refuse a device this machine does not have.
+
+    Args:
+        device_target: "Ascend" or "CPU".
+        device_folder: Where the driver shows its cards.
+
+    Raises:
+        InputError: If there is no card of that kind.
+    """
+    if device_target == "Ascend" and not list(device_folder.glob("davinci[0-9]*")):
+        raise InputError(
+            "device_target is Ascend, and this machine shows no Ascend card "
+            f"({device_folder}/davinci*): give --device_target CPU to run on the processor"
+        )
+
+
+def check_mindspore() -> str:
+    """Find the installed MindSpore.
+
+    Returns:
+        Its version.
+
+    Raises:
+        InputError: If there is none.
+    """
+    try:
+        return metadata.version("mindspore")
+    except metadata.PackageNotFoundError as error:
+        raise InputError(
+            "MindSpore is not installed in this Python: pip install 'fcn4_dist[train]', or "
+            "activate the environment that has it"
+        ) from error
+
+
+def prepare_environment(
+    device_target: str, environment: MutableMapping[str, str] = os.environ
+) -> None:
+    """Set what MindSpore reads from the environment when it is imported; call it before.
+
+    What the user has set is left alone.
+
+    Args:
+        device_target: "Ascend" or "CPU".
+        environment: The variables to change.
+
+    Raises:
+        InputError: If MindSpore is not installed.
+    """
+    version = check_mindspore()
+    # MindSpore's notes on every connection and deprecation drown the run's own lines; its
+    # errors still show.
+    environment.setdefault("GLOG_v", "3")
+    if device_target == "CPU" and _has_slow_convolutions(version):
+        # oneDNN 3 picks its reference convolution on processors with AVX-512: 200 times slower
+        # than what it picks when it is told of AVX2 only.
+        environment.setdefault("ONEDNN_MAX_CPU_ISA", "AVX2")
+
+
+def launched() -> bool:
+    """Tell whether a launcher started this process as a part of a distributed job."""
+    return ROLE_VARIABLE in os.environ
+
+
+def _has_slow_convolutions(version: str) -> bool:
+    major, minor = (int(part) for part in version.split(".")[:2])
+    return (major, minor) >= (2, 9)

@@ -1,0 +1,157 @@
+"""One rank at work: its device, its number, and the collectives.
+
+All collectives must be called by every rank, in the same order. With one rank they do nothing.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import mindspore as ms
+import numpy as np
+from mindspore import Parameter, Tensor, nn, ops
+from mindspore.communication import get_group_size, get_rank, init
+
+from fcn4_dist.cluster.device import launched
+from fcn4_dist.errors import Fcn4DistError
+
+
+@dataclass(frozen=True)
+class Worker:
+    """This process's place in the job.
+
+    Attributes:
+        rank: Its number, from 0.
+        world_size: Number of ranks.
+    """
+
+    rank: int
+    world_size: int
+
+    @property
+    def is_main(self) -> bool:
+        """Whether this is rank 0, which prints, saves and scores."""
+        return self.rank == 0
+
+    def gather(self, array: np.ndarray) -> np.ndarray:
+        """Collect an array of the same shape from every rank.
+
+        Args:
+            array: float32 or int32 of any shape.
+
+        Returns:
+            Array of shape (world_size, *array.shape), on every rank.
+        """
+        if self.world_size == 1:
+            return array[np.newaxis]
+        gathered = _AllGather()(Tensor(array[np.newaxis]))
+        return gathered.asnumpy()
+
+    def mean(self, array: np.ndarray) -> np.ndarray:
+        """Average a float32 array of the same shape over the ranks."""
+        if self.world_size == 1:
+            return array
+        return _AllReduce()(Tensor(array)).asnumpy() / np.float32(self.world_size)
+
+    def broadcast(self, array: np.ndarray) -> np.ndarray:
+        """Give every rank the float32 or int32 array of rank 0.
+
+        Args:
+            array: On rank 0 what is sent; on the others anything of the same shape and type.
+        """
+        if self.world_size == 1:
+            return array
+        return _Broadcast()(Tensor(array)).asnumpy()
+
+    def broadcast_text(self, text: str) -> str:
+        """Give every rank the text of rank 0."""
+        if self.world_size == 1:
+            return text
+        codes = np.array([ord(letter) for letter in text], dtype=np.int32)
+        length = int(self.broadcast(np.array([len(codes)], dtype=np.int32))[0])
+        if not self.is_main:
+            codes = np.zeros(length, dtype=np.int32)
+        return "".join(map(chr, self.broadcast(codes))) if length else ""
+
+    def broadcast_parameters(self, parameters: Iterable[Parameter]) -> None:
+        """Overwrite parameters with those of rank 0, in place."""
+        if self.world_size > 1:
+            for parameter in parameters:
+                parameter.set_data(Tensor(self.broadcast(parameter.asnumpy())))
+
+    def check_agreement(self, numbers: Mapping[str, int]) -> None:
+        """Make sure that all ranks have the same numbers, before they wait for each other.
+
+        Args:
+            numbers: What is compared -> this rank's number.
+
+        Raises:
+            Fcn4DistError: On every rank, naming the ranks that differ from rank 0.
+        """
+        # Halves, because the collectives carry 32 bits and a hash may have more.
+        values = np.array([list(numbers.values())], dtype=np.int64).view(np.int32)
+        gathered = self.gather(values).view(np.int64)[:, 0]
+        for column, name in enumerate(numbers):
+            differing = np.flatnonzero(gathered[:, column] != gathered[0, column])
+            if len(differing):
+                ranks = ", ".join(map(str, differing))
+                raise Fcn4DistError(
+                    f"rank {ranks} and rank 0 do not agree on the {name} "
+                    f"({gathered[differing[0], column]} and {gathered[0, column]}): give every "
+                    "host the same settings and the same shards"
+                )
+
+
+def start_worker(device_target: str, device_id: int) -> Worker:
+    """Set up the device, and join the other ranks if a launcher started this process.
+
+    Args:
+        device_target: "Ascend" or "CPU".
+        device_id: Card of a single-card run; a launcher decides for its workers.
+
+    Returns:
+        This process's place. The scheduler process of a distributed job does not return from
+        here before the job has ended.
+    """
+    ms.set_context(mode=ms.GRAPH_MODE)
+    if not launched():
+        if device_target == "Ascend":
+            ms.set_device(device_target, device_id)
+        else:
+            ms.set_device(device_target)
+        return Worker(rank=0, world_size=1)
+    ms.set_device(device_target)
+    init()
+    worker = Worker(get_rank(), get_group_size())
+    ms.set_auto_parallel_context(
+        parallel_mode=ms.ParallelMode.DATA_PARALLEL,
+        gradients_mean=True,
+        device_num=worker.world_size,
+    )
+    return worker
+
+
+class _AllGather(nn.Cell):
+    def __init__(self) -> None:
+        super().__init__()
+        self.gather = ops.AllGather()
+
+    def construct(self, array: Tensor) -> Tensor:
+        return self.gather(array)
+
+
+class _AllReduce(nn.Cell):
+    def __init__(self) -> None:
+        super().__init__()
+        self.reduce = ops.AllReduce(ops.ReduceOp.SUM)
+
+    def construct(self, array: Tensor) -> Tensor:
+        return self.reduce(array)
+
+
+class _Broadcast(nn.Cell):
+    def __init__(self) -> None:
+        super().__init__()
+        self.send = ops.Broadcast(0)
+
+    def construct(self, array: Tensor) -> Tensor:
+        return self.send((array,))[0]

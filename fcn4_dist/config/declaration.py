@@ -1,0 +1,186 @@
+"""How one setting is declared: its meaning, unit, limits, and how text becomes its value."""
+
+import dataclasses
+import math
+import types
+import typing
+from dataclasses import dataclass
+from typing import Any
+
+from fcn4_dist.errors import SettingsError
+
+COMMANDS = ("synth", "preprocess", "train", "eval")
+
+_TRUE_WORDS = ("true", "yes", "on", "1")
+_FALSE_WORDS = ("false", "no", "off", "0")
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What is known of one setting besides its value.
+
+    Attributes:
+        name: The key in YAML and, behind ``--``, the flag.
+        kind: ``bool``, ``int``, ``float``, ``str`` or ``list`` (of names).
+        default: Value when it is given nowhere.
+        commands: The commands on which it has an effect.
+        meaning: One line for people.
+        unit: Unit of the value, "" for none.
+        minimum: Smallest allowed value; None for no limit.
+        above: The value must be larger than this; None for no limit.
+        below: The value must be smaller than this; None for no limit.
+        choices: Allowed values; empty for any.
+        optional: Whether it may be left empty ("", null).
+        is_path: Whether it names a file or folder, relative to the working directory.
+    """
+
+    name: str
+    kind: type
+    default: Any
+    commands: tuple[str, ...]
+    meaning: str
+    unit: str = ""
+    minimum: float | None = None
+    above: float | None = None
+    below: float | None = None
+    choices: tuple[str, ...] = ()
+    optional: bool = False
+    is_path: bool = False
+
+    def parse(self, raw: object) -> Any:
+        """Turn what YAML or a flag gave into a value of the right type.
+
+        Args:
+            raw: A string from the command line, or any scalar or list from YAML.
+
+        Returns:
+            The value, of the setting's kind.
+
+        Raises:
+            SettingsError: If it cannot be one.
+        """
+        if raw is None and self.optional:
+            return ""
+        try:
+            return _CONVERTERS[self.kind](raw)
+        except (ValueError, TypeError) as error:
+            raise self._error(f"must be {_KIND_NAMES[self.kind]}, got {raw!r}") from error
+
+    def check(self, value: object) -> None:
+        """Check type and limits of a value.
+
+        Args:
+            value: The value to hold against the declaration.
+
+        Raises:
+            SettingsError: If the type is wrong or the value impossible.
+        """
+        if not _is_a(value, self.kind):
+            raise self._error(f"must be {_KIND_NAMES[self.kind]}, got {value!r}")
+        if isinstance(value, int | float):
+            self._check_number(value)
+        if self.kind in (str, tuple) and not value and not self.optional:
+            raise self._error("must not be empty")
+        if self.choices and value not in self.choices:
+            raise self._error(f"must be one of {', '.join(self.choices)}, got {value!r}")
+
+    def _check_number(self, value: float) -> None:
+        if not math.isfinite(value):
+            raise self._error(f"must be a finite number, got {value!r}")
+        if self.minimum is not None and value < self.minimum:
+            raise self._error(f"must be at least {self.minimum:g}, got {value!r}")
+        if self.above is not None and value <= self.above:
+            raise self._error(f"must be above {self.above:g}, got {value!r}")
+        if self.below is not None and value >= self.below:
+            raise self._error(f"must be below {self.below:g}, got {value!r}")
+
+    def _error(self, problem: str) -> SettingsError:
+        return SettingsError(self.name, problem)
+
+
+def setting(commands: str, default: Any, meaning: str, **details: Any) -> Any:
+    """Declare a field of the settings dataclass; see :class:`Setting` for the details."""
+    metadata = {"commands": tuple(commands.split()), "meaning": meaning, **details}
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+def declared_settings(table: type) -> dict[str, Setting]:
+    """Read the declarations of a settings dataclass, by name, in the order of the class."""
+    kinds = typing.get_type_hints(table)
+    return {
+        field.name: Setting(
+            name=field.name,
+            kind=_plain_kind(kinds[field.name]),
+            default=field.default,
+            **field.metadata,
+        )
+        for field in dataclasses.fields(table)
+    }
+
+
+def _plain_kind(hint: Any) -> type:
+    return tuple if isinstance(hint, types.GenericAlias) else hint
+
+
+def _is_a(value: object, kind: type) -> bool:
+    if kind is float:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    if kind is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    if kind is tuple:
+        return isinstance(value, tuple) and all(isinstance(item, str) for item in value)
+    return isinstance(value, kind)
+
+
+def _to_bool(raw: object) -> bool:
+    word = str(raw).strip().lower()
+    if word in _TRUE_WORDS:
+        return True
+    if word in _FALSE_WORDS:
+        return False
+    raise ValueError(word)
+
+
+def _to_int(raw: object) -> int:
+    if isinstance(raw, bool):
+        raise ValueError(raw)
+    if isinstance(raw, float):
+        if not raw.is_integer():
+            raise ValueError(raw)
+        return int(raw)
+    return int(str(raw))
+
+
+def _to_float(raw: object) -> float:
+    if isinstance(raw, bool):
+        raise ValueError(raw)
+    return float(str(raw))
+
+
+def _to_str(raw: object) -> str:
+    if isinstance(raw, list | dict | None):
+        raise ValueError(raw)
+    return str(raw)
+
+
+def _to_names(raw: object) -> tuple[str, ...]:
+    if isinstance(raw, str):
+        items: list[object] = list(raw.strip().strip("[]").split(","))
+    elif isinstance(raw, list):
+        items = raw
+    else:
+        raise ValueError(raw)
+    names = tuple(_to_str(item).strip().strip("'\"") for item in items)
+    if not all(names):
+        raise ValueError(raw)
+    return names
+
+
+_CONVERTERS = {bool: _to_bool, int: _to_int, float: _to_float, str: _to_str, tuple: _to_names}
+_KIND_NAMES = {
+    bool: "True or False",
+    int: "a whole number",
+    float: "a number",
+    str: "text",
+    tuple: "a list of names",
+}

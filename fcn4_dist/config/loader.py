@@ -1,0 +1,119 @@
+"""From a YAML file and flags to checked settings, each with the place it came from."""
+
+import difflib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from fcn4_dist.config.settings import SETTINGS, Settings
+from fcn4_dist.errors import InputError, SettingsError
+
+
+@dataclass(frozen=True)
+class LoadedSettings:
+    """Settings and where each that is not at its default was given.
+
+    Attributes:
+        settings: The checked settings.
+        origins: Name of a setting -> "configs/gtzan.yaml, line 3" or "--lr".
+    """
+
+    settings: Settings
+    origins: Mapping[str, str]
+
+    def to_yaml(self, command: str | None = None) -> str:
+        """Write settings as YAML, each line with the place the value came from.
+
+        Args:
+            command: Only the settings that have an effect on this command; None for all.
+        """
+        lines = []
+        for name, value in self.settings.as_dict().items():
+            if command and command not in SETTINGS[name].commands:
+                continue
+            text = yaml.safe_dump(value, default_flow_style=True, width=10_000)
+            text = text.removesuffix("...\n").strip()
+            lines.append(f"{name + ': ' + text:<48} # {self.origins.get(name, 'default')}")
+        return "\n".join(lines) + "\n"
+
+
+def load_settings(
+    config: str | Path | None = None, flags: Mapping[str, str] | None = None
+) -> LoadedSettings:
+    """Read settings from a YAML file and from flags; flags win.
+
+    Args:
+        config: YAML file of ``name: value`` lines; None for the defaults.
+        flags: Name of a setting -> text given on the command line.
+
+    Returns:
+        The checked settings with their origins.
+
+    Raises:
+        InputError: If the file cannot be read, a name is unknown or given twice, or a value has
+            the wrong type or is impossible. The sentence names file and line, or the flag.
+    """
+    values: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    for name, raw, origin in [*_from_yaml(config), *_from_flags(flags or {})]:
+        try:
+            values[name] = _declaration(name).parse(raw)
+        except SettingsError as error:
+            raise InputError(f"{origin}: {error}") from error
+        origins[name] = origin
+    try:
+        return LoadedSettings(Settings(**values), origins)
+    except SettingsError as error:
+        raise InputError(f"{origins.get(error.key, 'settings')}: {error}") from error
+
+
+def nearest_name(name: str, known: Iterable[str]) -> str:
+    """Say which known name was probably meant: ", did you mean 'lr'?", or "" for none."""
+    # Compared without case: --LR and --Batch_Size are among the usual slips.
+    by_lower_case = {candidate.lower(): candidate for candidate in known}
+    matches = difflib.get_close_matches(name.lower(), by_lower_case, n=1, cutoff=0.5)
+    return f", did you mean '{by_lower_case[matches[0]]}'?" if matches else ""
+
+
+def _declaration(name: str) -> Any:
+    if name not in SETTINGS:
+        raise SettingsError(name, "is not a setting" + nearest_name(name, SETTINGS))
+    return SETTINGS[name]
+
+
+def _from_flags(flags: Mapping[str, str]) -> list[tuple[str, object, str]]:
+    return [(name, text, f"--{name}") for name, text in flags.items()]
+
+
+def _from_yaml(config: str | Path | None) -> list[tuple[str, object, str]]:
+    if config is None:
+        return []
+    node = _compose(config)
+    if node is None:
+        return []
+    if not isinstance(node, yaml.MappingNode):
+        raise InputError(f"{config}: must hold 'name: value' lines, one for each setting")
+    entries: dict[str, tuple[str, object, str]] = {}
+    loader = yaml.SafeLoader("")
+    for key_node, value_node in node.value:
+        origin = f"{config}, line {key_node.start_mark.line + 1}"
+        name = str(key_node.value)
+        if name in entries:
+            raise InputError(f"{origin}: {name} is given twice in this file")
+        entries[name] = (name, loader.construct_object(value_node, deep=True), origin)
+    return list(entries.values())
+
+
+def _compose(config: str | Path) -> yaml.Node | None:
+    try:
+        text = Path(config).read_text(encoding="utf-8")
+        return yaml.compose(text, Loader=yaml.SafeLoader)
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        raise InputError(f"cannot read the settings file {config}: {reason}") from error
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else "?"
+        raise InputError(f"{config}, line {line}: not valid YAML: {error.problem}") from error

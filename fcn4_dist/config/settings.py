@@ -1,0 +1,214 @@
+"""The settings: names, defaults, meanings, units and allowed values, each in one place.
+
+The YAML loader, the flags, ``--help``, the README's table and the checks are all made from the
+declarations below. Names and defaults are those of the known FCN-4 trainers for MindSpore.
+"""
+
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from fcn4_dist.config.declaration import declared_settings, setting
+from fcn4_dist.errors import SettingsError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """All settings of a job, checked when constructed.
+
+    Raises:
+        SettingsError: If a value has the wrong type or is impossible.
+    """
+
+    # The collection
+    num_classes: int = setting("preprocess train eval", 10, "number of genres or tags", minimum=1)
+    audio_path: str = setting(
+        "synth preprocess",
+        "data/genres_original/",
+        "audio clips: a folder for each class",
+        is_path=True,
+    )
+    info_path: str = setting("preprocess", "data/", "folder of the annotations file", is_path=True)
+    info_name: str = setting(
+        "preprocess",
+        "annotations_final.csv",
+        "annotations file: the labels of each clip; written for a folder of classes",
+    )
+    val_ratio: float = setting(
+        "preprocess", 0.2, "share of the clips that go to validation", above=0, below=1
+    )
+    val_pattern: str = setting(
+        "preprocess",
+        "",
+        "clips whose id (path below audio_path) matches this pattern, like '*/5-*', are the "
+        "validation set; empty: a seeded stratified split by val_ratio",
+        optional=True,
+    )
+    clips_per_class: int = setting(
+        "synth", 100, "clips made for each of the ten classes", minimum=1
+    )
+    synth_seconds: float = setting("synth", 30.0, "length of a made clip", unit="s", above=0)
+
+    # Features
+    npy_path: str = setting(
+        "preprocess", "data/npy/", "folder of the features (.npy files)", is_path=True
+    )
+    get_npy: bool = setting("preprocess", True, "run the audio -> npy stage")
+    get_mindrecord: bool = setting("preprocess", True, "run the npy -> MindRecord stage")
+    sample_rate: int = setting(
+        "preprocess train eval",
+        12000,
+        "sample rate clips are resampled to",
+        unit="Hz",
+        minimum=1,
+    )
+    window_seconds: float = setting(
+        "preprocess train eval",
+        29.12,
+        "length of the network's input; longer clips are cut to their centre, shorter ones padded "
+        "with silence at the end",
+        unit="s",
+        above=0,
+    )
+    n_fft: int = setting(
+        "preprocess train eval", 512, "length of the FFT", unit="samples", minimum=2
+    )
+    hop_length: int = setting(
+        "preprocess train eval", 256, "samples between two frames", unit="samples", minimum=1
+    )
+    n_mels: int = setting("preprocess train eval", 96, "mel bands", minimum=1)
+    log_mel: str = setting(
+        "preprocess train eval",
+        "amplitude_to_db",
+        "decibels of the mel power: amplitude_to_db (20 log10, so they come out doubled, as in "
+        "the known trainers) or power_to_db (10 log10); both keep the upper 80 dB",
+        choices=("amplitude_to_db", "power_to_db"),
+    )
+
+    # MindRecord shards
+    num_consumer: int = setting("preprocess", 4, "MindRecord shards (files) of each set", minimum=1)
+    mr_path: str = setting(
+        "preprocess train eval",
+        "data/",
+        "folder the MindRecord shards are written to",
+        is_path=True,
+    )
+    mr_name: tuple[str, ...] = setting(
+        "preprocess", ("train", "val"), "names of the training and the validation set's shards"
+    )
+    data_dir: str = setting(
+        "train eval",
+        "",
+        "folder the MindRecord shards are read from; empty: mr_path",
+        optional=True,
+        is_path=True,
+    )
+    train_filename: str = setting(
+        "train", "train.mindrecord0", "one shard of the training set; means all of them"
+    )
+    val_filename: str = setting(
+        "eval", "val.mindrecord0", "one shard of the validation set; means all of them"
+    )
+
+    # Device
+    device_target: str = setting(
+        "train eval", "Ascend", "back end the network runs on", choices=("Ascend", "CPU")
+    )
+    device_id: int = setting(
+        "train eval", 0, "card of a single-card run; ignored in a distributed one", minimum=0
+    )
+
+    # Network and training
+    width: float = setting(
+        "train",
+        1.0,
+        "factor on the channels 128, 384, 768, 2048 of the four layers",
+        above=0,
+    )
+    lr: float = setting("train", 0.0005, "learning rate of Adam", above=0)
+    batch_size: int = setting("train eval", 32, "clips in a batch, per card", minimum=1)
+    epoch_size: int = setting("train", 10, "epochs", minimum=1)
+    loss_scale: float = setting("train", 1024.0, "fixed loss scale", above=0)
+    mixed_precision: bool = setting(
+        "train eval", False, "float16 convolutions where the device has them (Ascend)"
+    )
+    seed: int = setting(
+        "synth preprocess train",
+        1,
+        "seed of the made clips, the split, the initial weights and the order of samples",
+        minimum=0,
+    )
+
+    # Checkpoints and results
+    pre_trained: bool = setting(
+        "train", False, "start from the weights of checkpoint_path/model_name"
+    )
+    checkpoint_path: str = setting(
+        "train eval", "weight/", "folder of the checkpoints", is_path=True
+    )
+    prefix: str = setting(
+        "train eval",
+        "MusicTagger",
+        "checkpoints are named {prefix}-{epoch}_{step}.ckpt; the step counts within the epoch",
+    )
+    model_name: str = setting(
+        "train eval",
+        "MusicTagger-10_24.ckpt",
+        "checkpoint to evaluate or to start from; where the documented default is not there, the "
+        "last one saved",
+    )
+    save_step: int = setting(
+        "train",
+        2000,
+        "steps between two checkpoints; one is saved at each epoch's end besides",
+        unit="steps",
+        minimum=1,
+    )
+    keep_checkpoint_max: int = setting(
+        "train", 10, "checkpoints kept; the oldest go first", minimum=1
+    )
+    run_dir: str = setting(
+        "train eval",
+        "",
+        "folder of the job's logs, settings and scores; empty: runs/COMMAND-TIME",
+        optional=True,
+        is_path=True,
+    )
+
+    def __post_init__(self) -> None:
+        for name, declaration in SETTINGS.items():
+            declaration.check(getattr(self, name))
+        if len(self.mr_name) != 2 or self.mr_name[0] == self.mr_name[1]:
+            names = ", ".join(self.mr_name)
+            raise SettingsError("mr_name", f"must be two different names, got [{names}]")
+        if not (self.get_npy or self.get_mindrecord):
+            raise SettingsError("get_npy", "and get_mindrecord are both off: nothing to do")
+        if "/" in self.prefix:
+            raise SettingsError("prefix", f"must be a name, not a path, got {self.prefix!r}")
+
+    @property
+    def shard_folder(self) -> str:
+        """Folder training and evaluation read their shards from."""
+        return self.data_dir or self.mr_path
+
+    @property
+    def float16(self) -> bool:
+        """Whether the network computes in float16: asked for, and the device can."""
+        return self.mixed_precision and self.device_target == "Ascend"
+
+    def with_absolute_paths(self) -> "Settings":
+        """Resolve relative paths now, so that the working directory may change afterwards."""
+        paths = {name: getattr(self, name) for name, entry in SETTINGS.items() if entry.is_path}
+        return replace(
+            self, **{name: str(Path(value).absolute()) for name, value in paths.items() if value}
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give the settings as plain values that YAML and JSON can hold."""
+        return {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in asdict(self).items()
+        }
+
+
+SETTINGS = declared_settings(Settings)

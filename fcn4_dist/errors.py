@@ -1,0 +1,27 @@
+"""Errors a user can cause: one sentence saying what, where and what to do, and an exit code."""
+
+
+class Fcn4DistError(Exception):
+    """A failure at work. The command line prints its sentence and exits with ``exit_code``."""
+
+    exit_code = 1
+
+
+class InputError(Fcn4DistError):
+    """Bad settings or input (files, folders, devices) that the user has to mend."""
+
+    exit_code = 2
+
+
+class SettingsError(InputError):
+    """A setting with an unknown name, a wrong type or an impossible value.
+
+    Args:
+        key: Name of the setting.
+        problem: What is wrong with it, as the end of a sentence that begins with the name.
+    """
+
+    def __init__(self, key: str, problem: str) -> None:
+        super().__init__(f"{key} {problem}")
+        self.key = key
+        self.problem = problem

@@ -1,0 +1,97 @@
+"""Files that are either whole or not there."""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from fcn4_dist.errors import InputError
+
+
+@contextmanager
+def write_atomically(path: Path) -> Iterator[BinaryIO]:
+    """Open a file for writing that replaces ``path`` only when it is complete and on disk.
+
+    The bytes go to a temporary file in the same folder, which is flushed to disk and renamed.
+    If anything fails, the temporary file is removed and ``path`` is as it was.
+
+    Args:
+        path: File to write; its folder is made if missing.
+
+    Yields:
+        The open binary file.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a UTF-8 text file atomically."""
+    with write_atomically(path) as file:
+        # File names that are not UTF-8 reach us as surrogates and leave as the bytes they were.
+        file.write(text.encode("utf-8", "surrogateescape"))
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write JSON atomically: a line for each top-level key, and for each item of its lists."""
+    parts = [f"{json.dumps(key)}: {_json_value(value)}" for key, value in content.items()]
+    write_text(path, "{\n" + ",\n".join(parts) + "\n}\n")
+
+
+def read_json(path: Path, known_format: int) -> dict[str, Any]:
+    """Read a JSON file of ours.
+
+    Args:
+        path: File written by :func:`write_json`.
+        known_format: The ``format`` number it must carry.
+
+    Raises:
+        InputError: If it is not JSON, or of another format.
+    """
+    try:
+        content = json.loads(path.read_text("utf-8", "surrogateescape"))
+    except (ValueError, OSError) as error:
+        raise InputError(f"cannot read {path}: {error}") from error
+    found = content.get("format") if isinstance(content, dict) else None
+    if found != known_format:
+        raise InputError(
+            f"{path} has format {found!r}, this version reads {known_format}: run preprocess again"
+        )
+    return content
+
+
+def sha256_of(path: Path) -> str:
+    """Compute the SHA-256 of a file's bytes, in hexadecimal."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def sync_folder(folder: Path) -> None:
+    """Flush a folder to disk, so that a rename in it survives a crash."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _json_value(value: Any) -> str:
+    if isinstance(value, list) and value and isinstance(value[0], dict):
+        return "[\n" + ",\n".join(json.dumps(item, ensure_ascii=False) for item in value) + "\n]"
+    return json.dumps(value, ensure_ascii=False)

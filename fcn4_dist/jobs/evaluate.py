@@ -1,0 +1,90 @@
+"""The eval job, as one rank of it."""
+
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+from fcn4_dist.checkpoints import CheckpointFolder
+from fcn4_dist.cluster.device import check_device, launched, prepare_environment
+from fcn4_dist.config import LoadedSettings, Settings
+from fcn4_dist.evaluation import Metrics, compute_metrics, write_predictions
+from fcn4_dist.files import write_json
+from fcn4_dist.jobs.run_folder import choose_run_folder, enter_run_folder, save_settings
+from fcn4_dist.jobs.shards import check_every_shard, open_shards
+from fcn4_dist.jobs.train import say_unused_settings
+from fcn4_dist.terminal import say, table, warn
+from fcn4_dist.versions import package_versions
+
+PREDICTIONS_NAME = "predictions.csv"
+METRICS_NAME = "metrics.json"
+
+
+def check_evaluation(settings: Settings) -> None:
+    """Find what would stop an evaluation, before anything is started.
+
+    MindSpore is not imported.
+
+    Args:
+        settings: The settings of the evaluation.
+
+    Raises:
+        InputError: For the first thing that is wrong.
+    """
+    check_device(settings.device_target)
+    _, record_set = open_shards(settings, settings.val_filename)
+    CheckpointFolder.from_settings(settings).find(settings.model_name)
+    check_every_shard(record_set)
+
+
+def evaluate(loaded: LoadedSettings) -> None:
+    """Score the validation set: alone, or as one rank if a launcher started this process."""
+    if not launched():
+        check_evaluation(loaded.settings)
+    loaded = choose_run_folder(loaded, "eval")
+    settings = loaded.settings
+    prepare_environment(settings.device_target)
+
+    from fcn4_dist.cluster.worker import start_worker
+    from fcn4_dist.evaluation.scoring import score_clips
+    from fcn4_dist.jobs.trained_network import load_trained_network
+
+    manifest, record_set = open_shards(settings, settings.val_filename)
+    enter_run_folder(loaded)
+    worker = start_worker(settings.device_target, settings.device_id)
+    if worker.is_main:
+        say(loaded.to_yaml("eval"))
+        save_settings(loaded)
+        say_unused_settings(settings, worker.world_size)
+    network, path = load_trained_network(settings, manifest, worker)
+    begun = time.monotonic()
+    predictions = score_clips(network, record_set, settings.batch_size, worker)
+    if predictions is None:
+        return
+    seconds = time.monotonic() - begun
+    metrics = compute_metrics(predictions.labels, predictions.scores, predictions.class_names)
+    folder = Path(settings.run_dir)
+    write_predictions(predictions, folder / PREDICTIONS_NAME)
+    content = asdict(metrics) | {
+        "checkpoint": path,
+        "shards": str(record_set.folder / settings.val_filename),
+        "versions": package_versions("mindspore", "numpy", "scikit-learn"),
+    }
+    write_json(folder / METRICS_NAME, {"format": 1, **content})
+    _print_metrics(metrics)
+    say(f"{len(record_set) / seconds:.1f} samples/s, compilation included")
+    say(f"predictions: {folder / PREDICTIONS_NAME}")
+    say(f"metrics: {folder / METRICS_NAME}")
+
+
+def _print_metrics(metrics: Metrics) -> None:
+    rows = [["class", "ROC-AUC"]]
+    rows += [[name, f"{value:.4f}"] for name, value in metrics.roc_auc.items()]
+    rows.append(["macro", f"{metrics.roc_auc_macro:.4f}"])
+    say(table(rows))
+    if metrics.left_out:
+        warn(
+            "left out of the mean, because all clips or none have the label: "
+            + ", ".join(metrics.left_out)
+        )
+    accuracy = "" if metrics.accuracy is None else f"   accuracy {metrics.accuracy:.4f}"
+    say(f"macro ROC-AUC {metrics.roc_auc_macro:.4f}{accuracy}   clips {metrics.clips}")

@@ -1,0 +1,52 @@
+"""The folder of a job: its settings, logs, scores, and what compilers leave behind."""
+
+import os
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from fcn4_dist.config import LoadedSettings
+from fcn4_dist.errors import InputError
+from fcn4_dist.files import write_text
+
+SETTINGS_NAME = "settings.yaml"
+
+
+def choose_run_folder(loaded: LoadedSettings, command: str) -> LoadedSettings:
+    """Settle the job's folder, and all other paths while relative ones still mean something.
+
+    Args:
+        loaded: The settings; an empty run_dir becomes ``runs/COMMAND-TIME``.
+        command: Name of the command.
+
+    Returns:
+        The settings with absolute paths.
+
+    Raises:
+        InputError: If the folder cannot be made or written to.
+    """
+    settings = loaded.settings
+    if not settings.run_dir:
+        settings = replace(settings, run_dir=f"runs/{command}-{time.strftime('%Y%m%d-%H%M%S')}")
+    settings = settings.with_absolute_paths()
+    folder = Path(settings.run_dir)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"cannot make the job's folder {folder} ({error.strerror}): name another one with "
+            "--run_dir"
+        ) from error
+    if not os.access(folder, os.W_OK):
+        raise InputError(f"the job's folder {folder} is not writable: name another with --run_dir")
+    return LoadedSettings(settings, loaded.origins)
+
+
+def enter_run_folder(loaded: LoadedSettings) -> None:
+    """Make the job's folder the working directory: there compilers leave kernel_meta, rank_*."""
+    os.chdir(loaded.settings.run_dir)
+
+
+def save_settings(loaded: LoadedSettings) -> None:
+    """Keep the settings beside the job's results."""
+    write_text(Path(loaded.settings.run_dir) / SETTINGS_NAME, loaded.to_yaml())

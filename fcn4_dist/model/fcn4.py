@@ -1,0 +1,92 @@
+"""FCN-4, the fully convolutional music tagger of Choi, Fazekas and Sandler (ISMIR 2016).
+
+Layers and parameter names are those of the MindSpore ModelZoo's trainer, so its checkpoints load.
+"""
+
+from collections.abc import Sequence
+
+from mindspore import Tensor, amp, nn, ops
+from mindspore import dtype as mstype
+
+from fcn4_dist.model.geometry import POOLS, channels
+
+
+class Fcn4(nn.Cell):
+    """Four 3x3 convolutions with batch-norm, ReLU and max-pool, then one dense layer.
+
+    Args:
+        num_classes: Number of genres or tags.
+        channels: Output channels of the four convolutions, see
+            :func:`fcn4_dist.model.channels`.
+    """
+
+    def __init__(self, num_classes: int, channels: Sequence[int]) -> None:
+        super().__init__()
+        first, second, third, fourth = channels
+        self.conv1 = _convolution(1, first)
+        self.bn1 = nn.BatchNorm2d(first)
+        self.conv2 = _convolution(first, second)
+        self.bn2 = nn.BatchNorm2d(second)
+        self.conv3 = _convolution(second, third)
+        self.bn3 = nn.BatchNorm2d(third)
+        self.conv4 = _convolution(third, fourth)
+        self.bn4 = nn.BatchNorm2d(fourth)
+        self.dense = nn.Dense(fourth, num_classes)
+        self.relu = nn.ReLU()
+        self.pool1, self.pool2, self.pool3 = (
+            nn.MaxPool2d(kernel_size=pool, stride=pool) for pool in POOLS
+        )
+        self.pool_rest = ops.ReduceMax()
+
+    def construct(self, features: Tensor) -> Tensor:
+        """Compute the logits of a batch.
+
+        Args:
+            features: Log-mel spectrograms of shape (batch, 1, n_mels, frames).
+
+        Returns:
+            Logits of shape (batch, num_classes); a sigmoid makes them probabilities.
+        """
+        x = self.pool1(self.relu(self.bn1(self.conv1(features))))
+        x = self.pool2(self.relu(self.bn2(self.conv2(x))))
+        x = self.pool3(self.relu(self.bn3(self.conv3(x))))
+        x = self.relu(self.bn4(self.conv4(x)))
+        return self.dense(self.pool_rest(x, (2, 3)))
+
+
+class BinaryCrossEntropy(nn.Cell):
+    """Binary cross-entropy of logits, averaged over samples and classes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cross_entropy = ops.BCEWithLogitsLoss(reduction="mean")
+
+    def construct(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """Compute the loss.
+
+        Args:
+            logits: Of shape (batch, num_classes).
+            labels: float32 in 0..1, of the same shape.
+
+        Returns:
+            A scalar.
+        """
+        logits = logits.astype(mstype.float32)
+        ones = ops.ones_like(logits)
+        return self.cross_entropy(logits, labels, ones, ones)
+
+
+def build_fcn4(num_classes: int, width: float, *, mixed_precision: bool) -> Fcn4:
+    """Build the network.
+
+    Args:
+        num_classes: Number of genres or tags.
+        width: Factor on the channels, see :func:`fcn4_dist.model.channels`.
+        mixed_precision: Whether all but batch-norm computes in float16, with float32 weights.
+    """
+    network = Fcn4(num_classes, channels(width))
+    return amp.auto_mixed_precision(network, "O2") if mixed_precision else network
+
+
+def _convolution(inputs: int, outputs: int) -> nn.Conv2d:
+    return nn.Conv2d(inputs, outputs, kernel_size=3, pad_mode="same", has_bias=False)

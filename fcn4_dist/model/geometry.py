@@ -1,0 +1,50 @@
+"""Sizes of FCN-4 (Choi, Fazekas, Sandler, ISMIR 2016), known without building it."""
+
+from fcn4_dist.errors import InputError
+
+POOLS = ((2, 4), (4, 5), (3, 8))
+"""Max-pools (mel bands, frames) behind the first three layers."""
+
+_CHANNELS = (128, 384, 768, 2048)
+
+
+def channels(width: float) -> tuple[int, int, int, int]:
+    """Give the output channels of the four layers.
+
+    Args:
+        width: Factor on the published 128, 384, 768, 2048; every layer keeps at least one.
+    """
+    first, second, third, fourth = (max(1, round(count * width)) for count in _CHANNELS)
+    return first, second, third, fourth
+
+
+def smallest_input() -> tuple[int, int]:
+    """Give the smallest (mel bands, frames) of which something is left after the pools."""
+    bands = frames = 1
+    for pool_bands, pool_frames in POOLS:
+        bands *= pool_bands
+        frames *= pool_frames
+    return bands, frames
+
+
+def check_input_size(n_mels: int, frames: int) -> None:
+    """Refuse an input that the pools reduce to nothing.
+
+    Args:
+        n_mels: Mel bands of the input.
+        frames: Frames of the input.
+
+    Raises:
+        InputError: If it is too small, naming the settings to change.
+    """
+    least_bands, least_frames = smallest_input()
+    if n_mels < least_bands:
+        raise InputError(
+            f"n_mels {n_mels} is too small for FCN-4, whose pools need {least_bands} mel bands: "
+            f"give --n_mels {least_bands} or more"
+        )
+    if frames < least_frames:
+        raise InputError(
+            f"a window of {frames} frames is too short for FCN-4, whose pools need {least_frames}: "
+            "raise --window_seconds or lower --hop_length"
+        )

@@ -1,0 +1,125 @@
+"""From shards to the batches of one rank of N.
+
+The order of samples is decided here by index alone, before anything is read: a permutation made
+from (seed, epoch), cut into global batches, of which each rank takes its share. The same global
+batch size therefore gives the same batches on any number of ranks.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from fcn4_dist.errors import Fcn4DistError
+from fcn4_dist.records import RecordSet
+
+_COLUMNS = ["id", "feature", "label"]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some samples.
+
+    Attributes:
+        ids: Ids of the clips.
+        features: float32 decibels of shape (samples, 1, n_mels, frames).
+        labels: float32 0/1 of shape (samples, classes).
+    """
+
+    ids: tuple[str, ...]
+    features: np.ndarray
+    labels: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+def training_batches(
+    clips: int, batch_size: int, rank: int, world_size: int, *, seed: int, epoch: int
+) -> np.ndarray:
+    """Decide what one rank reads in one epoch of training.
+
+    What is left after the last full global batch is not read in this epoch.
+
+    Args:
+        clips: Number of clips in the training set.
+        batch_size: Clips in a batch of one rank.
+        rank: This rank, from 0.
+        world_size: Number of ranks.
+        seed: Seed of the run.
+        epoch: The epoch, from 1.
+
+    Returns:
+        Indices of clips, of shape (steps, batch_size); the same number of steps on every rank.
+    """
+    global_batch = batch_size * world_size
+    steps = clips // global_batch
+    order = np.random.default_rng([seed, epoch]).permutation(clips)
+    batches = order[: steps * global_batch].reshape(steps, world_size, batch_size)
+    return batches[:, rank]
+
+
+def evaluation_batches(clips: int, batch_size: int, rank: int, world_size: int) -> list[np.ndarray]:
+    """Decide what one rank scores: every clip is in exactly one batch of exactly one rank.
+
+    Batches are cut by global index and go whole to ranks, in turn, so that a clip's neighbours,
+    on which the last bits of its score depend, are the same on any number of ranks.
+
+    Args:
+        clips: Number of clips in the set.
+        batch_size: Clips in a batch; only the last batch of all may be shorter.
+        rank: This rank, from 0.
+        world_size: Number of ranks.
+
+    Returns:
+        The rank's batches, each an array of indices of clips; maybe none.
+    """
+    starts = range(rank * batch_size, clips, world_size * batch_size)
+    return [np.arange(start, min(start + batch_size, clips)) for start in starts]
+
+
+def read_batches(record_set: RecordSet, batches: Sequence[np.ndarray]) -> Iterator[Batch]:
+    """Read batches of clips, in the order given, prefetching in the background.
+
+    Args:
+        record_set: The shards to read from.
+        batches: Indices of clips, an array a batch; all of one length but the last.
+
+    Yields:
+        The batches.
+
+    Raises:
+        Fcn4DistError: If the shards give other clips than the manifest says.
+    """
+    if len(batches) == 0:
+        return
+    import mindspore.dataset as ds
+
+    dataset = ds.MindDataset(
+        dataset_files=[str(path) for path in record_set.files],
+        columns_list=_COLUMNS,
+        sampler=ds.SubsetSampler(np.concatenate(batches).tolist()),
+    ).batch(len(batches[0]))
+    rows = dataset.create_tuple_iterator(num_epochs=1, output_numpy=True)
+    for indices, (ids, features, labels) in zip(batches, rows, strict=True):
+        expected = tuple(record_set.clips[index].id for index in indices)
+        if tuple(ids.tolist()) != expected:
+            raise Fcn4DistError(
+                f"the shards of {record_set.name} in {record_set.folder} do not hold the clips "
+                "their manifest says, in its order: run preprocess again"
+            )
+        yield Batch(expected, features, labels.astype(np.float32))
+
+
+def pad_batch(features: np.ndarray, batch_size: int) -> np.ndarray:
+    """Repeat the last sample until a batch has its full size, so that all have one shape.
+
+    Args:
+        features: Array of shape (n, …), 1 <= n <= batch_size.
+        batch_size: Size wanted.
+
+    Returns:
+        Array of shape (batch_size, …).
+    """
+    missing = batch_size - len(features)
+    return np.concatenate([features, np.repeat(features[-1:], missing, axis=0)])

@@ -1,0 +1,25 @@
+"""MindRecord shards and the manifest that says what is in them.
+
+Writing them, which needs MindSpore, is in :mod:`fcn4_dist.records.writing`.
+"""
+
+from fcn4_dist.records.manifest import (
+    ClipRow,
+    Manifest,
+    RecordSet,
+    Shard,
+    read_manifest,
+    set_of_file,
+)
+from fcn4_dist.records.verification import check_against_settings, check_shards
+
+__all__ = [
+    "ClipRow",
+    "Manifest",
+    "RecordSet",
+    "Shard",
+    "check_against_settings",
+    "check_shards",
+    "read_manifest",
+    "set_of_file",
+]

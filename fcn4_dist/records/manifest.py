@@ -1,0 +1,197 @@
+"""The manifest beside the shards: what is in them, row for row."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fcn4_dist.audio import FeatureParameters
+from fcn4_dist.errors import InputError
+from fcn4_dist.files import read_json, write_json
+
+MANIFEST_NAME = "manifest.json"
+_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One MindRecord file.
+
+    Attributes:
+        file: Name of the file in the manifest's folder; its index is ``file`` + ".db".
+        rows: Number of clips in it.
+        bytes: Size of the file.
+        sha256: Of the file.
+        index_sha256: Of the index file.
+    """
+
+    file: str
+    rows: int
+    bytes: int
+    sha256: str
+    index_sha256: str
+
+
+@dataclass(frozen=True)
+class ClipRow:
+    """What became of one clip of the collection.
+
+    Attributes:
+        id: Path of the clip below audio_path, with slashes.
+        source: Path of the audio file.
+        sha256: Of the audio file.
+        labels: Names of its classes.
+        set: Name of the set of shards it is in; "" if it was skipped.
+        shard: File it is in; "" if it was skipped.
+        status: "kept", "padded", "cropped" or "skipped".
+        reason: Why it was skipped, or how long it was before it was cut or padded.
+    """
+
+    id: str
+    source: str
+    sha256: str
+    labels: tuple[str, ...]
+    set: str
+    shard: str
+    status: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class RecordSet:
+    """The shards of one set (training or validation) and the clips in them.
+
+    Attributes:
+        name: Its name, the first part of its files' names.
+        folder: Folder of the shards.
+        shards: The shards, in order.
+        clips: One row a clip: row i of the shards, read one after the other, is clip i.
+        class_names: Names of all classes.
+    """
+
+    name: str
+    folder: Path
+    shards: tuple[Shard, ...]
+    clips: tuple[ClipRow, ...]
+    class_names: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.clips)
+
+    @property
+    def files(self) -> list[Path]:
+        """Paths of the shards, in order."""
+        return [self.folder / shard.file for shard in self.shards]
+
+    @property
+    def labels(self) -> np.ndarray:
+        """Labels of the clips: int32 0/1 of shape (clips, classes)."""
+        column = {name: number for number, name in enumerate(self.class_names)}
+        labels = np.zeros((len(self.clips), len(self.class_names)), dtype=np.int32)
+        for row, clip in enumerate(self.clips):
+            labels[row, [column[name] for name in clip.labels]] = 1
+        return labels
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """All that is known of a folder of shards.
+
+    Attributes:
+        parameters: How the features were computed.
+        class_names: Names of the classes, in the order of the label columns.
+        split: How the sets were told apart (val_ratio, val_pattern, seed).
+        sets: Name of a set -> its shards, in order; the training set first.
+        clips: One row for each clip of the collection, those of the first set first, skipped
+            clips last.
+        versions: Versions of the packages that made the shards.
+    """
+
+    parameters: FeatureParameters
+    class_names: tuple[str, ...]
+    split: Mapping[str, Any]
+    sets: Mapping[str, tuple[Shard, ...]]
+    clips: tuple[ClipRow, ...]
+    versions: Mapping[str, str]
+
+    @property
+    def skipped(self) -> list[ClipRow]:
+        """The clips that are in no shard."""
+        return [clip for clip in self.clips if not clip.set]
+
+    def fingerprint(self) -> str:
+        """Hash everything but the versions: equal for equal shards."""
+        content = {key: value for key, value in self._as_dict().items() if key != "versions"}
+        return hashlib.sha256(repr(content).encode("utf-8", "surrogateescape")).hexdigest()
+
+    def record_set(self, name: str, folder: Path) -> RecordSet:
+        """Take out one set.
+
+        Args:
+            name: Name of the set.
+            folder: Folder of the manifest.
+
+        Raises:
+            InputError: If there is no set of that name.
+        """
+        if name not in self.sets:
+            raise InputError(
+                f"{folder / MANIFEST_NAME} knows no set {name!r}, only {', '.join(self.sets)}: "
+                "name one of its shards"
+            )
+        clips = tuple(clip for clip in self.clips if clip.set == name)
+        return RecordSet(name, folder, self.sets[name], clips, self.class_names)
+
+    def write(self, folder: Path) -> None:
+        """Write the manifest into the folder of its shards, atomically."""
+        write_json(folder / MANIFEST_NAME, self._as_dict())
+
+    def _as_dict(self) -> dict[str, Any]:
+        return {
+            "format": _FORMAT,
+            "versions": dict(self.versions),
+            "parameters": self.parameters.as_dict(),
+            "class_names": list(self.class_names),
+            "split": dict(self.split),
+            "sets": list(self.sets),
+            "shards": [
+                {"set": name, **asdict(shard)}
+                for name, shards in self.sets.items()
+                for shard in shards
+            ],
+            "clips": [asdict(clip) | {"labels": list(clip.labels)} for clip in self.clips],
+        }
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read the manifest of a folder of shards.
+
+    Raises:
+        InputError: If there is none or it cannot be understood.
+    """
+    path = folder / MANIFEST_NAME
+    if not path.is_file():
+        raise InputError(
+            f"{path} is missing, so no finished shards are in {folder}: run preprocess, or name "
+            "the folder of the shards with --data_dir"
+        )
+    content = read_json(path, _FORMAT)
+    sets: dict[str, list[Shard]] = {name: [] for name in content["sets"]}
+    for row in content["shards"]:
+        sets[row.pop("set")].append(Shard(**row))
+    return Manifest(
+        parameters=FeatureParameters(**content["parameters"]),
+        class_names=tuple(content["class_names"]),
+        split=content["split"],
+        sets={name: tuple(shards) for name, shards in sets.items()},
+        clips=tuple(ClipRow(**{**row, "labels": tuple(row["labels"])}) for row in content["clips"]),
+        versions=content["versions"],
+    )
+
+
+def set_of_file(filename: str) -> str:
+    """Tell the set a shard belongs to: "train.mindrecord0" is of the set "train"."""
+    return filename.rsplit(".mindrecord", maxsplit=1)[0]

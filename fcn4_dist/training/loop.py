@@ -1,0 +1,211 @@
+"""The training loop: epochs of steps, progress, checkpoints."""
+
+import hashlib
+import resource
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import mindspore as ms
+import numpy as np
+from mindspore import Tensor
+
+from fcn4_dist.checkpoints import CheckpointFolder
+from fcn4_dist.checkpoints.content import (
+    CheckpointDescription,
+    load_into_network,
+    parameter_values,
+    read_checkpoint,
+    write_checkpoint,
+)
+from fcn4_dist.cluster.worker import Worker
+from fcn4_dist.config import Settings
+from fcn4_dist.errors import Fcn4DistError
+from fcn4_dist.model.fcn4 import build_fcn4
+from fcn4_dist.pipeline import read_batches, training_batches
+from fcn4_dist.records import Manifest, RecordSet
+from fcn4_dist.terminal import Progress, say, warn
+from fcn4_dist.training.plan import FEW_STEPS, TrainingPlan, plan_training
+from fcn4_dist.training.step import TrainingStep
+from fcn4_dist.versions import package_versions
+
+_STATISTICS = (".moving_mean", ".moving_variance")
+
+
+@dataclass
+class TrainingSummary:
+    """What a finished run amounts to.
+
+    Attributes:
+        checkpoint: The last checkpoint.
+        samples_per_second: Over all ranks, without the first step, which compiles.
+        epoch_losses: Mean loss of each epoch.
+        peak_memory: Largest resident memory of rank 0, in GB.
+    """
+
+    checkpoint: Path = Path()
+    samples_per_second: float = 0.0
+    epoch_losses: list[float] = field(default_factory=list)
+    peak_memory: float = 0.0
+
+
+class Trainer:
+    """One training run, as one rank sees it.
+
+    Args:
+        settings: The settings of the run.
+        manifest: The manifest of the shards.
+        record_set: The training set.
+        worker: This rank.
+    """
+
+    def __init__(
+        self, settings: Settings, manifest: Manifest, record_set: RecordSet, worker: Worker
+    ) -> None:
+        self.settings, self.manifest = settings, manifest
+        self.record_set, self.worker = record_set, worker
+        self.plan = plan_training(len(record_set), settings, worker.world_size)
+        self.folder = CheckpointFolder.from_settings(settings)
+        ms.set_seed(settings.seed)
+        self.network = build_fcn4(
+            settings.num_classes, settings.width, mixed_precision=settings.float16
+        )
+        self.step = TrainingStep(self.network, worker, settings.lr, settings.loss_scale)
+        self.summary = TrainingSummary()
+        self._global_step = 0
+        self._first_step_ended = 0.0
+
+    def run(self) -> TrainingSummary:
+        """Train all epochs.
+
+        Returns:
+            The summary; complete on rank 0.
+
+        Raises:
+            Fcn4DistError: If the loss is no longer finite, the shards are not what their manifest
+                says, a checkpoint cannot be written, or the ranks disagree.
+        """
+        self._start_alike()
+        if self.worker.is_main:
+            _announce(self.plan, self.worker, self.settings)
+        for epoch in range(1, self.plan.epochs + 1):
+            self._run_epoch(epoch)
+        self._check_equal_weights()
+        seconds = time.monotonic() - self._first_step_ended
+        timed_clips = (self._global_step - 1) * self.plan.global_batch
+        self.summary.samples_per_second = timed_clips / seconds
+        self.summary.peak_memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+        return self.summary
+
+    def _start_alike(self) -> None:
+        if self.settings.pre_trained and self.worker.is_main:
+            self._load_pre_trained()
+        self.worker.broadcast_parameters(self.step.state())
+        self.worker.check_agreement(
+            {
+                "number of steps": self.plan.steps_per_epoch * self.plan.epochs,
+                "shards' manifest": int(self.manifest.fingerprint()[:15], 16),
+            }
+        )
+        self.network.set_train(True)
+
+    def _load_pre_trained(self) -> None:
+        checkpoint = read_checkpoint(self.folder.find(self.settings.model_name))
+        left = load_into_network(self.network, checkpoint, fresh_dense=True)
+        said = f"; {', '.join(left)} are of another size and start fresh" if left else ""
+        say(f"weights from {checkpoint.path}{said}")
+
+    def _run_epoch(self, epoch: int) -> None:
+        batches = training_batches(
+            self.plan.clips,
+            self.settings.batch_size,
+            self.worker.rank,
+            self.worker.world_size,
+            seed=self.settings.seed,
+            epoch=epoch,
+        )
+        losses: list[float] = []
+        title = f"epoch {epoch}/{self.plan.epochs}"
+        begun = time.monotonic()
+        with Progress(title, len(batches), "steps", visible=self.worker.is_main) as progress:
+            for step, batch in enumerate(read_batches(self.record_set, batches), start=1):
+                losses.append(self._run_step(batch.features, batch.labels, epoch, step))
+                rate = step * self.plan.global_batch / (time.monotonic() - begun)
+                progress.advance(1, f"loss {losses[-1]:.4f}  {rate:.1f} samples/s")
+                if self._global_step % self.settings.save_step == 0 and step < len(batches):
+                    self._save(epoch, step)
+        self._save(epoch, len(batches))
+        self.summary.epoch_losses.append(float(np.mean(losses)))
+
+    def _run_step(self, features: np.ndarray, labels: np.ndarray, epoch: int, step: int) -> float:
+        first = self._global_step == 0
+        if first and self.worker.is_main:
+            say("compiling the training step: seconds on a CPU, some minutes on Ascend …")
+        begun = time.monotonic()
+        loss = float(self.step(Tensor(features), Tensor(labels)).asnumpy())
+        self._global_step += 1
+        if first:
+            self._first_step_ended = time.monotonic()
+            if self.worker.is_main:
+                say(f"compiled; the first step took {self._first_step_ended - begun:.1f} s")
+        if not np.isfinite(loss):
+            raise Fcn4DistError(
+                f"the loss is {loss} at epoch {epoch}, step {step}: lower --lr, or start again "
+                f"from a checkpoint in {self.folder.path}"
+            )
+        return loss
+
+    def _save(self, epoch: int, step: int) -> None:
+        values = self._averaged_values()
+        if not self.worker.is_main:
+            return
+        path = self.folder.file(epoch, step)
+        description = CheckpointDescription(
+            epoch=epoch,
+            step=step,
+            global_step=self._global_step,
+            global_batch=self.plan.global_batch,
+            class_names=self.manifest.class_names,
+            parameters=self.manifest.parameters,
+            width=self.settings.width,
+            settings=self.settings.as_dict(),
+            versions=package_versions("mindspore", "numpy"),
+        )
+        write_checkpoint(path, values, description)
+        self.folder.remove_oldest(self.settings.keep_checkpoint_max)
+        self.summary.checkpoint = path
+
+    def _averaged_values(self) -> dict[str, np.ndarray]:
+        # Batch-norm's moving statistics differ from rank to rank: each saw other samples.
+        values = parameter_values(self.step.state())
+        for name in values:
+            if name.endswith(_STATISTICS):
+                values[name] = self.worker.mean(values[name])
+        return values
+
+    def _check_equal_weights(self) -> None:
+        weights = parameter_values(self.network.trainable_params())
+        self.worker.check_agreement({"weights after training": _hash_of(weights)})
+
+
+def _announce(plan: TrainingPlan, worker: Worker, settings: Settings) -> None:
+    say(
+        f"training {plan.clips} clips on {worker.world_size} {settings.device_target} workers: "
+        f"{plan.epochs} epochs of {plan.steps_per_epoch} steps of {plan.global_batch} clips "
+        f"({settings.batch_size} a worker); {plan.left_out} clips are left out of each epoch, "
+        "others each time"
+    )
+    if plan.steps_per_epoch < FEW_STEPS:
+        warn(
+            f"only {plan.steps_per_epoch} steps an epoch, fewer than {FEW_STEPS}: a smaller "
+            "--batch_size or fewer workers may train better"
+        )
+
+
+def _hash_of(values: Mapping[str, np.ndarray]) -> int:
+    digest = hashlib.sha256()
+    for name in sorted(values):
+        digest.update(values[name].tobytes())
+    # 60 bits, so that it stays positive in the 64 that ranks compare.
+    return int(digest.hexdigest()[:15], 16)

@@ -1,0 +1,14 @@
+"""Versions of what is at work, to be kept with every result."""
+
+from importlib import metadata
+
+from fcn4_dist import __version__
+
+
+def package_versions(*names: str) -> dict[str, str]:
+    """Give the versions of this package and of installed packages, by name.
+
+    Args:
+        names: Packages that must be installed.
+    """
+    return {"fcn4_dist": __version__} | {name: metadata.version(name) for name in names}

@@ -1,0 +1,33 @@
+"""Installation of fcn4_dist."""
+
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+ROOT = Path(__file__).parent
+VERSION = re.search(r'__version__ = "(.+)"', (ROOT / "fcn4_dist/__init__.py").read_text())
+
+setup(
+    name="fcn4_dist",
+    version=VERSION[1],
+    description="Distributed training of FCN-4 music taggers with MindSpore on Ascend cards",
+    long_description=(ROOT / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    packages=find_packages(include=["fcn4_dist", "fcn4_dist.*"]),
+    package_data={"fcn4_dist": ["py.typed"]},
+    python_requires=">=3.10",
+    install_requires=[
+        "librosa>=0.10",
+        # MindSpore up to 2.9 needs it, and 2.10 breaks with NumPy 2 in its data sets.
+        "numpy>=1.25,<2",
+        "scikit-learn>=1.3",
+        "PyYAML>=6",
+        "scipy>=1.10",
+        "soundfile>=0.12",
+        "tqdm>=4.60",
+    ],
+    extras_require={"train": ["mindspore>=2.7.1,<2.11", "mpi4py>=3.1"]},
+    entry_points={"console_scripts": ["fcn4-dist = fcn4_dist.cli:main"]},
+)
