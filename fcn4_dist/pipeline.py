@@ -36,7 +36,7 @@ class Batch:
 
 def training_batches(
     clips: int, batch_size: int, rank: int, world_size: int, *, seed: int, epoch: int
-) -> np.ndarray:
+) -> list[np.ndarray]:
     """Decide what one rank reads in one epoch of training.
 
     What is left after the last full global batch is not read in this epoch.
@@ -50,13 +50,14 @@ def training_batches(
         epoch: The epoch, from 1.
 
     Returns:
-        Indices of clips, of shape (steps, batch_size); the same number of steps on every rank.
+        The rank's batches, each an array of batch_size indices of clips; on every rank the same
+        number of them.
     """
     global_batch = batch_size * world_size
     steps = clips // global_batch
     order = np.random.default_rng([seed, epoch]).permutation(clips)
     batches = order[: steps * global_batch].reshape(steps, world_size, batch_size)
-    return batches[:, rank]
+    return list(batches[:, rank])
 
 
 def evaluation_batches(clips: int, batch_size: int, rank: int, world_size: int) -> list[np.ndarray]:

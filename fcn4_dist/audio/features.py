@@ -6,6 +6,7 @@ from typing import Any
 
 import librosa
 import numpy as np
+from librosa.filters import mel
 
 from fcn4_dist.config import Settings
 
@@ -107,4 +108,4 @@ def log_mel_spectrogram(window: np.ndarray, parameters: FeatureParameters) -> np
 
 @lru_cache(maxsize=1)
 def _mel_filters(sample_rate: int, n_fft: int, n_mels: int) -> np.ndarray:
-    return librosa.filters.mel(sr=sample_rate, n_fft=n_fft, n_mels=n_mels)
+    return mel(sr=sample_rate, n_fft=n_fft, n_mels=n_mels)

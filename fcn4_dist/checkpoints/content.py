@@ -8,6 +8,7 @@ that is needed to use the weights without any settings file.
 import json
 import os
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -111,7 +112,8 @@ def write_checkpoint(
             "untouched; make room, or name another folder with --checkpoint_path"
         ) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink()
 
 
 def read_checkpoint(path: Path) -> Checkpoint:

@@ -72,7 +72,7 @@ def _launch(parsed: argparse.Namespace) -> int:
     if parsed.device_num < 1:
         raise InputError(f"--device_num must be at least 1, got {parsed.device_num}")
     worker = parse([parsed.worker_command, *parsed.worker_arguments])
-    return launch(worker.command, _load(worker), parsed.worker_arguments, ranks=parsed.device_num)
+    return launch(worker.command, _load(worker), parsed.device_num)
 
 
 def _load(parsed: argparse.Namespace) -> LoadedSettings:

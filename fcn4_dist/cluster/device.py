@@ -47,7 +47,9 @@ def check_mindspore() -> str:
 
 
 def prepare_environment(
-    device_target: str, environment: MutableMapping[str, str] = os.environ
+    device_target: str,
+    environment: MutableMapping[str, str] = os.environ,
+    version: str | None = None,
 ) -> None:
     """Set what MindSpore reads from the environment when it is imported; call it before.
 
@@ -56,11 +58,12 @@ def prepare_environment(
     Args:
         device_target: "Ascend" or "CPU".
         environment: The variables to change.
+        version: Of MindSpore; None for the installed one.
 
     Raises:
         InputError: If MindSpore is not installed.
     """
-    version = check_mindspore()
+    version = version or check_mindspore()
     # MindSpore's notes on every connection and deprecation drown the run's own lines; its
     # errors still show.
     environment.setdefault("GLOG_v", "3")

@@ -46,7 +46,7 @@ class Launch:
 
 
 def plan_launch(
-    worker_arguments: Sequence[str],
+    program: Sequence[str],
     ranks: int,
     log_folder: Path,
     environment: Mapping[str, str] = os.environ,
@@ -54,7 +54,7 @@ def plan_launch(
     """Decide how a job is started on this host, without starting it.
 
     Args:
-        worker_arguments: What every worker runs: arguments of ``python -m fcn4_dist``.
+        program: What every worker runs: arguments of ``python``.
         ranks: Number of workers.
         log_folder: Folder for the logs.
         environment: Variables to start from; what an earlier job left is taken out.
@@ -75,9 +75,7 @@ def plan_launch(
         # This process shows rank 0's log; a rank that does not exist keeps msrun from it.
         f"--tail_worker_log={ranks}",
         "python",
-        "-m",
-        "fcn4_dist",
-        *worker_arguments,
+        *program,
     )
     return Launch(command, cleaned, log_folder, ranks)
 

@@ -4,7 +4,7 @@ The YAML loader, the flags, ``--help``, the README's table and the checks are al
 declarations below. Names and defaults are those of the known FCN-4 trainers for MindSpore.
 """
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -198,10 +198,11 @@ class Settings:
 
     def with_absolute_paths(self) -> "Settings":
         """Resolve relative paths now, so that the working directory may change afterwards."""
-        paths = {name: getattr(self, name) for name, entry in SETTINGS.items() if entry.is_path}
-        return replace(
-            self, **{name: str(Path(value).absolute()) for name, value in paths.items() if value}
-        )
+        values = asdict(self)
+        for name, entry in SETTINGS.items():
+            if entry.is_path and values[name]:
+                values[name] = str(Path(values[name]).absolute())
+        return Settings(**values)
 
     def as_dict(self) -> dict[str, Any]:
         """Give the settings as plain values that YAML and JSON can hold."""

@@ -42,6 +42,9 @@ def evaluate(loaded: LoadedSettings) -> None:
         check_evaluation(loaded.settings)
     loaded = choose_run_folder(loaded, "eval")
     settings = loaded.settings
+    if not launched():
+        say(loaded.to_yaml("eval"))
+        save_settings(loaded)
     prepare_environment(settings.device_target)
 
     from fcn4_dist.cluster.worker import start_worker
@@ -52,8 +55,6 @@ def evaluate(loaded: LoadedSettings) -> None:
     enter_run_folder(loaded)
     worker = start_worker(settings.device_target, settings.device_id)
     if worker.is_main:
-        say(loaded.to_yaml("eval"))
-        save_settings(loaded)
         say_unused_settings(settings, worker.world_size)
     network, path = load_trained_network(settings, manifest, worker)
     begun = time.monotonic()

@@ -18,6 +18,7 @@ from fcn4_dist.clips import (
 from fcn4_dist.config import LoadedSettings, Settings
 from fcn4_dist.errors import InputError
 from fcn4_dist.files import write_text
+from fcn4_dist.model import check_input_size
 from fcn4_dist.records import Manifest
 from fcn4_dist.terminal import Progress, say, table, warn
 from fcn4_dist.versions import package_versions
@@ -39,6 +40,8 @@ def preprocess(loaded: LoadedSettings) -> None:
         InputError: If the collection or the features are not as the settings say.
     """
     settings = loaded.settings
+    parameters = FeatureParameters.from_settings(settings)
+    check_input_size(parameters.n_mels, parameters.frames)
     if settings.get_npy:
         audio_to_npy(settings)
         write_text(Path(settings.npy_path) / SETTINGS_NAME, loaded.to_yaml("preprocess"))

@@ -47,6 +47,8 @@ def enter_run_folder(loaded: LoadedSettings) -> None:
     os.chdir(loaded.settings.run_dir)
 
 
-def save_settings(loaded: LoadedSettings) -> None:
-    """Keep the settings beside the job's results."""
-    write_text(Path(loaded.settings.run_dir) / SETTINGS_NAME, loaded.to_yaml())
+def save_settings(loaded: LoadedSettings) -> Path:
+    """Keep the settings beside the job's results, in a file that can be given to --config."""
+    path = Path(loaded.settings.run_dir) / SETTINGS_NAME
+    write_text(path, loaded.to_yaml())
+    return path

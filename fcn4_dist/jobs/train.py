@@ -36,6 +36,9 @@ def train(loaded: LoadedSettings) -> None:
         check_training(loaded.settings, world_size=1)
     loaded = choose_run_folder(loaded, "train")
     settings = loaded.settings
+    if not launched():
+        say(loaded.to_yaml("train"))
+        save_settings(loaded)
     prepare_environment(settings.device_target)
 
     from fcn4_dist.cluster.worker import start_worker
@@ -45,8 +48,6 @@ def train(loaded: LoadedSettings) -> None:
     enter_run_folder(loaded)
     worker = start_worker(settings.device_target, settings.device_id)
     if worker.is_main:
-        say(loaded.to_yaml("train"))
-        save_settings(loaded)
         say_unused_settings(settings, worker.world_size)
     summary = Trainer(settings, manifest, record_set, worker).run()
     if not worker.is_main:

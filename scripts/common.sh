@@ -1,0 +1,60 @@
+# Shared by the scripts of this folder; not a command of its own.
+# shellcheck shell=bash
+
+REPOSITORY="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
+
+fail() {
+    echo "$(basename "$0"): error: $*" >&2
+    exit 2
+}
+
+# The text between the script's second line and its first line of code is its usage.
+usage() {
+    awk 'NR > 1 { if (!/^#/) exit; sub(/^# ?/, ""); print }' "$0"
+}
+
+show_usage_if_asked() {
+    local argument
+    for argument in "$@"; do
+        if [[ "$argument" == -h || "$argument" == --help ]]; then
+            usage
+            exit 0
+        fi
+    done
+}
+
+# Runs fcn4-dist with the Python that is active, from the checkout, installed or not.
+fcn4_dist() {
+    local python
+    python="$(command -v python || command -v python3)" ||
+        fail "there is no python on the PATH: activate the environment that has MindSpore"
+    PYTHONPATH="$REPOSITORY${PYTHONPATH:+:$PYTHONPATH}" exec "$python" -c '
+import importlib.util, sys
+missing = [name for name in ("librosa", "numpy", "sklearn", "yaml", "tqdm")
+           if importlib.util.find_spec(name) is None]
+if missing:
+    print("fcn4-dist: error: this Python (" + sys.executable + ") lacks " + ", ".join(missing)
+          + ": activate the right environment (source .venv/bin/activate after "
+          "scripts/quickstart.sh), or pip install this folder", file=sys.stderr)
+    sys.exit(2)
+from fcn4_dist.cli import main
+sys.exit(main())' "$@"
+}
+
+# Sorts [DEVICE_NUM] [CONFIG] [--name value ...] into DEVICE_NUM, CONFIG and FLAGS.
+read_arguments() {
+    DEVICE_NUM=""
+    FLAGS=()
+    if [[ "${1-}" =~ ^[0-9]+$ ]]; then
+        DEVICE_NUM="$1"
+        shift
+    fi
+    if [[ "${1-}" == *.yaml || "${1-}" == *.yml ]]; then
+        FLAGS=(--config "$1")
+        shift
+    fi
+    if [[ $# -gt 0 && "$1" != --* ]]; then
+        fail "'$1' is not understood; '$(basename "$0") --help' tells what there is"
+    fi
+    FLAGS+=("$@")
+}

@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# The whole job on this machine, without any card: a small made music collection is preprocessed,
+# trained on by two CPU workers, and scored by two CPU workers. Works in the folder quickstart/.
+#
+# Usage: bash scripts/quickstart.sh
+#
+# The first run makes .venv and installs the pinned requirements; later runs use them.
+set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
+
+show_usage_if_asked "$@"
+[[ $# -eq 0 ]] || fail "quickstart.sh takes no arguments, got '$1'"
+cd "$REPOSITORY"
+
+run() {
+    echo
+    echo "\$ $*"
+    "$@"
+}
+
+ensure_environment requirements.txt
+run fcn4-dist synth --config configs/quickstart.yaml
+run bash scripts/run_preprocess.sh configs/quickstart.yaml
+run bash scripts/run_distribute_train.sh 2 configs/quickstart.yaml --run_dir quickstart/train
+run bash scripts/run_distribute_eval.sh 2 configs/quickstart.yaml --run_dir quickstart/eval
+cat <<'TEXT'
+
+What is where:
+  quickstart/genres_original/        the made clips, ten genres: listen to them
+  quickstart/mindrecord/             MindRecord shards, and manifest.json that tells what is in them
+  quickstart/weight/                 checkpoints
+  quickstart/train/, quickstart/eval/  settings and logs of the two jobs
+  quickstart/eval/predictions.csv    the score of every validation clip for every genre
+  quickstart/eval/metrics.json       the table above
+TEXT

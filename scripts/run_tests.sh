@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# Run the tests. Sets up .venv as quickstart.sh does, with the tools of the tests besides.
+#
+# Usage: bash scripts/run_tests.sh [PYTEST ARGUMENTS ...]
+#
+# Without arguments: linter, type checker, then all tests but the slow proofs ('-m slow').
+# Tests on larger real audio read the folder named by FCN4_TEST_DATA, and are skipped, saying so,
+# where it is unset.
+set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
+
+if [[ "${1-}" == --help ]]; then
+    usage
+    exit 0
+fi
+cd "$REPOSITORY"
+ensure_environment requirements.txt requirements-test.txt
+if [[ $# -gt 0 ]]; then
+    exec python -m pytest "$@"
+fi
+ruff format --check .
+ruff check .
+mypy
+python -m pytest -m "not slow"

@@ -1,0 +1,164 @@
+"""From a waveform to a log-mel spectrogram of fixed size."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import librosa
+import numpy as np
+import pytest
+import soundfile
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fcn4_dist.audio import (
+    FeatureParameters,
+    fit_to_window,
+    load_waveform,
+    log_mel_spectrogram,
+)
+from fcn4_dist.config import Settings
+
+DEFAULTS = FeatureParameters.from_settings(Settings())
+
+
+def test_the_default_feature_has_the_shape_fcn_4_was_published_with() -> None:
+    assert DEFAULTS.window_samples == 349440
+    assert DEFAULTS.shape == (1, 96, 1366)
+
+
+def test_the_parameters_are_those_of_the_settings() -> None:
+    settings = Settings(
+        sample_rate=8000,
+        window_seconds=2.5,
+        n_fft=256,
+        hop_length=100,
+        n_mels=40,
+        log_mel="power_to_db",
+    )
+    expected = FeatureParameters(8000, 2.5, 256, 100, 40, "power_to_db")
+    assert FeatureParameters.from_settings(settings) == expected
+
+
+@pytest.mark.parametrize("clip", ["short", "long"])
+def test_a_feature_is_that_of_the_known_trainers(
+    tmp_path: Path, real_clip: Path, clip: str
+) -> None:
+    samples, rate = soundfile.read(real_clip)
+    # Odd lengths on both sides of the window, and a left channel that is not the right one.
+    mono = samples if clip == "short" else np.tile(samples, 21)[:-1]
+    soundfile.write(tmp_path / "clip.wav", np.stack([mono, 0.3 * mono[::-1]], axis=1), rate)
+    assert _greatest_difference_from_known_trainers(tmp_path / "clip.wav") < 1e-3
+
+
+def test_features_of_real_recordings_are_those_of_the_known_trainers(test_data: Path) -> None:
+    for class_folder in sorted((test_data / "esc10").iterdir()):
+        clip = min(class_folder.glob("*.ogg"))
+        assert _greatest_difference_from_known_trainers(clip) < 1e-3, clip
+
+
+@given(samples=st.integers(1, 3000), n_fft=st.integers(2, 600), hop=st.integers(1, 300))
+@pytest.mark.filterwarnings("ignore:n_fft=:UserWarning", "ignore:Empty filters:UserWarning")
+def test_the_announced_shape_is_the_shape(samples: int, n_fft: int, hop: int) -> None:
+    parameters = FeatureParameters(8000, samples / 8000, n_fft, hop, 3, "amplitude_to_db")
+    silence = np.zeros(parameters.window_samples, dtype=np.float32)
+    assert len(silence) == samples
+    feature = log_mel_spectrogram(silence, parameters)
+    assert feature.shape == parameters.shape
+    assert feature.dtype == np.float32
+
+
+@pytest.mark.filterwarnings("ignore:n_fft=:UserWarning", "ignore:Empty filters:UserWarning")
+@pytest.mark.parametrize("n_fft", [511, 512])
+def test_the_announced_shape_is_the_shape_where_hops_fill_the_window(n_fft: int) -> None:
+    parameters = FeatureParameters(12000, 1.5, n_fft, 100, 32, "amplitude_to_db")
+    silence = np.zeros(parameters.window_samples, dtype=np.float32)
+    assert log_mel_spectrogram(silence, parameters).shape == parameters.shape
+
+
+def test_decibels_of_the_amplitude_route_are_twice_those_of_the_power_route(
+    real_clip: Path, small_features: FeatureParameters
+) -> None:
+    # Loud, and fading by 100 dB: each route meets its own bound, 80 dB below its loudest value.
+    fading = 10 ** np.linspace(0, -5, small_features.window_samples, dtype=np.float32)
+    clip = load_waveform(real_clip, 12000)
+    window = fading * clip / np.abs(clip).max()
+    amplitude = log_mel_spectrogram(window, small_features)
+    power = log_mel_spectrogram(window, replace(small_features, log_mel="power_to_db"))
+    loud = amplitude > amplitude.max() - 79
+    assert 0.1 < loud.mean() < 0.9
+    np.testing.assert_allclose(amplitude[loud], 2 * power[loud], atol=1e-3)
+    for feature in (amplitude, power):
+        assert feature.max() - feature.min() == pytest.approx(80, abs=1e-3)
+
+
+def test_the_power_route_is_librosas(real_clip: Path, small_features: FeatureParameters) -> None:
+    window = load_waveform(real_clip, small_features.sample_rate)
+    mel = librosa.feature.melspectrogram(y=window, sr=12000, n_fft=512, hop_length=96, n_mels=32)
+    feature = log_mel_spectrogram(window, replace(small_features, log_mel="power_to_db"))
+    np.testing.assert_allclose(feature[0], librosa.power_to_db(mel), atol=1e-3)
+
+
+def test_changing_parameters_between_clips_changes_the_filters_too(
+    real_clip: Path, small_features: FeatureParameters
+) -> None:
+    window = load_waveform(real_clip, 12000)
+    before = log_mel_spectrogram(window, small_features)
+    for other in (replace(small_features, n_mels=40), replace(small_features, n_fft=1024)):
+        assert not np.array_equal(log_mel_spectrogram(window, other), before)
+    np.testing.assert_array_equal(log_mel_spectrogram(window, small_features), before)
+
+
+def test_silence_has_a_finite_feature(small_features: FeatureParameters) -> None:
+    silence = np.zeros(small_features.window_samples, dtype=np.float32)
+    feature = log_mel_spectrogram(silence, small_features)
+    assert np.isfinite(feature).all()
+    assert np.ptp(feature) == 0
+
+
+@given(length=st.integers(0, 300), samples=st.integers(1, 300))
+def test_a_waveform_is_cut_to_its_centre_or_padded_at_its_end(length: int, samples: int) -> None:
+    # Every sample has a value of its own and none is zero, so each can be told from the padding.
+    waveform = np.arange(1, length + 1, dtype=np.float32)
+    window, status = fit_to_window(waveform, samples)
+    assert window.shape == (samples,)
+    assert window.dtype == waveform.dtype
+    if length < samples:
+        assert status == "padded"
+        np.testing.assert_array_equal(window[:length], waveform)
+        assert not window[length:].any()
+    else:
+        assert status == ("cropped" if length > samples else "kept")
+        before, after = int(window[0]) - 1, length - int(window[-1])
+        assert after - before in (0, 1)
+        np.testing.assert_array_equal(window, waveform[before : length - after])
+
+
+def test_equal_parameters_have_no_differences() -> None:
+    assert DEFAULTS.differences(FeatureParameters.from_settings(Settings())) == []
+
+
+def test_differences_are_told_as_what_is_instead_of_what_is_wanted() -> None:
+    mine = replace(DEFAULTS, n_mels=64, log_mel="power_to_db")
+    assert mine.differences(DEFAULTS) == [
+        "n_mels 64 instead of 96",
+        "log_mel power_to_db instead of amplitude_to_db",
+    ]
+
+
+def _greatest_difference_from_known_trainers(clip: Path) -> float:
+    ours, _ = fit_to_window(load_waveform(clip, 12000), DEFAULTS.window_samples)
+    feature = log_mel_spectrogram(ours, DEFAULTS)
+    theirs = _feature_of_known_trainers(clip)
+    assert feature.shape == (1, *theirs.shape)
+    return float(np.abs(feature[0] - theirs).max())
+
+
+def _feature_of_known_trainers(clip: Path) -> np.ndarray:
+    waveform, _ = librosa.load(clip, sr=12000)
+    length, wanted = len(waveform), int(29.12 * 12000)
+    if length < wanted:
+        waveform = np.hstack((waveform, np.zeros(wanted - length)))
+    elif length > wanted:
+        waveform = waveform[(length - wanted) // 2 : (length + wanted) // 2]
+    mel = librosa.feature.melspectrogram(y=waveform, sr=12000, hop_length=256, n_fft=512, n_mels=96)
+    return librosa.amplitude_to_db(mel)

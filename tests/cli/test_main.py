@@ -1,0 +1,119 @@
+"""The command line: help, wrong settings, exit codes."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from fcn4_dist import __version__
+from fcn4_dist.cli import main
+from fcn4_dist.config import COMMANDS, SETTINGS
+
+
+@pytest.fixture(autouse=True)
+def _in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def run(*arguments: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
+    code = main(arguments)
+    return code, capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_explains_every_setting_of_a_command_with_its_default_and_unit(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        main([command, "--help"])
+    text = " ".join(capsys.readouterr().out.split())
+    assert exit_.value.code == 0
+    for setting in SETTINGS.values():
+        shown = f"--{setting.name} VALUE" in text
+        assert shown == (command in setting.commands)
+        if shown:
+            assert f" {setting.meaning}" in text
+            if isinstance(setting.default, float):
+                assert f"default: {setting.default} {setting.unit}".rstrip() in text
+
+
+def test_help_imports_neither_mindspore_nor_librosa_nor_numpy() -> None:
+    program = (
+        "import sys\n"
+        "from fcn4_dist.cli import main\n"
+        "try: main(['train', '--help'])\n"
+        "except SystemExit: pass\n"
+        "sys.exit(str({'mindspore', 'librosa', 'numpy'} & set(sys.modules)))"
+    )
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert result.stderr.strip() == "set()"
+
+
+def test_the_module_and_the_console_command_are_the_same_program() -> None:
+    console = Path(sys.executable).with_name("fcn4-dist")
+    for command in ([str(console)], [sys.executable, "-m", "fcn4_dist"]):
+        result = subprocess.run([*command, "--version"], capture_output=True, text=True)
+        assert result.stdout == f"fcn4-dist {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ([], "the following arguments are required: COMMAND"),
+        (["tain"], "invalid choice: 'tain'"),
+        (["train", "--batchsize", "8"], "unknown flag --batchsize, did you mean 'batch_size'?"),
+        (["train", "--batch-size=8"], "unknown flag --batch-size=8, did you mean 'batch_size'?"),
+        (["train", "now"], "unknown argument now"),
+        (["train", "--lr"], "argument --lr: expected one argument"),
+        (["train", "--lr", "fast"], "--lr: lr must be a number, got 'fast'"),
+        (["train", "--lr", "-1"], "--lr: lr must be above 0, got -1.0"),
+        (["train", "--epoch_size", "0"], "--epoch_size: epoch_size must be at least 1, got 0"),
+        (["train", "--device_target", "GPU"], "must be one of Ascend, CPU, got 'GPU'"),
+        (["train", "--mixed_precision", "maybe"], "must be True or False, got 'maybe'"),
+        (["train", "--config", "none.yaml"], "cannot read the settings file none.yaml: No such"),
+        (["train"], "give --device_target CPU to run on the processor"),
+        (["launch", "--device_num", "2", "train"], "give --device_target CPU"),
+        (["train", "--device_target", "CPU"], "data/manifest.json is missing"),
+        (["eval", "--device_target", "CPU", "--data_dir", "x"], "x/manifest.json is missing"),
+        (["preprocess"], "audio_path data/genres_original is not a folder"),
+        (["preprocess", "--get_npy", "0", "--get_mindrecord", "0"], "are both off"),
+        (
+            ["preprocess", "--get_npy", "0"],
+            "annotations file data/annotations_final.csv is missing",
+        ),
+        (["launch", "--device_num", "0", "train"], "--device_num must be at least 1, got 0"),
+        (["launch", "--device_num", "2", "preprocess"], "invalid choice: 'preprocess'"),
+        (["launch", "train"], "the following arguments are required: --device_num"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_sentence_with_exit_code_2(
+    arguments: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, errors = run(*arguments, capsys=capsys)
+    assert code == 2
+    assert errors.startswith("fcn4-dist: error: ")
+    assert sentence in errors
+    assert errors.count("\n") == 1
+
+
+def test_nothing_is_left_behind_by_a_refused_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run("train", "--device_target", "CPU", capsys=capsys)
+    run("launch", "--device_num", "2", "eval", "--device_target", "CPU", capsys=capsys)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_wrong_value_in_a_file_names_file_and_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "my.yaml").write_text("# mine\nlr: 0.001\nbatch_sise: 8\n")
+    code, errors = run("train", "--config", "my.yaml", capsys=capsys)
+    assert code == 2
+    assert "my.yaml, line 3: batch_sise is not a setting, did you mean 'batch_size'?" in errors
+
+
+def test_a_flag_without_effect_on_the_command_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["synth", "--lr", "0.1", "--clips_per_class", "1", "--synth_seconds", "0.2"])
+    assert "note: --lr has no effect on synth" in capsys.readouterr().out

@@ -1,0 +1,66 @@
+"""What each worker of the collectives test runs; its answers go to ``answers_<rank>.json``."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from fcn4_dist.cluster.device import prepare_environment
+
+prepare_environment("CPU")
+
+import mindspore as ms  # noqa: E402
+import numpy as np  # noqa: E402
+from mindspore import Tensor  # noqa: E402
+
+from fcn4_dist.cluster.worker import Worker, start_worker  # noqa: E402
+from fcn4_dist.errors import Fcn4DistError  # noqa: E402
+from fcn4_dist.model.fcn4 import Fcn4  # noqa: E402
+from fcn4_dist.training.step import TrainingStep  # noqa: E402
+
+
+def main(folder: Path) -> None:
+    worker = start_worker("CPU", 0)
+    rank = worker.rank
+    answers: dict[str, Any] = {
+        "world_size": worker.world_size,
+        "gathered": worker.gather(np.float32([[rank, 10 * rank]])).tolist(),
+        "mean": worker.mean(np.float32([rank, 1])).tolist(),
+        "broadcast": worker.broadcast(np.int32([rank + 5])).tolist(),
+        "text": worker.broadcast_text("Für Elise ♫" if worker.is_main else ""),
+        "no text": worker.broadcast_text(""),
+        "agreement": agreement(worker, {"steps": 7, "hash": 2**59 + 1}),
+        "disagreement": agreement(worker, {"steps": 7, "hash": 2**59 + (rank == 1)}),
+        "training": train(worker),
+    }
+    (folder / f"answers_{rank}.json").write_text(json.dumps(answers))
+
+
+def agreement(worker: Worker, numbers: dict[str, int]) -> str:
+    try:
+        worker.check_agreement(numbers)
+    except Fcn4DistError as error:
+        return str(error)
+    return "agreed"
+
+
+def train(worker: Worker) -> dict[str, Any]:
+    # Other initial weights on every rank, to see that rank 0's win.
+    ms.set_seed(worker.rank)
+    network = Fcn4(3, (2, 3, 4, 5)).set_train(True)
+    step = TrainingStep(network, worker, lr=0.01, loss_scale=1024.0)
+    worker.broadcast_parameters(step.state())
+    random = np.random.default_rng(worker.rank)
+    losses = []
+    for _ in range(3):
+        features = Tensor(random.normal(size=(2, 1, 24, 160)).astype(np.float32))
+        losses.append(float(step(features, Tensor(np.eye(2, 3, dtype=np.float32))).asnumpy()))
+    return {
+        "losses": losses,
+        "weights": {p.name: p.asnumpy().tolist() for p in network.trainable_params()},
+        "statistics": network.bn1.moving_mean.asnumpy().tolist(),
+    }
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

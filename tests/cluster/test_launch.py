@@ -1,0 +1,89 @@
+"""How a job is started: the msrun command, its environment, and how failures are told."""
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from fcn4_dist.cluster.launch import free_port, plan_launch, run_launch
+from fcn4_dist.errors import InputError
+
+
+def test_the_command_is_the_documented_msrun_line() -> None:
+    launch = plan_launch(["-m", "fcn4_dist", "train"], ranks=4, log_folder=Path("/job"))
+    command = [re.sub(r"port=\d+", "port=PORT", word) for word in launch.command]
+    assert command == [
+        "msrun",
+        "--worker_num=4",
+        "--local_worker_num=4",
+        "--master_addr=127.0.0.1",
+        "--master_port=PORT",
+        "--log_dir=/job",
+        "--worker_log_name=rank",
+        "--join=True",
+        "--tail_worker_log=4",
+        "python",
+        "-m",
+        "fcn4_dist",
+        "train",
+    ]
+
+
+def test_msrun_itself_understands_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    from mindspore.parallel.cluster.run import get_args
+
+    launch = plan_launch(["-m", "fcn4_dist", "train", "--lr", "1"], 2, Path("/job"))
+    monkeypatch.setattr(sys, "argv", list(launch.command))
+    understood = get_args()
+    assert (understood.worker_num, understood.local_worker_num, understood.join) == (2, 2, True)
+    assert understood.task_script == "python"
+    assert understood.task_script_args == ["-m", "fcn4_dist", "train", "--lr", "1"]
+
+
+def test_what_an_earlier_job_left_in_the_environment_is_taken_out() -> None:
+    stale = {
+        "MS_ROLE": "MS_WORKER",
+        "MS_WORKER_NUM": "8",
+        "MS_SCHED_HOST": "10.0.0.1",
+        "MS_SCHED_PORT": "8118",
+        "MS_NODE_ID": "3",
+    }
+    launch = plan_launch(["x.py"], 2, Path("/job"), environment={**stale, "GLOG_v": "1"})
+    assert set(launch.environment) == {"PATH", "GLOG_v"}
+
+
+def test_workers_run_this_python() -> None:
+    launch = plan_launch(["x.py"], 2, Path("/job"), environment={"PATH": "/usr/bin"})
+    assert launch.environment["PATH"] == f"{Path(sys.executable).parent}:/usr/bin"
+
+
+def test_ports_are_free_ones() -> None:
+    assert 1024 <= free_port() <= 65535
+
+
+def test_a_missing_msrun_is_said_before_anything_starts(tmp_path: Path) -> None:
+    launch = plan_launch(["x.py"], 2, tmp_path / "logs", environment={})
+    launch.environment["PATH"] = str(tmp_path)  # type: ignore[index]
+    with pytest.raises(InputError, match=r"msrun.* is not on the PATH"):
+        run_launch(launch)
+    assert not (tmp_path / "logs").exists()
+
+
+@pytest.mark.slow
+def test_a_worker_that_fails_brings_the_job_down_and_is_named(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(
+        "import os, sys, time\n"
+        "if os.environ['MS_ROLE'] == 'MS_SCHED': sys.exit()\n"
+        "print('rank 0 speaks', flush=True) if os.environ['RANK_ID'] == '0' else None\n"
+        "if os.environ['RANK_ID'] == '0': time.sleep(600)\n"
+        "sys.exit('fcn4-dist: error: the shard is gone')\n"
+    )
+    assert run_launch(plan_launch([str(program)], 2, tmp_path / "logs")) == 1
+    output = capfd.readouterr().out
+    assert "rank 0 speaks" in output
+    assert "rank 1: fcn4-dist: error: the shard is gone" in output
+    assert f"every rank's log is in {tmp_path / 'logs'}" in output

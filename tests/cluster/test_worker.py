@@ -1,0 +1,84 @@
+"""The collectives and the training step, on three real workers started once for all tests."""
+
+import json
+import shlex
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fcn4_dist.cluster.launch import plan_launch, run_launch
+from fcn4_dist.cluster.worker import Worker
+
+RANKS = 3
+PROGRAM = Path(__file__).with_name("collectives_program.py")
+
+Answers = list[dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def answers(tmp_path_factory: pytest.TempPathFactory) -> Answers:
+    """What each rank answered, by rank."""
+    folder = tmp_path_factory.mktemp("collectives")
+    launch = plan_launch([str(PROGRAM), str(folder)], RANKS, folder / "logs")
+    exit_code = run_launch(launch)
+    logs = "\n".join(launch.log_of(rank).read_text() for rank in range(RANKS))
+    assert exit_code == 0, f"{shlex.join(launch.command)}\n{logs}"
+    return [json.loads((folder / f"answers_{rank}.json").read_text()) for rank in range(RANKS)]
+
+
+def test_every_rank_knows_how_many_there_are(answers: Answers) -> None:
+    assert [answer["world_size"] for answer in answers] == [RANKS] * RANKS
+
+
+def test_gather_puts_the_ranks_in_order_on_every_rank(answers: Answers) -> None:
+    expected = [[[0, 0]], [[1, 10]], [[2, 20]]]
+    assert [answer["gathered"] for answer in answers] == [expected] * RANKS
+
+
+def test_mean_averages_over_the_ranks(answers: Answers) -> None:
+    assert [answer["mean"] for answer in answers] == [[1, 1]] * RANKS
+
+
+def test_broadcast_gives_rank_0s_numbers_and_text_to_all(answers: Answers) -> None:
+    assert [answer["broadcast"] for answer in answers] == [[5]] * RANKS
+    assert [answer["text"] for answer in answers] == ["Für Elise ♫"] * RANKS
+    assert [answer["no text"] for answer in answers] == [""] * RANKS
+
+
+def test_ranks_that_agree_go_on(answers: Answers) -> None:
+    assert [answer["agreement"] for answer in answers] == ["agreed"] * RANKS
+
+
+def test_a_rank_that_differs_is_named_on_every_rank(answers: Answers) -> None:
+    for answer in answers:
+        assert answer["disagreement"].startswith(
+            f"rank 1 and rank 0 do not agree on the hash ({2**59 + 1} and {2**59})"
+        )
+
+
+def test_weights_and_losses_are_the_same_bits_on_every_rank(answers: Answers) -> None:
+    first = answers[0]["training"]
+    for answer in answers[1:]:
+        assert answer["training"]["weights"] == first["weights"]
+        assert answer["training"]["losses"] == first["losses"]
+
+
+def test_batch_norm_statistics_are_each_ranks_own(answers: Answers) -> None:
+    assert answers[0]["training"]["statistics"] != answers[1]["training"]["statistics"]
+
+
+def test_training_changes_the_weights(answers: Answers) -> None:
+    losses = answers[0]["training"]["losses"]
+    assert len(set(losses)) == len(losses)
+
+
+def test_a_worker_alone_gets_back_what_it_gives() -> None:
+    alone = Worker(0, 1)
+    array = np.float32([1, 2])
+    np.testing.assert_array_equal(alone.gather(array), [array])
+    np.testing.assert_array_equal(alone.mean(array), array)
+    np.testing.assert_array_equal(alone.broadcast(array), array)
+    assert alone.broadcast_text("text") == "text"
+    alone.check_agreement({"steps": 1})

@@ -1,0 +1,249 @@
+"""From a YAML file and flags to checked settings."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fcn4_dist.config import SETTINGS, LoadedSettings, Setting, Settings, load_settings
+from fcn4_dist.config import nearest_name as nearest
+from fcn4_dist.errors import InputError
+
+WriteConfig = Callable[[str], Path]
+
+
+def test_without_file_and_flags_everything_is_at_its_default() -> None:
+    loaded = load_settings()
+    assert loaded.settings == Settings()
+    assert loaded.origins == {}
+
+
+@pytest.mark.parametrize("text", ["", "\n", "# nothing but a comment\n"])
+def test_a_file_without_settings_changes_nothing(write_config: WriteConfig, text: str) -> None:
+    assert load_settings(write_config(text)).settings == Settings()
+
+
+def test_a_flag_wins_over_the_file(write_config: WriteConfig) -> None:
+    loaded = load_settings(write_config("lr: 0.1\nbatch_size: 8\n"), {"lr": "0.2"})
+    assert (loaded.settings.lr, loaded.settings.batch_size) == (0.2, 8)
+
+
+def test_every_value_that_was_given_knows_where(write_config: WriteConfig) -> None:
+    config = write_config("# mine\nlr: 0.1\n\nbatch_size: 8\n")
+    origins = load_settings(config, {"lr": "0.2", "seed": "3"}).origins
+    assert origins == {"lr": "--lr", "seed": "--seed", "batch_size": f"{config}, line 4"}
+
+
+def test_a_float_in_a_form_that_yaml_takes_for_text_is_a_float(write_config: WriteConfig) -> None:
+    assert load_settings(write_config("lr: 5e-4\n")).settings.lr == 0.0005
+
+
+@pytest.mark.parametrize(
+    ("name", "text"), [("prefix", "on"), ("prefix", "010"), ("batch_size", "010"), ("lr", "1e-3")]
+)
+def test_the_same_text_means_the_same_in_the_file_and_as_a_flag(
+    write_config: WriteConfig, name: str, text: str
+) -> None:
+    from_file = load_settings(write_config(f"{name}: {text}\n")).settings
+    assert from_file == load_settings(flags={name: text}).settings
+
+
+def test_an_unknown_key_names_the_file_the_line_and_the_nearest_right_name(
+    write_config: WriteConfig,
+) -> None:
+    config = write_config("lr: 0.1\nbatchsize: 8\n")
+    sentence = _refusal(config)
+    assert sentence == f"{config}, line 2: batchsize is not a setting, did you mean 'batch_size'?"
+
+
+def test_an_unknown_flag_is_named_with_the_nearest_right_name() -> None:
+    sentence = _refusal(None, {"Epoch_Sise": "3"})
+    assert sentence == "--Epoch_Sise: Epoch_Sise is not a setting, did you mean 'epoch_size'?"
+
+
+def test_no_name_is_suggested_where_none_is_near() -> None:
+    assert nearest("xyzzy", SETTINGS) == ""
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_a_name_is_found_whatever_its_case(name: str) -> None:
+    assert nearest(name.upper(), SETTINGS) == f", did you mean '{name}'?"
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ("batch_size: many", "batch_size must be a whole number, got 'many'"),
+        ("batch_size: 2.5", "batch_size must be a whole number, got "),
+        ("batch_size: true", "batch_size must be a whole number, got "),
+        ("batch_size: [8]", "batch_size must be a whole number, got "),
+        ("lr: true", "lr must be a number, got "),
+        ("lr:", "lr must be a number, got "),
+        ("pre_trained: weights.ckpt", "pre_trained must be True or False, got 'weights.ckpt'"),
+        ("prefix: {a: b}", "prefix must be text, got "),
+        ("prefix:", "prefix must be text, got "),
+        ("mr_name: 3", "mr_name must be "),
+        ("batch_size: 0", "batch_size must be at least 1, got 0"),
+        ("lr: 0", "lr must be above 0, got 0.0"),
+        ("lr: -0.1", "lr must be above 0, got -0.1"),
+        ("val_ratio: 1", "val_ratio must be below 1, got 1.0"),
+        ("lr: nan", "lr must be a finite number, got nan"),
+        ("device_target: GPU", "device_target must be one of Ascend, CPU, got 'GPU'"),
+        ("log_mel: mel", "log_mel must be one of amplitude_to_db, power_to_db, got 'mel'"),
+        ("prefix: ''", "prefix must not be empty"),
+        ("prefix: weight/Mine", "prefix must be a name, not a path, got 'weight/Mine'"),
+        ("mr_name: [a, a]", "mr_name must be two different names, got [a, a]"),
+    ],
+)
+def test_a_wrong_value_names_the_file_the_line_and_what_is_wrong(
+    write_config: WriteConfig, line: str, problem: str
+) -> None:
+    config = write_config(f"# mine\nseed: 3\n{line}\n")
+    assert _refusal(config).startswith(f"{config}, line 3: {problem}")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "problem"),
+    [
+        ("batch_size", "many", "batch_size must be a whole number, got 'many'"),
+        ("batch_size", "-1", "batch_size must be at least 1, got -1"),
+        ("lr", "True", "lr must be a number, got 'True'"),
+        ("lr", "inf", "lr must be a finite number, got inf"),
+        ("mixed_precision", "half", "mixed_precision must be True or False, got 'half'"),
+        ("device_target", "cpu", "device_target must be one of Ascend, CPU, got 'cpu'"),
+        ("prefix", "", "prefix must not be empty"),
+        ("mr_name", "train", "mr_name must be two different names, got [train]"),
+    ],
+)
+def test_a_wrong_flag_is_named_with_what_is_wrong(name: str, text: str, problem: str) -> None:
+    assert _refusal(None, {name: text}) == f"--{name}: {problem}"
+
+
+def test_a_key_given_twice_is_refused_at_its_second_line(write_config: WriteConfig) -> None:
+    config = write_config("lr: 0.1\nseed: 3\n'lr': 0.1\n")
+    assert _refusal(config) == f"{config}, line 3: lr is given twice in this file"
+
+
+@pytest.mark.parametrize("text", ["- lr\n- seed\n", "lr 0.1\n", "0.1\n"])
+def test_a_file_that_is_not_a_mapping_is_refused(write_config: WriteConfig, text: str) -> None:
+    config = write_config(text)
+    assert _refusal(config) == f"{config}: must hold 'name: value' lines, one for each setting"
+
+
+def test_a_file_that_is_not_yaml_is_refused_with_the_line(write_config: WriteConfig) -> None:
+    config = write_config("seed: 3\nmr_name: [train, val\n")
+    assert _refusal(config).startswith(f"{config}, line 3: not valid YAML: ")
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    config = tmp_path / "missing.yaml"
+    sentence = f"cannot read the settings file {config}: No such file or directory"
+    assert _refusal(config) == sentence
+
+
+def test_a_folder_is_no_settings_file(tmp_path: Path) -> None:
+    assert _refusal(tmp_path) == f"cannot read the settings file {tmp_path}: Is a directory"
+
+
+def test_a_file_that_is_not_utf_8_is_named(tmp_path: Path) -> None:
+    config = tmp_path / "latin1.yaml"
+    config.write_bytes("prefix: café".encode("latin-1"))
+    assert _refusal(config) == f"cannot read the settings file {config}: it is not UTF-8 text"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "prefix: 2024-02-30",
+        "lr: !fast 3",
+        "lr: !!int abc",
+        "lr: &a [*a]",
+        "lr: {[a]: b}",
+        "lr: \x01",
+    ],
+    ids=["no such day", "unknown tag", "wrong tag", "endless list", "list as key", "control code"],
+)
+def test_no_file_ends_in_a_traceback(write_config: WriteConfig, text: str) -> None:
+    config = write_config(text)
+    try:
+        load_settings(config)
+    except InputError as error:
+        assert str(config) in str(error)
+
+
+@pytest.mark.parametrize("digits", [400, 5000])
+def test_a_number_beyond_all_limits_is_refused(write_config: WriteConfig, digits: int) -> None:
+    number = "9" * digits
+    assert _refusal(None, {"batch_size": number}).startswith("--batch_size: batch_size must be ")
+    assert "batch_size must be " in _refusal(write_config(f"batch_size: {number}\n"))
+
+
+def test_written_settings_say_where_each_value_came_from(write_config: WriteConfig) -> None:
+    config = write_config("lr: 0.1\n")
+    lines = load_settings(config, {"seed": "3"}).to_yaml().splitlines()
+    assert [line.split(":")[0] for line in lines] == list(SETTINGS)
+    by_name = {line.split(":")[0]: line.split("# ")[1] for line in lines}
+    assert (by_name.pop("lr"), by_name.pop("seed")) == (f"{config}, line 1", "--seed")
+    assert set(by_name.values()) == {"default"}
+
+
+def test_settings_written_for_a_command_are_those_with_an_effect_on_it() -> None:
+    names = {line.split(":")[0] for line in load_settings().to_yaml("eval").splitlines()}
+    assert names == {name for name, setting in SETTINGS.items() if "eval" in setting.commands}
+    assert "val_filename" in names
+    assert "lr" not in names
+
+
+def _values_of(setting: Setting) -> st.SearchStrategy[Any]:
+    if setting.choices:
+        return st.sampled_from(setting.choices)
+    if setting.kind is bool:
+        return st.booleans()
+    if setting.kind is int:
+        return st.integers(min_value=int(setting.minimum or 0))
+    if setting.kind is float:
+        return st.floats(
+            min_value=setting.above,
+            exclude_min=True,
+            max_value=setting.below,
+            exclude_max=setting.below is not None,
+            allow_infinity=False,
+        )
+    if setting.kind is tuple:
+        names = st.text("abcXYZ019-_.é", min_size=1)
+        return st.lists(names, min_size=2, max_size=2, unique=True).map(tuple)
+    letters = st.characters(exclude_characters="/", exclude_categories=["Cs"])
+    return st.text(letters, min_size=0 if setting.optional else 1)
+
+
+ALL_SETTINGS = (
+    st.fixed_dictionaries({name: _values_of(setting) for name, setting in SETTINGS.items()})
+    .filter(lambda values: values["get_npy"] or values["get_mindrecord"])
+    .map(lambda values: Settings(**values))
+)
+
+
+@given(settings=ALL_SETTINGS)
+def test_written_settings_are_read_back_as_they_were(
+    tmp_path_factory: pytest.TempPathFactory, settings: Settings
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "round_trip.yaml"
+    path.write_bytes(LoadedSettings(settings, {}).to_yaml().encode())
+    assert load_settings(path).settings == settings
+
+
+def test_settings_that_came_from_flags_are_read_back_as_they_were(tmp_path: Path) -> None:
+    loaded = load_settings(flags={"audio_path": "my music # 1", "lr": "1e-7", "mr_name": "a,b"})
+    path = tmp_path / "round_trip.yaml"
+    path.write_text(loaded.to_yaml())
+    assert load_settings(path).settings == loaded.settings
+
+
+def _refusal(config: Path | None, flags: dict[str, str] | None = None) -> str:
+    with pytest.raises(InputError) as caught:
+        load_settings(config, flags)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)

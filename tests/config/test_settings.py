@@ -1,0 +1,129 @@
+"""The settings: their names, defaults and limits."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fcn4_dist.config import COMMANDS, SETTINGS, Settings, load_settings
+from fcn4_dist.errors import SettingsError
+
+# Name, documented default, another value as text, and that value.
+DOCUMENTED: list[tuple[str, Any, str, Any]] = [
+    ("num_classes", 10, "50", 50),
+    ("num_consumer", 4, "8", 8),
+    ("get_npy", True, "0", False),
+    ("get_mindrecord", True, "0", False),
+    ("audio_path", "data/genres_original/", "gtzan/audio", "gtzan/audio"),
+    ("npy_path", "data/npy/", "features", "features"),
+    ("info_path", "data/", "labels", "labels"),
+    ("info_name", "annotations_final.csv", "mine.csv", "mine.csv"),
+    ("mr_path", "data/", "shards", "shards"),
+    ("mr_name", ("train", "val"), "[fit, test]", ("fit", "test")),
+    ("data_dir", "", "elsewhere", "elsewhere"),
+    ("train_filename", "train.mindrecord0", "fit.mindrecord0", "fit.mindrecord0"),
+    ("val_filename", "val.mindrecord0", "test.mindrecord0", "test.mindrecord0"),
+    ("device_target", "Ascend", "CPU", "CPU"),
+    ("device_id", 0, "7", 7),
+    ("pre_trained", False, "True", True),
+    ("checkpoint_path", "weight/", "checkpoints", "checkpoints"),
+    ("prefix", "MusicTagger", "Mine", "Mine"),
+    ("model_name", "MusicTagger-10_24.ckpt", "Mine-3_7.ckpt", "Mine-3_7.ckpt"),
+    ("lr", 0.0005, "0.01", 0.01),
+    ("batch_size", 32, "16", 16),
+    ("epoch_size", 10, "200", 200),
+    ("loss_scale", 1024.0, "512", 512.0),
+    ("mixed_precision", False, "true", True),
+    ("save_step", 2000, "100", 100),
+    ("keep_checkpoint_max", 10, "3", 3),
+]
+NAMES = [row[0] for row in DOCUMENTED]
+
+
+@pytest.mark.parametrize(("name", "default"), [row[:2] for row in DOCUMENTED], ids=NAMES)
+def test_a_documented_setting_has_its_documented_default(name: str, default: object) -> None:
+    value = getattr(Settings(), name)
+    assert value == default
+    assert type(value) is type(default)
+    assert SETTINGS[name].default == default
+
+
+@pytest.mark.parametrize(("name", "_", "text", "value"), DOCUMENTED, ids=NAMES)
+def test_a_documented_setting_is_taken_from_a_flag(
+    name: str, _: object, text: str, value: object
+) -> None:
+    loaded = load_settings(flags={name: text})
+    assert getattr(loaded.settings, name) == value
+
+
+@pytest.mark.parametrize(("name", "_", "text", "value"), DOCUMENTED, ids=NAMES)
+def test_a_documented_setting_is_taken_from_yaml(
+    write_config: Callable[[str], Path], name: str, _: object, text: str, value: object
+) -> None:
+    assert getattr(load_settings(write_config(f"{name}: {text}\n")).settings, name) == value
+
+
+@pytest.mark.parametrize("setting", SETTINGS.values(), ids=list(SETTINGS))
+def test_every_setting_has_a_meaning_and_an_effect_on_some_command(setting: Any) -> None:
+    assert setting.meaning
+    assert setting.commands
+    assert set(setting.commands) <= set(COMMANDS)
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_a_setting_is_checked_even_when_it_is_not_read_from_a_file(name: str) -> None:
+    with pytest.raises(SettingsError, match=f"^{name} must be ") as caught:
+        Settings(**{name: object()})
+    assert caught.value.key == name
+
+
+@pytest.mark.parametrize("names", [("one",), ("one", "two", "three"), ("same", "same")])
+def test_the_two_sets_have_two_different_names(names: tuple[str, ...]) -> None:
+    with pytest.raises(SettingsError, match="mr_name must be two different names"):
+        Settings(mr_name=names)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("prefix", "weight/Mine"), ("mr_name", ("shards/train", "val"))]
+)
+def test_the_name_of_a_file_is_not_a_path(name: str, value: object) -> None:
+    with pytest.raises(SettingsError, match=f"^{name} .*path"):
+        Settings(**{name: value})
+
+
+def test_preprocessing_with_both_stages_off_is_refused() -> None:
+    with pytest.raises(SettingsError, match="get_npy and get_mindrecord are both off"):
+        Settings(get_npy=False, get_mindrecord=False)
+
+
+def test_shards_are_read_from_mr_path_unless_data_dir_is_given() -> None:
+    assert Settings(mr_path="shards").shard_folder == "shards"
+    assert Settings(mr_path="shards", data_dir="elsewhere").shard_folder == "elsewhere"
+
+
+@pytest.mark.parametrize(
+    ("device", "asked", "computed"),
+    [("Ascend", True, True), ("Ascend", False, False), ("CPU", True, False)],
+)
+def test_float16_is_computed_where_it_is_asked_for_and_the_device_has_it(
+    device: str, asked: bool, computed: bool
+) -> None:
+    assert Settings(device_target=device, mixed_precision=asked).float16 is computed
+
+
+def test_paths_are_made_absolute_and_nothing_else_is_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    settings = Settings(audio_path="music", mr_path="/shards", prefix="music", seed=3)
+    absolute = settings.with_absolute_paths()
+    assert absolute.audio_path == str(tmp_path / "music")
+    assert absolute.mr_path == "/shards"
+    assert absolute.checkpoint_path == str(tmp_path / "weight")
+    changed = {name for name in SETTINGS if getattr(absolute, name) != getattr(settings, name)}
+    assert changed == {"audio_path", "info_path", "npy_path", "checkpoint_path"}
+
+
+def test_an_empty_path_stays_empty() -> None:
+    assert Settings().with_absolute_paths().data_dir == ""

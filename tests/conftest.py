@@ -1,0 +1,85 @@
+"""What the tests share: the environment, real clips, and shards made of them."""
+
+import os
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+from fcn4_dist.audio import FeatureParameters
+from fcn4_dist.cluster.device import prepare_environment
+from fcn4_dist.config import Settings, load_settings
+
+# MindSpore reads the environment when it is imported; none of the imports above does that.
+prepare_environment("CPU")
+
+# The same examples in every run: what a change breaks is found where the change is made.
+hypothesis.settings.register_profile(
+    "fcn4_dist", deadline=None, derandomize=True, database=None, max_examples=50
+)
+hypothesis.settings.load_profile("fcn4_dist")
+
+
+@pytest.fixture(scope="session")
+def real_clips() -> Path:
+    """Folder of three classes with seven real clips of 1.5 s each."""
+    return Path(__file__).parent / "data" / "clips"
+
+
+@pytest.fixture(scope="session")
+def real_clip(real_clips: Path) -> Path:
+    """One of the real clips: mono, 44100 Hz."""
+    return real_clips / "dog_bark" / "1-30226-A.ogg"
+
+
+@pytest.fixture(scope="session")
+def test_data() -> Path:
+    """Folder of larger real collections, which the repository does not hold."""
+    if not (folder := os.environ.get("FCN4_TEST_DATA")):
+        pytest.skip("FCN4_TEST_DATA does not name a folder that holds the collection esc10/")
+    return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def small_features() -> FeatureParameters:
+    """Features of a whole real clip, about as small as FCN-4's pools allow."""
+    return FeatureParameters(
+        sample_rate=12000,
+        window_seconds=1.5,
+        n_fft=512,
+        hop_length=96,
+        n_mels=32,
+        log_mel="amplitude_to_db",
+    )
+
+
+@pytest.fixture(scope="session")
+def small_flags(small_features: FeatureParameters) -> dict[str, str]:
+    """Flags that say of the shards of the real clips what is not at its default."""
+    flags = {name: str(value) for name, value in small_features.as_dict().items()}
+    return flags | {"num_classes": "3"}
+
+
+@pytest.fixture(scope="session")
+def preprocessed(
+    real_clips: Path, small_flags: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Settings:
+    """Settings of a finished preprocess job of the real clips: 16 train, 5 validate, 4 shards."""
+    from fcn4_dist.jobs.preprocess import preprocess
+
+    folder = tmp_path_factory.mktemp("preprocessed")
+    paths = {
+        "audio_path": str(real_clips),
+        "npy_path": str(folder / "npy"),
+        "info_path": str(folder),
+        "mr_path": str(folder / "mindrecord"),
+    }
+    loaded = load_settings(flags=small_flags | paths)
+    preprocess(loaded)
+    return loaded.settings
+
+
+@pytest.fixture(scope="session")
+def shards(preprocessed: Settings) -> Path:
+    """Folder of finished shards of the real clips. Tests that change a file change a copy."""
+    return Path(preprocessed.mr_path)

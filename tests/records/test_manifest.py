@@ -1,0 +1,156 @@
+"""The manifest beside the shards."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fcn4_dist.audio import FeatureParameters
+from fcn4_dist.config import Settings
+from fcn4_dist.errors import InputError
+from fcn4_dist.records import Manifest, read_manifest, set_of_file
+
+
+@pytest.fixture
+def manifest(shards: Path) -> Manifest:
+    """The manifest of the shards of the real clips."""
+    return read_manifest(shards)
+
+
+def test_a_manifest_is_read_back_as_it_was_written(manifest: Manifest, tmp_path: Path) -> None:
+    manifest.write(tmp_path)
+    assert read_manifest(tmp_path) == manifest
+    assert read_manifest(tmp_path).fingerprint() == manifest.fingerprint()
+
+
+def test_every_clip_has_one_row_with_all_that_is_known_of_it(
+    manifest: Manifest, real_clips: Path
+) -> None:
+    paths = {f"{path.parent.name}/{path.name}": path for path in real_clips.glob("*/*.ogg")}
+    assert sorted(clip.id for clip in manifest.clips) == sorted(paths)
+    for clip in manifest.clips:
+        path = paths[clip.id]
+        assert clip.source == str(path)
+        assert clip.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+        assert clip.labels == (path.parent.name,)
+        assert (clip.status, clip.reason) == ("kept", "")
+        assert set_of_file(clip.shard) == clip.set
+
+
+def test_the_manifest_says_how_the_shards_were_made(
+    manifest: Manifest, preprocessed: Settings, small_features: FeatureParameters
+) -> None:
+    assert manifest.parameters == small_features
+    assert manifest.class_names == ("dog_bark", "rain", "rooster")
+    assert manifest.split == {"val_ratio": 0.2, "val_pattern": "", "seed": preprocessed.seed}
+    assert list(manifest.sets) == ["train", "val"]
+    assert {"fcn4_dist", "mindspore", "librosa", "numpy"} <= set(manifest.versions)
+
+
+def test_every_shard_has_its_rows_size_and_hashes(manifest: Manifest, shards: Path) -> None:
+    for name in manifest.sets:
+        record_set = manifest.record_set(name, shards)
+        assert len(record_set.shards) == 4
+        for shard, path in zip(record_set.shards, record_set.files, strict=True):
+            content = path.read_bytes()
+            index = path.with_name(f"{path.name}.db").read_bytes()
+            assert shard.bytes == len(content)
+            assert shard.sha256 == hashlib.sha256(content).hexdigest()
+            assert shard.index_sha256 == hashlib.sha256(index).hexdigest()
+            assert shard.rows == sum(clip.shard == shard.file for clip in manifest.clips)
+
+
+def test_a_set_holds_its_clips_files_and_labels(manifest: Manifest, shards: Path) -> None:
+    train, val = (manifest.record_set(name, shards) for name in ("train", "val"))
+    assert (len(train), len(val)) == (16, 5)
+    assert val.files == [shards / f"val.mindrecord{number}" for number in range(4)]
+    assert {clip.set for clip in val.clips} == {"val"}
+    names = [clip.id.split("/")[0] for clip in val.clips]
+    expected = [[int(name == column) for column in manifest.class_names] for name in names]
+    np.testing.assert_array_equal(val.labels, expected)
+    assert val.labels.dtype == np.int32
+
+
+def test_clips_may_have_several_labels_or_none(manifest: Manifest, shards: Path) -> None:
+    val = manifest.record_set("val", shards)
+    clips = (replace(val.clips[0], labels=("rain", "dog_bark")), replace(val.clips[1], labels=()))
+    np.testing.assert_array_equal(replace(val, clips=clips).labels, [[1, 1, 0], [0, 0, 0]])
+
+
+def test_an_unknown_set_is_refused_with_the_names_of_those_there_are(
+    manifest: Manifest, shards: Path
+) -> None:
+    with pytest.raises(InputError, match=r"manifest\.json knows no set 'test', only train, val"):
+        manifest.record_set("test", shards)
+
+
+def test_skipped_clips_are_those_in_no_set(manifest: Manifest) -> None:
+    assert manifest.skipped == []
+    lost = replace(manifest.clips[0], set="", shard="", status="skipped", reason="broken")
+    assert replace(manifest, clips=(*manifest.clips[1:], lost)).skipped == [lost]
+
+
+def test_the_fingerprint_does_not_depend_on_versions(manifest: Manifest) -> None:
+    other = replace(manifest, versions={"mindspore": "9.9"})
+    assert other.fingerprint() == manifest.fingerprint()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda each: {"parameters": replace(each.parameters, n_mels=40)},
+        lambda each: {"class_names": tuple(reversed(each.class_names))},
+        lambda each: {"split": {**each.split, "seed": 2}},
+        lambda each: {"clips": (each.clips[1], each.clips[0], *each.clips[2:])},
+        lambda each: {"sets": {**each.sets, "val": (replace(each.sets["val"][0], sha256="0"),)}},
+    ],
+    ids=["parameters", "classes", "split", "order of clips", "bytes of a shard"],
+)
+def test_the_fingerprint_changes_with_what_is_in_the_shards(
+    manifest: Manifest, change: Callable[[Manifest], dict[str, Any]]
+) -> None:
+    assert replace(manifest, **change(manifest)).fingerprint() != manifest.fingerprint()
+
+
+def test_a_missing_manifest_is_refused_with_what_makes_or_names_it(tmp_path: Path) -> None:
+    with pytest.raises(
+        InputError, match=r"manifest\.json is missing.* run preprocess.* --data_dir"
+    ):
+        read_manifest(tmp_path)
+
+
+@pytest.mark.parametrize("text", ["", '{"format": 1', "[1]", "{}", '{"format": 99}'])
+def test_a_damaged_manifest_is_refused_by_name(tmp_path: Path, text: str) -> None:
+    (tmp_path / "manifest.json").write_text(text)
+    with pytest.raises(InputError, match=r"manifest\.json"):
+        read_manifest(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "key", ["parameters", "class_names", "split", "sets", "shards", "clips", "versions"]
+)
+def test_a_manifest_that_lacks_something_is_refused_by_name(own_shards: Path, key: str) -> None:
+    path = own_shards / "manifest.json"
+    content = json.loads(path.read_text())
+    del content[key]
+    path.write_text(json.dumps(content))
+    with pytest.raises(InputError, match=r"manifest\.json"):
+        read_manifest(own_shards)
+
+
+@pytest.mark.parametrize(
+    ("filename", "name"),
+    [
+        ("train.mindrecord0", "train"),
+        ("val.mindrecord12", "val"),
+        ("train", "train"),
+        ("my.mindrecord.mindrecord3", "my.mindrecord"),
+    ],
+)
+def test_a_file_names_its_set(filename: str, name: str) -> None:
+    assert set_of_file(filename) == name
