@@ -73,6 +73,30 @@ def read_json(path: Path, known_format: int) -> dict[str, Any]:
     return content
 
 
+def check_writable(folder: Path, setting: str) -> None:
+    """Refuse a folder that cannot be written to, or cannot be made.
+
+    Args:
+        folder: The folder; it need not exist yet, and is not made.
+        setting: Name of the setting it comes from.
+
+    Raises:
+        InputError: If it, or the first folder above it that exists, is none or is not writable.
+    """
+    existing = folder
+    while not existing.exists() and existing != existing.parent:
+        existing = existing.parent
+    if not existing.is_dir():
+        reason = f"{existing} is a file"
+    elif not os.access(existing, os.W_OK | os.X_OK):
+        reason = f"no permission to write in {existing}"
+    else:
+        return
+    raise InputError(
+        f"{setting} {folder} cannot be written to ({reason}): name another folder with --{setting}"
+    )
+
+
 def sha256_of(path: Path) -> str:
     """Compute the SHA-256 of a file's bytes, in hexadecimal."""
     digest = hashlib.sha256()

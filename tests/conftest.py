@@ -64,7 +64,7 @@ def small_flags(small_features: FeatureParameters) -> dict[str, str]:
 def preprocessed(
     real_clips: Path, small_flags: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> Settings:
-    """Settings of a finished preprocess job of the real clips: 16 train, 5 validate, 4 shards."""
+    """Settings of a finished preprocess job: 16 clips to train, 5 to validate, 2 shards each."""
     from fcn4_dist.jobs.preprocess import preprocess
 
     folder = tmp_path_factory.mktemp("preprocessed")
@@ -74,7 +74,7 @@ def preprocessed(
         "info_path": str(folder),
         "mr_path": str(folder / "mindrecord"),
     }
-    loaded = load_settings(flags=small_flags | paths)
+    loaded = load_settings(flags=small_flags | paths | {"num_consumer": "2"})
     preprocess(loaded)
     return loaded.settings
 

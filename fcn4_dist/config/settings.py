@@ -47,7 +47,7 @@ class Settings:
     clips_per_class: int = setting(
         "synth", 100, "clips made for each of the ten classes", minimum=1
     )
-    synth_seconds: float = setting("synth", 30.0, "length of a made clip", unit="s", above=0)
+    synth_seconds: float = setting("synth", 30.0, "length of a made clip", unit="s", minimum=0.1)
 
     # Features
     npy_path: str = setting(

@@ -17,7 +17,7 @@ from fcn4_dist.clips import (
 )
 from fcn4_dist.config import LoadedSettings, Settings
 from fcn4_dist.errors import InputError
-from fcn4_dist.files import write_text
+from fcn4_dist.files import check_writable, write_text
 from fcn4_dist.model import check_input_size
 from fcn4_dist.records import Manifest
 from fcn4_dist.terminal import Progress, say, table, warn
@@ -42,6 +42,8 @@ def preprocess(loaded: LoadedSettings) -> None:
     settings = loaded.settings
     parameters = FeatureParameters.from_settings(settings)
     check_input_size(parameters.n_mels, parameters.frames)
+    for name in ("info_path", "npy_path", "mr_path"):
+        check_writable(Path(getattr(settings, name)), name)
     if settings.get_npy:
         audio_to_npy(settings)
         write_text(Path(settings.npy_path) / SETTINGS_NAME, loaded.to_yaml("preprocess"))

@@ -6,8 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from fcn4_dist.config import LoadedSettings
-from fcn4_dist.errors import InputError
-from fcn4_dist.files import write_text
+from fcn4_dist.files import check_writable, write_text
 
 SETTINGS_NAME = "settings.yaml"
 
@@ -23,22 +22,15 @@ def choose_run_folder(loaded: LoadedSettings, command: str) -> LoadedSettings:
         The settings with absolute paths.
 
     Raises:
-        InputError: If the folder cannot be made or written to.
+        InputError: If the folder cannot be written to.
     """
     settings = loaded.settings
     if not settings.run_dir:
         settings = replace(settings, run_dir=f"runs/{command}-{time.strftime('%Y%m%d-%H%M%S')}")
     settings = settings.with_absolute_paths()
     folder = Path(settings.run_dir)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(
-            f"cannot make the job's folder {folder} ({error.strerror}): name another one with "
-            "--run_dir"
-        ) from error
-    if not os.access(folder, os.W_OK):
-        raise InputError(f"the job's folder {folder} is not writable: name another with --run_dir")
+    check_writable(folder, "run_dir")
+    folder.mkdir(parents=True, exist_ok=True)
     return LoadedSettings(settings, loaded.origins)
 
 

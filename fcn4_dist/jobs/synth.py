@@ -4,7 +4,7 @@ from pathlib import Path
 
 from fcn4_dist.clips.synthetic import GENRES, write_collection
 from fcn4_dist.config import LoadedSettings
-from fcn4_dist.files import write_text
+from fcn4_dist.files import check_writable, write_text
 from fcn4_dist.terminal import Progress, say
 
 
@@ -12,6 +12,7 @@ def synth(loaded: LoadedSettings) -> None:
     """Write ``clips_per_class`` clips for each of ten made genres below ``audio_path``."""
     settings = loaded.settings
     folder = Path(settings.audio_path)
+    check_writable(folder, "audio_path")
     paths = write_collection(
         folder, settings.clips_per_class, settings.synth_seconds, settings.seed
     )

@@ -6,6 +6,7 @@ from pathlib import Path
 from fcn4_dist.checkpoints import CheckpointFolder
 from fcn4_dist.cluster.device import check_device, launched, prepare_environment
 from fcn4_dist.config import LoadedSettings, Settings
+from fcn4_dist.files import check_writable
 from fcn4_dist.jobs.run_folder import choose_run_folder, enter_run_folder, save_settings
 from fcn4_dist.jobs.shards import check_every_shard, open_shards
 from fcn4_dist.terminal import say, warn
@@ -27,6 +28,7 @@ def check_training(settings: Settings, world_size: int) -> None:
     plan_training(len(record_set), settings, world_size)
     if settings.pre_trained:
         CheckpointFolder.from_settings(settings).find(settings.model_name)
+    check_writable(Path(settings.checkpoint_path), "checkpoint_path")
     check_every_shard(record_set)
 
 
@@ -58,7 +60,7 @@ def train(loaded: LoadedSettings) -> None:
         f"samples/s, peak memory {peak_memory_gb():.2f} GB a worker"
     )
     say(f"checkpoint: {summary.checkpoint}")
-    say(f"settings and logs: {Path(settings.run_dir)}")
+    say(f"settings and logs: {settings.run_dir}")
 
 
 def say_unused_settings(settings: Settings, world_size: int) -> None:

@@ -122,7 +122,9 @@ def test_a_checkpoint_of_other_classes_or_features_is_refused() -> None:
     check_description(DESCRIPTION, path, DESCRIPTION.class_names, PARAMETERS)
     check_description(None, path, ("any",), PARAMETERS)
     other = FeatureParameters.from_settings(Settings(n_mels=64))
-    with pytest.raises(InputError, match="n_mels 96 instead of 64; classes blues, .* instead of a"):
+    with pytest.raises(
+        InputError, match=r"n_mels 96 instead of 64; classes blues, .* instead of a"
+    ):
         check_description(DESCRIPTION, path, ("a", "b", "c"), other)
 
 

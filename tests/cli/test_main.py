@@ -76,6 +76,9 @@ def test_the_module_and_the_console_command_are_the_same_program() -> None:
         (["launch", "--device_num", "2", "train"], "give --device_target CPU"),
         (["train", "--device_target", "CPU"], "data/manifest.json is missing"),
         (["eval", "--device_target", "CPU", "--data_dir", "x"], "x/manifest.json is missing"),
+        (["synth", "--audio_path", "/dev/null/x"], "audio_path /dev/null/x cannot be written to"),
+        (["preprocess", "--npy_path", "/dev/null"], "(/dev/null is a file): name another folder"),
+        (["preprocess", "--window_seconds", "1"], "a window of 47 frames is too short"),
         (["preprocess"], "audio_path data/genres_original is not a folder"),
         (["preprocess", "--get_npy", "0", "--get_mindrecord", "0"], "are both off"),
         (

@@ -206,8 +206,8 @@ def _values_of(setting: Setting) -> st.SearchStrategy[Any]:
         return st.integers(min_value=int(setting.minimum or 0))
     if setting.kind is float:
         return st.floats(
-            min_value=setting.above,
-            exclude_min=True,
+            min_value=setting.minimum if setting.above is None else setting.above,
+            exclude_min=setting.above is not None,
             max_value=setting.below,
             exclude_max=setting.below is not None,
             allow_infinity=False,

@@ -158,6 +158,8 @@ def test_training_goes_on_from_pre_trained_weights(
         ("train", ["--batch_size", "14"], "an epoch has no step: 13 training clips"),
         ("eval", ["--val_filename", "test.mindrecord0"], "knows no set 'test', only train, val"),
         ("eval", ["--model_name", "MusicTagger-9_9.ckpt"], "holds MusicTagger-1_2.ckpt, Music"),
+        ("train", ["--checkpoint_path", "job.yaml"], "checkpoint_path job.yaml cannot be written"),
+        ("train", ["--run_dir", "job.yaml/x"], "job.yaml is a file): name another folder with"),
         ("train", ["--pre_trained", "1", "--model_name", "x.ckpt"], "there is no checkpoint"),
     ],
 )

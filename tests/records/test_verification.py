@@ -1,5 +1,6 @@
 """Whether shards are what their manifest and the settings say."""
 
+import os
 import re
 from pathlib import Path
 
@@ -17,51 +18,52 @@ def train(own_shards: Path) -> RecordSet:
 
 
 def test_shards_that_nobody_touched_are_accepted(train: RecordSet) -> None:
-    check_shards(train, range(4))
+    check_shards(train, range(2))
 
 
-@pytest.mark.parametrize("number", range(4))
 @pytest.mark.parametrize("ending", ["", ".db"])
-@pytest.mark.parametrize("place", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("number", [0, 1])
 def test_a_flipped_byte_is_found_and_its_file_named(
-    train: RecordSet, number: int, ending: str, place: float
+    train: RecordSet, number: int, ending: str
 ) -> None:
     path = _file(train, number, ending)
-    content = bytearray(path.read_bytes())
-    content[int(place * (len(content) - 1))] ^= 1
-    path.write_bytes(content)
-    with pytest.raises(InputError, match=f"^{re.escape(str(path))} is not the file the manifest"):
-        check_shards(train, range(4))
+    for place in (0, path.stat().st_size // 2, path.stat().st_size - 1):
+        _flip_byte(path, place)
+        sentence = f"^{re.escape(str(path))} is not the file the manifest was written for"
+        with pytest.raises(InputError, match=sentence):
+            check_shards(train, range(2))
+        _flip_byte(path, place)
+    check_shards(train, range(2))
 
 
 @pytest.mark.parametrize("ending", ["", ".db"])
 def test_a_file_cut_short_is_found_and_named(train: RecordSet, ending: str) -> None:
-    path = _file(train, 2, ending)
-    path.write_bytes(path.read_bytes()[:-1])
+    path = _file(train, 1, ending)
+    os.truncate(path, path.stat().st_size - 1)
     with pytest.raises(InputError, match=f"^{re.escape(str(path))} is not the file"):
-        check_shards(train, range(4))
+        check_shards(train, range(2))
 
 
 @pytest.mark.parametrize("ending", ["", ".db"])
 def test_a_missing_file_is_named(train: RecordSet, ending: str) -> None:
-    path = _file(train, 3, ending)
+    path = _file(train, 1, ending)
     path.unlink()
     with pytest.raises(InputError, match=f"^{re.escape(str(path))} is missing, .*run preprocess"):
-        check_shards(train, range(4))
+        check_shards(train, range(2))
 
 
-def test_two_shards_changed_for_each_other_are_found(train: RecordSet) -> None:
-    first, second = train.files[:2]
-    second.write_bytes(first.read_bytes())
+def test_a_shard_in_the_place_of_another_is_found(train: RecordSet) -> None:
+    first, second = train.files
+    first.replace(second)
     with pytest.raises(InputError, match=f"^{re.escape(str(second))} is not the file"):
-        check_shards(train, range(4))
+        check_shards(train, [1])
 
 
 def test_only_the_shards_asked_for_are_read(train: RecordSet) -> None:
-    train.files[1].unlink()
-    check_shards(train, [0, 2, 3])
-    with pytest.raises(InputError, match=r"train\.mindrecord1 is missing"):
-        check_shards(train, [1])
+    train.files[0].unlink()
+    check_shards(train, [1])
+    with pytest.raises(InputError, match=r"train\.mindrecord0 is missing"):
+        check_shards(train, [1, 0])
 
 
 def test_settings_the_shards_were_made_with_are_accepted(
@@ -103,3 +105,11 @@ def test_the_flags_named_in_the_refusal_end_it(shards: Path) -> None:
 
 def _file(train: RecordSet, number: int, ending: str) -> Path:
     return train.folder / f"{train.shards[number].file}{ending}"
+
+
+def _flip_byte(path: Path, place: int) -> None:
+    with path.open("r+b") as file:
+        file.seek(place)
+        (byte,) = file.read(1)
+        file.seek(place)
+        file.write(bytes([byte ^ 1]))

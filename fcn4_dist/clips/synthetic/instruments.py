@@ -133,7 +133,14 @@ def strike(drum: Drum, sample_rate: int, rng: np.random.Generator) -> Signal:
 def band_pass(
     signal: NDArray[np.floating[Any]], low_hz: float, high_hz: float, sample_rate: int
 ) -> NDArray[np.float64]:
-    """Filter gently (6 dB an octave) outside a band, which is moved below Nyquist if need be."""
+    """Weaken what lies outside a band, by 6 dB an octave.
+
+    Args:
+        signal: Samples of shape (n,).
+        low_hz: Lower edge of the band.
+        high_hz: Upper edge; both edges are moved below Nyquist if need be.
+        sample_rate: Of the signal, in Hz.
+    """
     high = min(high_hz, 0.45 * sample_rate)
     low = min(low_hz, 0.5 * high)
     sections = butter(1, (low, high), "bandpass", fs=sample_rate, output="sos")

@@ -1,0 +1,76 @@
+"""Scoring a set of clips."""
+
+from pathlib import Path
+
+import mindspore as ms
+import numpy as np
+import pytest
+from scipy.special import expit
+
+from fcn4_dist.cluster.worker import Worker
+from fcn4_dist.evaluation import Predictions
+from fcn4_dist.evaluation.scoring import score_clips
+from fcn4_dist.model.fcn4 import Fcn4
+from fcn4_dist.pipeline import evaluation_batches, pad_batch, read_batches
+from fcn4_dist.records import RecordSet, read_manifest
+
+ALONE = Worker(rank=0, world_size=1)
+
+
+@pytest.fixture(scope="module")
+def network() -> Fcn4:
+    """An untrained network of very few channels."""
+    ms.set_seed(1)
+    return Fcn4(3, (2, 3, 4, 5))
+
+
+@pytest.fixture(scope="module")
+def clips(shards: Path) -> RecordSet:
+    """The training set of the real clips: 16 of them."""
+    return read_manifest(shards).record_set("train", shards)
+
+
+@pytest.mark.parametrize("batch_size", [5, 16, 20])
+def test_every_clip_is_scored_once_in_the_order_of_the_manifest(
+    network: Fcn4, clips: RecordSet, batch_size: int
+) -> None:
+    predictions = _score(network, clips, batch_size)
+    assert predictions.ids == tuple(clip.id for clip in clips.clips)
+    np.testing.assert_array_equal(predictions.labels, clips.labels)
+    assert predictions.class_names == clips.class_names
+    assert predictions.scores.shape == (16, 3)
+    # Neighbours in a batch may change the last bits of a score, and nothing else.
+    np.testing.assert_allclose(predictions.scores, _scores_one_by_one(network, clips), rtol=1e-4)
+
+
+def test_a_score_is_the_sigmoid_of_a_logit_in_float64(network: Fcn4, clips: RecordSet) -> None:
+    network.set_train(False)
+    (batch, *_) = read_batches(clips, evaluation_batches(16, 5, 0, 1))
+    logits = network(ms.Tensor(batch.features)).asnumpy().astype(np.float64)
+    scores = _score(network, clips, 5).scores
+    assert scores.dtype == np.float64
+    np.testing.assert_array_equal(scores[:5], expit(logits))
+
+
+def test_scoring_twice_gives_the_same_bits_and_changes_no_parameter(
+    network: Fcn4, clips: RecordSet
+) -> None:
+    network.set_train(True)
+    before = {each.name: each.asnumpy().copy() for each in network.get_parameters()}
+    first, second = (_score(network, clips, 5).scores for _ in range(2))
+    assert first.tobytes() == second.tobytes()
+    for each in network.get_parameters():
+        np.testing.assert_array_equal(each.asnumpy(), before[each.name])
+
+
+def _score(network: Fcn4, clips: RecordSet, batch_size: int) -> Predictions:
+    predictions = score_clips(network, clips, batch_size, ALONE)
+    assert predictions is not None
+    return predictions
+
+
+def _scores_one_by_one(network: Fcn4, clips: RecordSet) -> np.ndarray:
+    network.set_train(False)
+    batches = read_batches(clips, evaluation_batches(len(clips), 1, 0, 1))
+    logits = [network(ms.Tensor(pad_batch(batch.features, 5))).asnumpy()[0] for batch in batches]
+    return expit(np.array(logits))

@@ -1,0 +1,54 @@
+"""FCN-4's sizes, known without building it."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fcn4_dist.audio import FeatureParameters
+from fcn4_dist.config import Settings
+from fcn4_dist.errors import InputError
+from fcn4_dist.model.geometry import POOLS, channels, check_input_size, smallest_input
+
+
+def test_the_full_width_has_the_published_channels() -> None:
+    assert channels(1.0) == (128, 384, 768, 2048)
+
+
+def test_a_width_is_a_factor_on_every_layer() -> None:
+    assert channels(0.125) == (16, 48, 96, 256)
+    assert channels(2) == (256, 768, 1536, 4096)
+
+
+@given(width=st.floats(0, 0.1, exclude_min=True))
+def test_every_layer_keeps_a_channel_however_narrow_the_network(width: float) -> None:
+    assert min(channels(width)) >= 1
+
+
+def test_the_default_feature_is_large_enough() -> None:
+    parameters = FeatureParameters.from_settings(Settings())
+    check_input_size(parameters.n_mels, parameters.frames)
+
+
+@given(n_mels=st.integers(1, 60), frames=st.integers(1, 400))
+def test_an_input_is_refused_exactly_when_the_pools_leave_nothing_of_it(
+    n_mels: int, frames: int
+) -> None:
+    bands_left, frames_left = n_mels, frames
+    for pool_bands, pool_frames in POOLS:
+        bands_left //= pool_bands
+        frames_left //= pool_frames
+    if bands_left and frames_left:
+        check_input_size(n_mels, frames)
+    else:
+        with pytest.raises(InputError):
+            check_input_size(n_mels, frames)
+
+
+def test_the_smallest_input_is_refused_with_one_band_or_frame_less() -> None:
+    assert smallest_input() == (24, 160)
+    check_input_size(24, 160)
+    with pytest.raises(InputError, match=r"n_mels 23 is too small .* give --n_mels 24 or more"):
+        check_input_size(23, 160)
+    sentence = r"159 frames is too short .* need 160: raise --window_seconds or lower --hop_length"
+    with pytest.raises(InputError, match=sentence):
+        check_input_size(24, 159)
