@@ -11,7 +11,8 @@ _SECONDS_BETWEEN_LINES = 5.0
 
 def say(text: str = "") -> None:
     """Print a line at once, also into a file or a pipe."""
-    print(text, flush=True)
+    # A file name may hold bytes that are not UTF-8, which a strict stream refuses to print.
+    print(text.encode("utf-8", "backslashreplace").decode(), flush=True)
 
 
 def warn(text: str) -> None:

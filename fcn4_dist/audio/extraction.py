@@ -1,7 +1,9 @@
 """The audio -> npy stage: one feature file a clip, and an index of what became of each clip."""
 
+import errno
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -63,6 +65,8 @@ def extract_features(
     Yields:
         What became of each clip, as soon as it is done.
     """
+    # An interrupted run must not leave an index that speaks of other features.
+    (npy_path / INDEX_NAME).unlink(missing_ok=True)
     done = []
     for clip_id, source in clips:
         clip = _extract(clip_id, source, parameters, npy_path)
@@ -94,10 +98,12 @@ def read_feature_index(npy_path: Path) -> FeatureIndex:
             "with --get_npy 1, or name the folder of the features with --npy_path"
         )
     content = read_json(path, _INDEX_FORMAT)
-    clips = [ClipFeature(**row) for row in content["clips"]]
-    return FeatureIndex(
-        FeatureParameters(**content["parameters"]), {clip.id: clip for clip in clips}
-    )
+    try:
+        parameters = FeatureParameters(**content["parameters"])
+        clips = [ClipFeature(**row) for row in content["clips"]]
+    except (KeyError, TypeError) as error:
+        raise InputError(f"{path} is damaged ({error!r}): run preprocess again") from error
+    return FeatureIndex(parameters, {clip.id: clip for clip in clips})
 
 
 def _extract(
@@ -108,14 +114,31 @@ def _extract(
     try:
         sha256 = sha256_of(source)
         waveform = load_waveform(source, parameters.sample_rate)
+        window, status = fit_to_window(waveform, parameters.window_samples)
+        feature = log_mel_spectrogram(window, parameters)
     except (UndecodableClipError, OSError) as error:
-        target.unlink(missing_ok=True)
+        _remove(target)
         return ClipFeature(clip_id, os.fspath(source), sha256, "skipped", str(error))
-    window, status = fit_to_window(waveform, parameters.window_samples)
-    feature = log_mel_spectrogram(window, parameters)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with write_atomically(target) as file:
-        np.save(file, feature)
+    if not _write_feature(target, feature):
+        reason = "its name is too long for a feature file"
+        return ClipFeature(clip_id, os.fspath(source), sha256, "skipped", reason)
     seconds = len(waveform) / parameters.sample_rate
     reason = "" if status == "kept" else f"{seconds:.2f} s long"
     return ClipFeature(clip_id, os.fspath(source), sha256, status, reason)
+
+
+def _write_feature(target: Path, feature: np.ndarray) -> bool:
+    try:
+        with write_atomically(target) as file:
+            np.save(file, feature)
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        return False
+    return True
+
+
+def _remove(target: Path) -> None:
+    # A name too long to be written cannot be there either.
+    with suppress(OSError):
+        target.unlink()

@@ -8,6 +8,7 @@ import librosa
 import numpy as np
 from librosa.filters import mel
 
+from fcn4_dist.audio.waveform import UndecodableClipError
 from fcn4_dist.config import Settings
 
 
@@ -39,13 +40,14 @@ class FeatureParameters:
     @property
     def window_samples(self) -> int:
         """Length of the network's input in samples."""
-        # Rounded: 29.12 * 12000 must not become 349439 on its way through binary fractions.
+        # Rounded: in binary fractions 8.2 * 12000 is a little less than 98400.
         return round(self.window_seconds * self.sample_rate)
 
     @property
     def frames(self) -> int:
         """Number of spectrogram frames of one window (centred frames, one at each hop)."""
-        return 1 + self.window_samples // self.hop_length
+        # Padding by n_fft // 2 on both sides is one sample short of an odd n_fft.
+        return 1 + (self.window_samples - self.n_fft % 2) // self.hop_length
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -98,12 +100,18 @@ def log_mel_spectrogram(window: np.ndarray, parameters: FeatureParameters) -> np
 
     Returns:
         float32 decibels of shape (1, n_mels, frames).
+
+    Raises:
+        UndecodableClipError: If the samples are so large that the result is not finite.
     """
     power = np.abs(librosa.stft(window, n_fft=parameters.n_fft, hop_length=parameters.hop_length))
     np.square(power, out=power)
     mel_power = _mel_filters(parameters.sample_rate, parameters.n_fft, parameters.n_mels) @ power
     to_decibels = getattr(librosa, parameters.log_mel)
-    return to_decibels(mel_power)[np.newaxis].astype(np.float32, copy=False)
+    feature = to_decibels(mel_power)[np.newaxis].astype(np.float32, copy=False)
+    if not np.isfinite(feature).all():
+        raise UndecodableClipError("holds samples too large for float32 (are they integers?)")
+    return feature
 
 
 @lru_cache(maxsize=1)

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 
 from fcn4_dist.cli.parser import given_flags, parse
@@ -32,6 +33,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("fcn4-dist: interrupted", file=sys.stderr, flush=True)
         return INTERRUPTED
+    except Exception as error:
+        traceback.print_exc()
+        text = (str(error).strip().splitlines() or ["no text"])[0]
+        print(
+            f"fcn4-dist: error: {type(error).__name__}: {text}; this is unexpected: please report "
+            "it with the lines above",
+            file=sys.stderr,
+            flush=True,
+        )
+        return Fcn4DistError.exit_code
 
 
 def _synth(parsed: argparse.Namespace) -> int:

@@ -81,10 +81,22 @@ def read_annotations(path: Path, num_classes: int) -> Annotations:
                 f"{path}, row {number}: expected clip_id, {num_classes} tags of 0 or 1, and "
                 f"mp3_path; got {len(row)} fields"
             )
+    _check_ids(path, [row[-1] for row in rows[1:]])
     labels = np.array([row[1:-1] for row in rows[1:]], dtype=np.int32)
     return Annotations(
         class_names, tuple(row[-1] for row in rows[1:]), labels.reshape(-1, num_classes)
     )
+
+
+def _check_ids(path: Path, ids: list[str]) -> None:
+    row_of: dict[str, int] = {}
+    for number, clip_id in enumerate(ids, start=2):
+        if clip_id in row_of:
+            raise InputError(
+                f"{path}, row {number}: {clip_id} has row {row_of[clip_id]} already: leave one row "
+                "for each clip"
+            )
+        row_of[clip_id] = number
 
 
 def _read_header(path: Path) -> tuple[str, ...] | None:

@@ -48,7 +48,20 @@ def split_clips(
         ) from error
     is_validation = np.zeros(len(ids), dtype=bool)
     is_validation[validation] = True
+    _check_every_label(ids, labels, is_validation, val_ratio)
     return is_validation
+
+
+def _check_every_label(
+    ids: Sequence[str], labels: np.ndarray, is_validation: np.ndarray, val_ratio: float
+) -> None:
+    one_sided = labels[is_validation].any(axis=0) != labels[~is_validation].any(axis=0)
+    for column in np.flatnonzero(one_sided):
+        members = np.flatnonzero(labels[:, column])
+        raise InputError(
+            f"cannot split with val_ratio {val_ratio:g}: all {len(members)} clips of a class "
+            f"(that of {ids[members[0]]}) come to one side: add clips of it, or change --val_ratio"
+        )
 
 
 def _check_both_sides(is_validation: np.ndarray, val_pattern: str) -> None:

@@ -63,6 +63,9 @@ def plan_launch(
     # msrun knows an interpreter only by the name "python", which must then be this one.
     folder_of_python = str(Path(sys.executable).parent)
     cleaned["PATH"] = os.pathsep.join([folder_of_python, cleaned.get("PATH", os.defpath)])
+    # Workers find this package, installed or not.
+    python_path = [str(Path(__file__).parents[2]), cleaned.get("PYTHONPATH", "")]
+    cleaned["PYTHONPATH"] = os.pathsep.join(filter(None, python_path))
     command = (
         "msrun",
         f"--worker_num={ranks}",

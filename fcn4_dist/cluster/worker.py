@@ -5,6 +5,7 @@ All collectives must be called by every rank, in the same order. With one rank t
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 import mindspore as ms
 import numpy as np
@@ -43,14 +44,18 @@ class Worker:
         """
         if self.world_size == 1:
             return array[np.newaxis]
-        gathered = _AllGather()(Tensor(array[np.newaxis]))
-        return gathered.asnumpy()
+        return _compiled(_AllGather)(Tensor(array[np.newaxis])).asnumpy()
 
-    def mean(self, array: np.ndarray) -> np.ndarray:
-        """Average a float32 array of the same shape over the ranks."""
+    def mean(self, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Average named float32 arrays over the ranks, all in one collective.
+
+        Args:
+            arrays: The same names and shapes on every rank.
+        """
         if self.world_size == 1:
-            return array
-        return _AllReduce()(Tensor(array)).asnumpy() / np.float32(self.world_size)
+            return dict(arrays)
+        total = _compiled(_AllReduce)(Tensor(_joined(arrays))).asnumpy()
+        return _parted(total / np.float32(self.world_size), arrays)
 
     def broadcast(self, array: np.ndarray) -> np.ndarray:
         """Give every rank the float32 or int32 array of rank 0.
@@ -60,7 +65,7 @@ class Worker:
         """
         if self.world_size == 1:
             return array
-        return _Broadcast()(Tensor(array)).asnumpy()
+        return _compiled(_Broadcast)(Tensor(array)).asnumpy()
 
     def broadcast_text(self, text: str) -> str:
         """Give every rank the text of rank 0."""
@@ -73,10 +78,17 @@ class Worker:
         return "".join(map(chr, self.broadcast(codes))) if length else ""
 
     def broadcast_parameters(self, parameters: Iterable[Parameter]) -> None:
-        """Overwrite parameters with those of rank 0, in place."""
-        if self.world_size > 1:
-            for parameter in parameters:
-                parameter.set_data(Tensor(self.broadcast(parameter.asnumpy())))
+        """Overwrite parameters with those of rank 0, in place, in one collective for each type."""
+        if self.world_size == 1:
+            return
+        by_name = {parameter.name: parameter for parameter in parameters}
+        values = {name: parameter.asnumpy() for name, parameter in by_name.items()}
+        # Sorted, because a set has another order in every process.
+        for kind in sorted({value.dtype.name for value in values.values()}):
+            of_kind = {name: value for name, value in values.items() if value.dtype.name == kind}
+            received = _parted(self.broadcast(_joined(of_kind)), of_kind)
+            for name, value in received.items():
+                by_name[name].set_data(Tensor(value))
 
     def check_agreement(self, numbers: Mapping[str, int]) -> None:
         """Make sure that all ranks have the same numbers, before they wait for each other.
@@ -128,6 +140,25 @@ def start_worker(device_target: str, device_id: int) -> Worker:
         device_num=worker.world_size,
     )
     return worker
+
+
+def _joined(arrays: Mapping[str, np.ndarray]) -> np.ndarray:
+    return np.concatenate([array.ravel() for array in arrays.values()])
+
+
+def _parted(joined: np.ndarray, like: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    ends = np.cumsum([array.size for array in like.values()])[:-1]
+    parts = np.split(joined, ends)
+    return {
+        name: part.reshape(array.shape)
+        for part, (name, array) in zip(parts, like.items(), strict=True)
+    }
+
+
+@lru_cache
+def _compiled(collective: type[nn.Cell]) -> nn.Cell:
+    # A cell keeps what it compiled for a shape; a new one would compile again.
+    return collective()
 
 
 class _AllGather(nn.Cell):

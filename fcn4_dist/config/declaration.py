@@ -1,7 +1,7 @@
 """How one setting is declared: its meaning, unit, limits, and how text becomes its value."""
 
 import dataclasses
-import math
+import sys
 import types
 import typing
 from dataclasses import dataclass
@@ -51,7 +51,7 @@ class Setting:
         """Turn what YAML or a flag gave into a value of the right type.
 
         Args:
-            raw: A string from the command line, or any scalar or list from YAML.
+            raw: Text, or from YAML also a list of texts, or None for nothing.
 
         Returns:
             The value, of the setting's kind.
@@ -85,7 +85,8 @@ class Setting:
             raise self._error(f"must be one of {', '.join(self.choices)}, got {value!r}")
 
     def _check_number(self, value: float) -> None:
-        if not math.isfinite(value):
+        # Compared, because math.isfinite cannot take a whole number of 400 digits.
+        if not -sys.float_info.max <= value <= sys.float_info.max:
             raise self._error(f"must be a finite number, got {value!r}")
         if self.minimum is not None and value < self.minimum:
             raise self._error(f"must be at least {self.minimum:g}, got {value!r}")
@@ -133,7 +134,7 @@ def _is_a(value: object, kind: type) -> bool:
 
 
 def _to_bool(raw: object) -> bool:
-    word = str(raw).strip().lower()
+    word = _to_str(raw).strip().lower()
     if word in _TRUE_WORDS:
         return True
     if word in _FALSE_WORDS:
@@ -142,25 +143,17 @@ def _to_bool(raw: object) -> bool:
 
 
 def _to_int(raw: object) -> int:
-    if isinstance(raw, bool):
-        raise ValueError(raw)
-    if isinstance(raw, float):
-        if not raw.is_integer():
-            raise ValueError(raw)
-        return int(raw)
-    return int(str(raw))
+    return int(_to_str(raw))
 
 
 def _to_float(raw: object) -> float:
-    if isinstance(raw, bool):
-        raise ValueError(raw)
-    return float(str(raw))
+    return float(_to_str(raw))
 
 
 def _to_str(raw: object) -> str:
-    if isinstance(raw, list | dict | None):
-        raise ValueError(raw)
-    return str(raw)
+    if not isinstance(raw, str):
+        raise TypeError(raw)
+    return raw
 
 
 def _to_names(raw: object) -> tuple[str, ...]:

@@ -97,14 +97,23 @@ def _from_yaml(config: str | Path | None) -> list[tuple[str, object, str]]:
     if not isinstance(node, yaml.MappingNode):
         raise InputError(f"{config}: must hold 'name: value' lines, one for each setting")
     entries: dict[str, tuple[str, object, str]] = {}
-    loader = yaml.SafeLoader("")
     for key_node, value_node in node.value:
         origin = f"{config}, line {key_node.start_mark.line + 1}"
         name = str(key_node.value)
         if name in entries:
             raise InputError(f"{origin}: {name} is given twice in this file")
-        entries[name] = (name, loader.construct_object(value_node, deep=True), origin)
+        entries[name] = (name, _raw(value_node), origin)
     return list(entries.values())
+
+
+def _raw(node: yaml.Node) -> object:
+    # The text as it stands, so that "on", "010" or "5e-4" mean in a file what they mean in a
+    # flag, and not what YAML would make of them.
+    if isinstance(node, yaml.SequenceNode):
+        return [item.value if isinstance(item, yaml.ScalarNode) else {} for item in node.value]
+    if isinstance(node, yaml.ScalarNode):
+        return None if node.tag == "tag:yaml.org,2002:null" else node.value
+    return {}
 
 
 def _compose(config: str | Path) -> yaml.Node | None:
@@ -117,3 +126,5 @@ def _compose(config: str | Path) -> yaml.Node | None:
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else "?"
         raise InputError(f"{config}, line {line}: not valid YAML: {error.problem}") from error
+    except yaml.YAMLError as error:
+        raise InputError(f"{config}: not valid YAML: {str(error).splitlines()[0]}") from error

@@ -179,12 +179,14 @@ class Settings:
         for name, declaration in SETTINGS.items():
             declaration.check(getattr(self, name))
         if len(self.mr_name) != 2 or self.mr_name[0] == self.mr_name[1]:
-            names = ", ".join(self.mr_name)
-            raise SettingsError("mr_name", f"must be two different names, got [{names}]")
+            given = ", ".join(self.mr_name)
+            raise SettingsError("mr_name", f"must be two different names, got [{given}]")
         if not (self.get_npy or self.get_mindrecord):
             raise SettingsError("get_npy", "and get_mindrecord are both off: nothing to do")
-        if "/" in self.prefix:
-            raise SettingsError("prefix", f"must be a name, not a path, got {self.prefix!r}")
+        for key, names in (("prefix", [self.prefix]), ("mr_name", self.mr_name)):
+            for name in names:
+                if "/" in name:
+                    raise SettingsError(key, f"must be a name, not a path, got {name!r}")
 
     @property
     def shard_folder(self) -> str:

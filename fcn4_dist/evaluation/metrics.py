@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.metrics import accuracy_score, roc_auc_score
 
+from fcn4_dist.errors import Fcn4DistError
+
 
 @dataclass(frozen=True)
 class Metrics:
@@ -35,7 +37,15 @@ def compute_metrics(
         labels: 0/1 of shape (clips, classes).
         scores: Higher for more likely, of the same shape.
         class_names: Names of the classes.
+
+    Raises:
+        Fcn4DistError: If a score is NaN: the network has diverged.
     """
+    if np.isnan(scores).any():
+        raise Fcn4DistError(
+            f"the network gives NaN for {int(np.isnan(scores).any(axis=1).sum())} of {len(scores)} "
+            "clips: it has diverged in training; name an earlier checkpoint with --model_name"
+        )
     roc_auc = {
         name: float(roc_auc_score(labels[:, column], scores[:, column]))
         for column, name in enumerate(class_names)

@@ -179,6 +179,18 @@ def read_manifest(folder: Path) -> Manifest:
             "the folder of the shards with --data_dir"
         )
     content = read_json(path, _FORMAT)
+    try:
+        return _manifest_of(content)
+    except (KeyError, TypeError) as error:
+        raise InputError(f"{path} is damaged ({error!r}): run preprocess again") from error
+
+
+def set_of_file(filename: str) -> str:
+    """Tell the set a shard belongs to: "train.mindrecord0" is of the set "train"."""
+    return filename.rsplit(".mindrecord", maxsplit=1)[0]
+
+
+def _manifest_of(content: dict[str, Any]) -> Manifest:
     sets: dict[str, list[Shard]] = {name: [] for name in content["sets"]}
     for row in content["shards"]:
         sets[row.pop("set")].append(Shard(**row))
@@ -190,8 +202,3 @@ def read_manifest(folder: Path) -> Manifest:
         clips=tuple(ClipRow(**{**row, "labels": tuple(row["labels"])}) for row in content["clips"]),
         versions=content["versions"],
     )
-
-
-def set_of_file(filename: str) -> str:
-    """Tell the set a shard belongs to: "train.mindrecord0" is of the set "train"."""
-    return filename.rsplit(".mindrecord", maxsplit=1)[0]

@@ -4,7 +4,8 @@ Each shard is written by a one-shard writer of its own and all are read back as 
 list, so that who writes which shard, and when, makes no difference to the bytes.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import glob
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -106,7 +107,7 @@ def write_records(
         Fcn4DistError: If a feature file is missing or has another shape than the parameters say.
     """
     mr_path.mkdir(parents=True, exist_ok=True)
-    _remove_earlier_shards(mr_path)
+    _remove_earlier_shards(mr_path, {shard.set for shard in planned})
     sets: dict[str, list[Shard]] = {}
     for shard in planned:
         for _ in _write_shard(shard, npy_path, mr_path, parameters, class_names):
@@ -149,16 +150,20 @@ def _by_id(row: ClipRow) -> str:
     return row.id
 
 
-def _remove_earlier_shards(mr_path: Path) -> None:
+def _remove_earlier_shards(mr_path: Path, set_names: Iterable[str]) -> None:
+    # By the manifest, and by name: an interrupted run leaves shards without a manifest.
     try:
-        earlier = read_manifest(mr_path)
+        earlier = [
+            shard.file for shards in read_manifest(mr_path).sets.values() for shard in shards
+        ]
     except InputError:
-        return
-    (mr_path / MANIFEST_NAME).unlink()
-    for shards in earlier.sets.values():
-        for shard in shards:
-            (mr_path / shard.file).unlink(missing_ok=True)
-            (mr_path / f"{shard.file}.db").unlink(missing_ok=True)
+        earlier = []
+    (mr_path / MANIFEST_NAME).unlink(missing_ok=True)
+    for name in set_names:
+        earlier += [path.name for path in mr_path.glob(f"{glob.escape(name)}.mindrecord*[0-9]")]
+    for file in earlier:
+        (mr_path / file).unlink(missing_ok=True)
+        (mr_path / f"{file}.db").unlink(missing_ok=True)
 
 
 def _write_shard(

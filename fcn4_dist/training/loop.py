@@ -179,10 +179,8 @@ class Trainer:
     def _averaged_values(self) -> dict[str, np.ndarray]:
         # Batch-norm's moving statistics differ from rank to rank: each saw other samples.
         values = parameter_values(self.step.state())
-        for name in values:
-            if name.endswith(_STATISTICS):
-                values[name] = self.worker.mean(values[name])
-        return values
+        own = {name: value for name, value in values.items() if name.endswith(_STATISTICS)}
+        return values | self.worker.mean(own)
 
     def _check_equal_weights(self) -> None:
         weights = parameter_values(self.network.trainable_params())

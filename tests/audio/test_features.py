@@ -26,6 +26,11 @@ def test_the_default_feature_has_the_shape_fcn_4_was_published_with() -> None:
     assert DEFAULTS.shape == (1, 96, 1366)
 
 
+def test_a_window_that_binary_fractions_make_a_little_shorter_keeps_its_last_sample() -> None:
+    assert int(8.2 * 12000) == 98399
+    assert replace(DEFAULTS, window_seconds=8.2).window_samples == 98400
+
+
 def test_the_parameters_are_those_of_the_settings() -> None:
     settings = Settings(
         sample_rate=8000,

@@ -29,8 +29,16 @@ def test_the_real_clips_are_three_classes_of_seven(real_clips: Path) -> None:
 
 
 def test_clips_are_sorted_by_id_whatever_the_order_on_disk(folder: Path) -> None:
-    ids = [clip_id for clip_id, _, _ in list_folder(folder, 2).clips]
-    assert ids == ["jazz/A.FLAC", "jazz/b.ogg", "rock/a.wav", "rock/b.mp3"]
+    # "rock" comes before "rock 2", "rock 2/" before "rock/".
+    for number in (7, 3, 9, 1, 5):
+        _touch(folder / "rock 2" / f"{number}.wav")
+    collection = list_folder(folder, 3)
+    assert collection.class_names == ("jazz", "rock", "rock 2")
+    assert [clip_id for clip_id, _, _ in collection.clips] == [
+        *("jazz/A.FLAC", "jazz/b.ogg"),
+        *(f"rock 2/{number}.wav" for number in (1, 3, 5, 7, 9)),
+        *("rock/a.wav", "rock/b.mp3"),
+    ]
 
 
 @pytest.mark.parametrize("suffix", sorted(AUDIO_SUFFIXES))

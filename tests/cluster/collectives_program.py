@@ -25,7 +25,7 @@ def main(folder: Path) -> None:
     answers: dict[str, Any] = {
         "world_size": worker.world_size,
         "gathered": worker.gather(np.float32([[rank, 10 * rank]])).tolist(),
-        "mean": worker.mean(np.float32([rank, 1])).tolist(),
+        "mean": means(worker),
         "broadcast": worker.broadcast(np.int32([rank + 5])).tolist(),
         "text": worker.broadcast_text("Für Elise ♫" if worker.is_main else ""),
         "no text": worker.broadcast_text(""),
@@ -34,6 +34,11 @@ def main(folder: Path) -> None:
         "training": train(worker),
     }
     (folder / f"answers_{rank}.json").write_text(json.dumps(answers))
+
+
+def means(worker: Worker) -> dict[str, Any]:
+    arrays = {"a": np.float32([[worker.rank, 1]]), "b": np.float32(2 * worker.rank)}
+    return {name: mean.tolist() for name, mean in worker.mean(arrays).items()}
 
 
 def agreement(worker: Worker, numbers: dict[str, int]) -> str:

@@ -50,12 +50,14 @@ def test_what_an_earlier_job_left_in_the_environment_is_taken_out() -> None:
         "MS_NODE_ID": "3",
     }
     launch = plan_launch(["x.py"], 2, Path("/job"), environment={**stale, "GLOG_v": "1"})
-    assert set(launch.environment) == {"PATH", "GLOG_v"}
+    assert set(launch.environment) == {"PATH", "PYTHONPATH", "GLOG_v"}
 
 
-def test_workers_run_this_python() -> None:
-    launch = plan_launch(["x.py"], 2, Path("/job"), environment={"PATH": "/usr/bin"})
+def test_workers_run_this_python_and_this_package() -> None:
+    given = {"PATH": "/usr/bin", "PYTHONPATH": "/cann/python"}
+    launch = plan_launch(["x.py"], 2, Path("/job"), environment=given)
     assert launch.environment["PATH"] == f"{Path(sys.executable).parent}:/usr/bin"
+    assert launch.environment["PYTHONPATH"] == f"{Path(__file__).parents[2]}:/cann/python"
 
 
 def test_ports_are_free_ones() -> None:

