@@ -76,15 +76,15 @@ def fit_to_window(waveform: np.ndarray, samples: int) -> tuple[np.ndarray, str]:
         samples: Length wanted.
 
     Returns:
-        The waveform of shape (samples,), and what was done: "kept", "padded" or "cropped".
+        The waveform of shape (samples,), and what was done: "kept", "padded" or "cropped". One
+        sample too many or too few, which resampling leaves, counts as kept.
     """
     surplus = len(waveform) - samples
-    if surplus > 0:
-        start = surplus // 2
-        return waveform[start : start + samples], "cropped"
-    if surplus < 0:
-        return np.pad(waveform, (0, -surplus)), "padded"
-    return waveform, "kept"
+    start = max(0, surplus // 2)
+    window = np.pad(waveform[start : start + samples], (0, max(0, -surplus)))
+    if abs(surplus) <= 1:
+        return window, "kept"
+    return window, "cropped" if surplus > 0 else "padded"
 
 
 def log_mel_spectrogram(window: np.ndarray, parameters: FeatureParameters) -> np.ndarray:

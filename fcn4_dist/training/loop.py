@@ -101,7 +101,8 @@ class Trainer:
     def _start_alike(self) -> None:
         if self.settings.pre_trained and self.worker.is_main:
             self._load_pre_trained()
-        self.worker.broadcast_parameters(self.step.state())
+        # The moments are zero on every rank; only the weights need sending.
+        self.worker.broadcast_parameters(self.network.get_parameters())
         self.worker.check_agreement(
             {
                 "number of steps": self.plan.steps_per_epoch * self.plan.epochs,

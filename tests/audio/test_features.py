@@ -127,12 +127,15 @@ def test_a_waveform_is_cut_to_its_centre_or_padded_at_its_end(length: int, sampl
     window, status = fit_to_window(waveform, samples)
     assert window.shape == (samples,)
     assert window.dtype == waveform.dtype
+    # One sample more or less is what resampling leaves, not a clip of another length.
+    if abs(length - samples) <= 1:
+        assert status == "kept"
+    else:
+        assert status == ("cropped" if length > samples else "padded")
     if length < samples:
-        assert status == "padded"
         np.testing.assert_array_equal(window[:length], waveform)
         assert not window[length:].any()
     else:
-        assert status == ("cropped" if length > samples else "kept")
         before, after = int(window[0]) - 1, length - int(window[-1])
         assert after - before in (0, 1)
         np.testing.assert_array_equal(window, waveform[before : length - after])
