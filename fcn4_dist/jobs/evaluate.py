@@ -5,13 +5,12 @@ from dataclasses import asdict
 from pathlib import Path
 
 from fcn4_dist.checkpoints import CheckpointFolder
-from fcn4_dist.cluster.device import check_device, launched, prepare_environment
+from fcn4_dist.cluster.device import check_device
 from fcn4_dist.config import LoadedSettings, Settings
 from fcn4_dist.evaluation import Metrics, compute_metrics, write_predictions
 from fcn4_dist.files import write_json
-from fcn4_dist.jobs.run_folder import choose_run_folder, enter_run_folder, save_settings
+from fcn4_dist.jobs.rank import become_rank
 from fcn4_dist.jobs.shards import check_every_shard, open_shards
-from fcn4_dist.jobs.train import say_unused_settings
 from fcn4_dist.terminal import say, table, warn
 from fcn4_dist.versions import package_versions
 
@@ -19,13 +18,14 @@ PREDICTIONS_NAME = "predictions.csv"
 METRICS_NAME = "metrics.json"
 
 
-def check_evaluation(settings: Settings) -> None:
+def check_evaluation(settings: Settings, world_size: int) -> None:
     """Find what would stop an evaluation, before anything is started.
 
     MindSpore is not imported.
 
     Args:
         settings: The settings of the evaluation.
+        world_size: Number of ranks it will have; any number will do.
 
     Raises:
         InputError: For the first thing that is wrong.
@@ -38,24 +38,12 @@ def check_evaluation(settings: Settings) -> None:
 
 def evaluate(loaded: LoadedSettings) -> None:
     """Score the validation set: alone, or as one rank if a launcher started this process."""
-    if not launched():
-        check_evaluation(loaded.settings)
-    loaded = choose_run_folder(loaded, "eval")
-    settings = loaded.settings
-    if not launched():
-        say(loaded.to_yaml("eval"))
-        save_settings(loaded)
-    prepare_environment(settings.device_target)
+    settings, worker = become_rank("eval", loaded, check_evaluation)
 
-    from fcn4_dist.cluster.worker import start_worker
     from fcn4_dist.evaluation.scoring import score_clips
     from fcn4_dist.jobs.trained_network import load_trained_network
 
     manifest, record_set = open_shards(settings, settings.val_filename)
-    enter_run_folder(loaded)
-    worker = start_worker(settings.device_target, settings.device_id)
-    if worker.is_main:
-        say_unused_settings(settings, worker.world_size)
     network, path = load_trained_network(settings, manifest, worker)
     begun = time.monotonic()
     predictions = score_clips(network, record_set, settings.batch_size, worker)

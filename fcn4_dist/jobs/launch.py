@@ -29,10 +29,7 @@ def launch(command: str, loaded: LoadedSettings, ranks: int) -> int:
         InputError: If something is found wrong before a worker is started.
     """
     check_mindspore()
-    if command == "train":
-        check_training(loaded.settings, world_size=ranks)
-    else:
-        check_evaluation(loaded.settings)
+    _CHECKS[command](loaded.settings, ranks)
     loaded = choose_run_folder(loaded, command)
     say(loaded.to_yaml(command))
     settings_file = save_settings(loaded)
@@ -40,3 +37,6 @@ def launch(command: str, loaded: LoadedSettings, ranks: int) -> int:
     plan = plan_launch(program, ranks, Path(loaded.settings.run_dir))
     say(f"starting {ranks} workers, which takes some seconds: {shlex.join(plan.command)}")
     return run_launch(plan)
+
+
+_CHECKS = {"train": check_training, "eval": check_evaluation}

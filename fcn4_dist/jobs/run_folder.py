@@ -1,6 +1,5 @@
 """The folder of a job: its settings, logs, scores, and what compilers leave behind."""
 
-import os
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -32,11 +31,6 @@ def choose_run_folder(loaded: LoadedSettings, command: str) -> LoadedSettings:
     check_writable(folder, "run_dir")
     folder.mkdir(parents=True, exist_ok=True)
     return LoadedSettings(settings, loaded.origins)
-
-
-def enter_run_folder(loaded: LoadedSettings) -> None:
-    """Make the job's folder the working directory: there compilers leave kernel_meta, rank_*."""
-    os.chdir(loaded.settings.run_dir)
 
 
 def save_settings(loaded: LoadedSettings) -> Path:

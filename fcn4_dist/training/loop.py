@@ -1,10 +1,9 @@
 """The training loop: epochs of steps, progress, checkpoints."""
 
 import hashlib
-import resource
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import mindspore as ms
@@ -33,7 +32,7 @@ from fcn4_dist.versions import package_versions
 _STATISTICS = (".moving_mean", ".moving_variance")
 
 
-@dataclass
+@dataclass(frozen=True)
 class TrainingSummary:
     """What a finished run amounts to.
 
@@ -41,13 +40,11 @@ class TrainingSummary:
         checkpoint: The last checkpoint.
         samples_per_second: Over all ranks, without the first step, which compiles.
         epoch_losses: Mean loss of each epoch.
-        peak_memory: Largest resident memory of rank 0, in GB.
     """
 
-    checkpoint: Path = Path()
-    samples_per_second: float = 0.0
-    epoch_losses: list[float] = field(default_factory=list)
-    peak_memory: float = 0.0
+    checkpoint: Path
+    samples_per_second: float
+    epoch_losses: tuple[float, ...]
 
 
 class Trainer:
@@ -72,7 +69,6 @@ class Trainer:
             settings.num_classes, settings.width, mixed_precision=settings.float16
         )
         self.step = TrainingStep(self.network, worker, settings.lr, settings.loss_scale)
-        self.summary = TrainingSummary()
         self._global_step = 0
         self._first_step_ended = 0.0
 
@@ -80,7 +76,7 @@ class Trainer:
         """Train all epochs.
 
         Returns:
-            The summary; complete on rank 0.
+            What the run amounts to.
 
         Raises:
             Fcn4DistError: If the loss is no longer finite, the shards are not what their manifest
@@ -89,14 +85,15 @@ class Trainer:
         self._start_alike()
         if self.worker.is_main:
             _announce(self.plan, self.worker, self.settings)
-        for epoch in range(1, self.plan.epochs + 1):
-            self._run_epoch(epoch)
-        self._check_equal_weights()
+        epoch_losses = [self._run_epoch(epoch) for epoch in range(1, self.plan.epochs + 1)]
         seconds = time.monotonic() - self._first_step_ended
         timed_clips = (self._global_step - 1) * self.plan.global_batch
-        self.summary.samples_per_second = timed_clips / seconds
-        self.summary.peak_memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-        return self.summary
+        self._check_equal_weights()
+        return TrainingSummary(
+            checkpoint=self.folder.file(self.plan.epochs, self.plan.steps_per_epoch),
+            samples_per_second=timed_clips / seconds,
+            epoch_losses=tuple(epoch_losses),
+        )
 
     def _start_alike(self) -> None:
         if self.settings.pre_trained and self.worker.is_main:
@@ -117,7 +114,7 @@ class Trainer:
         said = f"; {', '.join(left)} are of another size and start fresh" if left else ""
         say(f"weights from {checkpoint.path}{said}")
 
-    def _run_epoch(self, epoch: int) -> None:
+    def _run_epoch(self, epoch: int) -> float:
         batches = training_batches(
             self.plan.clips,
             self.settings.batch_size,
@@ -137,7 +134,7 @@ class Trainer:
                 if self._global_step % self.settings.save_step == 0 and step < len(batches):
                     self._save(epoch, step)
         self._save(epoch, len(batches))
-        self.summary.epoch_losses.append(float(np.mean(losses)))
+        return float(np.mean(losses))
 
     def _run_step(self, features: np.ndarray, labels: np.ndarray, epoch: int, step: int) -> float:
         first = self._global_step == 0
@@ -161,7 +158,6 @@ class Trainer:
         values = self._averaged_values()
         if not self.worker.is_main:
             return
-        path = self.folder.file(epoch, step)
         description = CheckpointDescription(
             epoch=epoch,
             step=step,
@@ -173,9 +169,8 @@ class Trainer:
             settings=self.settings.as_dict(),
             versions=package_versions("mindspore", "numpy"),
         )
-        write_checkpoint(path, values, description)
+        write_checkpoint(self.folder.file(epoch, step), values, description)
         self.folder.remove_oldest(self.settings.keep_checkpoint_max)
-        self.summary.checkpoint = path
 
     def _averaged_values(self) -> dict[str, np.ndarray]:
         # Batch-norm's moving statistics differ from rank to rank: each saw other samples.

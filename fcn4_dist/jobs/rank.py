@@ -1,0 +1,57 @@
+"""Becoming a rank: what train and eval do before their work begins."""
+
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from fcn4_dist.cluster.device import launched, prepare_environment
+from fcn4_dist.config import LoadedSettings, Settings
+from fcn4_dist.jobs.run_folder import choose_run_folder, save_settings
+from fcn4_dist.terminal import say, warn
+
+if TYPE_CHECKING:
+    from fcn4_dist.cluster.worker import Worker
+
+
+def become_rank(
+    command: str, loaded: LoadedSettings, check: Callable[[Settings, int], None]
+) -> tuple[Settings, "Worker"]:
+    """Check, print and save the settings if that was not done by a launcher, and start the device.
+
+    Args:
+        command: "train" or "eval".
+        loaded: The settings of the job.
+        check: Finds what would stop the job, given the settings and the number of ranks.
+
+    Returns:
+        The settings with absolute paths, and this process's place in the job. The working
+        directory is the job's folder then: compilers leave kernel_meta and rank_* there.
+
+    Raises:
+        InputError: If something is found wrong.
+    """
+    if not launched():
+        check(loaded.settings, 1)
+    loaded = choose_run_folder(loaded, command)
+    settings = loaded.settings
+    if not launched():
+        say(loaded.to_yaml(command))
+        save_settings(loaded)
+    prepare_environment(settings.device_target)
+
+    from fcn4_dist.cluster.worker import start_worker
+
+    os.chdir(settings.run_dir)
+    worker = start_worker(settings.device_target, settings.device_id)
+    if worker.is_main:
+        _say_unused_settings(settings, worker.world_size)
+    return settings, worker
+
+
+def _say_unused_settings(settings: Settings, world_size: int) -> None:
+    if settings.mixed_precision and not settings.float16:
+        warn("mixed_precision is left off: the CPU back end has no float16 convolutions")
+    if settings.device_id and world_size > 1:
+        warn("device_id is ignored: the launcher gives each rank of a distributed run its card")
+    elif settings.device_id and settings.device_target == "CPU":
+        warn("device_id is ignored: the CPU has no cards")
