@@ -11,8 +11,7 @@ _SECONDS_BETWEEN_LINES = 5.0
 
 def say(text: str = "") -> None:
     """Print a line at once, also into a file or a pipe."""
-    # A file name may hold bytes that are not UTF-8, which a strict stream refuses to print.
-    print(text.encode("utf-8", "backslashreplace").decode(), flush=True)
+    print(text, flush=True)
 
 
 def warn(text: str) -> None:
@@ -43,7 +42,8 @@ class Progress:
     def __init__(self, title: str, total: int, unit: str, visible: bool = True) -> None:
         self._title, self._total, self._unit, self._visible = title, total, unit, visible
         self.done = 0
-        self._begun = self._shown = time.monotonic()
+        self._begun = self._timed_from = self._shown = time.monotonic()
+        self._done_before = 0
         self._bar: Any = None
 
     def __enter__(self) -> "Progress":
@@ -53,19 +53,42 @@ class Progress:
             self._bar = tqdm(total=self._total, desc=self._title, unit=f" {self._unit}")
         return self
 
-    def advance(self, units: int = 1, figures: str = "") -> None:
-        """Count units as done.
+    @property
+    def units_per_second(self) -> float:
+        """Speed since the clock was started; 0.0 as long as nothing was timed."""
+        return (self.done - self._done_before) / max(time.monotonic() - self._timed_from, 1e-9)
 
-        Args:
-            units: How many.
-            figures: What else to show, like "loss 0.21".
-        """
+    def restart_clock(self) -> None:
+        """Leave out of the speed what was done so far."""
+        self._timed_from = time.monotonic()
+        self._done_before = self.done
+
+    def advance(self, units: int = 1) -> None:
+        """Count units as done, and show it now and then."""
+        self.count(units)
+        self.show()
+
+    def count(self, units: int = 1) -> None:
+        """Count units as done."""
         self.done += units
         if self._bar is not None:
-            self._bar.set_postfix_str(figures, refresh=False)
             self._bar.update(units)
+
+    def show(self, figures: str = "", now: bool = False) -> None:
+        """Show how far the work is, if the last time is a while ago.
+
+        Args:
+            figures: What else to show, like "loss 0.21".
+            now: Show it whenever the last time was.
+        """
+        if self._bar is not None:
+            self._bar.set_postfix_str(figures, refresh=False)
         elif self._visible:
-            self._line_now_and_then(figures)
+            time_now = time.monotonic()
+            waited = time_now - self._shown >= _SECONDS_BETWEEN_LINES
+            if now or waited or self.done >= self._total:
+                self._shown = time_now
+                self._print_line(figures, time_now)
 
     def __exit__(
         self,
@@ -76,17 +99,16 @@ class Progress:
         if self._bar is not None:
             self._bar.close()
 
-    def _line_now_and_then(self, figures: str) -> None:
-        now = time.monotonic()
-        finished = self.done >= self._total
-        if not finished and now - self._shown < _SECONDS_BETWEEN_LINES:
-            return
-        self._shown = now
-        elapsed = now - self._begun
-        left = elapsed / self.done * (self._total - self.done)
-        parts = [f"{self._title}: {self.done}/{self._total} {self._unit}", figures]
-        parts += [f"took {_clock(elapsed)}" if finished else f"left {_clock(left)}"]
-        say("  ".join(part for part in parts if part))
+    def _print_line(self, figures: str, time_now: float) -> None:
+        speed = self.units_per_second
+        if self.done >= self._total:
+            time_text = f"took {_clock(time_now - self._begun)}"
+        elif speed > 0:
+            time_text = f"left {_clock((self._total - self.done) / speed)}"
+        else:
+            time_text = ""
+        counted = f"{self._title}: {self.done}/{self._total} {self._unit}"
+        say("  ".join(part for part in (counted, figures, time_text) if part))
 
 
 def _clock(seconds: float) -> str:

@@ -49,7 +49,7 @@ read_arguments() {
         DEVICE_NUM="$1"
         shift
     fi
-    if [[ "${1-}" == *.yaml || "${1-}" == *.yml ]]; then
+    if [[ "${1-}" =~ \.(yaml|yml|YAML|YML)$ ]]; then
         FLAGS=(--config "$1")
         shift
     fi

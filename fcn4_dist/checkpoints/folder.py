@@ -1,4 +1,4 @@
-"""Which checkpoints there are: names, finding one, removing the oldest. No MindSpore needed."""
+"""Which checkpoints there are: names, and finding one. No MindSpore needed."""
 
 import re
 from pathlib import Path
@@ -34,24 +34,17 @@ class CheckpointFolder:
         found = []
         for path in self.path.glob("*.ckpt"):
             match = self._pattern.fullmatch(path.name)
-            if match:
+            if match and path.is_file():
                 found.append((int(match[1]), int(match[2]), path))
         return [path for _, _, path in sorted(found)]
-
-    def remove_oldest(self, keep: int) -> None:
-        """Remove the checkpoints written longest ago until no more than ``keep`` are left."""
-        # By time, not by number: a second run into the same folder must not lose its first
-        # checkpoints to the leftovers of a longer one.
-        by_age = sorted(self.files(), key=lambda path: path.stat().st_mtime_ns)
-        for path in by_age[: max(0, len(by_age) - keep)]:
-            path.unlink()
 
     def find(self, model_name: str) -> Path:
         """Find the checkpoint to start from or to evaluate.
 
         Args:
             model_name: File name in the folder. Where the documented default is not there, the
-                checkpoint written last is taken.
+                checkpoint written last is taken: of a longer run before, there may be some with
+                higher numbers.
 
         Raises:
             InputError: If there is none.

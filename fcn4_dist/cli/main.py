@@ -1,6 +1,8 @@
 """The entry point: run one command, turn errors into sentences and exit codes."""
 
 import argparse
+import io
+import os
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -22,6 +24,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit code: 0 success, 1 a failure at work, 2 bad settings or input, 130 interrupted.
     """
+    for stream in (sys.stdout, sys.stderr):
+        # A file name may hold what a terminal's encoding does not.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         parsed = parse(sys.argv[1:] if arguments is None else arguments)
         return _COMMANDS[parsed.command](parsed)
@@ -33,6 +39,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("fcn4-dist: interrupted", file=sys.stderr, flush=True)
         return INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output has gone, as in "| head"; there is nobody left to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Fcn4DistError.exit_code
+    except OSError as error:
+        print(f"fcn4-dist: error: {error.strerror}: {error.filename}", file=sys.stderr, flush=True)
+        return Fcn4DistError.exit_code
     except Exception as error:
         traceback.print_exc()
         text = (str(error).strip().splitlines() or ["no text"])[0]

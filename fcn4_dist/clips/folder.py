@@ -19,7 +19,7 @@ class FolderCollection:
         class_names: Names of the class folders, sorted.
         clips: (id, audio file, class name) of each clip, sorted by id. The id is the path below
             the collection's folder, with slashes.
-        ignored: Files in the class folders that are not audio by their ending.
+        ignored: What is no audio file, in the class folders and beside them.
     """
 
     class_names: tuple[str, ...]
@@ -52,7 +52,14 @@ def list_folder(folder: Path, num_classes: int) -> FolderCollection:
         entry for entry in folder.iterdir() if entry.is_dir() and not _is_hidden(entry)
     )
     clips: list[tuple[str, Path, str]] = []
-    ignored: list[Path] = []
+    ignored = sorted(
+        entry for entry in folder.iterdir() if not entry.is_dir() and not _is_hidden(entry)
+    )
+    if not class_folders and any(map(_sounds, ignored)):
+        raise InputError(
+            f"audio_path {folder} holds audio files, not a folder for each class: name the folder "
+            "above it, or sort the files into class folders"
+        )
     for class_folder in class_folders:
         audio, others = _files_of_class(class_folder)
         if not audio:
@@ -68,9 +75,13 @@ def list_folder(folder: Path, num_classes: int) -> FolderCollection:
 
 
 def _files_of_class(class_folder: Path) -> tuple[list[Path], list[Path]]:
-    files = [entry for entry in class_folder.iterdir() if entry.is_file() and not _is_hidden(entry)]
-    audio = [path for path in files if path.suffix.lower() in AUDIO_SUFFIXES]
-    return audio, [path for path in files if path not in audio]
+    entries = sorted(entry for entry in class_folder.iterdir() if not _is_hidden(entry))
+    audio = [path for path in entries if path.is_file() and _sounds(path)]
+    return audio, [path for path in entries if path not in set(audio)]
+
+
+def _sounds(path: Path) -> bool:
+    return path.suffix.lower() in AUDIO_SUFFIXES
 
 
 def _is_hidden(path: Path) -> bool:

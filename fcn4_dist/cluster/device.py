@@ -7,8 +7,8 @@ from pathlib import Path
 
 from fcn4_dist.errors import InputError
 
-ROLE_VARIABLE = "MS_ROLE"
-"""Set by the launcher in every process of a distributed job."""
+LAUNCHED_VARIABLE = "FCN4_DIST_LAUNCHED"
+"""Set by our launcher in every process of a distributed job."""
 
 
 def check_device(device_target: str, device_folder: Path = Path("/dev")) -> None:
@@ -74,8 +74,19 @@ def prepare_environment(
 
 
 def launched() -> bool:
-    """Tell whether a launcher started this process as a part of a distributed job."""
-    return ROLE_VARIABLE in os.environ
+    """Tell whether our launcher started this process as a part of a distributed job.
+
+    Raises:
+        InputError: If variables of another job speak of a role this process does not have.
+    """
+    if LAUNCHED_VARIABLE in os.environ:
+        return True
+    if "MS_ROLE" in os.environ:
+        raise InputError(
+            "the variable MS_ROLE is set, by an earlier job or by another launcher: unset it, or "
+            "start several workers with 'fcn4-dist launch'"
+        )
+    return False
 
 
 def _has_slow_convolutions(version: str) -> bool:

@@ -10,10 +10,14 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
+from typing import NoReturn
 
+from fcn4_dist.cluster.device import LAUNCHED_VARIABLE
 from fcn4_dist.errors import InputError
 from fcn4_dist.terminal import say
 
@@ -21,6 +25,8 @@ STALE_VARIABLES = ("MS_ROLE", "MS_WORKER_NUM", "MS_SCHED_HOST", "MS_SCHED_PORT",
 """Variables of an earlier job that make a new one hang or find its port taken."""
 
 ERROR_PREFIX = "fcn4-dist: error:"
+_FAILURE_OF_A_WORKER = "exit with exception. Error code"
+_SECONDS_BETWEEN_LOOKS = 0.5
 _SECONDS_TO_STOP = 5.0
 
 
@@ -39,6 +45,11 @@ class Launch:
     environment: Mapping[str, str]
     log_folder: Path
     ranks: int
+
+    @property
+    def msrun_log(self) -> Path:
+        """Name the file with what msrun printed."""
+        return self.log_folder / "msrun.log"
 
     def log_of(self, rank: int) -> Path:
         """Name the file with what a rank printed."""
@@ -80,11 +91,14 @@ def plan_launch(
         "python",
         *program,
     )
+    cleaned[LAUNCHED_VARIABLE] = "1"
     return Launch(command, cleaned, log_folder, ranks)
 
 
 def run_launch(launch: Launch) -> int:
     """Start a job, show what rank 0 prints, and wait for its end.
+
+    Ctrl-C, SIGTERM and SIGHUP stop all its processes.
 
     Args:
         launch: From :func:`plan_launch`.
@@ -95,6 +109,7 @@ def run_launch(launch: Launch) -> int:
     Raises:
         InputError: If there is no msrun.
         KeyboardInterrupt: After Ctrl-C, when the workers are stopped.
+        SystemExit: The same after SIGTERM or SIGHUP.
     """
     if shutil.which(launch.command[0], path=launch.environment["PATH"]) is None:
         raise InputError(
@@ -104,21 +119,24 @@ def run_launch(launch: Launch) -> int:
     launch.log_folder.mkdir(parents=True, exist_ok=True)
     for rank in range(launch.ranks):
         launch.log_of(rank).unlink(missing_ok=True)
-    with (launch.log_folder / "msrun.log").open("wb") as log:
+    with _signals_as_exceptions(), launch.msrun_log.open("wb") as log:
+        # In a session of its own: a Ctrl-C reaches this process alone, which then stops all.
         msrun = subprocess.Popen(
-            launch.command, env=dict(launch.environment), stdout=log, stderr=subprocess.STDOUT
+            launch.command,
+            env=dict(launch.environment),
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
         )
-    ended = threading.Event()
-    shower = threading.Thread(target=_show_log, args=(launch.log_of(0), ended))
-    shower.start()
-    try:
-        exit_code = msrun.wait()
-    except KeyboardInterrupt:
-        _stop(msrun)
-        raise
-    finally:
-        ended.set()
-        shower.join()
+        ended = threading.Event()
+        shower = threading.Thread(target=_show_log, args=(launch.log_of(0), ended))
+        shower.start()
+        try:
+            exit_code = _wait(msrun, launch)
+        finally:
+            _stop(msrun)
+            ended.set()
+            shower.join()
     if exit_code != 0:
         _say_failures(launch)
     return 1 if exit_code else 0
@@ -145,16 +163,50 @@ def _show_log(path: Path, ended: threading.Event) -> None:
                     print(line, end="", flush=True)
 
 
-def _stop(msrun: subprocess.Popen[bytes]) -> None:
-    # At SIGINT msrun kills the workers, which are in sessions of their own.
-    msrun.send_signal(signal.SIGINT)
+@contextmanager
+def _signals_as_exceptions() -> Iterator[None]:
+    def leave(number: int, _: FrameType | None) -> NoReturn:
+        raise SystemExit(128 + number)
+
+    before = {number: signal.signal(number, leave) for number in (signal.SIGTERM, signal.SIGHUP)}
     try:
-        msrun.wait(_SECONDS_TO_STOP)
-    except subprocess.TimeoutExpired:
-        msrun.kill()
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _wait(msrun: subprocess.Popen[bytes], launch: Launch) -> int:
+    while True:
+        try:
+            return msrun.wait(_SECONDS_BETWEEN_LOOKS)
+        except subprocess.TimeoutExpired:
+            # After a worker's death msrun waits half a minute for its scheduler, for nothing.
+            if _FAILURE_OF_A_WORKER in launch.msrun_log.read_text("utf-8", "replace"):
+                return 1
+
+
+def _stop(msrun: subprocess.Popen[bytes]) -> None:
+    # Workers are in sessions of their own, so they are found by descent, and all at once: with
+    # msrun gone they would be nobody's children.
+    import psutil
+
+    try:
+        process = psutil.Process(msrun.pid)
+        family = [process, *process.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return
+    for member in family:
+        with suppress(psutil.NoSuchProcess):
+            member.kill()
+    psutil.wait_procs(family, timeout=_SECONDS_TO_STOP)
+    msrun.wait()
 
 
 def _say_failures(launch: Launch) -> None:
+    for line in launch.msrun_log.read_text("utf-8", "replace").splitlines():
+        if _FAILURE_OF_A_WORKER in line:
+            say(f"msrun: {line.rsplit('] ', maxsplit=1)[-1]}")
     for rank in range(1, launch.ranks):
         log = launch.log_of(rank)
         lines = log.read_text("utf-8", "replace").splitlines() if log.exists() else []

@@ -3,7 +3,7 @@
 All collectives must be called by every rank, in the same order. With one rank they do nothing.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -13,7 +13,7 @@ from mindspore import Parameter, Tensor, nn, ops
 from mindspore.communication import get_group_size, get_rank, init
 
 from fcn4_dist.cluster.device import launched
-from fcn4_dist.errors import Fcn4DistError
+from fcn4_dist.errors import Fcn4DistError, InputError
 
 
 @dataclass(frozen=True)
@@ -89,6 +89,27 @@ class Worker:
             received = _parted(self.broadcast(_joined(of_kind)), of_kind)
             for name, value in received.items():
                 by_name[name].set_data(Tensor(value))
+
+    def on_main(self, work: Callable[[], None]) -> None:
+        """Do something on rank 0 alone; if it fails there, every rank raises its error.
+
+        Without this, the other ranks would wait for rank 0 in the next collective.
+
+        Args:
+            work: What rank 0 does.
+
+        Raises:
+            InputError: The error of rank 0.
+        """
+        problem = ""
+        if self.is_main:
+            try:
+                work()
+            except InputError as error:
+                problem = str(error)
+        problem = self.broadcast_text(problem)
+        if problem:
+            raise InputError(problem)
 
     def check_agreement(self, numbers: Mapping[str, int]) -> None:
         """Make sure that all ranks have the same numbers, before they wait for each other.

@@ -27,6 +27,7 @@ class Setting:
         meaning: One line for people.
         unit: Unit of the value, "" for none.
         minimum: Smallest allowed value; None for no limit.
+        maximum: Largest allowed value; None for no limit.
         above: The value must be larger than this; None for no limit.
         below: The value must be smaller than this; None for no limit.
         choices: Allowed values; empty for any.
@@ -41,6 +42,7 @@ class Setting:
     meaning: str
     unit: str = ""
     minimum: float | None = None
+    maximum: float | None = None
     above: float | None = None
     below: float | None = None
     choices: tuple[str, ...] = ()
@@ -90,6 +92,8 @@ class Setting:
             raise self._error(f"must be a finite number, got {value!r}")
         if self.minimum is not None and value < self.minimum:
             raise self._error(f"must be at least {self.minimum:g}, got {value!r}")
+        if self.maximum is not None and value > self.maximum:
+            raise self._error(f"must be at most {self.maximum:g}, got {value!r}")
         if self.above is not None and value <= self.above:
             raise self._error(f"must be above {self.above:g}, got {value!r}")
         if self.below is not None and value >= self.below:

@@ -120,15 +120,17 @@ class Settings:
 
     # Network and training
     width: float = setting(
-        "train",
+        "train eval",
         1.0,
-        "factor on the channels 128, 384, 768, 2048 of the four layers",
+        "factor on the channels 128, 384, 768, 2048 of the four layers; evaluation takes that of "
+        "the checkpoint, if it says",
         above=0,
+        maximum=16,
     )
     lr: float = setting("train", 0.0005, "learning rate of Adam", above=0)
     batch_size: int = setting("train eval", 32, "clips in a batch, per card", minimum=1)
     epoch_size: int = setting("train", 10, "epochs", minimum=1)
-    loss_scale: float = setting("train", 1024.0, "fixed loss scale", above=0)
+    loss_scale: float = setting("train", 1024.0, "fixed loss scale", above=0, maximum=2**24)
     mixed_precision: bool = setting(
         "train eval", False, "float16 convolutions where the device has them (Ascend)"
     )
@@ -137,6 +139,7 @@ class Settings:
         1,
         "seed of the made clips, the split, the initial weights and the order of samples",
         minimum=0,
+        maximum=2**32 - 1,
     )
 
     # Checkpoints and results
@@ -155,7 +158,7 @@ class Settings:
         "train eval",
         "MusicTagger-10_24.ckpt",
         "checkpoint to evaluate or to start from; where the documented default is not there, the "
-        "last one saved",
+        "one written last",
     )
     save_step: int = setting(
         "train",
@@ -165,12 +168,13 @@ class Settings:
         minimum=1,
     )
     keep_checkpoint_max: int = setting(
-        "train", 10, "checkpoints kept; the oldest go first", minimum=1
+        "train", 10, "checkpoints kept of this run; the oldest go first", minimum=1
     )
     run_dir: str = setting(
         "train eval",
         "",
-        "folder of the job's logs, settings and scores; empty: runs/COMMAND-TIME",
+        "folder of the job's settings, scores and, if it was launched, the log of every rank; "
+        "empty: a new one, runs/COMMAND-TIME",
         optional=True,
         is_path=True,
     )

@@ -14,7 +14,7 @@ class Metrics:
 
     Attributes:
         clips: Number of clips scored.
-        roc_auc_macro: Mean of the classes' ROC-AUC; NaN if no class has one.
+        roc_auc_macro: Mean of the classes' ROC-AUC; None if no class has one.
         roc_auc: ROC-AUC of each class that has one, by name.
         left_out: Classes without positives or without negatives, which have no ROC-AUC.
         accuracy: Share of clips whose highest score is their label; None where clips have
@@ -22,7 +22,7 @@ class Metrics:
     """
 
     clips: int
-    roc_auc_macro: float
+    roc_auc_macro: float | None
     roc_auc: dict[str, float]
     left_out: tuple[str, ...]
     accuracy: float | None
@@ -55,7 +55,7 @@ def compute_metrics(
     accuracy = accuracy_score(labels.argmax(axis=1), scores.argmax(axis=1))
     return Metrics(
         clips=len(labels),
-        roc_auc_macro=float(np.mean(list(roc_auc.values()))) if roc_auc else float("nan"),
+        roc_auc_macro=float(np.mean(list(roc_auc.values()))) if roc_auc else None,
         roc_auc=roc_auc,
         left_out=tuple(name for name in class_names if name not in roc_auc),
         accuracy=float(accuracy) if single_label else None,

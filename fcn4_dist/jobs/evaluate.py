@@ -10,7 +10,8 @@ from fcn4_dist.config import LoadedSettings, Settings
 from fcn4_dist.evaluation import Metrics, compute_metrics, write_predictions
 from fcn4_dist.files import write_json
 from fcn4_dist.jobs.rank import become_rank
-from fcn4_dist.jobs.shards import check_every_shard, open_shards
+from fcn4_dist.jobs.shards import open_shards
+from fcn4_dist.records import check_shards
 from fcn4_dist.terminal import say, table, warn
 from fcn4_dist.versions import package_versions
 
@@ -33,12 +34,17 @@ def check_evaluation(settings: Settings, world_size: int) -> None:
     check_device(settings.device_target)
     _, record_set = open_shards(settings, settings.val_filename)
     CheckpointFolder.from_settings(settings).find(settings.model_name)
-    check_every_shard(record_set)
+    check_shards(record_set)
 
 
 def evaluate(loaded: LoadedSettings) -> None:
     """Score the validation set: alone, or as one rank if a launcher started this process."""
     settings, worker = become_rank("eval", loaded, check_evaluation)
+    folder = Path(settings.run_dir)
+    if worker.is_main:
+        # Scores of an earlier evaluation must not outlive a failure of this one.
+        for name in (PREDICTIONS_NAME, METRICS_NAME):
+            (folder / name).unlink(missing_ok=True)
 
     from fcn4_dist.evaluation.scoring import score_clips
     from fcn4_dist.jobs.trained_network import load_trained_network
@@ -51,7 +57,6 @@ def evaluate(loaded: LoadedSettings) -> None:
         return
     seconds = time.monotonic() - begun
     metrics = compute_metrics(predictions.labels, predictions.scores, predictions.class_names)
-    folder = Path(settings.run_dir)
     write_predictions(predictions, folder / PREDICTIONS_NAME)
     content = asdict(metrics) | {
         "checkpoint": path,
@@ -68,7 +73,8 @@ def evaluate(loaded: LoadedSettings) -> None:
 def _print_metrics(metrics: Metrics) -> None:
     rows = [["class", "ROC-AUC"]]
     rows += [[name, f"{value:.4f}"] for name, value in metrics.roc_auc.items()]
-    rows.append(["macro", f"{metrics.roc_auc_macro:.4f}"])
+    macro = "none" if metrics.roc_auc_macro is None else f"{metrics.roc_auc_macro:.4f}"
+    rows.append(["macro", macro])
     say(table(rows))
     if metrics.left_out:
         warn(
@@ -76,4 +82,4 @@ def _print_metrics(metrics: Metrics) -> None:
             + ", ".join(metrics.left_out)
         )
     accuracy = "" if metrics.accuracy is None else f"   accuracy {metrics.accuracy:.4f}"
-    say(f"macro ROC-AUC {metrics.roc_auc_macro:.4f}{accuracy}   clips {metrics.clips}")
+    say(f"macro ROC-AUC {macro}{accuracy}   clips {metrics.clips}")

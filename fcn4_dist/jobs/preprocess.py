@@ -1,7 +1,10 @@
 """The preprocess job: a folder of classes -> features -> MindRecord shards and manifest."""
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
+
+import numpy as np
 
 from fcn4_dist.audio import (
     FeatureIndex,
@@ -15,10 +18,11 @@ from fcn4_dist.clips import (
     split_clips,
     write_annotations_of_folder,
 )
+from fcn4_dist.cluster.device import prepare_environment
 from fcn4_dist.config import LoadedSettings, Settings
 from fcn4_dist.errors import InputError
 from fcn4_dist.files import check_writable, write_text
-from fcn4_dist.model import check_input_size
+from fcn4_dist.jobs.shards import check_window
 from fcn4_dist.records import Manifest
 from fcn4_dist.terminal import Progress, say, table, warn
 from fcn4_dist.versions import package_versions
@@ -40,8 +44,9 @@ def preprocess(loaded: LoadedSettings) -> None:
         InputError: If the collection or the features are not as the settings say.
     """
     settings = loaded.settings
-    parameters = FeatureParameters.from_settings(settings)
-    check_input_size(parameters.n_mels, parameters.frames)
+    check_window(FeatureParameters.from_settings(settings))
+    if settings.get_mindrecord:
+        prepare_environment(settings.device_target)
     for name in ("info_path", "npy_path", "mr_path"):
         check_writable(Path(getattr(settings, name)), name)
     if settings.get_npy:
@@ -57,10 +62,15 @@ def audio_to_npy(settings: Settings) -> None:
     collection = list_folder(Path(settings.audio_path), settings.num_classes)
     if collection.ignored:
         say(
-            f"ignored {len(collection.ignored)} files that are not audio by their ending, like "
+            f"ignored what is no audio file in a class folder: {len(collection.ignored)}, like "
             f"{collection.ignored[0]}"
         )
-    write_annotations_of_folder(collection, _annotations_file(settings))
+    annotations_file = _annotations_file(settings)
+    write_annotations_of_folder(collection, annotations_file)
+    if settings.get_mindrecord:
+        # A split that cannot be is better known before hours of decoding than after.
+        annotations = read_annotations(annotations_file, settings.num_classes)
+        _split(annotations.ids, annotations.labels, settings)
     parameters = FeatureParameters.from_settings(settings)
     clips = [(clip_id, path) for clip_id, path, _ in collection.clips]
     results = []
@@ -96,9 +106,7 @@ def npy_to_mindrecord(settings: Settings) -> Manifest:
         if clip_id in index.clips and not index.clips[clip_id].skipped
     ]
     ids = [annotations.ids[number] for number in usable]
-    is_validation = split_clips(
-        ids, annotations.labels[usable], settings.val_ratio, settings.val_pattern, settings.seed
-    )
+    is_validation = _split(ids, annotations.labels[usable], settings)
     planned, skipped = plan_records(
         index,
         annotations,
@@ -120,6 +128,10 @@ def npy_to_mindrecord(settings: Settings) -> Manifest:
         )
     _summarise(manifest, settings)
     return manifest
+
+
+def _split(ids: Sequence[str], labels: np.ndarray, settings: Settings) -> np.ndarray:
+    return split_clips(ids, labels, settings.val_ratio, settings.val_pattern, settings.seed)
 
 
 def _annotations_file(settings: Settings) -> Path:

@@ -24,12 +24,13 @@ def choose_run_folder(loaded: LoadedSettings, command: str) -> LoadedSettings:
         InputError: If the folder cannot be written to.
     """
     settings = loaded.settings
-    if not settings.run_dir:
-        settings = replace(settings, run_dir=f"runs/{command}-{time.strftime('%Y%m%d-%H%M%S')}")
-    settings = settings.with_absolute_paths()
-    folder = Path(settings.run_dir)
-    check_writable(folder, "run_dir")
-    folder.mkdir(parents=True, exist_ok=True)
+    if settings.run_dir:
+        folder = Path(settings.run_dir)
+        check_writable(folder, "run_dir")
+        folder.mkdir(parents=True, exist_ok=True)
+    else:
+        folder = _new_folder(Path("runs"), f"{command}-{time.strftime('%Y%m%d-%H%M%S')}")
+    settings = replace(settings, run_dir=str(folder)).with_absolute_paths()
     return LoadedSettings(settings, loaded.origins)
 
 
@@ -38,3 +39,17 @@ def save_settings(loaded: LoadedSettings) -> Path:
     path = Path(loaded.settings.run_dir) / SETTINGS_NAME
     write_text(path, loaded.to_yaml())
     return path
+
+
+def _new_folder(parent: Path, name: str) -> Path:
+    check_writable(parent, "run_dir")
+    parent.mkdir(parents=True, exist_ok=True)
+    folder, number = parent / name, 1
+    while True:
+        try:
+            folder.mkdir()
+            return folder
+        except FileExistsError:
+            # Another job of this second has it.
+            number += 1
+            folder = parent / f"{name}-{number}"

@@ -2,16 +2,20 @@
 
 from pathlib import Path
 
+from fcn4_dist.audio import FeatureParameters
 from fcn4_dist.config import Settings
+from fcn4_dist.errors import InputError
 from fcn4_dist.model import check_input_size
 from fcn4_dist.records import (
     Manifest,
     RecordSet,
     check_against_settings,
-    check_shards,
     read_manifest,
     set_of_file,
 )
+
+LARGEST_SAMPLE_MB = 32
+"""MindRecord keeps a sample in one page of 32 MiB."""
 
 
 def open_shards(settings: Settings, filename: str) -> tuple[Manifest, RecordSet]:
@@ -31,10 +35,24 @@ def open_shards(settings: Settings, filename: str) -> tuple[Manifest, RecordSet]
     folder = Path(settings.shard_folder)
     manifest = read_manifest(folder)
     check_against_settings(manifest, settings)
-    check_input_size(manifest.parameters.n_mels, manifest.parameters.frames)
+    check_window(manifest.parameters)
     return manifest, manifest.record_set(set_of_file(filename), folder)
 
 
-def check_every_shard(record_set: RecordSet) -> None:
-    """Hold the bytes of every shard of a set against the manifest."""
-    check_shards(record_set, range(len(record_set.shards)))
+def check_window(parameters: FeatureParameters) -> None:
+    """Refuse windows the network or a MindRecord page cannot take.
+
+    Args:
+        parameters: Feature parameters of the shards, made or to be made.
+
+    Raises:
+        InputError: Naming the settings to change.
+    """
+    seconds_a_frame = parameters.hop_length / parameters.sample_rate
+    check_input_size(parameters.n_mels, parameters.frames, seconds_a_frame)
+    megabytes = 4 * parameters.n_mels * parameters.frames / 1e6
+    if megabytes > LARGEST_SAMPLE_MB:
+        raise InputError(
+            f"a window of {parameters.window_seconds:g} s makes features of {megabytes:.0f} MB, "
+            f"and a MindRecord page holds {LARGEST_SAMPLE_MB} MB: lower --window_seconds"
+        )

@@ -8,7 +8,8 @@ from fcn4_dist.cluster.device import check_device
 from fcn4_dist.config import LoadedSettings, Settings
 from fcn4_dist.files import check_writable
 from fcn4_dist.jobs.rank import become_rank
-from fcn4_dist.jobs.shards import check_every_shard, open_shards
+from fcn4_dist.jobs.shards import open_shards
+from fcn4_dist.records import check_shards
 from fcn4_dist.terminal import say
 from fcn4_dist.training.plan import plan_training
 
@@ -29,7 +30,7 @@ def check_training(settings: Settings, world_size: int) -> None:
     if settings.pre_trained:
         CheckpointFolder.from_settings(settings).find(settings.model_name)
     check_writable(Path(settings.checkpoint_path), "checkpoint_path")
-    check_every_shard(record_set)
+    check_shards(record_set)
 
 
 def train(loaded: LoadedSettings) -> None:
@@ -43,10 +44,12 @@ def train(loaded: LoadedSettings) -> None:
     if not worker.is_main:
         return
     peak_memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    rate = summary.samples_per_second
+    speed = "" if rate is None else f"{rate:.1f} samples/s, "
     say(
-        f"trained {settings.epoch_size} epochs, loss {summary.epoch_losses[0]:.4f} in the first "
-        f"and {summary.epoch_losses[-1]:.4f} in the last, {summary.samples_per_second:.1f} "
-        f"samples/s, peak memory {peak_memory:.2f} GB a worker"
+        f"trained {settings.epoch_size} epochs, mean loss {summary.epoch_losses[0]:.4f} in the "
+        f"first and {summary.epoch_losses[-1]:.4f} in the last, {speed}peak memory of rank 0 "
+        f"{peak_memory:.2f} GB"
     )
     say(f"checkpoint: {summary.checkpoint}")
     say(f"settings and logs: {settings.run_dir}")

@@ -1,7 +1,12 @@
 """A network with the weights of a checkpoint, on every rank."""
 
 from fcn4_dist.checkpoints import CheckpointFolder
-from fcn4_dist.checkpoints.content import check_description, load_into_network, read_checkpoint
+from fcn4_dist.checkpoints.content import (
+    Checkpoint,
+    check_description,
+    load_into_network,
+    read_checkpoint,
+)
 from fcn4_dist.cluster.worker import Worker
 from fcn4_dist.config import Settings
 from fcn4_dist.model.fcn4 import Fcn4, build_fcn4
@@ -25,24 +30,30 @@ def load_trained_network(
     Raises:
         InputError: If there is no such checkpoint or it does not fit.
     """
-    checkpoint = None
-    width = str(settings.width)
-    if worker.is_main:
+    found: list[Checkpoint] = []
+
+    def read() -> None:
         path = CheckpointFolder.from_settings(settings).find(settings.model_name)
         checkpoint = read_checkpoint(path)
         check_description(checkpoint.description, path, manifest.class_names, manifest.parameters)
-        if checkpoint.description:
-            width = repr(checkpoint.description.width)
-            said = f"epoch {checkpoint.description.epoch}, step {checkpoint.description.step}"
-        else:
-            said = "no description in the file"
-        say(f"weights from {path} ({said})")
+        found.append(checkpoint)
+
+    worker.on_main(read)
+    checkpoint = found[0] if found else None
+    description = checkpoint.description if checkpoint else None
+    width = description.width if description else settings.width
     network = build_fcn4(
         settings.num_classes,
-        float(worker.broadcast_text(width)),
+        float(worker.broadcast_text(repr(width))),
         mixed_precision=settings.float16,
     )
-    if checkpoint:
-        load_into_network(network, checkpoint, fresh_dense=False)
+
+    def load() -> None:
+        load_into_network(network, found[0], fresh_dense=False)
+
+    worker.on_main(load)
     worker.broadcast_parameters(network.get_parameters())
+    if checkpoint:
+        place = f"epoch {description.epoch}, step {description.step}" if description else "foreign"
+        say(f"weights from {checkpoint.path} ({place})")
     return network, str(checkpoint.path) if checkpoint else ""

@@ -27,12 +27,13 @@ def smallest_input() -> tuple[int, int]:
     return bands, frames
 
 
-def check_input_size(n_mels: int, frames: int) -> None:
+def check_input_size(n_mels: int, frames: int, seconds_a_frame: float) -> None:
     """Refuse an input that the pools reduce to nothing.
 
     Args:
         n_mels: Mel bands of the input.
         frames: Frames of the input.
+        seconds_a_frame: Hop between two frames, in seconds.
 
     Raises:
         InputError: If it is too small, naming the settings to change.
@@ -46,5 +47,6 @@ def check_input_size(n_mels: int, frames: int) -> None:
     if frames < least_frames:
         raise InputError(
             f"a window of {frames} frames is too short for FCN-4, whose pools need {least_frames}: "
-            "raise --window_seconds or lower --hop_length"
+            f"give --window_seconds {least_frames * seconds_a_frame:.2f} or more, or lower "
+            "--hop_length"
         )

@@ -117,11 +117,6 @@ class Manifest:
     clips: tuple[ClipRow, ...]
     versions: Mapping[str, str]
 
-    @property
-    def skipped(self) -> list[ClipRow]:
-        """The clips that are in no shard."""
-        return [clip for clip in self.clips if not clip.set]
-
     def fingerprint(self) -> str:
         """Hash everything but the versions: equal for equal shards."""
         content = {key: value for key, value in self._as_dict().items() if key != "versions"}

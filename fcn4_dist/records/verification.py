@@ -1,6 +1,5 @@
 """Whether shards are what their manifest and the settings say."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from fcn4_dist.audio import FeatureParameters
@@ -30,18 +29,16 @@ def check_against_settings(manifest: Manifest, settings: Settings) -> None:
         )
 
 
-def check_shards(record_set: RecordSet, numbers: Sequence[int]) -> None:
+def check_shards(record_set: RecordSet) -> None:
     """Hold shards against the manifest: are they there, and are they the same bytes?
 
     Args:
         record_set: The set whose shards are checked.
-        numbers: Which of them, counted from 0.
 
     Raises:
         InputError: Naming the first file that is missing or differs.
     """
-    for number in numbers:
-        shard = record_set.shards[number]
+    for shard in record_set.shards:
         path = record_set.folder / shard.file
         _check_file(path, shard.sha256)
         _check_file(path.with_name(f"{shard.file}.db"), shard.index_sha256)

@@ -4,7 +4,7 @@ Each shard is written by a one-shard writer of its own and all are read back as 
 list, so that who writes which shard, and when, makes no difference to the bytes.
 """
 
-import glob
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,7 +24,7 @@ _ROWS_A_WRITE = 32
 
 @dataclass(frozen=True)
 class PlannedShard:
-    """A shard to be written: its file name, its clips and their rows in the label array."""
+    """A shard to be written: its file name, its set and its clips."""
 
     file: str
     set: str
@@ -106,6 +106,9 @@ def write_records(
     Raises:
         Fcn4DistError: If a feature file is missing or has another shape than the parameters say.
     """
+    for shard in planned:
+        for clip in shard.clips:
+            _open_feature(clip.id, npy_path, parameters)
     mr_path.mkdir(parents=True, exist_ok=True)
     _remove_earlier_shards(mr_path, {shard.set for shard in planned})
     sets: dict[str, list[Shard]] = {}
@@ -160,7 +163,8 @@ def _remove_earlier_shards(mr_path: Path, set_names: Iterable[str]) -> None:
         earlier = []
     (mr_path / MANIFEST_NAME).unlink(missing_ok=True)
     for name in set_names:
-        earlier += [path.name for path in mr_path.glob(f"{glob.escape(name)}.mindrecord*[0-9]")]
+        pattern = re.compile(re.escape(name) + r"\.mindrecord\d+")
+        earlier += [path.name for path in mr_path.iterdir() if pattern.fullmatch(path.name)]
     for file in earlier:
         (mr_path / file).unlink(missing_ok=True)
         (mr_path / f"{file}.db").unlink(missing_ok=True)
@@ -173,31 +177,44 @@ def _write_shard(
     parameters: FeatureParameters,
     class_names: tuple[str, ...],
 ) -> Iterator[ClipRow]:
-    writer = FileWriter(str(mr_path / shard.file), shard_num=1, overwrite=True)
     schema = {
         "id": {"type": "string"},
         "feature": {"type": "float32", "shape": list(parameters.shape)},
         "label": {"type": "int32", "shape": [len(class_names)]},
     }
-    writer.add_schema(schema, "log-mel spectrograms and labels of music clips")
-    for start in range(0, len(shard.clips), _ROWS_A_WRITE):
-        clips = shard.clips[start : start + _ROWS_A_WRITE]
-        writer.write_raw_data([_record(clip, npy_path, parameters, class_names) for clip in clips])
-        yield from clips
-    writer.commit()
+    try:
+        writer = FileWriter(str(mr_path / shard.file), shard_num=1, overwrite=True)
+        writer.add_schema(schema, "log-mel spectrograms and labels of music clips")
+        for start in range(0, len(shard.clips), _ROWS_A_WRITE):
+            clips = shard.clips[start : start + _ROWS_A_WRITE]
+            records = [_record(clip, npy_path, parameters, class_names) for clip in clips]
+            writer.write_raw_data(records)
+            yield from clips
+        writer.commit()
+    except RuntimeError as error:
+        reason = (str(error).strip().splitlines() or ["no reason given"])[0]
+        raise Fcn4DistError(
+            f"cannot write the shard {mr_path / shard.file} ({reason}): is the disk full? make "
+            "room, or name another folder with --mr_path"
+        ) from error
 
 
 def _record(
     clip: ClipRow, npy_path: Path, parameters: FeatureParameters, class_names: tuple[str, ...]
 ) -> dict[str, Any]:
     label = np.array([name in clip.labels for name in class_names], dtype=np.int32)
-    return {"id": clip.id, "feature": _read_feature(clip.id, npy_path, parameters), "label": label}
+    return {
+        "id": clip.id,
+        "feature": np.array(_open_feature(clip.id, npy_path, parameters)),
+        "label": label,
+    }
 
 
-def _read_feature(clip_id: str, npy_path: Path, parameters: FeatureParameters) -> np.ndarray:
+def _open_feature(clip_id: str, npy_path: Path, parameters: FeatureParameters) -> np.ndarray:
     path = feature_file(npy_path, clip_id)
     try:
-        feature = np.load(path)
+        # Mapped, so that a look at type and shape reads no more than the head.
+        feature = np.load(path, mmap_mode="r")
     except (OSError, ValueError, EOFError) as error:
         raise Fcn4DistError(
             f"cannot read the feature {path} ({error}): run preprocess with --get_npy 1"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import mindspore as ms
 import numpy as np
-from mindspore import Tensor
+from mindspore import Parameter, Tensor
 
 from fcn4_dist.checkpoints import CheckpointFolder
 from fcn4_dist.checkpoints.content import (
@@ -38,12 +38,13 @@ class TrainingSummary:
 
     Attributes:
         checkpoint: The last checkpoint.
-        samples_per_second: Over all ranks, without the first step, which compiles.
+        samples_per_second: Over all ranks, without the first step, which compiles; None if there
+            was no other.
         epoch_losses: Mean loss of each epoch.
     """
 
     checkpoint: Path
-    samples_per_second: float
+    samples_per_second: float | None
     epoch_losses: tuple[float, ...]
 
 
@@ -71,6 +72,7 @@ class Trainer:
         self.step = TrainingStep(self.network, worker, settings.lr, settings.loss_scale)
         self._global_step = 0
         self._first_step_ended = 0.0
+        self._written: list[Path] = []
 
     def run(self) -> TrainingSummary:
         """Train all epochs.
@@ -85,19 +87,22 @@ class Trainer:
         self._start_alike()
         if self.worker.is_main:
             _announce(self.plan, self.worker, self.settings)
-        epoch_losses = [self._run_epoch(epoch) for epoch in range(1, self.plan.epochs + 1)]
+        epochs = range(1, self.plan.epochs + 1)
+        total = self.plan.epochs * self.plan.steps_per_epoch
+        with Progress("training", total, "steps", visible=self.worker.is_main) as progress:
+            epoch_losses = [self._run_epoch(epoch, progress) for epoch in epochs]
         seconds = time.monotonic() - self._first_step_ended
         timed_clips = (self._global_step - 1) * self.plan.global_batch
         self._check_equal_weights()
         return TrainingSummary(
             checkpoint=self.folder.file(self.plan.epochs, self.plan.steps_per_epoch),
-            samples_per_second=timed_clips / seconds,
+            samples_per_second=timed_clips / seconds if timed_clips else None,
             epoch_losses=tuple(epoch_losses),
         )
 
     def _start_alike(self) -> None:
-        if self.settings.pre_trained and self.worker.is_main:
-            self._load_pre_trained()
+        if self.settings.pre_trained:
+            self.worker.on_main(self._load_pre_trained)
         # The moments are zero on every rank; only the weights need sending.
         self.worker.broadcast_parameters(self.network.get_parameters())
         self.worker.check_agreement(
@@ -109,12 +114,12 @@ class Trainer:
         self.network.set_train(True)
 
     def _load_pre_trained(self) -> None:
-        checkpoint = read_checkpoint(self.folder.find(self.settings.model_name))
-        left = load_into_network(self.network, checkpoint, fresh_dense=True)
+        path = self.folder.find(self.settings.model_name)
+        left = load_into_network(self.network, read_checkpoint(path), fresh_dense=True)
         said = f"; {', '.join(left)} are of another size and start fresh" if left else ""
-        say(f"weights from {checkpoint.path}{said}")
+        say(f"weights from {path}{said}")
 
-    def _run_epoch(self, epoch: int) -> float:
+    def _run_epoch(self, epoch: int, progress: Progress) -> float:
         batches = training_batches(
             self.plan.clips,
             self.settings.batch_size,
@@ -124,16 +129,19 @@ class Trainer:
             epoch=epoch,
         )
         losses: list[float] = []
-        title = f"epoch {epoch}/{self.plan.epochs}"
-        begun = time.monotonic()
-        with Progress(title, len(batches), "steps", visible=self.worker.is_main) as progress:
-            for step, batch in enumerate(read_batches(self.record_set, batches), start=1):
-                losses.append(self._run_step(batch.features, batch.labels, epoch, step))
-                rate = step * self.plan.global_batch / (time.monotonic() - begun)
-                progress.advance(1, f"loss {losses[-1]:.4f}  {rate:.1f} samples/s")
-                if self._global_step % self.settings.save_step == 0 and step < len(batches):
-                    self._save(epoch, step)
-        self._save(epoch, len(batches))
+        for step, batch in enumerate(read_batches(self.record_set, batches), start=1):
+            losses.append(self._run_step(batch.features, batch.labels, epoch, step))
+            progress.count()
+            if self._global_step == 1:
+                progress.restart_clock()
+            rate = progress.units_per_second * self.plan.global_batch
+            progress.show(
+                f"epoch {epoch}/{self.plan.epochs}  step {step}/{len(batches)}  "
+                f"mean loss {np.mean(losses):.4f}  {rate:.1f} samples/s",
+                now=step == len(batches),
+            )
+            if self._global_step % self.settings.save_step == 0 or step == len(batches):
+                self._save(epoch, step)
         return float(np.mean(losses))
 
     def _run_step(self, features: np.ndarray, labels: np.ndarray, epoch: int, step: int) -> float:
@@ -149,15 +157,16 @@ class Trainer:
                 say(f"compiled; the first step took {self._first_step_ended - begun:.1f} s")
         if not np.isfinite(loss):
             raise Fcn4DistError(
-                f"the loss is {loss} at epoch {epoch}, step {step}: lower --lr, or start again "
-                f"from a checkpoint in {self.folder.path}"
+                f"the loss is {loss} at epoch {epoch}, step {step}: lower --lr (or --loss_scale), "
+                f"or start again from a checkpoint in {self.folder.path}"
             )
         return loss
 
     def _save(self, epoch: int, step: int) -> None:
-        values = self._averaged_values()
+        statistics = self.worker.mean(parameter_values(self._statistics()))
         if not self.worker.is_main:
             return
+        values = parameter_values(self.step.state()) | statistics
         description = CheckpointDescription(
             epoch=epoch,
             step=step,
@@ -169,14 +178,19 @@ class Trainer:
             settings=self.settings.as_dict(),
             versions=package_versions("mindspore", "numpy"),
         )
-        write_checkpoint(self.folder.file(epoch, step), values, description)
-        self.folder.remove_oldest(self.settings.keep_checkpoint_max)
+        path = self.folder.file(epoch, step)
+        write_checkpoint(path, values, description)
+        self._remove_oldest(path)
 
-    def _averaged_values(self) -> dict[str, np.ndarray]:
+    def _remove_oldest(self, newest: Path) -> None:
+        # Only of this run's own: what else lies in the folder is somebody's.
+        self._written.append(newest)
+        while len(self._written) > self.settings.keep_checkpoint_max:
+            self._written.pop(0).unlink(missing_ok=True)
+
+    def _statistics(self) -> list[Parameter]:
         # Batch-norm's moving statistics differ from rank to rank: each saw other samples.
-        values = parameter_values(self.step.state())
-        own = {name: value for name, value in values.items() if name.endswith(_STATISTICS)}
-        return values | self.worker.mean(own)
+        return [p for p in self.network.get_parameters() if p.name.endswith(_STATISTICS)]
 
     def _check_equal_weights(self) -> None:
         weights = parameter_values(self.network.trainable_params())
@@ -185,11 +199,18 @@ class Trainer:
 
 def _announce(plan: TrainingPlan, worker: Worker, settings: Settings) -> None:
     say(
-        f"training {plan.clips} clips on {worker.world_size} {settings.device_target} workers: "
+        f"training {plan.clips} clips, {settings.device_target} workers: {worker.world_size}; "
         f"{plan.epochs} epochs of {plan.steps_per_epoch} steps of {plan.global_batch} clips "
         f"({settings.batch_size} a worker); {plan.left_out} clips are left out of each epoch, "
         "others each time"
     )
+    earlier = CheckpointFolder.from_settings(settings).files()
+    if earlier:
+        warn(
+            f"{settings.checkpoint_path} holds {len(earlier)} checkpoints of an earlier run; they "
+            "stay, unless this run writes one of the same name: --checkpoint_path or --prefix "
+            "keeps runs apart"
+        )
     if plan.steps_per_epoch < FEW_STEPS:
         warn(
             f"only {plan.steps_per_epoch} steps an epoch, fewer than {FEW_STEPS}: a smaller "

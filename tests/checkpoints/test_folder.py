@@ -36,27 +36,12 @@ def test_files_are_in_the_order_of_training_not_of_the_alphabet(tmp_path: Path) 
     ]
 
 
-def test_other_files_are_no_checkpoints_of_ours(tmp_path: Path) -> None:
+def test_other_files_and_folders_are_no_checkpoints_of_ours(tmp_path: Path) -> None:
+    (tmp_path / "MusicTagger-8_8.ckpt").mkdir()
     folder = make(
         tmp_path, "Other-1_1.ckpt", "MusicTagger-1_1.txt", ".MusicTagger-1_1.77.tmp.ckpt", "a.ckpt"
     )
     assert folder.files() == []
-
-
-def test_the_oldest_go_first_and_strangers_stay(tmp_path: Path) -> None:
-    folder = make(
-        tmp_path,
-        "MusicTagger-8_24.ckpt",
-        "Other-1_1.ckpt",
-        "MusicTagger-1_24.ckpt",
-        "MusicTagger-2_24.ckpt",
-    )
-    folder.remove_oldest(keep=2)
-    assert sorted(path.name for path in tmp_path.iterdir()) == [
-        "MusicTagger-1_24.ckpt",
-        "MusicTagger-2_24.ckpt",
-        "Other-1_1.ckpt",
-    ]
 
 
 def test_a_named_checkpoint_is_found(tmp_path: Path) -> None:
@@ -64,7 +49,7 @@ def test_a_named_checkpoint_is_found(tmp_path: Path) -> None:
     assert folder.find("MusicTagger-1_24.ckpt").name == "MusicTagger-1_24.ckpt"
 
 
-def test_where_the_documented_default_is_missing_the_last_one_saved_is_taken(
+def test_where_the_documented_default_is_missing_the_one_written_last_is_taken(
     tmp_path: Path,
 ) -> None:
     folder = make(tmp_path, "MusicTagger-1_24.ckpt", "MusicTagger-2_24.ckpt")

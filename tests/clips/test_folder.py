@@ -57,11 +57,24 @@ def test_files_that_are_not_audio_are_told_and_not_listed(folder: Path) -> None:
     assert len(collection.clips) == 4
 
 
-@pytest.mark.parametrize("name", [".DS_Store", ".a.wav", "../.git/a.wav", "../labels.csv"])
-def test_hidden_files_and_files_beside_the_classes_are_passed_over(folder: Path, name: str) -> None:
+@pytest.mark.parametrize("name", [".DS_Store", ".a.wav", "../.git/a.wav"])
+def test_hidden_files_are_passed_over(folder: Path, name: str) -> None:
     before = list_folder(folder, 2)
     _touch(folder / "rock" / name)
     assert list_folder(folder, 2) == before
+
+
+def test_what_is_no_audio_file_is_told_wherever_it_lies(folder: Path) -> None:
+    _touch(folder / "loose.wav")
+    _touch(folder / "rock" / "live" / "deep.wav")
+    (folder / "rock" / "gone.wav").symlink_to(folder / "nowhere.wav")
+    ignored = {path.relative_to(folder).as_posix() for path in list_folder(folder, 2).ignored}
+    assert ignored == {"loose.wav", "rock/live", "rock/gone.wav"}
+
+
+def test_a_single_class_folder_is_told_from_a_collection(folder: Path) -> None:
+    with pytest.raises(InputError, match="holds audio files, not a folder for each class"):
+        list_folder(folder / "rock", 2)
 
 
 def test_names_with_blanks_and_letters_of_any_language_are_kept(folder: Path) -> None:

@@ -14,7 +14,7 @@ import numpy as np  # noqa: E402
 from mindspore import Tensor  # noqa: E402
 
 from fcn4_dist.cluster.worker import Worker, start_worker  # noqa: E402
-from fcn4_dist.errors import Fcn4DistError  # noqa: E402
+from fcn4_dist.errors import Fcn4DistError, InputError  # noqa: E402
 from fcn4_dist.model.fcn4 import Fcn4  # noqa: E402
 from fcn4_dist.training.step import TrainingStep  # noqa: E402
 
@@ -32,6 +32,8 @@ def main(folder: Path) -> None:
         "agreement": agreement(worker, {"steps": 7, "hash": 2**59 + 1}),
         "disagreement": agreement(worker, {"steps": 7, "hash": 2**59 + (rank == 1)}),
         "training": train(worker),
+        "alone": [train_alone(share) for share in range(worker.world_size)] if rank == 0 else [],
+        "error of rank 0": error_of_rank_0(worker),
     }
     (folder / f"answers_{rank}.json").write_text(json.dumps(answers))
 
@@ -57,14 +59,43 @@ def train(worker: Worker) -> dict[str, Any]:
     worker.broadcast_parameters(step.state())
     random = np.random.default_rng(worker.rank)
     losses = []
+    first: dict[str, Any] = {}
     for _ in range(3):
         features = Tensor(random.normal(size=(2, 1, 24, 160)).astype(np.float32))
         losses.append(float(step(features, Tensor(np.eye(2, 3, dtype=np.float32))).asnumpy()))
+        # Adam's first moment is a tenth of the first gradient.
+        first = first or {p.name: p.asnumpy().tolist() for p in step.optimizer.moment1}
     return {
+        "first moments": first,
         "losses": losses,
         "weights": {p.name: p.asnumpy().tolist() for p in network.trainable_params()},
         "statistics": network.bn1.moving_mean.asnumpy().tolist(),
     }
+
+
+def train_alone(share: int) -> dict[str, Any]:
+    """One step on one rank's share, from rank 0's weights, without any collective."""
+    ms.reset_auto_parallel_context()
+    ms.set_seed(0)
+    network = Fcn4(3, (2, 3, 4, 5)).set_train(True)
+    step = TrainingStep(network, Worker(0, 1), lr=0.01, loss_scale=1024.0)
+    features = np.random.default_rng(share).normal(size=(2, 1, 24, 160)).astype(np.float32)
+    loss = float(step(Tensor(features), Tensor(np.eye(2, 3, dtype=np.float32))).asnumpy())
+    return {
+        "loss": loss,
+        "first moments": {p.name: p.asnumpy().tolist() for p in step.optimizer.moment1},
+    }
+
+
+def error_of_rank_0(worker: Worker) -> str:
+    def fail() -> None:
+        raise InputError("the file is gone")
+
+    try:
+        worker.on_main(fail)
+    except InputError as error:
+        return str(error)
+    return "none"
 
 
 if __name__ == "__main__":

@@ -65,6 +65,19 @@ def test_weights_and_losses_are_the_same_bits_on_every_rank(answers: Answers) ->
         assert answer["training"]["losses"] == first["losses"]
 
 
+def test_gradients_and_loss_are_the_mean_over_the_ranks_shares(answers: Answers) -> None:
+    alone = answers[0]["alone"]
+    together = answers[0]["training"]
+    assert together["losses"][0] == pytest.approx(np.mean([a["loss"] for a in alone]), rel=1e-6)
+    for name, moments in together["first moments"].items():
+        expected = np.mean([a["first moments"][name] for a in alone], axis=0)
+        np.testing.assert_allclose(moments, expected, rtol=1e-4, atol=1e-8)
+
+
+def test_an_error_of_rank_0_alone_is_raised_on_every_rank(answers: Answers) -> None:
+    assert [answer["error of rank 0"] for answer in answers] == ["the file is gone"] * RANKS
+
+
 def test_batch_norm_statistics_are_each_ranks_own(answers: Answers) -> None:
     assert answers[0]["training"]["statistics"] != answers[1]["training"]["statistics"]
 

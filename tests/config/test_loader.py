@@ -202,12 +202,12 @@ def _values_of(setting: Setting) -> st.SearchStrategy[Any]:
     if setting.kind is bool:
         return st.booleans()
     if setting.kind is int:
-        return st.integers(min_value=int(setting.minimum or 0), max_value=2**31)
+        return st.integers(int(setting.minimum or 0), int(setting.maximum or 2**31))
     if setting.kind is float:
         return st.floats(
             min_value=setting.minimum if setting.above is None else setting.above,
             exclude_min=setting.above is not None,
-            max_value=setting.below,
+            max_value=setting.maximum if setting.below is None else setting.below,
             exclude_max=setting.below is not None,
             allow_infinity=False,
         )

@@ -12,6 +12,8 @@ from sklearn.metrics import accuracy_score, roc_auc_score
 
 from fcn4_dist.checkpoints.content import read_checkpoint
 from fcn4_dist.cli import main
+from fcn4_dist.config import load_settings
+from fcn4_dist.jobs.run_folder import choose_run_folder
 
 CLASSES = ["dog_bark", "rain", "rooster"]
 # 21 clips of 1.5 s: 13 for training, 8 for validation. A batch size of 3 gives 3 batches, which
@@ -25,6 +27,7 @@ width: 0.05
 device_target: CPU
 batch_size: 3
 epoch_size: 2
+save_step: 1
 num_consumer: 3
 audio_path: clips
 info_path: data
@@ -89,8 +92,8 @@ def test_the_metrics_are_scikit_learns_of_the_predictions_file(job: Job) -> None
 
 def test_checkpoints_are_named_by_epoch_and_step_and_carry_what_evaluation_needs(job: Job) -> None:
     names = sorted(path.name for path in (job.folder / "weight").iterdir())
-    assert names == ["MusicTagger-1_2.ckpt", "MusicTagger-2_2.ckpt"]
-    description = read_checkpoint(job.folder / "weight" / names[1]).description
+    assert names == [f"MusicTagger-{epoch}_{step}.ckpt" for epoch in (1, 2) for step in (1, 2)]
+    description = read_checkpoint(job.folder / "weight" / names[-1]).description
     assert description is not None
     assert description.class_names == tuple(CLASSES)
     assert (description.epoch, description.step, description.global_step) == (2, 2, 4)
@@ -100,11 +103,12 @@ def test_checkpoints_are_named_by_epoch_and_step_and_carry_what_evaluation_needs
 
 def test_training_says_what_it_does_before_the_silence_of_compiling(job: Job) -> None:
     output = job.training_output
-    assert "training 13 clips on 2 CPU workers: 2 epochs of 2 steps of 6 clips" in output
+    assert "training 13 clips, CPU workers: 2; 2 epochs of 2 steps of 6 clips" in output
     assert "1 clips are left out of each epoch" in output
     assert "warning: only 2 steps an epoch" in output
-    assert output.index("compiling the training step") < output.index("epoch 1/2: 2/2 steps")
-    assert "samples/s" in output
+    end_of_first_epoch = output.index("training: 2/4 steps  epoch 1/2  step 2/2  mean loss ")
+    assert output.index("compiling the training step") < end_of_first_epoch
+    assert "samples/s  left 0:0" in output[end_of_first_epoch:]
 
 
 def test_the_resolved_settings_lie_beside_every_result(job: Job) -> None:
@@ -136,6 +140,21 @@ def test_one_worker_alone_runs_the_same_commands(
     assert "macro ROC-AUC" in output
 
 
+def test_a_global_batch_and_its_statistics_are_the_same_on_one_worker_and_on_two(
+    job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(job.folder)
+    flags = ["--config", "job.yaml", "--batch_size", "6", "--epoch_size", "1"]
+    flags += ["--checkpoint_path", "one", "--run_dir", "runs/one"]
+    assert main(["train", *flags]) == 0
+    one = read_checkpoint(job.folder / "one/MusicTagger-1_1.ckpt").values
+    two = read_checkpoint(job.folder / "weight/MusicTagger-1_1.ckpt").values
+    # The first layer sees the clips alone, so its mean over a global batch is that of the shares;
+    # later layers see what each rank's own batch-norm made of them.
+    np.testing.assert_allclose(one["bn1.moving_mean"], two["bn1.moving_mean"], rtol=1e-4, atol=1e-4)
+    assert not np.allclose(two["bn1.moving_mean"], 0, atol=1e-2)
+
+
 def test_training_goes_on_from_pre_trained_weights(
     job: Job, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -143,9 +162,20 @@ def test_training_goes_on_from_pre_trained_weights(
     shutil.copytree("weight", "from_weights")
     arguments = ["--config", "job.yaml", "--checkpoint_path", "from_weights", "--pre_trained", "1"]
     arguments += ["--model_name", "MusicTagger-2_2.ckpt", "--lr", "1e-12", "--epoch_size", "1"]
+    # Keeping one checkpoint of this run must not cost what was there before.
+    arguments += ["--keep_checkpoint_max", "1", "--save_step", "3"]
     before = read_checkpoint(job.folder / "weight/MusicTagger-2_2.ckpt").values
     assert main(["train", *arguments, "--run_dir", "runs/pre_trained"]) == 0
-    assert "weights from" in capsys.readouterr().out
+    output = capsys.readouterr().out
+    assert "weights from" in output
+    assert "from_weights holds 4 checkpoints of an earlier run; they stay" in output
+    assert sorted(path.name for path in (job.folder / "from_weights").iterdir()) == [
+        "MusicTagger-1_1.ckpt",
+        "MusicTagger-1_2.ckpt",
+        "MusicTagger-1_4.ckpt",
+        "MusicTagger-2_1.ckpt",
+        "MusicTagger-2_2.ckpt",
+    ]
     after = read_checkpoint(job.folder / "from_weights/MusicTagger-1_4.ckpt").values
     np.testing.assert_allclose(after["conv4.weight"], before["conv4.weight"], atol=1e-8)
 
@@ -157,7 +187,7 @@ def test_training_goes_on_from_pre_trained_weights(
         ("eval", ["--num_classes", "10"], "num_classes 3 instead of 10"),
         ("train", ["--batch_size", "14"], "an epoch has no step: 13 training clips"),
         ("eval", ["--val_filename", "test.mindrecord0"], "knows no set 'test', only train, val"),
-        ("eval", ["--model_name", "MusicTagger-9_9.ckpt"], "holds MusicTagger-1_2.ckpt, Music"),
+        ("eval", ["--model_name", "MusicTagger-9_9.ckpt"], "holds MusicTagger-1_1.ckpt, Music"),
         ("train", ["--checkpoint_path", "job.yaml"], "checkpoint_path job.yaml cannot be written"),
         ("train", ["--run_dir", "job.yaml/x"], "job.yaml is a file): name another folder with"),
         ("train", ["--pre_trained", "1", "--model_name", "x.ckpt"], "there is no checkpoint"),
@@ -187,6 +217,43 @@ def test_a_damaged_shard_is_refused_before_work(
     shard.write_bytes(content)
     assert main(["eval", "--config", "job.yaml", "--data_dir", "damaged"]) == 2
     assert "val.mindrecord1 is not the file the manifest was written for" in capsys.readouterr().err
+
+
+def test_an_evaluation_that_fails_on_rank_0_ends_for_every_rank_with_its_sentence(
+    job: Job, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(job.folder)
+    Path("broken").mkdir()
+    Path("broken/MusicTagger-1_1.ckpt").write_bytes(b"cut off")
+    flags = ["--config", "job.yaml", "--checkpoint_path", "broken", "--run_dir", "runs/broken"]
+    assert main(["launch", "--device_num", "2", "eval", *flags]) == 1
+    output = capfd.readouterr().out
+    assert "MusicTagger-1_1.ckpt cannot be read as a checkpoint" in output
+    assert "rank 1: fcn4-dist: error:" in output
+    assert not Path("runs/broken/metrics.json").exists()
+
+
+def test_preprocessing_that_cannot_succeed_leaves_the_shards_that_are_there(
+    job: Job, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(job.folder)
+    shutil.copytree("data", "second")
+    before = {path: path.read_bytes() for path in Path("second/mindrecord").iterdir()}
+    next(Path("second/npy/rain").glob("*.npy")).unlink()
+    paths = ["--npy_path", "second/npy", "--mr_path", "second/mindrecord"]
+    assert main(["preprocess", "--config", "job.yaml", "--get_npy", "0", *paths]) == 1
+    assert "cannot read the feature" in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in Path("second/mindrecord").iterdir()} == before
+
+
+def test_two_jobs_of_one_second_have_folders_of_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    loaded = load_settings()
+    folders = {choose_run_folder(loaded, "train").settings.run_dir for _ in range(5)}
+    assert len(folders) == 5
+    assert all(Path(folder).is_dir() for folder in folders)
 
 
 def test_windows_too_short_for_the_pools_are_refused_when_preprocessing(

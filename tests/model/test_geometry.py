@@ -26,7 +26,7 @@ def test_every_layer_keeps_a_channel_however_narrow_the_network(width: float) ->
 
 def test_the_default_feature_is_large_enough() -> None:
     parameters = FeatureParameters.from_settings(Settings())
-    check_input_size(parameters.n_mels, parameters.frames)
+    check_input_size(parameters.n_mels, parameters.frames, 0.02)
 
 
 @given(n_mels=st.integers(1, 60), frames=st.integers(1, 400))
@@ -38,17 +38,17 @@ def test_an_input_is_refused_exactly_when_the_pools_leave_nothing_of_it(
         bands_left //= pool_bands
         frames_left //= pool_frames
     if bands_left and frames_left:
-        check_input_size(n_mels, frames)
+        check_input_size(n_mels, frames, 0.02)
     else:
         with pytest.raises(InputError):
-            check_input_size(n_mels, frames)
+            check_input_size(n_mels, frames, 0.02)
 
 
 def test_the_smallest_input_is_refused_with_one_band_or_frame_less() -> None:
     assert smallest_input() == (24, 160)
-    check_input_size(24, 160)
+    check_input_size(24, 160, 0.02)
     with pytest.raises(InputError, match=r"n_mels 23 is too small .* give --n_mels 24 or more"):
-        check_input_size(23, 160)
+        check_input_size(23, 160, 0.02)
     sentence = r"159 frames is too short .* need 160: raise --window_seconds or lower --hop_length"
     with pytest.raises(InputError, match=sentence):
-        check_input_size(24, 159)
+        check_input_size(24, 159, 0.02)

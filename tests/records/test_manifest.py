@@ -89,12 +89,6 @@ def test_an_unknown_set_is_refused_with_the_names_of_those_there_are(
         manifest.record_set("test", shards)
 
 
-def test_skipped_clips_are_those_in_no_set(manifest: Manifest) -> None:
-    assert manifest.skipped == []
-    lost = replace(manifest.clips[0], set="", shard="", status="skipped", reason="broken")
-    assert replace(manifest, clips=(*manifest.clips[1:], lost)).skipped == [lost]
-
-
 def test_the_fingerprint_does_not_depend_on_versions(manifest: Manifest) -> None:
     other = replace(manifest, versions={"mindspore": "9.9"})
     assert other.fingerprint() == manifest.fingerprint()

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ def train(own_shards: Path) -> RecordSet:
 
 
 def test_shards_that_nobody_touched_are_accepted(train: RecordSet) -> None:
-    check_shards(train, range(2))
+    check_shards(train)
 
 
 @pytest.mark.parametrize("ending", ["", ".db"])
@@ -31,9 +32,9 @@ def test_a_flipped_byte_is_found_and_its_file_named(
         _flip_byte(path, place)
         sentence = f"^{re.escape(str(path))} is not the file the manifest was written for"
         with pytest.raises(InputError, match=sentence):
-            check_shards(train, range(2))
+            check_shards(train)
         _flip_byte(path, place)
-    check_shards(train, range(2))
+    check_shards(train)
 
 
 @pytest.mark.parametrize("ending", ["", ".db"])
@@ -41,7 +42,7 @@ def test_a_file_cut_short_is_found_and_named(train: RecordSet, ending: str) -> N
     path = _file(train, 1, ending)
     os.truncate(path, path.stat().st_size - 1)
     with pytest.raises(InputError, match=f"^{re.escape(str(path))} is not the file"):
-        check_shards(train, range(2))
+        check_shards(train)
 
 
 @pytest.mark.parametrize("ending", ["", ".db"])
@@ -49,21 +50,14 @@ def test_a_missing_file_is_named(train: RecordSet, ending: str) -> None:
     path = _file(train, 1, ending)
     path.unlink()
     with pytest.raises(InputError, match=f"^{re.escape(str(path))} is missing, .*run preprocess"):
-        check_shards(train, range(2))
+        check_shards(train)
 
 
 def test_a_shard_in_the_place_of_another_is_found(train: RecordSet) -> None:
     first, second = train.files
-    first.replace(second)
+    shutil.copy(first, second)
     with pytest.raises(InputError, match=f"^{re.escape(str(second))} is not the file"):
-        check_shards(train, [1])
-
-
-def test_only_the_shards_asked_for_are_read(train: RecordSet) -> None:
-    train.files[0].unlink()
-    check_shards(train, [1])
-    with pytest.raises(InputError, match=r"train\.mindrecord0 is missing"):
-        check_shards(train, [1, 0])
+        check_shards(train)
 
 
 def test_settings_the_shards_were_made_with_are_accepted(

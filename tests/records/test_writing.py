@@ -298,11 +298,11 @@ def test_a_larger_real_collection_goes_into_shards_whole(test_data: Path, tmp_pa
     flags |= {"window_seconds": "5", "val_pattern": "*/5-*", "num_consumer": "2"}
     preprocess(load_settings(flags=flags))
     manifest = read_manifest(tmp_path / "shards")
-    assert manifest.skipped == []
+    assert all(clip.set for clip in manifest.clips)
     assert len(manifest.clips) == len(list(audio.glob("*/*"))) > 50
     for name in ("train", "val"):
         record_set = manifest.record_set(name, tmp_path / "shards")
-        check_shards(record_set, range(2))
+        check_shards(record_set)
         ids = [row["id"] for path in record_set.files for row in _read_rows(path)]
         assert ids == [clip.id for clip in record_set.clips]
         assert all(("/5-" in each) == (name == "val") for each in ids)
