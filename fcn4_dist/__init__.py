@@ -2,7 +2,8 @@
 
 The rooms of the package, in the order the data passes through them: ``config``, ``clips``,
 ``audio``, ``records``, ``pipeline``, ``model``, ``training``, ``checkpoints``, ``evaluation``;
-``cluster`` starts the workers and lets them talk, ``cli`` is the command line.
+``cluster`` starts the workers and lets them talk, ``jobs`` puts the rooms together, ``cli`` is the
+command line.
 """
 
 __version__ = "0.1.0"

@@ -19,7 +19,7 @@ ensure_environment() {
     fi
     local files=()
     for file in "$@"; do files+=(--requirement "$file"); done
-    echo "\$ pip install ${files[*]}   (about 800 MB, once)"
+    echo "\$ pip install ${files[*]}   (3 GB on disk, once)"
     python -m pip install --quiet --disable-pip-version-check "${files[@]}"
     python -m pip install --quiet --disable-pip-version-check --no-deps --editable "$REPOSITORY"
     echo "$wanted" >"$stamp"

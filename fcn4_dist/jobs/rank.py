@@ -1,6 +1,7 @@
 """Becoming a rank: what train and eval do before their work begins."""
 
 import os
+import signal
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,8 @@ def become_rank(
     loaded = choose_run_folder(loaded, command)
     settings = loaded.settings
     if not launched():
+        # While a graph runs, MindSpore turns Ctrl-C into a SIGTERM to its own process.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
         say(loaded.to_yaml(command))
         save_settings(loaded)
     prepare_environment(settings.device_target)

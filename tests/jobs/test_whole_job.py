@@ -3,6 +3,9 @@
 import csv
 import json
 import shutil
+import signal
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -219,7 +222,7 @@ def test_a_damaged_shard_is_refused_before_work(
     assert "val.mindrecord1 is not the file the manifest was written for" in capsys.readouterr().err
 
 
-def test_an_evaluation_that_fails_on_rank_0_ends_for_every_rank_with_its_sentence(
+def test_an_evaluation_that_fails_on_rank_0_ends_the_job_with_its_sentence(
     job: Job, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(job.folder)
@@ -229,7 +232,6 @@ def test_an_evaluation_that_fails_on_rank_0_ends_for_every_rank_with_its_sentenc
     assert main(["launch", "--device_num", "2", "eval", *flags]) == 1
     output = capfd.readouterr().out
     assert "MusicTagger-1_1.ckpt cannot be read as a checkpoint" in output
-    assert "rank 1: fcn4-dist: error:" in output
     assert not Path("runs/broken/metrics.json").exists()
 
 
@@ -262,3 +264,18 @@ def test_windows_too_short_for_the_pools_are_refused_when_preprocessing(
     monkeypatch.chdir(job.folder)
     assert main(["preprocess", "--config", "job.yaml", "--hop_length", "256"]) == 2
     assert "a window of 71 frames is too short for FCN-4" in capsys.readouterr().err
+
+
+def test_ctrl_c_in_training_on_one_worker_ends_with_a_word_and_exit_code_130(job: Job) -> None:
+    command = [sys.executable, "-m", "fcn4_dist", "train", "--config", "job.yaml"]
+    command += ["--epoch_size", "100000", "--save_step", "100000", "--checkpoint_path", "stopped"]
+    training = subprocess.Popen(
+        command, cwd=job.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert training.stdout is not None
+    while "training: " not in training.stdout.readline():
+        pass
+    training.send_signal(signal.SIGINT)
+    _, errors = training.communicate(timeout=60)
+    assert training.returncode == 130
+    assert errors.endswith("fcn4-dist: interrupted\n")
