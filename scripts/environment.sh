@@ -1,9 +1,9 @@
 # Sets up .venv for quickstart.sh and run_tests.sh; not a command of its own.
 # shellcheck shell=bash
 
-# Makes .venv and installs the given requirements files, unless that was done before.
+# Makes .venv and installs the given requirements files, those that were not installed before.
 ensure_environment() {
-    local python stamp wanted
+    local python file missing=()
     python="$(find_python)"
     if [[ ! -x "$REPOSITORY/.venv/bin/python" ]]; then
         echo "\$ $python -m venv .venv"
@@ -11,18 +11,19 @@ ensure_environment() {
             fail "'$python -m venv' failed: on Debian and Ubuntu, apt install python3-venv"
     fi
     export PATH="$REPOSITORY/.venv/bin:$PATH"
-    stamp="$REPOSITORY/.venv/installed-requirements"
-    wanted="$(cat "$@" "$REPOSITORY/setup.py")"
-    if [[ -f "$stamp" && "$(cat "$stamp")" == "$wanted" ]]; then
+    for file in "$@"; do
+        cmp --quiet "$file" "$REPOSITORY/.venv/installed-$file" || missing+=("$file")
+    done
+    if [[ ${#missing[@]} -eq 0 ]]; then
         echo "using the environment in .venv"
         return
     fi
-    local files=()
-    for file in "$@"; do files+=(--requirement "$file"); done
-    echo "\$ pip install ${files[*]}   (3 GB on disk, once)"
-    python -m pip install --quiet --disable-pip-version-check "${files[@]}"
+    for file in "${missing[@]}"; do
+        echo "\$ pip install --requirement $file   (3 GB on disk in all, once)"
+        python -m pip install --quiet --disable-pip-version-check --requirement "$file"
+    done
     python -m pip install --quiet --disable-pip-version-check --no-deps --editable "$REPOSITORY"
-    echo "$wanted" >"$stamp"
+    for file in "${missing[@]}"; do cp "$file" "$REPOSITORY/.venv/installed-$file"; done
 }
 
 find_python() {
