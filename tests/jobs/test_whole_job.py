@@ -68,6 +68,18 @@ def job(real_clips: Path, tmp_path_factory: pytest.TempPathFactory) -> Job:
     return Job(folder, (folder / "runs/t2/rank_0.log").read_text())
 
 
+def run_alone(job: Job, *arguments: str) -> str:
+    """Run a command in a process of its own: a device is set up once in a process."""
+    result = subprocess.run(
+        [sys.executable, "-m", "fcn4_dist", *arguments],
+        cwd=job.folder,
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout
+
+
 def test_predictions_are_equal_to_the_last_bit_on_one_two_and_three_workers(job: Job) -> None:
     assert job.predictions("e1") == job.predictions("e2") == job.predictions("e3")
 
@@ -123,33 +135,26 @@ def test_the_resolved_settings_lie_beside_every_result(job: Job) -> None:
     assert (job.folder / "data/npy/preprocess_settings.yaml").exists()
 
 
-def test_one_worker_alone_runs_the_same_commands(
-    job: Job, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(job.folder)
+def test_one_worker_alone_runs_the_same_commands(job: Job) -> None:
     config = ["--config", "job.yaml", "--checkpoint_path", "alone", "--prefix", "Alone"]
-    assert main(["train", *config, "--save_step", "3", "--run_dir", "runs/t1"]) == 0
+    run_alone(job, "train", *config, "--save_step", "3", "--run_dir", "runs/t1")
     assert sorted(path.name for path in (job.folder / "alone").iterdir()) == [
         "Alone-1_3.ckpt",
         "Alone-1_4.ckpt",
         "Alone-2_2.ckpt",
         "Alone-2_4.ckpt",
     ]
-    monkeypatch.chdir(job.folder)
     named = ["--model_name", "Alone-1_3.ckpt", "--run_dir", "runs/e_alone"]
-    assert main(["eval", *config, *named]) == 0
-    output = capsys.readouterr().out
+    output = run_alone(job, "eval", *config, *named)
     assert "Alone-1_3.ckpt (epoch 1, step 3)" in output
     assert "macro ROC-AUC" in output
 
 
 def test_a_global_batch_and_its_statistics_are_the_same_on_one_worker_and_on_two(
-    job: Job, monkeypatch: pytest.MonkeyPatch
+    job: Job,
 ) -> None:
-    monkeypatch.chdir(job.folder)
     flags = ["--config", "job.yaml", "--batch_size", "6", "--epoch_size", "1"]
-    flags += ["--checkpoint_path", "one", "--run_dir", "runs/one"]
-    assert main(["train", *flags]) == 0
+    run_alone(job, "train", *flags, "--checkpoint_path", "one", "--run_dir", "runs/one")
     one = read_checkpoint(job.folder / "one/MusicTagger-1_1.ckpt").values
     two = read_checkpoint(job.folder / "weight/MusicTagger-1_1.ckpt").values
     # The first layer sees the clips alone, so its mean over a global batch is that of the shares;
@@ -158,18 +163,14 @@ def test_a_global_batch_and_its_statistics_are_the_same_on_one_worker_and_on_two
     assert not np.allclose(two["bn1.moving_mean"], 0, atol=1e-2)
 
 
-def test_training_goes_on_from_pre_trained_weights(
-    job: Job, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(job.folder)
-    shutil.copytree("weight", "from_weights")
+def test_training_goes_on_from_pre_trained_weights(job: Job) -> None:
+    shutil.copytree(job.folder / "weight", job.folder / "from_weights")
     arguments = ["--config", "job.yaml", "--checkpoint_path", "from_weights", "--pre_trained", "1"]
     arguments += ["--model_name", "MusicTagger-2_2.ckpt", "--lr", "1e-12", "--epoch_size", "1"]
     # Keeping one checkpoint of this run must not cost what was there before.
     arguments += ["--keep_checkpoint_max", "1", "--save_step", "3"]
     before = read_checkpoint(job.folder / "weight/MusicTagger-2_2.ckpt").values
-    assert main(["train", *arguments, "--run_dir", "runs/pre_trained"]) == 0
-    output = capsys.readouterr().out
+    output = run_alone(job, "train", *arguments, "--run_dir", "runs/pre_trained")
     assert "weights from" in output
     assert "from_weights holds 4 checkpoints of an earlier run; they stay" in output
     assert sorted(path.name for path in (job.folder / "from_weights").iterdir()) == [
