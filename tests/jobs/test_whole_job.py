@@ -274,8 +274,7 @@ def test_ctrl_c_in_training_on_one_worker_ends_with_a_word_and_exit_code_130(job
         command, cwd=job.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     assert training.stdout is not None
-    while "training: " not in training.stdout.readline():
-        pass
+    assert any("training: " in line for line in iter(training.stdout.readline, ""))
     training.send_signal(signal.SIGINT)
     _, errors = training.communicate(timeout=60)
     assert training.returncode == 130
