@@ -44,7 +44,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return Fcn4DistError.exit_code
     except OSError as error:
-        print(f"fcn4-dist: error: {error.strerror}: {error.filename}", file=sys.stderr, flush=True)
+        # A full disk reaches us without a file name, and from NumPy without a number.
+        where = f": {error.filename}" if error.filename else ""
+        print(f"fcn4-dist: error: {error.strerror or error}{where}", file=sys.stderr, flush=True)
         return Fcn4DistError.exit_code
     except Exception as error:
         traceback.print_exc()

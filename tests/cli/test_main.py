@@ -120,3 +120,21 @@ def test_a_wrong_value_in_a_file_names_file_and_line(
 def test_a_flag_without_effect_on_the_command_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     main(["synth", "--lr", "0.1", "--clips_per_class", "1", "--synth_seconds", "0.2"])
     assert "note: --lr has no effect on synth" in capsys.readouterr().out
+
+
+def test_a_file_that_cannot_be_written_is_told_by_its_reason(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "rock/synth_settings.yaml").mkdir(parents=True)
+    code, errors = run(
+        "synth",
+        "--audio_path",
+        "rock",
+        "--clips_per_class",
+        "1",
+        "--synth_seconds",
+        "0.2",
+        capsys=capsys,
+    )
+    assert code == 1
+    assert errors.startswith("fcn4-dist: error: Is a directory: ")
