@@ -22,6 +22,7 @@ setup(
         "librosa>=0.10",
         # MindSpore up to 2.9 needs it, and 2.10 breaks with NumPy 2 in its data sets.
         "numpy>=1.25,<2",
+        "psutil>=5.9",
         "scikit-learn>=1.3",
         "PyYAML>=6",
         "scipy>=1.10",

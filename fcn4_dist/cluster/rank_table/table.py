@@ -1,0 +1,66 @@
+"""A rank table, typed: which card of which server has which rank."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Device:
+    """One card.
+
+    Args:
+        device_id: Its physical id on its server.
+        device_ip: Its own network address; "" where the table leaves it out.
+        rank_id: The rank of the worker that uses it.
+    """
+
+    device_id: int
+    device_ip: str
+    rank_id: int
+
+
+@dataclass(frozen=True)
+class Server:
+    """One server and its cards.
+
+    Args:
+        server_id: Its name in the table, mostly its address.
+        pod_ip: Its address as msrun compares it; "" if the table has none.
+        devices: Its cards, ordered by rank.
+    """
+
+    server_id: str
+    pod_ip: str
+    devices: tuple[Device, ...]
+
+
+@dataclass(frozen=True)
+class RankTable:
+    """A checked rank table.
+
+    Args:
+        version: "1.0" or "1.2".
+        servers: Its servers, ordered by their first rank.
+    """
+
+    version: str
+    servers: tuple[Server, ...]
+
+    @property
+    def ranks(self) -> int:
+        """Number of workers."""
+        return sum(len(server.devices) for server in self.servers)
+
+    def server_of(self, addresses: Collection[str]) -> int | None:
+        """Find the server that has one of these addresses.
+
+        Args:
+            addresses: Addresses of a host.
+
+        Returns:
+            The index of the server whose ``server_id`` or ``pod_ip`` is among them, or None.
+        """
+        for index, server in enumerate(self.servers):
+            if server.server_id in addresses or server.pod_ip in addresses:
+                return index
+        return None

@@ -1,0 +1,159 @@
+"""What ``rank-table`` does: make, join, check and show the tables HCCL reads."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from fcn4_dist.cluster.cards import (
+    find_card_addresses,
+    find_card_ids,
+    find_generation,
+    find_host_addresses,
+    find_main_address,
+    parse_devices,
+)
+from fcn4_dist.cluster.rank_table import (
+    Report,
+    check_rank_table,
+    generate_rank_table,
+    generated_name,
+    merge_rank_tables,
+    merged_name,
+    read_rank_table,
+)
+from fcn4_dist.errors import InputError
+from fcn4_dist.files import check_writable, write_text
+from fcn4_dist.terminal import say, table, warn
+
+
+def generate(
+    devices: str | None,
+    server_ip: str | None,
+    output_dir: Path,
+    force: bool,
+    device_folder: Path = Path("/dev"),
+) -> None:
+    """Write the table of this host.
+
+    Args:
+        devices: Its cards, as in "0-7"; None for all.
+        server_ip: Its address; None for the one it is reached by.
+        output_dir: Folder to write to.
+        force: Replace a file that is there and different.
+        device_folder: Where the driver shows its cards.
+
+    Raises:
+        InputError: If cards or addresses are missing, or the file is there.
+    """
+    cards = _choose_cards(devices, find_card_ids(device_folder))
+    if not server_ip and not (server_ip := find_main_address()):
+        raise InputError(
+            "this host has no address, or several, to be reached by: choose one that "
+            "'hostname -I' prints and give --server_ip ADDRESS"
+        )
+    found = find_card_addresses(cards)
+    generation = find_generation()
+    content = generate_rank_table(
+        {card: found.get(card, "") for card in cards}, server_ip, generation
+    )
+    if server_ip not in find_host_addresses():
+        warn(f"{server_ip} is none of this host's addresses: msrun will not find it in the table")
+    _write(content, output_dir / generated_name(content), output_dir, force)
+    if generation == "A3":
+        say("note: this table is of version 1.0; A3 superpods use 1.2, with super_pod_list")
+
+
+def merge(paths: Sequence[Path], output_dir: Path, force: bool) -> None:
+    """Write the joined table of several hosts.
+
+    Args:
+        paths: Their tables.
+        output_dir: Folder to write to.
+        force: Replace a file that is there and different.
+
+    Raises:
+        InputError: If they do not go together, or the file is there.
+    """
+    content = merge_rank_tables(paths, find_generation())
+    _write(content, output_dir / merged_name(content), output_dir, force)
+
+
+def check(paths: Sequence[Path], card: str | None) -> int:
+    """Print what is wrong with tables.
+
+    Args:
+        paths: The tables.
+        card: Generation of the cards; None for that of this host.
+
+    Returns:
+        The exit code: 0 if all are right, 2 otherwise.
+    """
+    generation = card or find_generation()
+    reports = [check_rank_table(path, generation) for path in paths]
+    for path, report in zip(paths, reports, strict=True):
+        _print(path, report)
+    return InputError.exit_code if any(report.faults for report in reports) else 0
+
+
+def show(path: Path) -> None:
+    """Print a table by rank.
+
+    Raises:
+        InputError: If it does not pass the check.
+    """
+    rows = [("rank", "server", "card", "card ip")]
+    for server in read_rank_table(path).servers:
+        for device in server.devices:
+            card, address = str(device.device_id), device.device_ip or "-"
+            rows.append((str(device.rank_id), server.server_id, card, address))
+    say(table(rows))
+
+
+def _choose_cards(devices: str | None, present: Sequence[int]) -> Sequence[int]:
+    if devices is None:
+        if not present:
+            raise InputError(
+                "this machine shows no Ascend card (/dev/davinci*): run it on the host that has "
+                "them, or name them with --devices"
+            )
+        return present
+    cards = parse_devices(devices)
+    missing = sorted(set(cards) - set(present))
+    # A container may hide the cards themselves and still know their addresses.
+    if present and missing:
+        raise InputError(
+            f"devices {devices} names card {', '.join(map(str, missing))}, and this host has "
+            f"{', '.join(map(str, present))}: choose among these"
+        )
+    return cards
+
+
+def _write(content: Mapping[str, Any], path: Path, output_dir: Path, force: bool) -> None:
+    check_writable(output_dir, "output_dir")
+    text = json.dumps(content, indent=4) + "\n"
+    try:
+        different = path.exists() and path.read_text("utf-8", "surrogateescape") != text
+    except IsADirectoryError:
+        raise InputError(f"{path} is a folder: move it away") from None
+    if different and not force:
+        raise InputError(f"{path} is there and different: look at it, then give --force")
+    write_text(path, text)
+    say(f"wrote {path}")
+
+
+def _print(path: Path, report: Report) -> None:
+    counts = ", ".join(
+        f"{len(found)} {name}{'s' if len(found) > 1 else ''}"
+        for name, found in (("fault", report.faults), ("warning", report.warnings))
+        if found
+    )
+    verdict = "wrong" if report.faults else "right"
+    say(f"{path}: {verdict}{f' ({counts})' if counts else ''}")
+    for name, found in (
+        ("fault", report.faults),
+        ("warning", report.warnings),
+        ("note", report.notes),
+    ):
+        for finding in found:
+            say(f"  {name}: {finding}")
