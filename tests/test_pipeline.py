@@ -86,6 +86,15 @@ def test_evaluation_reads_every_clip_once_in_the_same_batches_on_any_number_of_r
     assert sum(map(len, of_ranks)) == len(alone)
 
 
+@pytest.mark.parametrize("ranks", range(1, 6))
+def test_with_fewer_batches_than_ranks_the_last_ranks_score_nothing(ranks: int) -> None:
+    for clips in range(1, ranks + 2):
+        of_ranks = [evaluation_batches(clips, 1, rank, ranks) for rank in range(ranks)]
+        scored = [[int(index) for batch in batches for index in batch] for batches in of_ranks]
+        assert scored == [list(range(rank, clips, ranks)) for rank in range(ranks)]
+        assert [bool(indices) for indices in scored] == [rank < clips for rank in range(ranks)]
+
+
 @pytest.fixture(scope="module")
 def clips(shards: Path) -> RecordSet:
     """The training set of the real clips: 16 in two shards."""

@@ -118,6 +118,40 @@ class Settings:
         "train eval", 0, "card of a single-card run; ignored in a distributed one", minimum=0
     )
 
+    # Workers of a distributed job
+    step_timeout: float = setting(
+        "train eval",
+        600.0,
+        "a distributed job in which no step ends for so long is stopped, and the rank the others "
+        "wait for is named; starting and compiling may take hccl_connect_timeout more",
+        unit="s",
+        above=0,
+    )
+    hccl_connect_timeout: int = setting(
+        "train eval",
+        1800,
+        "how long the ranks of an Ascend job wait for each other, while they compile too "
+        "(HCCL_CONNECT_TIMEOUT)",
+        unit="s",
+        minimum=120,
+        maximum=7200,
+    )
+    hccl_socket_ifname: str = setting(
+        "train eval",
+        "",
+        "network interface over which the hosts of an Ascend job meet (HCCL_SOCKET_IFNAME); empty: "
+        "HCCL chooses",
+        optional=True,
+    )
+    hccl_buffsize: int = setting(
+        "train eval",
+        200,
+        "device memory for each buffer of HCCL (HCCL_BUFFSIZE); lower it where starting runs out "
+        "of device memory",
+        unit="MB",
+        minimum=1,
+    )
+
     # Network and training
     width: float = setting(
         "train eval",
@@ -133,6 +167,9 @@ class Settings:
     loss_scale: float = setting("train", 1024.0, "fixed loss scale", above=0, maximum=2**24)
     mixed_precision: bool = setting(
         "train eval", False, "float16 convolutions where the device has them (Ascend)"
+    )
+    sync_bn: bool = setting(
+        "train", False, "batch-norm statistics over the global batch instead of each rank's share"
     )
     seed: int = setting(
         "synth preprocess train",

@@ -3,11 +3,13 @@
 Layers and parameter names are those of the MindSpore ModelZoo's trainer, so its checkpoints load.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from mindspore import Tensor, amp, nn, ops
 from mindspore import dtype as mstype
 
+from fcn4_dist.model.batch_norm import GlobalBatchNorm2d
 from fcn4_dist.model.geometry import POOLS, channels
 
 
@@ -18,19 +20,25 @@ class Fcn4(nn.Cell):
         num_classes: Number of genres or tags.
         channels: Output channels of the four convolutions, see
             :func:`fcn4_dist.model.channels`.
+        batch_norm: Gives the batch-norm of a number of channels.
     """
 
-    def __init__(self, num_classes: int, channels: Sequence[int]) -> None:
+    def __init__(
+        self,
+        num_classes: int,
+        channels: Sequence[int],
+        batch_norm: Callable[[int], nn.Cell] = nn.BatchNorm2d,
+    ) -> None:
         super().__init__()
         first, second, third, fourth = channels
         self.conv1 = _convolution(1, first)
-        self.bn1 = nn.BatchNorm2d(first)
+        self.bn1 = batch_norm(first)
         self.conv2 = _convolution(first, second)
-        self.bn2 = nn.BatchNorm2d(second)
+        self.bn2 = batch_norm(second)
         self.conv3 = _convolution(second, third)
-        self.bn3 = nn.BatchNorm2d(third)
+        self.bn3 = batch_norm(third)
         self.conv4 = _convolution(third, fourth)
-        self.bn4 = nn.BatchNorm2d(fourth)
+        self.bn4 = batch_norm(fourth)
         self.dense = nn.Dense(fourth, num_classes)
         self.relu = nn.ReLU()
         self.pool1, self.pool2, self.pool3 = (
@@ -76,15 +84,21 @@ class BinaryCrossEntropy(nn.Cell):
         return self.cross_entropy(logits, labels, ones, ones)
 
 
-def build_fcn4(num_classes: int, width: float, *, mixed_precision: bool) -> Fcn4:
+def build_fcn4(
+    num_classes: int, width: float, *, mixed_precision: bool, batch_norm_ranks: int = 1
+) -> Fcn4:
     """Build the network.
 
     Args:
         num_classes: Number of genres or tags.
         width: Factor on the channels, see :func:`fcn4_dist.model.channels`.
         mixed_precision: Whether all but batch-norm computes in float16, with float32 weights.
+        batch_norm_ranks: Ranks whose samples batch-norm's statistics are made of in training: 1
+            for this rank's own, or all of them.
     """
-    network = Fcn4(num_classes, channels(width))
+    synchronised = partial(GlobalBatchNorm2d, ranks=batch_norm_ranks)
+    batch_norm = synchronised if batch_norm_ranks > 1 else nn.BatchNorm2d
+    network = Fcn4(num_classes, channels(width), batch_norm)
     return amp.auto_mixed_precision(network, "O2") if mixed_precision else network
 
 

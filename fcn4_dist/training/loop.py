@@ -18,13 +18,14 @@ from fcn4_dist.checkpoints.content import (
     read_checkpoint,
     write_checkpoint,
 )
+from fcn4_dist.cluster.compile_cache import compile_cache
 from fcn4_dist.cluster.worker import Worker
-from fcn4_dist.config import Settings
+from fcn4_dist.config import SETTINGS, Settings
 from fcn4_dist.errors import Fcn4DistError
 from fcn4_dist.model.fcn4 import build_fcn4
-from fcn4_dist.pipeline import read_batches, training_batches
+from fcn4_dist.pipeline import Batch, read_batches, training_batches
 from fcn4_dist.records import Manifest, RecordSet
-from fcn4_dist.terminal import Progress, say, warn
+from fcn4_dist.terminal import Progress, say, still_running, warn
 from fcn4_dist.training.plan import FEW_STEPS, TrainingPlan, plan_training
 from fcn4_dist.training.step import TrainingStep
 from fcn4_dist.versions import package_versions
@@ -67,7 +68,10 @@ class Trainer:
         self.folder = CheckpointFolder.from_settings(settings)
         ms.set_seed(settings.seed)
         self.network = build_fcn4(
-            settings.num_classes, settings.width, mixed_precision=settings.float16
+            settings.num_classes,
+            settings.width,
+            mixed_precision=settings.float16,
+            batch_norm_ranks=worker.world_size if settings.sync_bn else 1,
         )
         self.step = TrainingStep(self.network, worker, settings.lr, settings.loss_scale)
         self._global_step = 0
@@ -129,8 +133,10 @@ class Trainer:
             epoch=epoch,
         )
         losses: list[float] = []
-        for step, batch in enumerate(read_batches(self.record_set, batches), start=1):
-            losses.append(self._run_step(batch.features, batch.labels, epoch, step))
+        reader = read_batches(self.record_set, batches)
+        for step in range(1, len(batches) + 1):
+            self.worker.heartbeat.at(f"reading the batch of epoch {epoch}, step {step}")
+            losses.append(self._run_step(next(reader), epoch, step))
             progress.count()
             if self._global_step == 1:
                 progress.restart_clock()
@@ -144,17 +150,12 @@ class Trainer:
                 self._save(epoch, step)
         return float(np.mean(losses))
 
-    def _run_step(self, features: np.ndarray, labels: np.ndarray, epoch: int, step: int) -> float:
+    def _run_step(self, batch: Batch, epoch: int, step: int) -> float:
         first = self._global_step == 0
-        if first and self.worker.is_main:
-            say("compiling the training step: seconds on a CPU, some minutes on Ascend …")
-        begun = time.monotonic()
-        loss = float(self.step(Tensor(features), Tensor(labels)).asnumpy())
+        self.worker.heartbeat.at(f"in epoch {epoch}, step {step}", unhurried=first)
+        inputs = Tensor(batch.features), Tensor(batch.labels)
+        loss = self._run_first_step(*inputs) if first else float(self.step(*inputs).asnumpy())
         self._global_step += 1
-        if first:
-            self._first_step_ended = time.monotonic()
-            if self.worker.is_main:
-                say(f"compiled; the first step took {self._first_step_ended - begun:.1f} s")
         if not np.isfinite(loss):
             raise Fcn4DistError(
                 f"the loss is {loss} at epoch {epoch}, step {step}: lower --lr (or --loss_scale), "
@@ -162,7 +163,29 @@ class Trainer:
             )
         return loss
 
+    def _run_first_step(self, features: Tensor, labels: Tensor) -> float:
+        begun = time.monotonic()
+        notice = "compiling the training step: seconds on a CPU, some minutes on Ascend"
+        with (
+            still_running(notice, visible=self.worker.is_main),
+            compile_cache(self._what_is_compiled(features), Path(self.settings.run_dir)),
+        ):
+            loss = float(self.step(features, labels).asnumpy())
+        self._first_step_ended = time.monotonic()
+        if self.worker.is_main:
+            say(f"compiled; the first step took {self._first_step_ended - begun:.1f} s")
+        return loss
+
+    def _what_is_compiled(self, features: Tensor) -> dict[str, object]:
+        constants = {
+            name: value
+            for name, value in self.settings.as_dict().items()
+            if not SETTINGS[name].is_path
+        }
+        return constants | {"world size": self.worker.world_size, "input": str(features.shape)}
+
     def _save(self, epoch: int, step: int) -> None:
+        self.worker.heartbeat.at(f"writing the checkpoint of epoch {epoch}, step {step}")
         statistics = self.worker.mean(parameter_values(self._statistics()))
         if not self.worker.is_main:
             return
@@ -193,6 +216,7 @@ class Trainer:
         return [p for p in self.network.get_parameters() if p.name.endswith(_STATISTICS)]
 
     def _check_equal_weights(self) -> None:
+        self.worker.heartbeat.at("comparing its weights with those of the others")
         weights = parameter_values(self.network.trainable_params())
         self.worker.check_agreement({"weights after training": _hash_of(weights)})
 

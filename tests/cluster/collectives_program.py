@@ -11,11 +11,12 @@ prepare_environment("CPU")
 
 import mindspore as ms  # noqa: E402
 import numpy as np  # noqa: E402
-from mindspore import Tensor  # noqa: E402
+from mindspore import Tensor, nn  # noqa: E402
 
 from fcn4_dist.cluster.worker import Worker, start_worker  # noqa: E402
 from fcn4_dist.errors import Fcn4DistError, InputError  # noqa: E402
-from fcn4_dist.model.fcn4 import Fcn4  # noqa: E402
+from fcn4_dist.model.batch_norm import GlobalBatchNorm2d  # noqa: E402
+from fcn4_dist.model.fcn4 import Fcn4, build_fcn4  # noqa: E402
 from fcn4_dist.training.step import TrainingStep  # noqa: E402
 
 
@@ -34,6 +35,9 @@ def main(folder: Path) -> None:
         "training": train(worker),
         "alone": [train_alone(share) for share in range(worker.world_size)] if rank == 0 else [],
         "error of rank 0": error_of_rank_0(worker),
+        "batch-norm": batch_norm(worker),
+        "gradients of batch-norm": batch_norm_gradients(worker),
+        "names with sync_bn": names_with_sync_bn(worker),
     }
     (folder / f"answers_{rank}.json").write_text(json.dumps(answers))
 
@@ -96,6 +100,72 @@ def error_of_rank_0(worker: Worker) -> str:
     except InputError as error:
         return str(error)
     return "none"
+
+
+def batch_norm(worker: Worker) -> dict[str, Any]:
+    """Normalise this rank's share of a batch far from zero, in training and in inference."""
+    random = np.random.default_rng(worker.rank)
+    share = random.normal(1000 + worker.rank, 0.5, size=(2, 3, 4, 5)).astype(np.float32)
+    synchronised = GlobalBatchNorm2d(3, worker.world_size)
+    for parameter in (synchronised.gamma, synchronised.beta):
+        parameter.set_data(Tensor(np.float32([0.5, 1, 2])))
+    in_training = synchronised.set_train(True)(Tensor(share)).asnumpy()
+    in_inference = synchronised.set_train(False)(Tensor(share)).asnumpy()
+    plain = nn.BatchNorm2d(3).set_train(False)
+    ms.load_param_into_net(plain, synchronised.parameters_dict())
+    return {
+        "share": share.tolist(),
+        "in training": in_training.tolist(),
+        "moving mean": synchronised.moving_mean.asnumpy().tolist(),
+        "moving variance": synchronised.moving_variance.asnumpy().tolist(),
+        "in inference": in_inference.tolist(),
+        "plain in inference": plain(Tensor(share)).asnumpy().tolist(),
+    }
+
+
+class WeightedSum(nn.Cell):
+    """A loss whose gradient by the output of batch-norm is any that is wanted."""
+
+    def __init__(self, batch_norm: nn.BatchNorm2d) -> None:
+        super().__init__()
+        self.batch_norm = batch_norm
+
+    def construct(self, x: Tensor, weights: Tensor) -> Tensor:
+        return (self.batch_norm(x) * weights).sum()
+
+
+def batch_norm_gradients(worker: Worker) -> dict[str, Any]:
+    """Gradients by this rank's share, and by the global batch on one worker alone."""
+    random = np.random.default_rng(5)
+    shape = (worker.world_size, 2, 3, 4, 5)
+    batches = random.normal(7, 2, size=shape).astype(np.float32)
+    weights = random.normal(size=shape).astype(np.float32)
+    mine = batches[worker.rank], weights[worker.rank]
+    whole = (array.reshape(-1, 3, 4, 5) for array in (batches, weights))
+    return {
+        "share": gradients(GlobalBatchNorm2d(3, worker.world_size), *mine),
+        "whole": gradients(nn.BatchNorm2d(3), *whole),
+    }
+
+
+def gradients(batch_norm: nn.BatchNorm2d, x: np.ndarray, weights: np.ndarray) -> dict[str, Any]:
+    batch_norm.gamma.set_data(Tensor(np.float32([0.5, 1, 2])))
+    loss = WeightedSum(batch_norm).set_train(True)
+    derive = ms.grad(loss, grad_position=0, weights=[batch_norm.gamma, batch_norm.beta])
+    by_x, (by_gamma, by_beta) = derive(Tensor(x), Tensor(weights))
+    found = {"x": by_x, "gamma": by_gamma, "beta": by_beta}
+    return {name: gradient.asnumpy().tolist() for name, gradient in found.items()}
+
+
+def names_with_sync_bn(worker: Worker) -> list[list[str]]:
+    return [
+        [parameter.name for parameter in network.get_parameters()]
+        for network in (
+            build_fcn4(3, 0.02, mixed_precision=mixed, batch_norm_ranks=ranks)
+            for mixed in (False, True)
+            for ranks in (1, worker.world_size)
+        )
+    ]
 
 
 if __name__ == "__main__":

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fcn4_dist.cluster.launch import plan_launch, run_launch
+from fcn4_dist.cluster.launch import plan_launch
+from fcn4_dist.cluster.supervision import run_launch
+from fcn4_dist.cluster.topology import local_topology
 from fcn4_dist.cluster.worker import Worker
 
 RANKS = 3
@@ -21,7 +23,7 @@ Answers = list[dict[str, Any]]
 def answers(tmp_path_factory: pytest.TempPathFactory) -> Answers:
     """What each rank answered, by rank."""
     folder = tmp_path_factory.mktemp("collectives")
-    launch = plan_launch([str(PROGRAM), str(folder)], RANKS, folder / "logs")
+    launch = plan_launch([str(PROGRAM), str(folder)], local_topology(RANKS), folder / "logs")
     exit_code = run_launch(launch)
     logs = "\n".join(launch.log_of(rank).read_text() for rank in range(RANKS))
     assert exit_code == 0, f"{shlex.join(launch.command)}\n{logs}"
@@ -80,6 +82,51 @@ def test_an_error_of_rank_0_alone_is_raised_on_every_rank(answers: Answers) -> N
 
 def test_batch_norm_statistics_are_each_ranks_own(answers: Answers) -> None:
     assert answers[0]["training"]["statistics"] != answers[1]["training"]["statistics"]
+
+
+def test_synchronised_batch_norm_normalises_by_the_statistics_of_all_ranks(
+    answers: Answers,
+) -> None:
+    of_ranks = [answer["batch-norm"] for answer in answers]
+    whole = np.concatenate([np.array(rank["share"]) for rank in of_ranks]).astype(np.float64)
+    mean = whole.mean(axis=(0, 2, 3))
+    gamma = beta = np.array([0.5, 1, 2])
+    normal = (whole - mean[:, None, None]) / np.sqrt(whole.var(axis=(0, 2, 3)) + 1e-5)[
+        :, None, None
+    ]
+    outputs = np.concatenate([np.array(rank["in training"]) for rank in of_ranks])
+    # In float32 values around 1000 are 6e-5 apart.
+    expected = normal * gamma[:, None, None] + beta[:, None, None]
+    np.testing.assert_allclose(outputs, expected, atol=5e-4)
+    for rank in of_ranks:
+        np.testing.assert_allclose(rank["moving mean"], 0.1 * mean, rtol=1e-6)
+        unbiased = whole.var(axis=(0, 2, 3), ddof=1)
+        np.testing.assert_allclose(rank["moving variance"], 0.9 + 0.1 * unbiased, rtol=1e-4)
+
+
+def test_the_gradient_of_synchronised_batch_norm_is_that_of_the_global_batch(
+    answers: Answers,
+) -> None:
+    of_ranks = [answer["gradients of batch-norm"]["share"] for answer in answers]
+    whole = answers[0]["gradients of batch-norm"]["whole"]
+    by_x = np.concatenate([rank["x"] for rank in of_ranks])
+    np.testing.assert_allclose(by_x, whole["x"], rtol=1e-4, atol=1e-6)
+    for name in ("gamma", "beta"):
+        summed = np.sum([rank[name] for rank in of_ranks], axis=0)
+        np.testing.assert_allclose(summed, whole[name], rtol=1e-4, atol=1e-5)
+
+
+def test_synchronised_batch_norm_in_inference_is_the_plain_one_to_the_bit(
+    answers: Answers,
+) -> None:
+    for answer in answers:
+        assert answer["batch-norm"]["in inference"] == answer["batch-norm"]["plain in inference"]
+
+
+def test_parameters_keep_their_names_with_sync_bn(answers: Answers) -> None:
+    plain, *others = answers[0]["names with sync_bn"]
+    assert "bn4.moving_variance" in plain
+    assert others == [plain] * 3
 
 
 def test_training_changes_the_weights(answers: Answers) -> None:

@@ -1,0 +1,81 @@
+"""Compiles, on each worker, what training and evaluation run, and keeps the compiler's graphs.
+
+``graphs_<rank>.json`` names for each graph the file with the compiler's text of it.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from fcn4_dist.cluster.device import prepare_environment
+
+FOLDER = Path(sys.argv[1])
+prepare_environment("CPU")
+os.environ["MS_DEV_SAVE_GRAPHS"] = "1"
+os.environ["MS_DEV_SAVE_GRAPHS_PATH"] = str(FOLDER)
+
+import numpy as np  # noqa: E402
+from mindspore import Tensor, nn, ops  # noqa: E402
+
+from fcn4_dist.cluster.worker import Worker, start_worker  # noqa: E402
+from fcn4_dist.model.fcn4 import Fcn4, build_fcn4  # noqa: E402
+from fcn4_dist.training.step import TrainingStep  # noqa: E402
+
+FEATURES = Tensor(np.zeros((2, 1, 24, 160), np.float32))
+LABELS = Tensor(np.zeros((2, 3), np.float32))
+
+
+class Fcn4WithFmax(nn.Cell):
+    """FCN-4 behind an operator that MindSpore has on the CPU alone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.network = build(1)
+
+    def construct(self, features: Tensor) -> Tensor:
+        return self.network(ops.fmax(features, features * 2))
+
+
+def main() -> None:
+    worker = start_worker("CPU", 0)
+    ranks = worker.world_size
+    graphs = {
+        "training": lambda: compile_training(build(1), worker),
+        "training, sync_bn": lambda: compile_training(build(ranks), worker),
+        "training, float16": lambda: compile_training(build(1, float16=True), worker),
+        "training, sync_bn, float16": lambda: compile_training(build(ranks, float16=True), worker),
+        "evaluation": lambda: compile_evaluation(build(1)),
+        "evaluation, float16": lambda: compile_evaluation(build(1, float16=True)),
+        "training with Fmax": lambda: compile_training(Fcn4WithFmax(), worker),
+    }
+    # The compiler makes this folder for each rank.
+    saved = FOLDER / f"rank_{worker.rank}"
+    files = {name: file_of(compile_graph, saved) for name, compile_graph in graphs.items()}
+    (FOLDER / f"graphs_{worker.rank}.json").write_text(json.dumps(files))
+
+
+def build(batch_norm_ranks: int, *, float16: bool = False) -> Fcn4:
+    return build_fcn4(3, 0.02, mixed_precision=float16, batch_norm_ranks=batch_norm_ranks)
+
+
+def compile_training(network: nn.Cell, worker: Worker) -> None:
+    step = TrainingStep(network.set_train(True), worker, lr=0.0005, loss_scale=1024.0)
+    step.compile(FEATURES, LABELS)
+
+
+def compile_evaluation(network: nn.Cell) -> None:
+    network.set_train(False).compile(FEATURES)
+
+
+def file_of(compile_graph: Callable[[], None], saved: Path) -> str:
+    """Name the graph as it is after all passes of the front end, before those of a back end."""
+    before = set(saved.glob("*_validate_*.ir"))
+    compile_graph()
+    (file,) = set(saved.glob("*_validate_*.ir")) - before
+    return str(file)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,74 @@
+"""Trains on global batches of 8 real clips, whatever the number of workers.
+
+What each worker of it ends with goes to ``rank_<r>.json``.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from fcn4_dist.cluster.device import prepare_environment
+
+prepare_environment("CPU")
+
+import mindspore as ms  # noqa: E402
+from mindspore import Tensor, nn  # noqa: E402
+
+from fcn4_dist.cluster.worker import Worker, start_worker  # noqa: E402
+from fcn4_dist.model.fcn4 import Fcn4, build_fcn4  # noqa: E402
+from fcn4_dist.pipeline import read_batches, training_batches  # noqa: E402
+from fcn4_dist.records import RecordSet, read_manifest  # noqa: E402
+from fcn4_dist.training.step import TrainingStep  # noqa: E402
+
+GLOBAL_BATCH = 8
+EPOCHS = 10
+WIDTH = 0.04
+
+
+def main(shards: Path, folder: Path) -> None:
+    worker = start_worker("CPU", 0)
+    clips = read_manifest(shards).record_set("train", shards)
+    ranks = worker.world_size
+    answers = {
+        "sync_bn": train(build(batch_norm_ranks=ranks), clips, worker),
+        "own statistics": train(build(batch_norm_ranks=1), clips, worker),
+        "fixed statistics": train(with_fixed_statistics(build(batch_norm_ranks=1)), clips, worker),
+    }
+    (folder / f"rank_{worker.rank}.json").write_text(json.dumps(answers))
+
+
+def build(batch_norm_ranks: int) -> Fcn4:
+    ms.set_seed(1)
+    network = build_fcn4(3, WIDTH, mixed_precision=False, batch_norm_ranks=batch_norm_ranks)
+    return network.set_train(True)
+
+
+def with_fixed_statistics(network: Fcn4) -> Fcn4:
+    """Let batch-norm in training do what it does in inference."""
+    for cell in network.cells():
+        if isinstance(cell, nn.BatchNorm2d):
+            cell.set_train(False)
+    return network
+
+
+def train(network: Fcn4, clips: RecordSet, worker: Worker) -> dict[str, Any]:
+    step = TrainingStep(network, worker, lr=0.0005, loss_scale=1024.0)
+    losses = []
+    for epoch in range(1, EPOCHS + 1):
+        batches = training_batches(
+            len(clips),
+            GLOBAL_BATCH // worker.world_size,
+            worker.rank,
+            worker.world_size,
+            seed=1,
+            epoch=epoch,
+        )
+        for batch in read_batches(clips, batches):
+            losses.append(float(step(Tensor(batch.features), Tensor(batch.labels)).asnumpy()))
+    parameters = {each.name: each.asnumpy().tolist() for each in network.get_parameters()}
+    return {"losses": losses, "parameters": parameters}
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))
