@@ -1,12 +1,15 @@
 """What a person sees while something runs: lines, progress, tables."""
 
 import sys
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any
 
 _SECONDS_BETWEEN_LINES = 5.0
+_SECONDS_BETWEEN_REMINDERS = 15.0
 
 
 def say(text: str = "") -> None:
@@ -27,6 +30,29 @@ def table(rows: Sequence[Sequence[str]]) -> str:
         for row in rows
     ]
     return "\n".join([lines[0], "  ".join("-" * width for width in widths), *lines[1:]])
+
+
+@contextmanager
+def still_running(what: str, visible: bool = True) -> Iterator[None]:
+    """Say that something long begins, and every now and then that it still goes on.
+
+    Args:
+        what: What is being done.
+        visible: Whether to show anything; ranks other than 0 do not.
+    """
+    ended, begun = threading.Event(), time.monotonic()
+
+    def remind() -> None:
+        while not ended.wait(_SECONDS_BETWEEN_REMINDERS):
+            say(f"still {what.split(':')[0]}, for {_clock(time.monotonic() - begun)} so far …")
+
+    if visible:
+        say(f"{what} …")
+        threading.Thread(target=remind, daemon=True).start()
+    try:
+        yield
+    finally:
+        ended.set()
 
 
 class Progress:

@@ -12,3 +12,11 @@ def package_versions(*names: str) -> dict[str, str]:
         names: Packages that must be installed.
     """
     return {"fcn4_dist": __version__} | {name: metadata.version(name) for name in names}
+
+
+def installed_mindspore() -> str:
+    """Give the version of MindSpore; "" if it is not installed."""
+    try:
+        return metadata.version("mindspore")
+    except metadata.PackageNotFoundError:
+        return ""

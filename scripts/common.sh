@@ -58,3 +58,16 @@ read_arguments() {
     fi
     FLAGS+=("$@")
 }
+
+# Sorts [RANK_TABLE_FILE] [DEVICE_NUM] [CONFIG] [--name value ...] into FLAGS.
+read_launch_arguments() {
+    local table=()
+    # Whatever is there and is no settings file is taken for the table, and checked as one.
+    if [[ "${1-}" == *.json || ( -e "${1-}" && ! "$1" =~ ^[0-9]+$|\.(yaml|yml|YAML|YML)$ ) ]]; then
+        table=(--rank_table_file "$1")
+        shift
+    fi
+    read_arguments "$@"
+    FLAGS+=("${table[@]}")
+    [[ -z "$DEVICE_NUM" ]] || FLAGS+=(--device_num "$DEVICE_NUM")
+}

@@ -1,17 +1,24 @@
 #!/usr/bin/env bash
-# Score the validation shards on several workers of this host: one for each card, or CPU processes.
+# Score the validation shards on several Ascend cards, of this host or of several, or on several
+# CPU processes.
 #
-# Usage: bash scripts/run_distribute_eval.sh DEVICE_NUM [CONFIG] [--name value ...]
+# Usage: bash scripts/run_distribute_eval.sh [RANK_TABLE_FILE] [DEVICE_NUM] [CONFIG] [--name value ...]
 #
-#   DEVICE_NUM    number of workers
-#   CONFIG        YAML file of settings (configs/*.yaml); default: the documented settings
-#   --name value  any setting, wins over CONFIG; 'fcn4-dist eval --help' explains them
+#   RANK_TABLE_FILE  HCCL rank table (.json); one host needs none, see rank_table/README.md
+#   DEVICE_NUM       workers on this host; default: those of the rank table, else one a card
+#   CONFIG           YAML file of settings (configs/*.yaml); default: the documented settings
+#   --name value     any setting, wins over CONFIG; 'fcn4-dist eval --help' explains them
+#   --devices 4-7    the cards to use; --dry_run prints what would be started
+#   --nnodes 2 --node_rank 0 --master_addr ADDRESS [--master_port PORT]
+#                    on several hosts: the same on each, with its own --node_rank; ADDRESS is that
+#                    of node 0. Settings and checkpoints are needed on node 0 only.
+#   'fcn4-dist launch --help' explains these.
 #
-# Example: bash scripts/run_distribute_eval.sh 2 configs/quickstart.yaml --device_target CPU
+# Examples: bash scripts/run_distribute_eval.sh 8 configs/gtzan.yaml
+#           bash scripts/run_distribute_eval.sh 2 configs/quickstart.yaml --device_target CPU
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 show_usage_if_asked "$@"
-read_arguments "$@"
-[[ -n "$DEVICE_NUM" ]] || fail "give the number of workers first, as in '$(basename "$0") 8'"
-fcn4_dist launch --device_num "$DEVICE_NUM" eval "${FLAGS[@]}"
+read_launch_arguments "$@"
+fcn4_dist launch eval "${FLAGS[@]}"

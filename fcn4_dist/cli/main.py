@@ -7,9 +7,11 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 
-from fcn4_dist.cli.parser import given_flags, parse
-from fcn4_dist.config import SETTINGS, LoadedSettings, load_settings
-from fcn4_dist.errors import Fcn4DistError, InputError
+from fcn4_dist.cli.launch import launch_request, split_launch_flags
+from fcn4_dist.cli.parser import Parser, given_flags, parse
+from fcn4_dist.cli.rank_table import run_rank_table
+from fcn4_dist.config import COMMANDS, SETTINGS, LoadedSettings, load_settings
+from fcn4_dist.errors import Fcn4DistError
 from fcn4_dist.terminal import say
 
 INTERRUPTED = 130
@@ -34,7 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Fcn4DistError as error:
         # In a worker's log the lines of both streams have to stay in order.
         sys.stdout.flush()
-        print(f"fcn4-dist: error: {error}", file=sys.stderr, flush=True)
+        # Checks find several things at once: a line each.
+        for line in str(error).splitlines():
+            print(f"fcn4-dist: error: {line}", file=sys.stderr, flush=True)
         return error.exit_code
     except KeyboardInterrupt:
         print("fcn4-dist: interrupted", file=sys.stderr, flush=True)
@@ -93,18 +97,26 @@ def _eval(parsed: argparse.Namespace) -> int:
 
 
 def _launch(parsed: argparse.Namespace) -> int:
-    from fcn4_dist.jobs.launch import launch
+    from fcn4_dist.jobs.launch import dry_run, launch
 
-    if parsed.device_num < 1:
-        raise InputError(f"--device_num must be at least 1, got {parsed.device_num}")
-    worker = parse([parsed.worker_command, *parsed.worker_arguments])
-    return launch(worker.command, _load(worker), parsed.device_num)
+    own = Parser(prog="fcn4-dist launch", add_help=False, allow_abbrev=False)
+    worker = parse([parsed.worker_command, *split_launch_flags(parsed, own)], launched=True)
+    request = launch_request(parsed)
+    if "dry_run" in parsed:
+        return dry_run(worker.command, _load(worker), request)
+    return launch(worker.command, _load(worker), request)
+
+
+def _doctor(parsed: argparse.Namespace) -> int:
+    from fcn4_dist.jobs.doctor import doctor
+
+    return doctor(_load(parsed), launch_request(parsed))
 
 
 def _load(parsed: argparse.Namespace) -> LoadedSettings:
     loaded = load_settings(parsed.config, given_flags(parsed))
     for name in given_flags(parsed):
-        if parsed.command not in SETTINGS[name].commands:
+        if parsed.command in COMMANDS and parsed.command not in SETTINGS[name].commands:
             say(f"note: --{name} has no effect on {parsed.command}")
     return loaded
 
@@ -115,4 +127,6 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "train": _train,
     "eval": _eval,
     "launch": _launch,
+    "doctor": _doctor,
+    "rank-table": run_rank_table,
 }

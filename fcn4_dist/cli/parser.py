@@ -5,6 +5,14 @@ from collections.abc import Iterable, Sequence
 from typing import NoReturn
 
 from fcn4_dist import __version__
+from fcn4_dist.cli.launch import (
+    DOCTOR_SUMMARY,
+    LAUNCH_FLAG_NAMES,
+    LAUNCH_SUMMARY,
+    add_launch,
+    add_launch_flags,
+)
+from fcn4_dist.cli.rank_table import add_rank_table
 from fcn4_dist.config import COMMANDS, SETTINGS, Setting, nearest_name
 from fcn4_dist.errors import InputError
 
@@ -13,7 +21,6 @@ SUMMARIES = {
     "preprocess": "turn a folder of audio for each class into MindRecord shards",
     "train": "train FCN-4 on the training shards",
     "eval": "score the validation shards with a checkpoint",
-    "launch": "run train or eval on several workers of this host",
 }
 
 
@@ -38,27 +45,37 @@ def build_parser() -> Parser:
     for name in COMMANDS:
         _add_settings(
             commands.add_parser(
-                name, help=SUMMARIES[name], description=_sentence(name), allow_abbrev=False
+                name,
+                help=SUMMARIES[name],
+                description=_sentence(SUMMARIES[name]),
+                allow_abbrev=False,
             ),
             name,
         )
-    _add_launch(
+    add_launch(
         commands.add_parser(
             "launch",
-            help=SUMMARIES["launch"],
-            description=_sentence("launch"),
+            help=LAUNCH_SUMMARY,
+            description=_sentence(LAUNCH_SUMMARY),
             epilog="Example: fcn4-dist launch --device_num 2 train --device_target CPU",
             allow_abbrev=False,
         )
     )
+    doctor = commands.add_parser(
+        "doctor", help=DOCTOR_SUMMARY, description=_sentence(DOCTOR_SUMMARY), allow_abbrev=False
+    )
+    add_launch_flags(doctor)
+    _add_settings(doctor, "doctor")
+    add_rank_table(commands)
     return parser
 
 
-def parse(arguments: Sequence[str]) -> argparse.Namespace:
+def parse(arguments: Sequence[str], *, launched: bool = False) -> argparse.Namespace:
     """Parse a command line.
 
     Args:
         arguments: Everything behind the program's name.
+        launched: Whether it is what stands behind ``launch``, whose flags were taken out.
 
     Returns:
         ``command``, and its arguments.
@@ -68,7 +85,9 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """
     parsed, unknown = build_parser().parse_known_args(arguments)
     if unknown:
-        known = [*SETTINGS, "config"]
+        known = [*SETTINGS, "config"] if "config" in vars(parsed) else list(vars(parsed))
+        if launched or parsed.command == "doctor":
+            known += LAUNCH_FLAG_NAMES
         hint = nearest_name(unknown[0].lstrip("-").split("=")[0], known)
         kind = "flag" if unknown[0].startswith("-") else "argument"
         raise InputError(
@@ -83,8 +102,7 @@ def given_flags(parsed: argparse.Namespace) -> dict[str, str]:
     return {name: value for name, value in vars(parsed).items() if name in SETTINGS}
 
 
-def _sentence(command: str) -> str:
-    summary = SUMMARIES[command]
+def _sentence(summary: str) -> str:
     return f"{summary[0].upper()}{summary[1:]}."
 
 
@@ -93,7 +111,7 @@ def _add_settings(parser: argparse.ArgumentParser, command: str) -> None:
         "--config", metavar="FILE", help="YAML file of settings, one 'name: value' line for each"
     )
     for setting in SETTINGS.values():
-        effective = command in setting.commands
+        effective = command in setting.commands or command == "doctor"
         parser.add_argument(
             f"--{setting.name}",
             metavar="VALUE",
@@ -116,20 +134,4 @@ def _text(value: object) -> str:
         ",".join(value)
         if isinstance(value, Iterable) and not isinstance(value, str)
         else str(value)
-    )
-
-
-def _add_launch(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--device_num",
-        type=int,
-        required=True,
-        metavar="N",
-        help="number of workers, one for each card, or processes on the CPU",
-    )
-    parser.add_argument("worker_command", choices=("train", "eval"), help="what each worker runs")
-    parser.add_argument(
-        "worker_arguments",
-        nargs=argparse.REMAINDER,
-        help="settings of that command, as in 'fcn4-dist train --help'",
     )

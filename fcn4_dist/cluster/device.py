@@ -8,7 +8,7 @@ from pathlib import Path
 from fcn4_dist.errors import InputError
 
 LAUNCHED_VARIABLE = "FCN4_DIST_LAUNCHED"
-"""Set by our launcher in every process of a distributed job."""
+"""Set by our launcher in every process of a distributed job, to the job's folder."""
 
 
 def check_device(device_target: str, device_folder: Path = Path("/dev")) -> None:
@@ -87,6 +87,12 @@ def launched() -> bool:
             "start several workers with 'fcn4-dist launch'"
         )
     return False
+
+
+def job_folder() -> Path | None:
+    """Name the folder of the distributed job this process is a part of; None if it is of none."""
+    folder = os.environ.get(LAUNCHED_VARIABLE)
+    return Path(folder) if folder else None
 
 
 def _has_slow_convolutions(version: str) -> bool:

@@ -1,216 +1,225 @@
-"""Starting a distributed job: one msrun command, the logs of its workers, its end.
+"""How a distributed job is started: the msrun command of one host and all that it will start.
 
 Every worker runs the same command line as a single-card run would; msrun tells each its rank.
 """
 
 import os
-import shutil
-import signal
-import socket
-import subprocess
+import shlex
 import sys
-import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
-from typing import NoReturn
 
 from fcn4_dist.cluster.device import LAUNCHED_VARIABLE
-from fcn4_dist.errors import InputError
-from fcn4_dist.terminal import say
+from fcn4_dist.cluster.topology import Topology
 
-STALE_VARIABLES = ("MS_ROLE", "MS_WORKER_NUM", "MS_SCHED_HOST", "MS_SCHED_PORT", "MS_NODE_ID")
-"""Variables of an earlier job that make a new one hang or find its port taken."""
+STALE_VARIABLES = (
+    "MS_ROLE",
+    "MS_WORKER_NUM",
+    "MS_NODE_ID",
+    "MS_NODE_RANK",
+    "MS_TOPO_TIMEOUT",
+    "MS_SIMULATION_LEVEL",
+    "RANK_ID",
+    "RANK_SIZE",
+    "DEVICE_ID",
+    LAUNCHED_VARIABLE,
+)
+STALE_PREFIX = "MS_SCHED_"
 
-ERROR_PREFIX = "fcn4-dist: error:"
-_FAILURE_OF_A_WORKER = "exit with exception. Error code"
-_SECONDS_BETWEEN_LOOKS = 0.5
-_SECONDS_TO_STOP = 5.0
+_CLUSTER_TIME_OUT = 600
+"""Seconds msrun's workers wait for each other; the default of msrun."""
+
+
+@dataclass(frozen=True)
+class Process:
+    """A process of a job.
+
+    Attributes:
+        title: What it is, "scheduler" or "rank 3".
+        log: Where its output goes.
+        variables: What it has in its environment besides what msrun has.
+        command: Its command line.
+    """
+
+    title: str
+    log: Path
+    variables: Mapping[str, str]
+    command: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Launch:
-    """A distributed job on this host, ready to start.
+    """The share of one host in a distributed job, ready to start.
 
     Attributes:
-        command: The msrun command line.
-        environment: All variables it runs with.
+        program: What every worker runs: arguments of ``python``.
+        topology: The workers.
         log_folder: Where ``rank_<r>.log``, ``scheduler.log`` and ``msrun.log`` go.
-        ranks: Number of workers.
+        environment: All variables msrun runs with.
+        removed: Variables taken out of the environment, which an earlier job left there.
+        added: Variables of the environment that are not the user's.
+        step_timeout: Seconds without any step after which the job is taken for hanging.
+        start_timeout: Seconds more that starting and compiling may take.
     """
 
-    command: tuple[str, ...]
-    environment: Mapping[str, str]
+    program: tuple[str, ...]
+    topology: Topology
     log_folder: Path
-    ranks: int
+    environment: Mapping[str, str]
+    removed: tuple[str, ...]
+    added: Mapping[str, str]
+    step_timeout: float
+    start_timeout: float
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        """The msrun command line."""
+        nodes = self.topology.nodes
+        flags = {
+            "worker_num": self.topology.ranks,
+            "local_worker_num": self.topology.local_ranks,
+            "master_addr": nodes.master_addr,
+            "master_port": nodes.master_port,
+            "node_rank": nodes.rank,
+            "log_dir": self.log_folder,
+            "worker_log_name": "rank",
+            "cluster_time_out": _CLUSTER_TIME_OUT,
+            "join": True,
+            # The launcher shows rank 0's log; a rank that does not exist keeps msrun from it.
+            "tail_worker_log": self.topology.ranks,
+        }
+        if nodes.table_file:
+            flags["rank_table_file"] = nodes.table_file
+        words = [f"--{name}={value}" for name, value in flags.items()]
+        return ("msrun", *words, "python", *self.program)
 
     @property
     def msrun_log(self) -> Path:
-        """Name the file with what msrun printed."""
-        return self.log_folder / "msrun.log"
+        """Name the file with what msrun printed on this host."""
+        return self.log_folder / f"{file_prefix(self.topology.nodes.rank)}msrun.log"
 
     def log_of(self, rank: int) -> Path:
         """Name the file with what a rank printed."""
         return self.log_folder / f"rank_{rank}.log"
 
+    def processes(self) -> list[Process]:
+        """List what msrun starts on this host."""
+        nodes = self.topology.nodes
+        common = {
+            "RANK_SIZE": str(self.topology.ranks),
+            "MS_WORKER_NUM": str(self.topology.ranks),
+            "MS_SCHED_HOST": nodes.master_addr,
+            "MS_SCHED_PORT": str(nodes.master_port),
+            "MS_TOPO_TIMEOUT": str(_CLUSTER_TIME_OUT),
+        }
+        if nodes.table_file:
+            common["RANK_TABLE_FILE"] = str(nodes.table_file)
+        command = ("python", *self.program)
+        started = []
+        if nodes.rank == 0:
+            variables = common | {"MS_ROLE": "MS_SCHED", "RANK_ID": "0"}
+            log = self.log_folder / "scheduler.log"
+            started.append(Process("scheduler", log, variables, command))
+        for index, rank in enumerate(self.topology.ranks_here):
+            variables = common | {
+                "MS_ROLE": "MS_WORKER",
+                "MS_NODE_ID": str(rank),
+                "RANK_ID": str(rank),
+                "DEVICE_ID": str(index),
+            }
+            started.append(Process(f"rank {rank}", self.log_of(rank), variables, command))
+        return started
+
+    def describe(self) -> str:
+        """Write out every process of this host as commands that a shell understands."""
+        nodes, here = self.topology.nodes, self.topology.ranks_here
+        ranks = f"rank {here[0]}" if len(here) == 1 else f"ranks {here[0]} to {here[-1]}"
+        lines = [
+            f"# node {nodes.rank} of {nodes.count}: {ranks} of {self.topology.ranks}",
+            f"# msrun, started by this command; log: {self.msrun_log}",
+            _shell(self.added, self.command, self.removed),
+        ]
+        for process in self.processes():
+            lines.append(f"# {process.title}, started by msrun; log: {process.log}")
+            lines.append(_shell(process.variables, process.command))
+        return "\n".join(lines)
+
 
 def plan_launch(
     program: Sequence[str],
-    ranks: int,
+    topology: Topology,
     log_folder: Path,
     environment: Mapping[str, str] = os.environ,
+    variables: Mapping[str, str] | None = None,
+    step_timeout: float = 600.0,
+    start_timeout: float = 1800.0,
 ) -> Launch:
-    """Decide how a job is started on this host, without starting it.
+    """Decide how the share of this host in a job is started, without starting it.
 
     Args:
         program: What every worker runs: arguments of ``python``.
-        ranks: Number of workers.
+        topology: The workers.
         log_folder: Folder for the logs.
         environment: Variables to start from; what an earlier job left is taken out.
+        variables: More variables for the workers.
+        step_timeout: Seconds without any step after which the job is taken for hanging.
+        start_timeout: Seconds more that starting and compiling may take.
     """
-    cleaned = {name: value for name, value in environment.items() if name not in STALE_VARIABLES}
-    # msrun knows an interpreter only by the name "python", which must then be this one.
-    folder_of_python = str(Path(sys.executable).parent)
-    cleaned["PATH"] = os.pathsep.join([folder_of_python, cleaned.get("PATH", os.defpath)])
+    removed = stale_variables(environment)
+    kept = {name: value for name, value in environment.items() if name not in removed}
+    # RANK_TABLE_FILE alone would make MindSpore start from the table, which 2.7.2 gave up.
+    kept.pop("RANK_TABLE_FILE", None)
     # Workers find this package, installed or not.
-    python_path = [str(Path(__file__).parents[2]), cleaned.get("PYTHONPATH", "")]
-    cleaned["PYTHONPATH"] = os.pathsep.join(filter(None, python_path))
-    command = (
-        "msrun",
-        f"--worker_num={ranks}",
-        f"--local_worker_num={ranks}",
-        "--master_addr=127.0.0.1",
-        f"--master_port={free_port()}",
-        f"--log_dir={log_folder}",
-        "--worker_log_name=rank",
-        "--join=True",
-        # This process shows rank 0's log; a rank that does not exist keeps msrun from it.
-        f"--tail_worker_log={ranks}",
-        "python",
-        *program,
+    python_path = [str(Path(__file__).parents[2]), *kept.get("PYTHONPATH", "").split(os.pathsep)]
+    added = {
+        "PATH": path_of_workers(kept),
+        "PYTHONPATH": os.pathsep.join(dict.fromkeys(filter(None, python_path))),
+        LAUNCHED_VARIABLE: str(log_folder),
+        **(variables or {}),
+    }
+    if topology.cards:
+        added["ASCEND_RT_VISIBLE_DEVICES"] = ",".join(map(str, topology.cards))
+    return Launch(
+        program=tuple(program),
+        topology=topology,
+        log_folder=log_folder,
+        environment=kept | added,
+        removed=removed,
+        added=added,
+        step_timeout=step_timeout,
+        start_timeout=start_timeout,
     )
-    cleaned[LAUNCHED_VARIABLE] = "1"
-    return Launch(command, cleaned, log_folder, ranks)
 
 
-def run_launch(launch: Launch) -> int:
-    """Start a job, show what rank 0 prints, and wait for its end.
-
-    Ctrl-C, SIGTERM and SIGHUP stop all its processes.
+def path_of_workers(environment: Mapping[str, str]) -> str:
+    """Give the PATH on which msrun, and msrun finds "python": first the folder of this Python.
 
     Args:
-        launch: From :func:`plan_launch`.
-
-    Returns:
-        0 if every worker ended well, else 1.
-
-    Raises:
-        InputError: If there is no msrun.
-        KeyboardInterrupt: After Ctrl-C, when the workers are stopped.
-        SystemExit: The same after SIGTERM or SIGHUP.
+        environment: Variables to start from.
     """
-    if shutil.which(launch.command[0], path=launch.environment["PATH"]) is None:
-        raise InputError(
-            "msrun, which comes with MindSpore, is not on the PATH: pip install "
-            "'fcn4_dist[train]', or activate the environment that has MindSpore"
+    # msrun knows an interpreter only by the name "python", which must then be this one.
+    folder_of_python = str(Path(sys.executable).parent)
+    return os.pathsep.join([folder_of_python, environment.get("PATH", os.defpath)])
+
+
+def stale_variables(environment: Mapping[str, str]) -> tuple[str, ...]:
+    """Name the variables of an earlier job, which make a new one hang or find its port taken."""
+    return tuple(
+        sorted(
+            name for name in environment if name in STALE_VARIABLES or name.startswith(STALE_PREFIX)
         )
-    launch.log_folder.mkdir(parents=True, exist_ok=True)
-    for rank in range(launch.ranks):
-        launch.log_of(rank).unlink(missing_ok=True)
-    with _signals_as_exceptions(), launch.msrun_log.open("wb") as log:
-        # In a session of its own: a Ctrl-C reaches this process alone, which then stops all.
-        msrun = subprocess.Popen(
-            launch.command,
-            env=dict(launch.environment),
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-        ended = threading.Event()
-        shower = threading.Thread(target=_show_log, args=(launch.log_of(0), ended))
-        shower.start()
-        try:
-            exit_code = _wait(msrun, launch)
-        finally:
-            _stop(msrun)
-            ended.set()
-            shower.join()
-    if exit_code != 0:
-        _say_failures(launch)
-    return 1 if exit_code else 0
+    )
 
 
-def free_port() -> int:
-    """Find a port of this host on which nothing listens."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
+def file_prefix(node_rank: int) -> str:
+    """Tell files of several nodes apart that may share a folder; those of node 0 have no prefix."""
+    return f"node_{node_rank}_" if node_rank else ""
 
 
-def _show_log(path: Path, ended: threading.Event) -> None:
-    while not path.exists():
-        if ended.wait(0.1):
-            return
-    with path.open(encoding="utf-8", errors="replace") as log:
-        last_look = False
-        while not last_look:
-            last_look = ended.wait(0.1)
-            # MindSpore's communication library notes its end here, at any log level.
-            for line in log.readlines():
-                if not line.startswith("[INFO]"):
-                    print(line, end="", flush=True)
-
-
-@contextmanager
-def _signals_as_exceptions() -> Iterator[None]:
-    def leave(number: int, _: FrameType | None) -> NoReturn:
-        raise SystemExit(128 + number)
-
-    before = {number: signal.signal(number, leave) for number in (signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _wait(msrun: subprocess.Popen[bytes], launch: Launch) -> int:
-    while True:
-        try:
-            return msrun.wait(_SECONDS_BETWEEN_LOOKS)
-        except subprocess.TimeoutExpired:
-            # After a worker's death msrun waits half a minute for its scheduler, for nothing.
-            if _FAILURE_OF_A_WORKER in launch.msrun_log.read_text("utf-8", "replace"):
-                return 1
-
-
-def _stop(msrun: subprocess.Popen[bytes]) -> None:
-    # Workers are in sessions of their own, so they are found by descent, and all at once: with
-    # msrun gone they would be nobody's children.
-    import psutil
-
-    try:
-        process = psutil.Process(msrun.pid)
-        family = [process, *process.children(recursive=True)]
-    except psutil.NoSuchProcess:
-        return
-    for member in family:
-        with suppress(psutil.NoSuchProcess):
-            member.kill()
-    psutil.wait_procs(family, timeout=_SECONDS_TO_STOP)
-    msrun.wait()
-
-
-def _say_failures(launch: Launch) -> None:
-    for line in launch.msrun_log.read_text("utf-8", "replace").splitlines():
-        if _FAILURE_OF_A_WORKER in line:
-            say(f"msrun: {line.rsplit('] ', maxsplit=1)[-1]}")
-    for rank in range(1, launch.ranks):
-        log = launch.log_of(rank)
-        lines = log.read_text("utf-8", "replace").splitlines() if log.exists() else []
-        for line in lines:
-            if line.startswith(ERROR_PREFIX):
-                say(f"rank {rank}: {line}")
-    say(f"the job failed; every rank's log is in {launch.log_folder}")
+def _shell(
+    variables: Mapping[str, str], command: Sequence[str], removed: Sequence[str] = ()
+) -> str:
+    words = [f"-u {name}" for name in removed]
+    words += [f"{name}={shlex.quote(value)}" for name, value in variables.items()]
+    return " ".join(["env", *words, shlex.join(command)])

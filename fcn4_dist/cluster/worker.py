@@ -3,8 +3,11 @@
 All collectives must be called by every rank, in the same order. With one rank they do nothing.
 """
 
+import os
+import socket
+import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 import mindspore as ms
@@ -13,7 +16,12 @@ from mindspore import Parameter, Tensor, nn, ops
 from mindspore.communication import get_group_size, get_rank, init
 
 from fcn4_dist.cluster.device import launched
+from fcn4_dist.cluster.heartbeat import Heartbeat
 from fcn4_dist.errors import Fcn4DistError, InputError
+
+_SECONDS_FOR_SCHEDULER = 600.0
+_SECONDS_OF_A_CALL = 5.0
+_SECONDS_BETWEEN_CALLS = 0.1
 
 
 @dataclass(frozen=True)
@@ -23,10 +31,12 @@ class Worker:
     Attributes:
         rank: Its number, from 0.
         world_size: Number of ranks.
+        heartbeat: Where it says what it does, for the launcher that watches it.
     """
 
     rank: int
     world_size: int
+    heartbeat: Heartbeat = field(default_factory=Heartbeat)
 
     @property
     def is_main(self) -> bool:
@@ -134,12 +144,13 @@ class Worker:
                 )
 
 
-def start_worker(device_target: str, device_id: int) -> Worker:
+def start_worker(device_target: str, device_id: int, heartbeat: Heartbeat | None = None) -> Worker:
     """Set up the device, and join the other ranks if a launcher started this process.
 
     Args:
         device_target: "Ascend" or "CPU".
         device_id: Card of a single-card run; a launcher decides for its workers.
+        heartbeat: Where the worker says what it does; None for nowhere.
 
     Returns:
         This process's place. The scheduler process of a distributed job does not return from
@@ -153,14 +164,34 @@ def start_worker(device_target: str, device_id: int) -> Worker:
             ms.set_device(device_target)
         return Worker(rank=0, world_size=1)
     ms.set_device(device_target)
+    _wait_for_scheduler()
     init()
-    worker = Worker(get_rank(), get_group_size())
+    worker = Worker(get_rank(), get_group_size(), heartbeat or Heartbeat())
     ms.set_auto_parallel_context(
         parallel_mode=ms.ParallelMode.DATA_PARALLEL,
         gradients_mean=True,
         device_num=worker.world_size,
     )
     return worker
+
+
+def _wait_for_scheduler() -> None:
+    """Wait until the scheduler listens, if this is a worker.
+
+    A worker of MindSpore that calls too early goes on calling in a way that the scheduler may not
+    understand for a minute and more.
+    """
+    if os.environ.get("MS_ROLE") != "MS_WORKER":
+        return
+    place = (os.environ["MS_SCHED_HOST"], int(os.environ["MS_SCHED_PORT"]))
+    ends = time.monotonic() + float(os.environ.get("MS_TOPO_TIMEOUT", _SECONDS_FOR_SCHEDULER))
+    while time.monotonic() < ends:
+        try:
+            socket.create_connection(place, timeout=_SECONDS_OF_A_CALL).close()
+            return
+        except OSError:
+            time.sleep(_SECONDS_BETWEEN_CALLS)
+    raise Fcn4DistError(f"the scheduler of this job does not answer on {place[0]}:{place[1]}")
 
 
 def _joined(arrays: Mapping[str, np.ndarray]) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Every setting in one typed place: defaults, meanings, YAML files and flags."""
 
 from fcn4_dist.config.declaration import COMMANDS, Setting
-from fcn4_dist.config.loader import LoadedSettings, load_settings, nearest_name
+from fcn4_dist.config.loader import LoadedSettings, adopt_settings, load_settings, nearest_name
 from fcn4_dist.config.settings import SETTINGS, Settings
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "LoadedSettings",
     "Setting",
     "Settings",
+    "adopt_settings",
     "load_settings",
     "nearest_name",
 ]

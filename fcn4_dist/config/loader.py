@@ -70,6 +70,37 @@ def load_settings(
         raise InputError(f"{origins.get(error.key, 'settings')}: {error}") from error
 
 
+def adopt_settings(own: LoadedSettings, main: Mapping[str, Any], command: str) -> LoadedSettings:
+    """Take the settings of a job's node 0 on another node.
+
+    Paths given on this node stay, since hosts may keep their files in different places.
+
+    Args:
+        own: What was given on this node.
+        main: Node 0's settings, from :meth:`Settings.as_dict`.
+        command: Name of the command; what has no effect on it need not agree.
+
+    Raises:
+        InputError: If another setting than a path was given here and is different there.
+    """
+    values: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    for name, setting in SETTINGS.items():
+        theirs = tuple(main[name]) if setting.kind is tuple else main[name]
+        ours = getattr(own.settings, name)
+        given_here = name in own.origins
+        if given_here and not setting.is_path and command in setting.commands and ours != theirs:
+            raise InputError(
+                f"{own.origins[name]}: {name} is {ours!r} here and {theirs!r} on node 0: give "
+                "settings on node 0 alone, or the same on every node"
+            )
+        keep = given_here and setting.is_path
+        values[name] = ours if keep else theirs
+        if keep or theirs != setting.default:
+            origins[name] = own.origins[name] if keep else "node 0"
+    return LoadedSettings(Settings(**values), origins)
+
+
 def nearest_name(name: str, known: Iterable[str]) -> str:
     """Say which known name was probably meant: ", did you mean 'lr'?", or "" for none."""
     # Compared without case: --LR and --Batch_Size are among the usual slips.

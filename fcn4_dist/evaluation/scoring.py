@@ -32,10 +32,14 @@ def score_clips(
     turns = len(evaluation_batches(clips, batch_size, 0, worker.world_size))
     logits = np.zeros((turns, batch_size, classes), dtype=np.float32)
     with Progress("scoring", clips, "clips", visible=worker.is_main) as progress:
-        for turn, batch in enumerate(read_batches(record_set, batches)):
-            features = pad_batch(batch.features, batch_size)
-            logits[turn] = network(Tensor(features)).asnumpy()
+        reader = read_batches(record_set, batches)
+        for turn in range(turns):
+            worker.heartbeat.at(f"scoring batch {turn + 1} of {turns}", unhurried=turn == 0)
+            if turn < len(batches):
+                features = pad_batch(next(reader).features, batch_size)
+                logits[turn] = network(Tensor(features)).asnumpy()
             progress.advance(min(batch_size * worker.world_size, clips - progress.done))
+    worker.heartbeat.at("handing its scores to rank 0")
     gathered = worker.gather(logits)
     if not worker.is_main:
         return None

@@ -4,14 +4,11 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
-from fcn4_dist.checkpoints import CheckpointFolder
-from fcn4_dist.cluster.device import check_device
-from fcn4_dist.config import LoadedSettings, Settings
+from fcn4_dist.config import LoadedSettings
 from fcn4_dist.evaluation import Metrics, compute_metrics, write_predictions
 from fcn4_dist.files import write_json
 from fcn4_dist.jobs.rank import become_rank
 from fcn4_dist.jobs.shards import open_shards
-from fcn4_dist.records import check_shards
 from fcn4_dist.terminal import say, table, warn
 from fcn4_dist.versions import package_versions
 
@@ -19,27 +16,9 @@ PREDICTIONS_NAME = "predictions.csv"
 METRICS_NAME = "metrics.json"
 
 
-def check_evaluation(settings: Settings, world_size: int) -> None:
-    """Find what would stop an evaluation, before anything is started.
-
-    MindSpore is not imported.
-
-    Args:
-        settings: The settings of the evaluation.
-        world_size: Number of ranks it will have; any number will do.
-
-    Raises:
-        InputError: For the first thing that is wrong.
-    """
-    check_device(settings.device_target)
-    _, record_set = open_shards(settings, settings.val_filename)
-    CheckpointFolder.from_settings(settings).find(settings.model_name)
-    check_shards(record_set)
-
-
 def evaluate(loaded: LoadedSettings) -> None:
     """Score the validation set: alone, or as one rank if a launcher started this process."""
-    settings, worker = become_rank("eval", loaded, check_evaluation)
+    settings, worker = become_rank("eval", loaded)
     folder = Path(settings.run_dir)
     if worker.is_main:
         # Scores of an earlier evaluation must not outlive a failure of this one.

@@ -1,42 +1,254 @@
-"""The launch job: check once on this host, then start the workers."""
+"""The launch job: check on every host, then start the workers, and watch them to the end."""
 
-import shlex
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from fcn4_dist.cluster.device import check_mindspore
-from fcn4_dist.cluster.launch import plan_launch, run_launch
-from fcn4_dist.config import LoadedSettings
-from fcn4_dist.jobs.evaluate import check_evaluation
-from fcn4_dist.jobs.run_folder import choose_run_folder, save_settings
-from fcn4_dist.jobs.train import check_training
-from fcn4_dist.terminal import say
+from fcn4_dist.cluster.launch import Launch, file_prefix, plan_launch
+from fcn4_dist.cluster.link import Link, meet
+from fcn4_dist.cluster.preflight import (
+    Level,
+    Result,
+    check_address,
+    check_cards,
+    check_software,
+    check_workers,
+    usable_port,
+)
+from fcn4_dist.cluster.rank_table import read_rank_table
+from fcn4_dist.cluster.supervision import run_launch
+from fcn4_dist.cluster.topology import (
+    Host,
+    LaunchRequest,
+    Nodes,
+    Topology,
+    plan_nodes,
+    plan_topology,
+)
+from fcn4_dist.config import LoadedSettings, adopt_settings
+from fcn4_dist.errors import InputError
+from fcn4_dist.files import write_text
+from fcn4_dist.jobs.checks import check_job, refuse_errors
+from fcn4_dist.jobs.run_folder import (
+    name_run_folder,
+    planned_run_folder,
+    save_settings,
+    settings_file,
+    settle_paths,
+)
+from fcn4_dist.terminal import say, warn
+from fcn4_dist.versions import installed_mindspore
+
+COMMAND_NAME = "command.txt"
 
 
-def launch(command: str, loaded: LoadedSettings, ranks: int) -> int:
-    """Run a command on several workers of this host.
+def launch(command: str, loaded: LoadedSettings, request: LaunchRequest) -> int:
+    """Run this host's share of a job, on its own or with the launchers of other hosts.
 
     The workers read the settings from the job's folder, where they are saved first.
 
     Args:
         command: "train" or "eval".
-        loaded: Its settings.
-        ranks: Number of workers.
+        loaded: Its settings; on other nodes than 0, what is not given comes from node 0.
+        request: Which workers.
 
     Returns:
         The exit code.
 
     Raises:
-        InputError: If something is found wrong before a worker is started.
+        InputError: If something is found wrong before a worker is started, here or on another
+            node.
     """
-    check_mindspore()
-    _CHECKS[command](loaded.settings, ranks)
-    loaded = choose_run_folder(loaded, command)
-    say(loaded.to_yaml(command))
-    settings_file = save_settings(loaded)
-    program = ["-m", "fcn4_dist", command, "--config", str(settings_file)]
-    plan = plan_launch(program, ranks, Path(loaded.settings.run_dir))
-    say(f"starting {ranks} workers, which takes some seconds: {shlex.join(plan.command)}")
-    return run_launch(plan)
+    host = Host.find()
+    request = _with_table_of_the_site(request)
+    nodes = plan_nodes(request, host)
+    refuse_errors([check_address(nodes, host)])
+    with _linked(nodes) as link:
+        problems: list[str] = []
+        try:
+            loaded = _settings_of_node_0(command, loaded, nodes, link)
+            topology = plan_topology(nodes, request, loaded.settings.device_target, host)
+            topology = _checked(command, loaded, topology, host)
+        except InputError as error:
+            problems = str(error).splitlines()
+        _refuse_on_all(problems, nodes, link)
+        loaded = _agree(command, loaded, topology, link)
+        plan = _plan(command, loaded, topology)
+        prefix = file_prefix(nodes.rank)
+        if nodes.rank == 0:
+            say(loaded.to_yaml(command))
+        save_settings(loaded, prefix)
+        write_text(plan.log_folder / f"{prefix}{COMMAND_NAME}", plan.describe() + "\n")
+        say(f"starting {_workers(topology)}, which takes some seconds; job: {plan.log_folder}")
+        exit_code = run_launch(plan, link)
+        if nodes.rank > 0 and exit_code == 0:
+            say("the job has ended well; its results are on node 0")
+        return exit_code
 
 
-_CHECKS = {"train": check_training, "eval": check_evaluation}
+def dry_run(command: str, loaded: LoadedSettings, request: LaunchRequest) -> int:
+    """Print every process that :func:`launch` would start, and what would keep it from that.
+
+    Args:
+        command: "train" or "eval".
+        loaded: Its settings.
+        request: Which workers; without a node_rank, the processes of all nodes are printed.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        InputError: If it is not clear which processes these would be.
+    """
+    host = Host.find()
+    request = _with_table_of_the_site(request)
+    loaded = planned_run_folder(loaded, command)
+    device_target = loaded.settings.device_target
+    topologies = []
+    for rank in _nodes_to_show(request):
+        # As if on that node, which has other addresses.
+        there = host if rank is None else replace(host, addresses=())
+        one = request if rank is None else replace(request, node_rank=rank)
+        topology = plan_topology(plan_nodes(one, there), one, device_target, there)
+        topologies.append(topology)
+        print(_plan(command, loaded, topology).describe(), end="\n\n")
+    table = topologies[0].nodes.table
+    here = table.server_of(host.addresses) if table and len(topologies) > 1 else None
+    for result in _results(command, loaded, topologies[here or 0], host):
+        # Which of several nodes this host is to be need not be known yet.
+        if len(topologies) > 1 and result.check == "address":
+            continue
+        if result.level in (Level.ERROR, Level.WARNING):
+            refused = "would be refused: " if result.level is Level.ERROR else ""
+            warn(f"{refused}{result.sentence}")
+    return 0
+
+
+def _nodes_to_show(request: LaunchRequest) -> list[int | None]:
+    """List the nodes whose processes a dry run prints; None is this host alone."""
+    count = request.nnodes or 1
+    if request.rank_table_file:
+        count = len(read_rank_table(request.rank_table_file).servers)
+    if request.node_rank is not None or count == 1:
+        return [None]
+    return list(range(count))
+
+
+def _with_table_of_the_site(request: LaunchRequest) -> LaunchRequest:
+    found = request.with_table_of_the_site(os.environ)
+    if found is not request:
+        say(f"rank table of this site (RANK_TABLE_FILE): {found.rank_table_file}")
+    return found
+
+
+@contextmanager
+def _linked(nodes: Nodes) -> Iterator[Link | None]:
+    if nodes.count == 1:
+        yield None
+        return
+    link = meet(nodes, say)
+    try:
+        yield link
+    except BaseException as error:
+        # Others may be waiting for a message of this node.
+        link.tell(str(error).partition("\n")[0] or f"stopped by {type(error).__name__}")
+        raise
+    finally:
+        link.close()
+
+
+def _settings_of_node_0(
+    command: str, loaded: LoadedSettings, nodes: Nodes, link: Link | None
+) -> LoadedSettings:
+    if link is None:
+        return loaded
+    everyone = link.everyone(loaded.settings.as_dict() if nodes.rank == 0 else None)
+    return loaded if nodes.rank == 0 else adopt_settings(loaded, everyone[0], command)
+
+
+def _checked(command: str, loaded: LoadedSettings, topology: Topology, host: Host) -> Topology:
+    results = _results(command, loaded, topology, host)
+    refuse_errors(results)
+    for result in results:
+        if result.level is Level.WARNING:
+            warn(result.sentence)
+    nodes = replace(topology.nodes, master_port=usable_port(topology))
+    return replace(topology, nodes=nodes)
+
+
+def _results(command: str, loaded: LoadedSettings, topology: Topology, host: Host) -> list[Result]:
+    settings, environment = loaded.settings, os.environ
+    results = check_software(environment)
+    version = installed_mindspore()
+    results += check_cards(settings.device_target, host, environment, version)
+    results += check_workers(topology, settings.device_target, host, environment)
+    on_main = topology.nodes.rank == 0
+    return results + check_job(command, settings, topology.ranks, on_main=on_main)
+
+
+def _refuse_on_all(problems: list[str], nodes: Nodes, link: Link | None) -> None:
+    everyone = link.everyone(problems) if link else [problems]
+    lines = list(problems)
+    for rank, others in enumerate(everyone):
+        if rank != nodes.rank:
+            lines += [f"node {rank}: {line}" for line in others]
+    if lines:
+        raise InputError("\n".join(lines))
+
+
+def _agree(
+    command: str, loaded: LoadedSettings, topology: Topology, link: Link | None
+) -> LoadedSettings:
+    """Settle the number of workers and the job's folder with the other nodes."""
+    if topology.nodes.rank == 0:
+        loaded = name_run_folder(loaded, command)
+    own: dict[str, Any] = {
+        "workers": topology.local_ranks,
+        "run_dir": loaded.settings.run_dir,
+    }
+    everyone = link.everyone(own) if link else [own]
+    numbers = [node["workers"] for node in everyone]
+    if len(set(numbers)) > 1:
+        raise InputError(
+            f"the nodes were given {', '.join(map(str, numbers))} workers, and msrun starts the "
+            "same number on every one: give the same DEVICE_NUM everywhere"
+        )
+    run_dir = loaded.settings.run_dir or everyone[0]["run_dir"]
+    settings = replace(loaded.settings, run_dir=run_dir)
+    return settle_paths(LoadedSettings(settings, loaded.origins))
+
+
+def _plan(command: str, loaded: LoadedSettings, topology: Topology) -> Launch:
+    settings = loaded.settings
+    file = settings_file(settings, file_prefix(topology.nodes.rank))
+    return plan_launch(
+        ["-m", "fcn4_dist", command, "--config", str(file)],
+        topology,
+        Path(settings.run_dir),
+        variables=_hccl_variables(loaded),
+        step_timeout=settings.step_timeout,
+        start_timeout=settings.hccl_connect_timeout,
+    )
+
+
+def _hccl_variables(loaded: LoadedSettings) -> dict[str, str]:
+    """Set what HCCL reads; what the site has set goes before our defaults."""
+    if loaded.settings.device_target != "Ascend":
+        return {}
+    variables = {}
+    for name in ("hccl_connect_timeout", "hccl_socket_ifname", "hccl_buffsize"):
+        value = str(getattr(loaded.settings, name))
+        if value and (name in loaded.origins or name.upper() not in os.environ):
+            variables[name.upper()] = value
+    return variables
+
+
+def _workers(topology: Topology) -> str:
+    if topology.nodes.count == 1:
+        return f"{topology.ranks} workers"
+    here = topology.ranks_here
+    ranks = f"rank {here[0]}" if len(here) == 1 else f"ranks {here[0]} to {here[-1]}"
+    return f"{topology.ranks} workers on {topology.nodes.count} nodes, {ranks} here"

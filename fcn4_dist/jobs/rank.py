@@ -2,27 +2,27 @@
 
 import os
 import signal
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from fcn4_dist.cluster.device import launched, prepare_environment
+from fcn4_dist.cluster.device import check_device, launched, prepare_environment
+from fcn4_dist.cluster.heartbeat import watched_heartbeat
+from fcn4_dist.cluster.mpi import started_by_mpi
 from fcn4_dist.config import LoadedSettings, Settings
-from fcn4_dist.jobs.run_folder import choose_run_folder, save_settings
+from fcn4_dist.jobs.checks import check_job, refuse_errors
+from fcn4_dist.jobs.mpi import start_in_mpi_job
+from fcn4_dist.jobs.run_folder import choose_run_folder, save_settings, settle_paths
 from fcn4_dist.terminal import say, warn
 
 if TYPE_CHECKING:
     from fcn4_dist.cluster.worker import Worker
 
 
-def become_rank(
-    command: str, loaded: LoadedSettings, check: Callable[[Settings, int], None]
-) -> tuple[Settings, "Worker"]:
+def become_rank(command: str, loaded: LoadedSettings) -> tuple[Settings, "Worker"]:
     """Check, print and save the settings if that was not done by a launcher, and start the device.
 
     Args:
         command: "train" or "eval".
         loaded: The settings of the job.
-        check: Finds what would stop the job, given the settings and the number of ranks.
 
     Returns:
         The settings with absolute paths, and this process's place in the job. The working
@@ -31,24 +31,35 @@ def become_rank(
     Raises:
         InputError: If something is found wrong.
     """
-    if not launched():
-        check(loaded.settings, 1)
-    loaded = choose_run_folder(loaded, command)
+    if started_by_mpi():
+        loaded = start_in_mpi_job(command, loaded)
+    elif launched():
+        loaded = settle_paths(loaded)
+    else:
+        loaded = _start_alone(command, loaded)
     settings = loaded.settings
-    if not launched():
-        # While a graph runs, MindSpore turns Ctrl-C into a SIGTERM to its own process.
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
-        say(loaded.to_yaml(command))
-        save_settings(loaded)
+    heartbeat = watched_heartbeat()
+    heartbeat.at("starting", unhurried=True)
     prepare_environment(settings.device_target)
 
     from fcn4_dist.cluster.worker import start_worker
 
     os.chdir(settings.run_dir)
-    worker = start_worker(settings.device_target, settings.device_id)
+    worker = start_worker(settings.device_target, settings.device_id, heartbeat)
     if worker.is_main:
         _say_unused_settings(settings, worker.world_size)
     return settings, worker
+
+
+def _start_alone(command: str, loaded: LoadedSettings) -> LoadedSettings:
+    # While a graph runs, MindSpore turns Ctrl-C into a SIGTERM to its own process.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    check_device(loaded.settings.device_target)
+    refuse_errors(check_job(command, loaded.settings, world_size=1))
+    loaded = choose_run_folder(loaded, command)
+    say(loaded.to_yaml(command))
+    save_settings(loaded)
+    return loaded
 
 
 def _say_unused_settings(settings: Settings, world_size: int) -> None:

@@ -4,7 +4,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from fcn4_dist.config import LoadedSettings
+from fcn4_dist.config import LoadedSettings, Settings
 from fcn4_dist.files import check_writable, write_text
 
 SETTINGS_NAME = "settings.yaml"
@@ -23,22 +23,69 @@ def choose_run_folder(loaded: LoadedSettings, command: str) -> LoadedSettings:
     Raises:
         InputError: If the folder cannot be written to.
     """
-    settings = loaded.settings
-    if settings.run_dir:
-        folder = Path(settings.run_dir)
-        check_writable(folder, "run_dir")
-        folder.mkdir(parents=True, exist_ok=True)
-    else:
-        folder = _new_folder(Path("runs"), f"{command}-{time.strftime('%Y%m%d-%H%M%S')}")
-    settings = replace(settings, run_dir=str(folder)).with_absolute_paths()
+    return settle_paths(name_run_folder(loaded, command))
+
+
+def name_run_folder(loaded: LoadedSettings, command: str) -> LoadedSettings:
+    """Give the job a folder of its own, ``runs/COMMAND-TIME``, if the settings name none.
+
+    Args:
+        loaded: The settings.
+        command: Name of the command.
+
+    Returns:
+        The settings with a run_dir; a new folder is made.
+
+    Raises:
+        InputError: If it cannot be made.
+    """
+    if loaded.settings.run_dir:
+        return loaded
+    folder = _new_folder(Path("runs"), _folder_name(command))
+    return LoadedSettings(replace(loaded.settings, run_dir=str(folder)), loaded.origins)
+
+
+def planned_run_folder(loaded: LoadedSettings, command: str) -> LoadedSettings:
+    """Say what :func:`choose_run_folder` would, and make no folder."""
+    folder = loaded.settings.run_dir or str(Path("runs") / _folder_name(command))
+    settings = replace(loaded.settings, run_dir=folder).with_absolute_paths()
     return LoadedSettings(settings, loaded.origins)
 
 
-def save_settings(loaded: LoadedSettings) -> Path:
-    """Keep the settings beside the job's results, in a file that can be given to --config."""
-    path = Path(loaded.settings.run_dir) / SETTINGS_NAME
+def settle_paths(loaded: LoadedSettings) -> LoadedSettings:
+    """Make the job's folder, and all paths absolute.
+
+    Args:
+        loaded: The settings, with a run_dir.
+
+    Raises:
+        InputError: If the folder cannot be written to.
+    """
+    folder = Path(loaded.settings.run_dir)
+    check_writable(folder, "run_dir")
+    folder.mkdir(parents=True, exist_ok=True)
+    return LoadedSettings(loaded.settings.with_absolute_paths(), loaded.origins)
+
+
+def save_settings(loaded: LoadedSettings, prefix: str = "") -> Path:
+    """Keep the settings beside the job's results, in a file that can be given to --config.
+
+    Args:
+        loaded: The settings.
+        prefix: Beginning of the file's name, where several nodes may share the folder.
+    """
+    path = settings_file(loaded.settings, prefix)
     write_text(path, loaded.to_yaml())
     return path
+
+
+def settings_file(settings: Settings, prefix: str = "") -> Path:
+    """Name the file the settings are kept in."""
+    return Path(settings.run_dir) / f"{prefix}{SETTINGS_NAME}"
+
+
+def _folder_name(command: str) -> str:
+    return f"{command}-{time.strftime('%Y%m%d-%H%M%S')}"
 
 
 def _new_folder(parent: Path, name: str) -> Path:

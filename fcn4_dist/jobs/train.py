@@ -1,41 +1,16 @@
 """The train job, as one rank of it."""
 
 import resource
-from pathlib import Path
 
-from fcn4_dist.checkpoints import CheckpointFolder
-from fcn4_dist.cluster.device import check_device
-from fcn4_dist.config import LoadedSettings, Settings
-from fcn4_dist.files import check_writable
+from fcn4_dist.config import LoadedSettings
 from fcn4_dist.jobs.rank import become_rank
 from fcn4_dist.jobs.shards import open_shards
-from fcn4_dist.records import check_shards
 from fcn4_dist.terminal import say
-from fcn4_dist.training.plan import plan_training
-
-
-def check_training(settings: Settings, world_size: int) -> None:
-    """Find what would stop a run, before anything is started. MindSpore is not imported.
-
-    Args:
-        settings: The settings of the run.
-        world_size: Number of ranks it will have.
-
-    Raises:
-        InputError: For the first thing that is wrong.
-    """
-    check_device(settings.device_target)
-    _, record_set = open_shards(settings, settings.train_filename)
-    plan_training(len(record_set), settings, world_size)
-    if settings.pre_trained:
-        CheckpointFolder.from_settings(settings).find(settings.model_name)
-    check_writable(Path(settings.checkpoint_path), "checkpoint_path")
-    check_shards(record_set)
 
 
 def train(loaded: LoadedSettings) -> None:
     """Train as the settings say: alone, or as one rank if a launcher started this process."""
-    settings, worker = become_rank("train", loaded, check_training)
+    settings, worker = become_rank("train", loaded)
 
     from fcn4_dist.training.loop import Trainer
 

@@ -73,9 +73,7 @@ def test_the_module_and_the_console_command_are_the_same_program() -> None:
         (["train", "--mixed_precision", "maybe"], "must be True or False, got 'maybe'"),
         (["train", "--config", "none.yaml"], "cannot read the settings file none.yaml: No such"),
         (["train"], "give --device_target CPU to run on the processor"),
-        (["launch", "--device_num", "2", "train"], "give --device_target CPU"),
         (["train", "--device_target", "CPU"], "data/manifest.json is missing"),
-        (["eval", "--device_target", "CPU", "--data_dir", "x"], "x/manifest.json is missing"),
         (["synth", "--audio_path", "/dev/null/x"], "audio_path /dev/null/x cannot be written to"),
         (["preprocess", "--npy_path", "/dev/null"], "(/dev/null is a file): name another folder"),
         (["preprocess", "--window_seconds", "1"], "a window of 47 frames is too short"),
@@ -87,7 +85,14 @@ def test_the_module_and_the_console_command_are_the_same_program() -> None:
         ),
         (["launch", "--device_num", "0", "train"], "--device_num must be at least 1, got 0"),
         (["launch", "--device_num", "2", "preprocess"], "invalid choice: 'preprocess'"),
-        (["launch", "train"], "the following arguments are required: --device_num"),
+        (["launch", "train", "--device_target", "CPU"], "how many workers? give their number"),
+        (["launch", "train", "--device_num", "2", "--lr"], "argument --lr: expected one argument"),
+        (["launch", "train", "--device_num", "two"], "--device_num: invalid int value: 'two'"),
+        (["launch", "train", "--devices", "7-4"], "has the descending range 7-4: turn it"),
+        (["launch", "train", "--node_rnk", "1"], "--node_rnk, did you mean 'node_rank'?"),
+        (["launch", "train", "--batchsize", "8"], "--batchsize, did you mean 'batch_size'?"),
+        (["doctor", "--device_nums", "2"], "--device_nums, did you mean 'device_num'?"),
+        (["doctor", "--lr", "fast"], "--lr: lr must be a number, got 'fast'"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_sentence_with_exit_code_2(
@@ -100,11 +105,43 @@ def test_what_is_wrong_is_said_in_one_sentence_with_exit_code_2(
     assert errors.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("arguments", "sentences"),
+    [
+        (
+            ["eval", "--device_target", "CPU", "--data_dir", "x"],
+            ["x/manifest.json is missing", "there is no checkpoint weight/MusicTagger-10_24.ckpt"],
+        ),
+        (
+            ["launch", "train", "--rank_table_file", "none.json"],
+            ["none.json cannot be used as a rank table", "there is no such file"],
+        ),
+        (
+            ["launch", "--device_num", "2", "train"],
+            ["give --device_target CPU", "data/manifest.json is missing"],
+        ),
+        (
+            ["launch", "train", "--device_target=CPU", "--device_num=2", "--run_dir=/dev/null/x"],
+            ["data/manifest.json is missing", "run_dir /dev/null/x cannot be written to"],
+        ),
+    ],
+)
+def test_several_things_that_are_wrong_are_said_at_once_in_a_line_each(
+    arguments: list[str], sentences: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, errors = run(*arguments, capsys=capsys)
+    assert code == 2
+    for line, sentence in zip(errors.splitlines(), sentences, strict=True):
+        assert line.startswith("fcn4-dist: error: ")
+        assert sentence in line
+
+
 def test_nothing_is_left_behind_by_a_refused_run(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run("train", "--device_target", "CPU", capsys=capsys)
     run("launch", "--device_num", "2", "eval", "--device_target", "CPU", capsys=capsys)
+    run("doctor", "--device_num", "2", capsys=capsys)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -71,3 +71,30 @@ def test_a_python_without_mindspore_is_told_what_to_install(tmp_path: Path) -> N
     result = subprocess.run([sys.executable, "-S", "-c", program], capture_output=True, text=True)
     assert result.returncode == 1
     assert "MindSpore is not installed in this Python: pip install" in result.stderr
+
+
+def test_a_process_that_nothing_launched_is_no_part_of_a_job(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("FCN4_DIST_LAUNCHED", raising=False)
+    monkeypatch.delenv("MS_ROLE", raising=False)
+    assert not device.launched()
+    assert device.job_folder() is None
+
+
+def test_a_process_of_our_launcher_knows_the_folder_of_its_job(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("FCN4_DIST_LAUNCHED", "/job")
+    monkeypatch.setenv("MS_ROLE", "MS_WORKER")
+    assert device.launched()
+    assert device.job_folder() == Path("/job")
+
+
+def test_the_role_of_another_job_is_refused_with_the_way_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("FCN4_DIST_LAUNCHED", raising=False)
+    monkeypatch.setenv("MS_ROLE", "MS_WORKER")
+    with pytest.raises(InputError, match=r"MS_ROLE is set.*unset it"):
+        device.launched()

@@ -1,125 +1,318 @@
-"""How a job is started: the msrun command, its environment, and how failures are told."""
+"""What is started on each host: the msrun command, and what msrun makes of it.
 
-import re
-import signal
+The files in golden/ hold what ``launch --dry_run`` prints of a plan. To write them anew:
+python tests/cluster/test_launch.py
+"""
+
+import json
+import os
 import subprocess
 import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-import psutil
 import pytest
 
-from fcn4_dist.cluster.launch import free_port, plan_launch, run_launch
-from fcn4_dist.errors import InputError
+from fcn4_dist.cluster.launch import Launch, file_prefix, plan_launch, stale_variables
+from fcn4_dist.cluster.rank_table import generate_rank_table
+from fcn4_dist.cluster.topology import (
+    Host,
+    LaunchRequest,
+    Nodes,
+    Topology,
+    local_topology,
+    plan_nodes,
+    plan_topology,
+)
+
+REPOSITORY = Path(__file__).parents[2]
+GOLDEN = Path(__file__).parent / "golden"
+PYTHON_FOLDER = str(Path(sys.executable).parent)
+PROGRAM = ["-m", "fcn4_dist", "train", "--config", "/job/settings.yaml"]
+JOB = Path("/job")
+STALE = {
+    "MS_ROLE": "MS_WORKER",
+    "MS_WORKER_NUM": "8",
+    "MS_SCHED_HOST": "10.0.0.1",
+    "MS_SCHED_PORT": "8118",
+    "MS_NODE_ID": "3",
+    "MS_TOPO_TIMEOUT": "30",
+    "RANK_ID": "3",
+    "RANK_SIZE": "8",
+    "DEVICE_ID": "3",
+    "FCN4_DIST_LAUNCHED": "/an/older/job",
+}
 
 
-def test_the_command_is_the_documented_msrun_line() -> None:
-    launch = plan_launch(["-m", "fcn4_dist", "train"], ranks=4, log_folder=Path("/job"))
-    command = [re.sub(r"port=\d+", "port=PORT", word) for word in launch.command]
-    assert command == [
-        "msrun",
-        "--worker_num=4",
-        "--local_worker_num=4",
-        "--master_addr=127.0.0.1",
-        "--master_port=PORT",
-        "--log_dir=/job",
-        "--worker_log_name=rank",
-        "--join=True",
-        "--tail_worker_log=4",
-        "python",
-        "-m",
-        "fcn4_dist",
-        "train",
+@dataclass(frozen=True)
+class Example:
+    """A job, and which of its hosts this is.
+
+    Args:
+        name: Of the file.
+        request: What the user asks for.
+        device_target: Where it runs.
+        cards: Cards of this host.
+        table: Cards of each server of the rank table; none without one.
+        environment: More variables of the user.
+    """
+
+    name: str
+    request: LaunchRequest
+    device_target: str = "Ascend"
+    cards: tuple[int, ...] = tuple(range(8))
+    table: tuple[tuple[int, ...], ...] = ()
+    environment: Mapping[str, str] | None = None
+
+
+def one_host(**wishes: Any) -> LaunchRequest:
+    return LaunchRequest(master_port=8118, **wishes)
+
+
+def node(rank: int) -> LaunchRequest:
+    return LaunchRequest(nnodes=2, node_rank=rank, master_addr="192.0.2.1", device_num=8)
+
+
+ALL_CARDS = tuple(range(8))
+EXAMPLES = [
+    Example("cpu_2", one_host(device_num=2), "CPU", cards=()),
+    Example("cpu_2_after_an_earlier_job", one_host(device_num=2), "CPU", (), environment=STALE),
+    Example("ascend_1", one_host(device_num=1)),
+    Example("ascend_2", one_host(device_num=2)),
+    Example("ascend_8", one_host()),
+    Example("ascend_cards_4_to_7", one_host(devices=(4, 5, 6, 7))),
+    Example("ascend_8_rank_table", one_host(), table=(ALL_CARDS,)),
+    Example("ascend_4_rank_table_of_cards_4_to_7", one_host(), table=((4, 5, 6, 7),)),
+    Example("ascend_2x8_node_0", node(0)),
+    Example("ascend_2x8_node_1", node(1)),
+    Example(
+        "ascend_2x8_rank_table_node_0", LaunchRequest(node_rank=0), table=(ALL_CARDS, ALL_CARDS)
+    ),
+    Example(
+        "ascend_2x8_rank_table_node_1", LaunchRequest(node_rank=1), table=(ALL_CARDS, ALL_CARDS)
+    ),
+]
+
+
+def plan_of(example: Example, folder: Path) -> Launch:
+    request = example.request
+    if example.table:
+        request = LaunchRequest(
+            rank_table_file=write_table(folder, example.table),
+            node_rank=request.node_rank,
+            master_port=8118,
+        )
+    address = f"192.0.2.{(request.node_rank or 0) + 1}"
+    host = Host(example.cards, "A2", (address,))
+    nodes = plan_nodes(request, host)
+    return plan_launch(
+        PROGRAM,
+        plan_topology(nodes, request, example.device_target, host),
+        JOB,
+        environment={"PATH": "/usr/bin:/bin", "HOME": "/root", **(example.environment or {})},
+        variables={"HCCL_CONNECT_TIMEOUT": "1800"} if example.device_target == "Ascend" else {},
+    )
+
+
+def write_table(folder: Path, servers: tuple[tuple[int, ...], ...]) -> Path:
+    tables = [
+        generate_rank_table(
+            {card: f"198.51.100.{number * 32 + card}" for card in cards}, f"192.0.2.{number}"
+        )
+        for number, cards in enumerate(servers, 1)
     ]
+    whole = tables[0]
+    for table in tables[1:]:
+        for device in table["server_list"][0]["device"]:
+            device["rank_id"] = str(int(device["rank_id"]) + 8)
+        whole["server_list"] += table["server_list"]
+    whole["server_count"] = str(len(tables))
+    path = folder / "table.json"
+    path.write_text(json.dumps(whole))
+    return path
 
 
-def test_msrun_itself_understands_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+def described(example: Example, folder: Path) -> str:
+    """Describe a plan as it is on every machine."""
+    text = plan_of(example, folder).describe()
+    for path, placeholder in (
+        (str(folder), "TABLES"),
+        (PYTHON_FOLDER, "PYTHON"),
+        (str(REPOSITORY), "REPOSITORY"),
+    ):
+        text = text.replace(path, placeholder)
+    return text + "\n"
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.name)
+def test_a_dry_run_prints_every_process_of_a_job(example: Example, tmp_path: Path) -> None:
+    expected = (GOLDEN / f"{example.name}.txt").read_text("utf-8")
+    assert described(example, tmp_path) == expected
+
+
+def test_there_is_no_golden_file_without_a_test() -> None:
+    assert {path.stem for path in GOLDEN.iterdir()} == {example.name for example in EXAMPLES}
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.name)
+def test_msrun_itself_understands_the_command(
+    example: Example, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from mindspore.parallel.cluster.run import get_args
 
-    launch = plan_launch(["-m", "fcn4_dist", "train", "--lr", "1"], 2, Path("/job"))
+    launch = plan_of(example, tmp_path)
+    topology = launch.topology
     monkeypatch.setattr(sys, "argv", list(launch.command))
     understood = get_args()
-    assert (understood.worker_num, understood.local_worker_num, understood.join) == (2, 2, True)
+    assert understood.worker_num == topology.ranks
+    assert understood.local_worker_num == topology.local_ranks
+    assert understood.master_addr == topology.nodes.master_addr
+    assert understood.master_port == 8118
+    assert understood.node_rank == topology.nodes.rank
+    assert understood.join is True
+    assert understood.log_dir == "/job"
+    expected = str(tmp_path / "table.json") if example.table else ""
+    assert understood.rank_table_file == expected
     assert understood.task_script == "python"
-    assert understood.task_script_args == ["-m", "fcn4_dist", "train", "--lr", "1"]
+    assert understood.task_script_args == PROGRAM
+
+
+def test_what_is_described_is_what_a_shell_runs() -> None:
+    launch = plan_launch(
+        ["x.py"],
+        local_topology(2),
+        Path("/my jobs/it's one"),
+        environment={**STALE, "PATH": "/usr/bin:/bin"},
+        variables={"HCCL_SOCKET_IFNAME": "=eth0 $HOME *"},
+    )
+    lines = [line for line in launch.describe().splitlines() if not line.startswith("#")]
+    wanted = [launch.added, *(process.variables for process in launch.processes())]
+    for line, variables in zip(lines, wanted, strict=True):
+        assert variables.items() <= environment_given_by(line).items()
+    assert not environment_given_by(lines[0]).keys() & set(STALE) - {"FCN4_DIST_LAUNCHED"}
+
+
+def environment_given_by(line: str) -> dict[str, str]:
+    """Run what stands before the program in a line of the description, where a job left things."""
+    beginning = line.partition(" msrun ")[0].partition(" python ")[0]
+    result = subprocess.run(
+        f"{beginning} /usr/bin/env",
+        shell=True,
+        env=STALE | {"PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 0, result.stderr
+    return dict(entry.split("=", 1) for entry in result.stdout.splitlines())
+
+
+PROGRAM_THAT_TELLS = """\
+import json, os, sys
+from pathlib import Path
+
+rank = os.environ["RANK_ID"] if os.environ["MS_ROLE"] == "MS_WORKER" else "scheduler"
+told = {"variables": dict(os.environ), "command": sys.orig_argv}
+Path(sys.argv[1], f"{rank}.json").write_text(json.dumps(told))
+print("I am", rank)
+"""
+
+
+@pytest.mark.parametrize(
+    ("nodes", "cards"),
+    [
+        # Only where the address of node 0 is none of this host does msrun start no scheduler.
+        (Nodes(1, 0, "127.0.0.1", 8118), ()),
+        (Nodes(2, 1, "127.0.0.2", 8118, None, Path("/tables/table.json")), (4, 5)),
+    ],
+    ids=["the only host", "the second host, with cards of a rank table"],
+)
+def test_what_is_described_is_what_msrun_gives_its_processes(
+    tmp_path: Path, nodes: Nodes, cards: tuple[int, ...]
+) -> None:
+    (tmp_path / "tell.py").write_text(PROGRAM_THAT_TELLS)
+    launch = plan_launch(
+        [str(tmp_path / "tell.py"), str(tmp_path)],
+        Topology(nodes, 2, cards),
+        tmp_path / "logs",
+        environment={**os.environ, **STALE, "RANK_TABLE_FILE": "/site.json"},
+        variables={"HCCL_BUFFSIZE": "200"},
+    )
+    result = subprocess.run(
+        launch.command, env=dict(launch.environment), capture_output=True, text=True
+    )
+    assert result.returncode == 0, result.stderr
+    for process in launch.processes():
+        name = process.title.removeprefix("rank ")
+        told = json.loads((tmp_path / f"{name}.json").read_text())
+        given = {
+            variable: value
+            for variable, value in told["variables"].items()
+            if variable.startswith(("MS_", "RANK_")) or variable == "DEVICE_ID"
+        }
+        # Some versions tell the number of the host besides.
+        given.pop("MS_NODE_RANK", None)
+        assert given == process.variables
+        assert launch.added.items() <= told["variables"].items()
+        assert tuple(told["command"]) == process.command
+        assert process.log.read_text() == f"I am {name}\n"
+    assert len(list(tmp_path.glob("*.json"))) == len(launch.processes())
 
 
 def test_what_an_earlier_job_left_in_the_environment_is_taken_out() -> None:
-    stale = {
-        "MS_ROLE": "MS_WORKER",
-        "MS_WORKER_NUM": "8",
-        "MS_SCHED_HOST": "10.0.0.1",
-        "MS_SCHED_PORT": "8118",
-        "MS_NODE_ID": "3",
-    }
-    launch = plan_launch(["x.py"], 2, Path("/job"), environment={**stale, "GLOG_v": "1"})
+    left = {**STALE, "MS_SCHED_ANYTHING": "1", "MS_NODE_RANK": "1", "MS_SIMULATION_LEVEL": "1"}
+    launch = plan_launch(["x.py"], local_topology(2), JOB, environment={**left, "GLOG_v": "1"})
     assert set(launch.environment) == {"PATH", "PYTHONPATH", "GLOG_v", "FCN4_DIST_LAUNCHED"}
+    assert launch.environment["FCN4_DIST_LAUNCHED"] == "/job"
+    assert launch.removed == tuple(sorted(left)) == stale_variables(left)
+
+
+@pytest.mark.parametrize(
+    "name", ["MS_DEV_RUNTIME_CONF", "MS_COMPILER_CACHE_ENABLE", "RANK", "HCCL_BUFFSIZE", "GLOG_v"]
+)
+def test_what_a_user_may_set_is_kept(name: str) -> None:
+    launch = plan_launch(["x.py"], local_topology(2), JOB, environment={name: "1"})
+    assert launch.environment[name] == "1"
+    assert launch.removed == ()
+
+
+def test_a_table_of_the_site_reaches_the_workers_through_msrun_alone() -> None:
+    launch = plan_launch(
+        ["x.py"], local_topology(2), JOB, environment={"RANK_TABLE_FILE": "/site.json"}
+    )
+    assert "RANK_TABLE_FILE" not in launch.environment
+
+
+def test_cards_that_the_job_chose_go_before_those_the_user_made_visible() -> None:
+    topology = Topology(Nodes(1, 0, "127.0.0.1", 8118), 2, (4, 5))
+    given = {"ASCEND_RT_VISIBLE_DEVICES": "0,1"}
+    launch = plan_launch(["x.py"], topology, JOB, environment=given)
+    assert launch.environment["ASCEND_RT_VISIBLE_DEVICES"] == "4,5"
+    launch = plan_launch(["x.py"], local_topology(2), JOB, environment=given)
+    assert launch.environment["ASCEND_RT_VISIBLE_DEVICES"] == "0,1"
 
 
 def test_workers_run_this_python_and_this_package() -> None:
     given = {"PATH": "/usr/bin", "PYTHONPATH": "/cann/python"}
-    launch = plan_launch(["x.py"], 2, Path("/job"), environment=given)
-    assert launch.environment["PATH"] == f"{Path(sys.executable).parent}:/usr/bin"
-    assert launch.environment["PYTHONPATH"] == f"{Path(__file__).parents[2]}:/cann/python"
+    launch = plan_launch(["x.py"], local_topology(2), JOB, environment=given)
+    assert launch.environment["PATH"] == f"{PYTHON_FOLDER}:/usr/bin"
+    assert launch.environment["PYTHONPATH"] == f"{REPOSITORY}:/cann/python"
 
 
-def test_ports_are_free_ones() -> None:
-    assert 1024 <= free_port() <= 65535
+def test_files_of_several_hosts_in_one_folder_do_not_meet() -> None:
+    nodes = [Nodes(2, rank, "192.0.2.1", 8118) for rank in range(2)]
+    plans = [plan_launch(["x.py"], Topology(one, 2), JOB, environment={}) for one in nodes]
+    assert [str(plan.msrun_log) for plan in plans] == ["/job/msrun.log", "/job/node_1_msrun.log"]
+    assert [file_prefix(rank) for rank in range(3)] == ["", "node_1_", "node_2_"]
+    logs = [process.log for plan in plans for process in plan.processes()]
+    assert len(set(logs)) == len(logs) == 5
 
 
-def test_a_missing_msrun_is_said_before_anything_starts(tmp_path: Path) -> None:
-    launch = plan_launch(["x.py"], 2, tmp_path / "logs", environment={})
-    launch.environment["PATH"] = str(tmp_path)  # type: ignore[index]
-    with pytest.raises(InputError, match=r"msrun.* is not on the PATH"):
-        run_launch(launch)
-    assert not (tmp_path / "logs").exists()
-
-
-def test_a_worker_that_fails_brings_the_job_down_and_is_named(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    program = tmp_path / "program.py"
-    program.write_text(
-        "import os, sys, time\n"
-        "if os.environ['MS_ROLE'] == 'MS_SCHED': time.sleep(600)\n"
-        "print('rank 0 speaks', flush=True) if os.environ['RANK_ID'] == '0' else None\n"
-        "if os.environ['RANK_ID'] == '0': time.sleep(600)\n"
-        "sys.exit('fcn4-dist: error: the shard is gone')\n"
-    )
-    assert run_launch(plan_launch([str(program)], 2, tmp_path / "logs")) == 1
-    output = capfd.readouterr().out
-    assert "rank 0 speaks" in output
-    assert "exit with exception. Error code: 1" in output
-    assert "rank 1: fcn4-dist: error: the shard is gone" in output
-    assert f"every rank's log is in {tmp_path / 'logs'}" in output
-
-
-@pytest.mark.parametrize(
-    ("number", "exit_code"), [(signal.SIGINT, -signal.SIGINT), (signal.SIGTERM, 143)]
-)
-def test_a_stopped_launcher_leaves_no_process_behind(
-    tmp_path: Path, number: signal.Signals, exit_code: int
-) -> None:
-    worker = tmp_path / "worker.py"
-    worker.write_text("import time\nprint('at work', flush=True)\ntime.sleep(600)\n")
-    program = (
-        "from pathlib import Path\n"
-        "from fcn4_dist.cluster.launch import plan_launch, run_launch\n"
-        f"run_launch(plan_launch([{str(worker)!r}], 2, Path({str(tmp_path / 'logs')!r})))\n"
-    )
-    launcher = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE)
-    assert launcher.stdout is not None
-    assert launcher.stdout.readline() == b"at work\n"
-    assert _processes_that_run(worker)
-    launcher.send_signal(number)
-    assert launcher.wait(30) == exit_code
-    assert not _processes_that_run(worker)
-
-
-def _processes_that_run(program: Path) -> list[psutil.Process]:
-    return [
-        process
-        for process in psutil.process_iter(["cmdline", "status"])
-        if str(program) in (process.info["cmdline"] or [])
-        and process.info["status"] != psutil.STATUS_ZOMBIE
-    ]
+if __name__ == "__main__":
+    for old in GOLDEN.iterdir():
+        old.unlink()
+    with tempfile.TemporaryDirectory() as temporary:
+        for one in EXAMPLES:
+            (GOLDEN / f"{one.name}.txt").write_text(described(one, Path(temporary)), "utf-8")

@@ -1,5 +1,6 @@
 """From a YAML file and flags to checked settings."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fcn4_dist.config import SETTINGS, LoadedSettings, Setting, Settings, load_settings
+from fcn4_dist.config import (
+    SETTINGS,
+    LoadedSettings,
+    Setting,
+    Settings,
+    adopt_settings,
+    load_settings,
+)
 from fcn4_dist.config import nearest_name as nearest
 from fcn4_dist.errors import InputError
 
@@ -239,6 +247,59 @@ def test_settings_that_came_from_flags_are_read_back_as_they_were(tmp_path: Path
     path = tmp_path / "round_trip.yaml"
     path.write_text(loaded.to_yaml())
     assert load_settings(path).settings == loaded.settings
+
+
+def sent_by_node_0(**flags: str) -> dict[str, Any]:
+    """Give node 0's settings as another node gets them: as JSON."""
+    settings = load_settings(flags=flags).settings
+    sent: dict[str, Any] = json.loads(json.dumps(settings.as_dict()))
+    return sent
+
+
+def test_a_node_takes_the_settings_of_node_0() -> None:
+    sent = sent_by_node_0(lr="0.2", mr_name="a,b", data_dir="/data")
+    adopted = adopt_settings(load_settings(), sent, "train")
+    assert adopted.settings == Settings(lr=0.2, mr_name=("a", "b"), data_dir="/data")
+    assert adopted.origins == {"lr": "node 0", "mr_name": "node 0", "data_dir": "node 0"}
+
+
+def test_paths_of_a_node_are_its_own() -> None:
+    sent = sent_by_node_0(data_dir="/data", checkpoint_path="/weights", lr="0.2")
+    own = load_settings(flags={"data_dir": "/scratch/data"})
+    adopted = adopt_settings(own, sent, "train")
+    assert adopted.settings.data_dir == "/scratch/data"
+    assert adopted.settings.checkpoint_path == "/weights"
+    assert adopted.origins["data_dir"] == "--data_dir"
+
+
+def test_a_setting_given_alike_on_both_nodes_is_taken() -> None:
+    adopted = adopt_settings(load_settings(flags={"lr": "0.2"}), sent_by_node_0(lr="0.2"), "train")
+    assert adopted.settings.lr == 0.2
+
+
+@pytest.mark.parametrize("main", [{"lr": "0.2"}, {}], ids=["another value", "the default"])
+def test_a_setting_given_otherwise_on_a_node_is_refused(
+    write_config: WriteConfig, main: dict[str, str]
+) -> None:
+    config = write_config("lr: 0.1\n")
+    there = main.get("lr", "0.0005")
+    with pytest.raises(InputError) as caught:
+        adopt_settings(load_settings(config), sent_by_node_0(**main), "train")
+    assert str(caught.value) == (
+        f"{config}, line 1: lr is 0.1 here and {there} on node 0: give settings on node 0 alone, "
+        "or the same on every node"
+    )
+
+
+def test_a_setting_without_effect_on_the_command_need_not_agree() -> None:
+    own = load_settings(flags={"lr": "0.1"})
+    assert adopt_settings(own, sent_by_node_0(lr="0.2"), "eval").settings.lr == 0.2
+
+
+@given(settings=ALL_SETTINGS)
+def test_any_settings_arrive_on_another_node_as_they_were(settings: Settings) -> None:
+    sent = json.loads(json.dumps(settings.as_dict()))
+    assert adopt_settings(load_settings(), sent, "train").settings == settings
 
 
 def _refusal(config: Path | None, flags: dict[str, str] | None = None) -> str:

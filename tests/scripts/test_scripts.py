@@ -45,7 +45,7 @@ def test_help_prints_the_usage_and_does_nothing(script: str, tmp_path: Path) -> 
         ("run_standalone_train.sh", ["--lr", "high"], "lr must be a number, got 'high'"),
         ("run_standalone_eval.sh", ["missing.yaml"], "cannot read the settings file missing.yaml"),
         ("run_standalone_train.sh", ["gtzan"], "'gtzan' is not understood"),
-        ("run_distribute_train.sh", [], "give the number of workers first"),
+        ("run_distribute_train.sh", [], "how many workers? give their number (DEVICE_NUM"),
         ("run_distribute_train.sh", ["2"], "give --device_target CPU"),
         ("run_distribute_eval.sh", ["0"], "--device_num must be at least 1, got 0"),
         ("run_distribute_eval.sh", ["2", "--batch_sice", "1"], "did you mean 'batch_size'?"),

@@ -6,7 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cases import (
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from fcn4_dist.cluster.rank_table import check_rank_table, read_rank_table
+from fcn4_dist.errors import InputError
+from tests.cluster.rank_table.cases import (
     CASES,
     Case,
     Table,
@@ -19,11 +24,6 @@ from cases import (
     superpods,
     two_servers,
 )
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-
-from fcn4_dist.cluster.rank_table import check_rank_table, read_rank_table
-from fcn4_dist.errors import InputError
 
 REPOSITORY = Path(__file__).parents[3]
 KEYS = [

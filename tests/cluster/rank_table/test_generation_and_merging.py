@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cases import one_server, put, server, superpods, two_servers
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -19,6 +18,7 @@ from fcn4_dist.cluster.rank_table import (
     merged_name,
 )
 from fcn4_dist.errors import InputError
+from tests.cluster.rank_table.cases import one_server, put, server, superpods, two_servers
 
 some = settings(
     deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture]

@@ -1,0 +1,241 @@
+"""What is wrong with a job: which rank died or hangs, why, and what it printed last."""
+
+import os
+import re
+import signal
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fcn4_dist.cluster.heartbeat import Beat, heartbeat_file, read_beat, stack_file
+from fcn4_dist.cluster.launch import Launch
+
+ERROR_PREFIX = "fcn4-dist: error:"
+_WORKER_ENDED = re.compile(r"Worker process (\d+) exit with exception\. Error code: (-?\d+)")
+_SECONDS_FOR_STACKS = 2.0
+_SECONDS_FOR_NEWS = 3.0
+_LAST_LINES = 15
+_STACK_LINES = 40
+
+
+@dataclass
+class Workers:
+    """What is known of this host's workers while they run."""
+
+    launch: Launch
+
+    def __post_init__(self) -> None:
+        self.processes: dict[int, Any] = {}
+        self.memory: dict[int, int] = {}
+        self.ended: list[int] = []
+        self._progress: dict[int, int] = {}
+        self._last_progress = time.monotonic()
+
+    def look(self, msrun: int) -> None:
+        """Find workers that have started, and notice which have ended first.
+
+        Args:
+            msrun: Process id of the msrun that starts them.
+        """
+        import psutil
+
+        if len(self.processes) < self.launch.topology.local_ranks:
+            self._find(msrun)
+        for rank, process in self.processes.items():
+            if rank in self.ended:
+                continue
+            try:
+                if process.status() == psutil.STATUS_ZOMBIE:
+                    self.ended.append(rank)
+                else:
+                    used = process.memory_info().rss
+                    self.memory[rank] = max(used, self.memory.get(rank, 0))
+            except psutil.NoSuchProcess:
+                self.ended.append(rank)
+
+    def rank_of(self, process: int) -> int | None:
+        """Tell which rank a process id belongs to."""
+        for rank, known in self.processes.items():
+            if known.pid == process:
+                return rank
+        beats = self.beats()
+        return next((rank for rank, beat in beats.items() if beat.process == process), None)
+
+    def beats(self) -> dict[int, Beat]:
+        """Read what this host's workers last said."""
+        folder = self.launch.log_folder
+        beats = {
+            rank: read_beat(heartbeat_file(folder, rank))
+            for rank in self.launch.topology.ranks_here
+        }
+        return {rank: beat for rank, beat in beats.items() if beat}
+
+    def hang(self) -> bool:
+        """Tell whether no worker has taken a step for too long."""
+        beats = self.beats()
+        now = time.monotonic()
+        counts = {rank: beat.count for rank, beat in beats.items()}
+        if counts != self._progress:
+            self._progress, self._last_progress = counts, now
+        limit = self.launch.step_timeout
+        if len(beats) < self.launch.topology.local_ranks or _unhurried(beats):
+            limit += self.launch.start_timeout
+        return now - self._last_progress > limit
+
+    def _find(self, msrun: int) -> None:
+        import psutil
+
+        with suppress(psutil.Error):
+            for child in psutil.Process(msrun).children():
+                with suppress(psutil.Error):
+                    variables = child.environ()
+                    if variables.get("MS_ROLE") == "MS_WORKER":
+                        self.processes[int(variables["RANK_ID"])] = child
+
+
+def worker_ended(log: str) -> bool:
+    """Tell from the log of msrun whether it has seen a worker fail."""
+    return bool(_WORKER_ENDED.search(log))
+
+
+def explain_deaths(workers: Workers, log: str, out_of_memory_kills: int) -> list[str]:
+    """Say of each worker that failed which it was, why, and what it printed last.
+
+    Args:
+        workers: This host's workers.
+        log: What msrun has printed.
+        out_of_memory_kills: How often the system killed for want of memory during the job.
+
+    Returns:
+        Lines.
+    """
+    codes = {
+        rank: int(code)
+        for process, code in _WORKER_ENDED.findall(log)
+        if (rank := workers.rank_of(int(process))) is not None
+    }
+    failed = [rank for rank in workers.ended if rank in codes]
+    failed += [rank for rank in codes if rank not in failed]
+    # Others may have failed with a sentence of their own before msrun came to see them.
+    launch = workers.launch
+    told = [rank for rank in launch.topology.ranks_here if _error_of(launch.log_of(rank))]
+    failed += [rank for rank in told if rank not in failed]
+    if not failed:
+        lines = _last_lines(launch.msrun_log)
+        return ["the job's msrun failed; its last lines:", *lines]
+    sentences = []
+    for rank in failed:
+        reason = _reason(workers, rank, codes.get(rank), out_of_memory_kills)
+        sentences.append(f"rank {rank} {reason}")
+        # Rank 0's own lines are on the terminal already.
+        if rank != 0:
+            lines = _last_lines(launch.log_of(rank))
+            sentences += [f"rank {rank} | {line}" for line in lines]
+    return sentences
+
+
+def _reason(workers: Workers, rank: int, code: int | None, out_of_memory_kills: int) -> str:
+    if error := _error_of(workers.launch.log_of(rank)):
+        return f"failed: {error.removeprefix(ERROR_PREFIX).strip()}"
+    if code is None or code >= 0:
+        return f"ended with exit code {code}"
+    name = signal.Signals(-code).name
+    gigabytes = workers.memory.get(rank, 0) / 1e9
+    text = f"was killed by {name}"
+    if -code == signal.SIGKILL:
+        text += f"; it used up to {gigabytes:.1f} GB of memory"
+        if out_of_memory_kills:
+            text += (
+                ", and the system's out-of-memory killer was at work: lower --batch_size, or "
+                "start fewer workers"
+            )
+        else:
+            text += ", and the system killed nothing for want of memory: somebody sent the signal"
+    return text
+
+
+def explain_hang(workers: Workers, failure_elsewhere: Callable[[], str] | None) -> list[str]:
+    """Name the ranks that the others wait for, with their Python stacks.
+
+    Args:
+        workers: This host's workers.
+        failure_elsewhere: Tells what has failed on another node, "" for nothing known.
+
+    Returns:
+        Lines.
+    """
+    beats = workers.beats()
+    silent = [rank for rank in workers.launch.topology.ranks_here if rank not in beats]
+    waited = f"no step has ended for {workers.launch.step_timeout:.0f} s (step_timeout)"
+    if silent:
+        return [f"{waited}: rank {_listed(silent)} did not begin; see its log"]
+    behind = min(beat.count for beat in beats.values())
+    named = [rank for rank, beat in beats.items() if beat.count == behind]
+    if failure_elsewhere and len(named) == len(beats):
+        # All ranks here wait alike: the one they wait for may be on another node, which then says
+        # so.
+        ends = time.monotonic() + _SECONDS_FOR_NEWS
+        while time.monotonic() < ends:
+            if failure := failure_elsewhere():
+                return [failure]
+            time.sleep(0.1)
+    sentences = []
+    for rank in named:
+        sentences += _stack_of(workers, rank, beats[rank], waited)
+    return sentences
+
+
+def _stack_of(workers: Workers, rank: int, beat: Beat, waited: str) -> list[str]:
+    import psutil
+
+    sentence = f"{waited}: rank {rank} is {beat.doing}"
+    try:
+        if psutil.Process(beat.process).status() == psutil.STATUS_STOPPED:
+            return [
+                f"{sentence}, and its process {beat.process} is stopped: 'kill -CONT "
+                f"{beat.process}' would have it go on"
+            ]
+        stack = stack_file(workers.launch.log_folder, rank)
+        os.kill(beat.process, signal.SIGUSR1)
+        time.sleep(_SECONDS_FOR_STACKS)
+        lines = stack.read_text("utf-8", "replace").splitlines()
+    except (psutil.NoSuchProcess, OSError):
+        lines = []
+    if not lines:
+        return [f"{sentence}; it shows no Python stack"]
+    shown = [f"rank {rank} | {line}" for line in lines[-_STACK_LINES:]]
+    return [f"{sentence}; its Python stack:", *shown]
+
+
+def _unhurried(beats: dict[int, Beat]) -> bool:
+    # Ranks ahead wait for the one behind: what it does decides how long that may take.
+    behind = min(beat.count for beat in beats.values())
+    return any(beat.unhurried for beat in beats.values() if beat.count == behind)
+
+
+def _error_of(log: Path) -> str:
+    """Find the last error sentence in a rank's log; "" for none."""
+    lines = log.read_text("utf-8", "replace").splitlines() if log.exists() else []
+    return next((line for line in reversed(lines) if line.startswith(ERROR_PREFIX)), "")
+
+
+def _last_lines(log: Path) -> list[str]:
+    lines = log.read_text("utf-8", "replace").splitlines() if log.exists() else []
+    return [line for line in lines if not line.startswith("[INFO]")][-_LAST_LINES:]
+
+
+def out_of_memory_kills() -> int:
+    """Count the processes the system has killed for want of memory since it was started."""
+    with suppress(OSError):
+        for line in Path("/proc/vmstat").read_text().splitlines():
+            name, _, count = line.partition(" ")
+            if name == "oom_kill":
+                return int(count)
+    return 0
+
+
+def _listed(ranks: list[int]) -> str:
+    return ", ".join(map(str, ranks))

@@ -1,0 +1,108 @@
+"""Where each worker is: written by the worker, read by the launcher.
+
+Every rank takes the same steps in the same order, so the rank that has taken fewer than the
+others is the one they wait for in the next collective.
+"""
+
+import ctypes
+import faulthandler
+import json
+import os
+import signal
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from fcn4_dist.cluster.device import job_folder
+
+_RECORD_BYTES = 512
+_LONGEST_DOING = 200
+_PARENT_DEATH_SIGNAL = 1
+# Loaded before any fork, after which little may be called.
+_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
+
+
+@dataclass(frozen=True)
+class Beat:
+    """What a worker last said of itself.
+
+    Attributes:
+        process: Its process id.
+        count: Steps taken so far; more on a rank that is ahead.
+        doing: What it does now, as the end of "rank 1 is …".
+        unhurried: Whether this may take long, as starting and compiling do.
+    """
+
+    process: int
+    count: int
+    doing: str
+    unhurried: bool
+
+
+class Heartbeat:
+    """Says where this worker is.
+
+    Args:
+        path: File to write to; None to write nothing (in a single-card run).
+    """
+
+    def __init__(self, path: Path | None = None) -> None:
+        self._file = None if path is None else os.open(path, os.O_WRONLY | os.O_CREAT, 0o644)
+        self._count = 0
+
+    def at(self, doing: str, *, unhurried: bool = False) -> None:
+        """Say what this worker does now; every rank has to say the same number of things.
+
+        Args:
+            doing: The end of "rank 1 is …".
+            unhurried: Whether it may take long.
+        """
+        if self._file is None:
+            return
+        self._count += 1
+        beat = Beat(os.getpid(), self._count, doing[:_LONGEST_DOING], unhurried)
+        # One write of one size: the launcher never reads half of an old record.
+        os.pwrite(self._file, json.dumps(asdict(beat)).encode().ljust(_RECORD_BYTES), 0)
+
+
+def watched_heartbeat() -> Heartbeat:
+    """Let the launcher see where this process is, show its stack, and take it along at the end.
+
+    Returns:
+        The heartbeat of this rank; one that writes nothing where no launcher watches.
+    """
+    folder = job_folder()
+    if folder is None:
+        return Heartbeat()
+    die_with_parent()
+    if os.environ.get("MS_ROLE") != "MS_WORKER":
+        return Heartbeat()
+    rank = int(os.environ["RANK_ID"])
+    # Left open: it is written to when SIGUSR1 comes.
+    stack = os.open(stack_file(folder, rank), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+    faulthandler.register(signal.SIGUSR1, file=stack)
+    return Heartbeat(heartbeat_file(folder, rank))
+
+
+def die_with_parent() -> None:
+    """Have the system kill this process when the one that started it dies, however it dies."""
+    if _LIBC is not None:
+        _LIBC.prctl(_PARENT_DEATH_SIGNAL, signal.SIGKILL)
+
+
+def heartbeat_file(folder: Path, rank: int) -> Path:
+    """Name the file in which a rank says where it is."""
+    return folder / f"rank_{rank}.heartbeat"
+
+
+def read_beat(path: Path) -> Beat | None:
+    """Read what a worker last said; None if it has said nothing yet."""
+    try:
+        return Beat(**json.loads(path.read_bytes()))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def stack_file(folder: Path, rank: int) -> Path:
+    """Name the file to which a rank writes its Python stacks when it gets SIGUSR1."""
+    return folder / f"rank_{rank}_stack.txt"

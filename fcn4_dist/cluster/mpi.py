@@ -1,0 +1,181 @@
+"""Ranks that mpirun (or srun) has started: they agree over MPI, then join a cluster of their own.
+
+MPI is used only to agree: on the scheduler's address, the settings, and on whether anything is
+wrong. It is finished before MindSpore starts, whose own way into an MPI job fails on the CPU.
+"""
+
+import atexit
+import io
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TextIO
+
+from fcn4_dist.cluster.cards import find_main_address
+from fcn4_dist.cluster.device import LAUNCHED_VARIABLE
+from fcn4_dist.cluster.launch import Launch, plan_launch, stale_variables
+from fcn4_dist.cluster.topology import LOOP_BACK, Nodes, Topology, free_port
+from fcn4_dist.errors import InputError
+
+_SIZE_VARIABLES = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE")
+_MPI_PREFIXES = ("OMPI_", "PMIX_", "PRTE_", "PMI_")
+_SECONDS_FOR_SCHEDULER = 30.0
+
+
+def started_by_mpi(environment: Mapping[str, str] = os.environ) -> bool:
+    """Tell whether this process is one of several that mpirun has started."""
+    sizes = [environment.get(name, "1") for name in _SIZE_VARIABLES]
+    return LAUNCHED_VARIABLE not in environment and any(size != "1" for size in sizes)
+
+
+@dataclass(frozen=True)
+class MpiJob:
+    """This process's place among those that mpirun has started.
+
+    Attributes:
+        rank: Its number.
+        size: Number of processes.
+        local_rank: Its number on its host.
+        local_size: Processes on its host.
+        exchange: Gives the values of all ranks, by rank; every rank has to call it.
+    """
+
+    rank: int
+    size: int
+    local_rank: int
+    local_size: int
+    exchange: Callable[[Any], list[Any]]
+
+    @classmethod
+    def join(cls) -> "MpiJob":
+        """Find this process's place.
+
+        Raises:
+            InputError: If mpi4py is missing, or it knows nothing of the processes mpirun started.
+        """
+        try:
+            from mpi4py import MPI
+        except ImportError as error:
+            raise InputError(
+                f"mpirun started this process, and mpi4py cannot be used ({error}): pip install "
+                "mpi4py, built for the MPI of that mpirun"
+            ) from error
+        world = MPI.COMM_WORLD
+        if world.size == 1:
+            raise InputError(
+                "mpirun started several processes, and mpi4py sees one: it was built for another "
+                "MPI than that mpirun's; use the mpirun of the environment that has mpi4py"
+            )
+        local = world.Split_type(MPI.COMM_TYPE_SHARED)
+        return cls(world.rank, world.size, local.rank, local.size, world.allgather)
+
+    def finish(self) -> None:
+        """End the use of MPI, so that a rank that fails later does not wait for the others."""
+        from mpi4py import MPI
+
+        MPI.Finalize()
+
+    def abort(self, sentence: str) -> None:
+        """Say why, and end all ranks at once."""
+        from mpi4py import MPI
+
+        print(f"fcn4-dist: error: {sentence}", file=sys.stderr, flush=True)
+        MPI.COMM_WORLD.Abort(1)
+
+
+def plan_mpi_launch(job: MpiJob, program: Sequence[str], log_folder: Path) -> Launch:
+    """Agree on how the ranks of an MPI job become a cluster; every rank has to call this.
+
+    Args:
+        job: This process's place.
+        program: What the scheduler runs: arguments of ``python``.
+        log_folder: Folder for the logs.
+
+    Returns:
+        A plan whose processes are all ranks, as if on one host, and their scheduler.
+    """
+    on_one_host = job.local_size == job.size
+    address = LOOP_BACK if on_one_host else find_main_address()
+    address, port = job.exchange((address, free_port(address) if job.rank == 0 else 0))[0]
+    topology = Topology(Nodes(1, 0, address, port), job.size)
+    return plan_launch(program, topology, log_folder)
+
+
+def become_mpi_rank(
+    job: MpiJob, launch: Launch, environment: MutableMapping[str, str] = os.environ
+) -> None:
+    """Give this process what msrun gives its workers; rank 0 starts the scheduler besides.
+
+    Args:
+        job: This process's place.
+        launch: From :func:`plan_mpi_launch`.
+        environment: The variables to change.
+    """
+    for name in [*stale_variables(environment), *environment]:
+        if name in environment and (
+            name.startswith(_MPI_PREFIXES) or name in stale_variables(environment)
+        ):
+            del environment[name]
+    processes = {process.title: process for process in launch.processes()}
+    environment[LAUNCHED_VARIABLE] = str(launch.log_folder)
+    if job.rank == 0:
+        scheduler = processes["scheduler"]
+        with scheduler.log.open("wb") as log:
+            started = subprocess.Popen(
+                [sys.executable, *scheduler.command[1:]],
+                env={**environment, **scheduler.variables},
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+        # It inherits the one core that mpirun has bound rank 0 to, and would share it.
+        with suppress(OSError):
+            os.sched_setaffinity(started.pid, range(os.cpu_count() or 1))
+        # It lives until the last rank has left, and dies with this process.
+        atexit.register(_wait_for, started)
+    _keep_output(launch.log_of(job.rank), job.rank)
+    environment.update(processes[f"rank {job.rank}"].variables)
+    environment["DEVICE_ID"] = str(job.local_rank)
+
+
+def _wait_for(scheduler: subprocess.Popen[bytes]) -> None:
+    with suppress(subprocess.TimeoutExpired):
+        scheduler.wait(_SECONDS_FOR_SCHEDULER)
+
+
+def _keep_output(log: Path, rank: int) -> None:
+    """Send what this rank prints to its log; to the terminal, all of rank 0 and others' errors."""
+    file = log.open("w", encoding="utf-8", errors="backslashreplace", buffering=1)
+    if rank == 0:
+        sys.stdout, sys.stderr = _Doubled(sys.stdout, file), _Doubled(sys.stderr, file)
+        return
+    terminal = os.fdopen(os.dup(2), "w", encoding="utf-8", errors="backslashreplace", buffering=1)
+    # Libraries write past Python's streams.
+    for stream in (1, 2):
+        os.dup2(file.fileno(), stream)
+    sys.stderr = _Doubled(sys.stderr, terminal, prefix=f"rank {rank}: ")
+
+
+class _Doubled(io.TextIOBase):
+    """A stream that goes to two places, to the second in whole lines."""
+
+    def __init__(self, first: TextIO, second: TextIO, prefix: str = "") -> None:
+        self._first, self._second, self._prefix = first, second, prefix
+
+    def write(self, text: str) -> int:
+        for line in text.splitlines(keepends=True):
+            self._second.write(f"{self._prefix}{line}" if line.strip() else line)
+        return self._first.write(text)
+
+    def flush(self) -> None:
+        self._first.flush()
+        self._second.flush()
+
+    def isatty(self) -> bool:
+        return self._first.isatty()
+
+    def fileno(self) -> int:
+        return self._first.fileno()

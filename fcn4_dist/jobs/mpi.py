@@ -1,0 +1,90 @@
+"""Starting as a rank of an MPI job: check on every host, agree on the settings, join."""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+from fcn4_dist.cluster.mpi import MpiJob, become_mpi_rank, plan_mpi_launch
+from fcn4_dist.cluster.preflight import check_cards
+from fcn4_dist.cluster.topology import Host
+from fcn4_dist.config import LoadedSettings, Settings, adopt_settings
+from fcn4_dist.errors import InputError
+from fcn4_dist.jobs.checks import check_job, refuse_errors
+from fcn4_dist.jobs.run_folder import name_run_folder, save_settings, settings_file, settle_paths
+from fcn4_dist.terminal import say, warn
+from fcn4_dist.versions import installed_mindspore
+
+
+def start_in_mpi_job(command: str, loaded: LoadedSettings) -> LoadedSettings:
+    """Do for a process that mpirun has started what the launcher does for its workers.
+
+    Args:
+        command: "train" or "eval".
+        loaded: The settings; on other ranks than 0, what is not given comes from rank 0.
+
+    Returns:
+        The settings with absolute paths. The environment is a rank's then.
+
+    Raises:
+        InputError: On every rank, if one finds something wrong.
+    """
+    job = MpiJob.join()
+    loaded, problems = _checked(command, loaded, job)
+    found = [line for lines in job.exchange(problems) for line in lines]
+    if found:
+        job.finish()
+        if job.rank > 0:
+            # Rank 0 says it for all.
+            raise SystemExit(InputError.exit_code)
+        raise InputError("\n".join(found))
+    try:
+        loaded = _in_one_folder(command, loaded, job)
+        file = settings_file(loaded.settings)
+        program = ["-m", "fcn4_dist", command, "--config", str(file)]
+        launch = plan_mpi_launch(job, program, Path(loaded.settings.run_dir))
+        if job.rank == 0:
+            say(loaded.to_yaml(command))
+            save_settings(loaded)
+        # No rank starts before rank 0 has written what the scheduler reads.
+        job.exchange(None)
+    except BaseException as error:
+        job.abort(f"rank {job.rank}: {error}")
+        raise
+    job.finish()
+    if job.rank == 0 and launch.removed:
+        warn(f"left by an earlier job, and taken out for this one: {', '.join(launch.removed)}")
+    become_mpi_rank(job, launch)
+    return loaded
+
+
+def _checked(command: str, loaded: LoadedSettings, job: MpiJob) -> tuple[LoadedSettings, list[str]]:
+    values = job.exchange(loaded.settings.as_dict())[0]
+    try:
+        if job.rank > 0:
+            loaded = adopt_settings(loaded, values, command)
+        if job.local_rank == 0:
+            _check_host(command, loaded.settings, job)
+    except InputError as error:
+        return loaded, [f"rank {job.rank}: {line}" for line in str(error).splitlines()]
+    return loaded, []
+
+
+def _check_host(command: str, settings: Settings, job: MpiJob) -> None:
+    host = Host.find()
+    version = installed_mindspore()
+    results = check_cards(settings.device_target, host, os.environ, version)
+    refuse_errors([*results, *check_job(command, settings, job.size, on_main=job.rank == 0)])
+    if settings.device_target == "Ascend" and job.local_size > len(host.cards):
+        raise InputError(
+            f"mpirun started {job.local_size} processes on this host, which has {len(host.cards)} "
+            "cards: lower the number of processes a host"
+        )
+
+
+def _in_one_folder(command: str, loaded: LoadedSettings, job: MpiJob) -> LoadedSettings:
+    if job.rank == 0:
+        loaded = name_run_folder(loaded, command)
+    run_dir = loaded.settings.run_dir
+    of_rank_0 = job.exchange(run_dir)[0]
+    settings = replace(loaded.settings, run_dir=run_dir or of_rank_0)
+    return settle_paths(LoadedSettings(settings, loaded.origins))

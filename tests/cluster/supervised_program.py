@@ -1,0 +1,55 @@
+"""What each worker of the supervision tests runs: it takes steps, and fails as it is told.
+
+Its only argument is a JSON object: ``rank`` misbehaves in the way ``how`` names at step ``step``.
+No MindSpore: what is tested is the launcher, the processes and their signals.
+"""
+
+import json
+import os
+import signal
+import sys
+import time
+
+from fcn4_dist.cluster.heartbeat import watched_heartbeat
+
+STEPS = 1000
+
+
+def main(rank: int, how: str, step: int) -> None:
+    heartbeat = watched_heartbeat()
+    if os.environ["MS_ROLE"] == "MS_SCHED":
+        print("scheduler speaks", flush=True)
+        time.sleep(0 if how == "end" else 600)
+        return
+    own_rank = int(os.environ["RANK_ID"])
+    print(f"rank {own_rank} speaks", flush=True)
+    for number in range(1, STEPS):
+        heartbeat.at(f"reading the batch of step {number}")
+        if own_rank == rank and number == step:
+            misbehave(how)
+        heartbeat.at(f"in step {number}")
+        if number >= step and how != "end":
+            # The others wait in the collective.
+            time.sleep(600)
+
+
+def misbehave(how: str) -> None:
+    if how == "sleep":
+        sleep_in_the_data()
+    elif how == "stop":
+        os.kill(os.getpid(), signal.SIGSTOP)
+    elif how == "exception":
+        print("the last thing it did", flush=True)
+        sys.exit("fcn4-dist: error: the shard is gone")
+    elif how == "exit code":
+        os._exit(7)
+    else:
+        os.kill(os.getpid(), signal.Signals[how])
+
+
+def sleep_in_the_data() -> None:
+    time.sleep(600)
+
+
+if __name__ == "__main__":
+    main(**json.loads(sys.argv[1]))

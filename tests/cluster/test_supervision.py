@@ -1,0 +1,195 @@
+"""How a job is watched: real processes under a real msrun that die, hang, or are stopped."""
+
+import json
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from fcn4_dist.cluster.launch import plan_launch
+from fcn4_dist.cluster.preflight import port_in_use
+from fcn4_dist.cluster.supervision import run_launch
+from fcn4_dist.cluster.topology import local_topology
+from fcn4_dist.errors import InputError
+
+PROGRAM = Path(__file__).with_name("supervised_program.py")
+SECONDS_TO_BRING_DOWN = 10.0
+
+
+def run_job(folder: Path, how: str, *, rank: int = 1, ranks: int = 3, step: int = 3) -> int:
+    """Run workers of which one misbehaves; see the program."""
+    argument = json.dumps({"rank": rank, "how": how, "step": step})
+    topology = local_topology(ranks)
+    launch = plan_launch(
+        [str(PROGRAM), argument], topology, folder, step_timeout=2.0, start_timeout=30.0
+    )
+    exit_code = run_launch(launch)
+    assert not processes_of(folder)
+    assert not port_in_use("127.0.0.1", topology.nodes.master_port)
+    return exit_code
+
+
+def processes_of(folder: Path) -> list[psutil.Process]:
+    """Processes of a job, which have its folder in their environment."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            variables = process.environ()
+        except psutil.Error:
+            continue
+        alive = process.status() != psutil.STATUS_ZOMBIE
+        if variables.get("FCN4_DIST_LAUNCHED") == str(folder) and alive:
+            found.append(process)
+    return found
+
+
+def wait_for_text(log: Path, text: str) -> None:
+    """Wait until a log holds a text."""
+    ends = time.monotonic() + 60
+    while not (log.exists() and text in log.read_text()):
+        assert time.monotonic() < ends, f"{log} does not say {text!r}"
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize(
+    ("how", "sentences"),
+    [
+        (
+            "exception",
+            ["rank 1 failed: the shard is gone", "rank 1 | the last thing it did"],
+        ),
+        ("exit code", ["rank 1 ended with exit code 7", "rank 1 | rank 1 speaks"]),
+        ("SIGKILL", [r"rank 1 was killed by SIGKILL; it used up to \d\.\d GB of memory, and the"]),
+        ("SIGSEGV", ["rank 1 was killed by SIGSEGV", "rank 1 | rank 1 speaks"]),
+    ],
+)
+def test_a_worker_that_dies_brings_the_job_down_and_is_named_with_its_reason(
+    how: str, sentences: list[str], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    begun = time.monotonic()
+    assert run_job(tmp_path, how) == 1
+    assert time.monotonic() - begun < SECONDS_TO_BRING_DOWN
+    output = capfd.readouterr().out
+    for sentence in sentences:
+        assert re.search(sentence if "\\" in sentence else re.escape(sentence), output), output
+    assert f"the job failed; every rank's log is in {tmp_path}" in output
+    assert "rank 2 " not in output
+
+
+def test_only_rank_0s_output_is_shown_while_all_is_well(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert run_job(tmp_path, "end", rank=-1, step=0) == 0
+    assert capfd.readouterr().out == "rank 0 speaks\n"
+    assert (tmp_path / "rank_2.log").read_text() == "rank 2 speaks\n"
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "msrun.log",
+        "rank_0.log",
+        "rank_1.log",
+        "rank_2.log",
+        "scheduler.log",
+    }
+
+
+def test_a_rank_that_does_not_enter_the_collective_is_named_with_its_python_stack(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert run_job(tmp_path, "sleep", rank=2) == 1
+    output = capfd.readouterr().out
+    assert "no step has ended for 2 s (step_timeout): rank 2 is reading the batch of st" in output
+    assert re.search(r'rank 2 \|   File ".*_program.py", line \d+ in sleep_in_the_data', output)
+    assert "rank 1 is" not in output
+
+
+def test_a_stopped_rank_is_named_without_a_stack(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert run_job(tmp_path, "stop", rank=0) == 1
+    output = capfd.readouterr().out
+    assert "rank 0 is reading the batch of step 3, and its process" in output
+    assert "is stopped: 'kill -CONT" in output
+    assert "stack" not in output
+
+
+def test_a_step_that_no_rank_ends_is_told_of_all_ranks(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert run_job(tmp_path, "none of them", rank=-1, ranks=2) == 1
+    output = capfd.readouterr().out
+    assert "rank 0 is in step 3; its Python stack:" in output
+    assert "rank 1 is in step 3; its Python stack:" in output
+
+
+def test_starting_may_take_longer_than_a_step(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    worker = tmp_path / "slow_start.py"
+    worker.write_text(
+        "import os, time\n"
+        "from fcn4_dist.cluster.heartbeat import watched_heartbeat\n"
+        "heartbeat = watched_heartbeat()\n"
+        "heartbeat.at('starting', unhurried=True)\n"
+        "time.sleep(2.5)\n"
+    )
+    launch = plan_launch(
+        [str(worker)], local_topology(2), tmp_path / "job", step_timeout=0.5, start_timeout=60.0
+    )
+    assert run_launch(launch) == 0
+
+
+def test_a_missing_msrun_is_said_before_anything_starts(tmp_path: Path) -> None:
+    launch = plan_launch(["x.py"], local_topology(2), tmp_path / "logs", environment={})
+    launch.environment["PATH"] = str(tmp_path)  # type: ignore[index]
+    with pytest.raises(InputError, match=r"msrun.* is not on the PATH"):
+        run_launch(launch)
+    assert not (tmp_path / "logs").exists()
+
+
+@pytest.mark.parametrize(
+    ("number", "exit_code"),
+    [
+        (signal.SIGINT, -signal.SIGINT),
+        (signal.SIGTERM, 143),
+        (signal.SIGHUP, 129),
+        (signal.SIGKILL, -signal.SIGKILL),
+    ],
+)
+def test_a_launcher_that_is_stopped_or_killed_leaves_no_process_behind(
+    tmp_path: Path, number: signal.Signals, exit_code: int
+) -> None:
+    argument = json.dumps({"rank": -1, "how": "wait", "step": 1})
+    program = (
+        "from pathlib import Path\n"
+        "from fcn4_dist.cluster.launch import plan_launch\n"
+        "from fcn4_dist.cluster.supervision import run_launch\n"
+        "from fcn4_dist.cluster.topology import local_topology\n"
+        f"job = plan_launch([{str(PROGRAM)!r}, {argument!r}], local_topology(2), "
+        f"Path({str(tmp_path)!r}))\n"
+        "run_launch(job)\n"
+    )
+    launcher = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE)
+    assert launcher.stdout is not None
+    assert launcher.stdout.readline() == b"rank 0 speaks\n"
+    # Only when all are up do they know whom to follow.
+    for log in ("rank_1.log", "scheduler.log"):
+        wait_for_text(tmp_path / log, "speaks")
+    assert len(processes_of(tmp_path)) == 4  # msrun, its scheduler and two workers
+    launcher.send_signal(number)
+    begun = time.monotonic()
+    assert launcher.wait(30) == exit_code
+    while processes_of(tmp_path) and time.monotonic() - begun < 5:
+        time.sleep(0.05)
+    assert not processes_of(tmp_path)
+
+
+def test_logs_of_an_earlier_job_in_the_folder_are_not_shown(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "rank_0.log").write_text("old news\n")
+    assert run_job(tmp_path, "end", rank=-1, step=0) == 0
+    assert "old news" not in capfd.readouterr().out

@@ -1,0 +1,182 @@
+"""Real training on real workers that goes wrong, and what is left behind."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+
+from fcn4_dist.cluster.launch import plan_launch
+from fcn4_dist.cluster.supervision import run_launch
+from fcn4_dist.cluster.topology import local_topology
+from fcn4_dist.config import LoadedSettings, Settings
+from fcn4_dist.jobs.run_folder import choose_run_folder, save_settings
+
+PROGRAM = Path(__file__).with_name("sleeping_program.py")
+
+
+@pytest.fixture
+def settings(preprocessed: Settings, tmp_path: Path) -> Settings:
+    """Settings of a small job on two workers, four steps an epoch."""
+    return replace(
+        preprocessed,
+        device_target="CPU",
+        width=0.05,
+        batch_size=2,
+        epoch_size=1,
+        checkpoint_path=str(tmp_path / "weight"),
+        run_dir=str(tmp_path / "run"),
+    )
+
+
+def write_settings(settings: Settings) -> Path:
+    """Save settings in the job's folder, for --config."""
+    return save_settings(choose_run_folder(LoadedSettings(settings, {}), "train"))
+
+
+def launch_command(settings: Settings, ranks: int = 2) -> list[str]:
+    """Give the command that trains on some workers."""
+    launch = [sys.executable, "-m", "fcn4_dist", "launch", "--device_num", str(ranks)]
+    return [*launch, "train", "--config", str(write_settings(settings))]
+
+
+def run(settings: Settings, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """Train to the end."""
+    command = launch_command(settings)
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=300)
+
+
+def test_a_rank_asleep_in_its_data_is_named_with_its_stack(
+    settings: Settings, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    program = [str(PROGRAM), "train", "--config", str(write_settings(settings))]
+    launch = plan_launch(program, local_topology(2), tmp_path / "run", step_timeout=4)
+    assert run_launch(launch) == 1
+    output = capfd.readouterr().out
+    assert "rank 1 is reading the batch of epoch 1, step 3; its Python stack:" in output
+    assert re.search(r'rank 1 \|   File ".*sleeping_program.py", line \d+ in fall_asleep', output)
+    assert "rank 0 is" not in output
+
+
+def test_ranks_that_end_with_other_weights_fail_the_run(
+    settings: Settings, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(
+        "import os, sys\n"
+        "from fcn4_dist.cli import main\n"
+        "from fcn4_dist.jobs import train\n"
+        "def train_astray(loaded):\n"
+        "    from mindspore import Tensor\n"
+        "    from fcn4_dist.training.loop import Trainer\n"
+        "    check = Trainer._check_equal_weights\n"
+        "    def disturb(trainer):\n"
+        "        bias = trainer.network.dense.bias\n"
+        "        values = bias.asnumpy().copy()\n"
+        "        values[0] += 1e-7 * (os.environ['RANK_ID'] == '1')\n"
+        "        bias.set_data(Tensor(values))\n"
+        "        check(trainer)\n"
+        "    Trainer._check_equal_weights = disturb\n"
+        "    whole(loaded)\n"
+        "whole, train.train = train.train, train_astray\n"
+        "sys.exit(main(sys.argv[1:]))\n"
+    )
+    arguments = [str(program), "train", "--config", str(write_settings(settings))]
+    assert run_launch(plan_launch(arguments, local_topology(2), tmp_path / "run")) == 1
+    sentence = "rank 1 and rank 0 do not agree on the weights after training"
+    assert sentence in capfd.readouterr().out
+
+
+def test_a_killed_rank_ends_real_training_within_ten_seconds(
+    settings: Settings, tmp_path: Path
+) -> None:
+    endless = replace(settings, epoch_size=100_000, save_step=100_000)
+    started = subprocess.Popen(
+        launch_command(endless), cwd=tmp_path, stdout=subprocess.PIPE, text=True
+    )
+    assert started.stdout is not None
+    assert any("training: " in line for line in iter(started.stdout.readline, ""))
+    family = psutil.Process(started.pid).children(recursive=True)
+    (rank_1,) = (
+        process
+        for process in family
+        if process.environ().get("RANK_ID") == "1" and "-m" in process.cmdline()
+    )
+    rank_1.kill()
+    begun = time.monotonic()
+    output, _ = started.communicate(timeout=60)
+    assert time.monotonic() - begun < 10
+    assert started.returncode == 1
+    assert "rank 1 was killed by SIGKILL; it used up to 0." in output
+    assert not any(process.is_running() for process in family)
+
+
+def test_nothing_is_left_outside_the_jobs_folder(settings: Settings, tmp_path: Path) -> None:
+    stand = tmp_path / "where the user stands"
+    stand.mkdir()
+    result = run(settings, stand)
+    assert result.returncode == 0, result.stdout
+    assert os.listdir(stand) == []
+    assert {path.name for path in Path(settings.run_dir).iterdir()} == {
+        "command.txt",
+        "compile_cache",
+        "msrun.log",
+        "rank_0.log",
+        "rank_1.log",
+        "scheduler.log",
+        "settings.yaml",
+    }
+
+
+@pytest.mark.slow
+def test_a_restart_takes_the_compiled_step_and_gets_the_same_bits(
+    settings: Settings, tmp_path: Path
+) -> None:
+    first = run(settings, tmp_path)
+    kept = read_all(Path(settings.run_dir, "compile_cache"))
+    second = run(settings, tmp_path)
+    assert read_all(Path(settings.run_dir, "compile_cache")) == kept != {}
+    assert losses(first.stdout) == losses(second.stdout) != []
+    # Another constant in the graph is another graph.
+    third = run(replace(settings, lr=0.05), tmp_path)
+    assert len(os.listdir(Path(settings.run_dir, "compile_cache"))) == 2
+    shutil.rmtree(settings.run_dir)
+    assert losses(run(replace(settings, lr=0.05), tmp_path).stdout) == losses(third.stdout)
+
+
+def read_all(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def losses(output: str) -> list[str]:
+    """Find the losses that a training has printed."""
+    return re.findall(r"mean loss (\d\.\d+)", output)
+
+
+def test_ranks_with_other_shards_are_named_before_the_first_step(
+    settings: Settings, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    other = tmp_path / "other shards"
+    shutil.copytree(settings.mr_path, other)
+    manifest = other / "manifest.json"
+    manifest.write_text(manifest.read_text().replace('"seed": 1', '"seed": 2'))
+    write_settings(settings)
+    file = save_settings(
+        LoadedSettings(replace(settings, mr_path=str(other)), {}), prefix="rank_1_"
+    )
+    # Each host has its own settings file; here each rank.
+    program = tmp_path / "program.py"
+    program.write_text(
+        "import os, sys\n"
+        "from fcn4_dist.cli import main\n"
+        "own = 'rank_1_' if os.environ['RANK_ID'] == '1' else ''\n"
+        f"sys.exit(main(['train', '--config', {str(file.parent)!r} + f'/{{own}}settings.yaml']))\n"
+    )
+    assert run_launch(plan_launch([str(program)], local_topology(2), tmp_path / "run")) == 1
+    assert "rank 1 and rank 0 do not agree on the shards' manifest" in capfd.readouterr().out

@@ -1,0 +1,147 @@
+"""Two hosts that share no file: train, evaluate, go on, and lose each other."""
+
+import shutil
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from fcn4_dist.config import Settings
+from tests.jobs.two_hosts import ADDRESSES, HostOfTwo, two_hosts, why_impossible
+
+pytestmark = pytest.mark.slow
+
+SCRIPTS = Path(__file__).parents[2] / "scripts"
+SECONDS_TO_NOTICE = 60.0
+
+Hosts = tuple[HostOfTwo, HostOfTwo]
+
+
+@pytest.fixture(scope="module")
+def hosts(
+    preprocessed: Settings, small_flags: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Hosts]:
+    """Two hosts with the same shards; the first has a settings file besides."""
+    if reason := why_impossible():
+        pytest.skip(reason)
+    with two_hosts(tmp_path_factory.mktemp("two_hosts")) as pair:
+        for host in pair:
+            shutil.copytree(preprocessed.mr_path, host.files / "shards")
+        settings = small_flags | {
+            "data_dir": "shards",
+            "device_target": "CPU",
+            "width": "0.05",
+            "batch_size": "2",
+            "epoch_size": "2",
+        }
+        text = "".join(f"{name}: {value}\n" for name, value in settings.items())
+        (pair[0].files / "job.yaml").write_text(text)
+        yield pair
+
+
+def start_on_both(hosts: Hosts, script: str, *flags: str) -> list[subprocess.Popen[str]]:
+    """Start a script with one worker on each host; only the first is given any settings."""
+    command = ["bash", str(SCRIPTS / script), "1"]
+    cluster = ["--nnodes", "2", "--master_addr", ADDRESSES[0]]
+    first = hosts[0].start(*command, "job.yaml", *cluster, "--node_rank", "0", *flags)
+    return [first, hosts[1].start(*command, *cluster, "--node_rank", "1")]
+
+
+def run_on_both(hosts: Hosts, script: str, *flags: str) -> list[str]:
+    """Run a script on both hosts to its good end, and give what each printed."""
+    started = start_on_both(hosts, script, *flags)
+    outputs = [process.communicate(timeout=300)[0] for process in started]
+    for process, output in zip(started, outputs, strict=True):
+        assert process.returncode == 0, "\n".join(outputs)
+        assert output
+    return outputs
+
+
+def test_two_hosts_train_go_on_and_evaluate_with_what_only_the_first_has(hosts: Hosts) -> None:
+    first, second = hosts
+    trained = run_on_both(hosts, "run_distribute_train.sh", "--run_dir", "train")
+    assert "training 16 clips, CPU workers: 2; 2 epochs of 4 steps of 4 clips" in trained[0]
+    assert "starting 2 workers on 2 nodes, rank 1 here" in trained[1]
+    assert "the job has ended well; its results are on node 0" in trained[1]
+    assert (first.kept / "weight/MusicTagger-2_4.ckpt").exists()
+    assert not (second.kept / "weight").exists()
+    assert {path.name for path in (second.kept / "train").glob("*.*")} == {
+        "node_1_command.txt",
+        "node_1_msrun.log",
+        "node_1_settings.yaml",
+        "rank_1.log",
+    }
+
+    shutil.copytree(first.kept / "weight", first.files / "weight")
+    named = ["--model_name", "MusicTagger-2_4.ckpt"]
+    went_on = run_on_both(
+        hosts, "run_distribute_train.sh", "--pre_trained", "True", *named, "--epoch_size", "1"
+    )
+    assert f"weights from {first.folder}/weight/MusicTagger-2_4.ckpt" in went_on[0]
+
+    scored = run_on_both(hosts, "run_distribute_eval.sh", *named, "--run_dir", "scores")
+    assert "clips 5" in scored[0]
+    two = (first.kept / "scores/predictions.csv").read_bytes()
+    alone = first.start(
+        "bash",
+        str(SCRIPTS / "run_standalone_eval.sh"),
+        "job.yaml",
+        *named,
+        "--run_dir",
+        "scores",
+    )
+    assert alone.wait(300) == 0
+    assert (first.kept / "scores/predictions.csv").read_bytes() == two
+
+
+def test_what_one_host_refuses_ends_both_before_anything_starts(hosts: Hosts) -> None:
+    shard = hosts[1].files / "shards" / "train.mindrecord0"
+    shard.rename(shard.with_suffix(".away"))
+    try:
+        started = start_on_both(hosts, "run_distribute_train.sh")
+        outputs = [process.communicate(timeout=120)[0] for process in started]
+    finally:
+        shard.with_suffix(".away").rename(shard)
+    assert [process.returncode for process in started] == [2, 2]
+    sentence = "train.mindrecord0 is missing, though the manifest names it"
+    assert sentence in outputs[1]
+    assert f"node 1: shards/{sentence}" in outputs[0]
+
+
+def test_settings_that_differ_between_the_hosts_are_refused(hosts: Hosts) -> None:
+    command = ["bash", str(SCRIPTS / "run_distribute_train.sh"), "1"]
+    cluster = ["--nnodes", "2", "--master_addr", ADDRESSES[0]]
+    started = [
+        hosts[0].start(*command, "job.yaml", *cluster, "--node_rank", "0"),
+        hosts[1].start(*command, *cluster, "--node_rank", "1", "--lr", "0.1"),
+    ]
+    outputs = [process.communicate(timeout=120)[0] for process in started]
+    assert [process.returncode for process in started] == [2, 2]
+    assert "node 1: --lr: lr is 0.1 here and 0.0005 on node 0" in outputs[0]
+
+
+def test_a_cut_cable_ends_both_sides_with_a_sentence(hosts: Hosts) -> None:
+    endless = ["--epoch_size", "100000", "--save_step", "100000"]
+    started = start_on_both(hosts, "run_distribute_train.sh", *endless)
+    first_output = started[0].stdout
+    assert first_output is not None
+    lines: list[str] = []
+    for line in iter(first_output.readline, ""):
+        lines.append(line)
+        if "training: " in line:
+            break
+    reader = threading.Thread(target=lambda: lines.extend(first_output.readlines()))
+    reader.start()
+    hosts[0].cut_cable()
+    begun = time.monotonic()
+    second_output = started[1].communicate(timeout=120)[0]
+    assert started[0].wait(120) == 1
+    assert time.monotonic() - begun < SECONDS_TO_NOTICE
+    reader.join()
+    assert started[1].returncode == 1
+    lost = "has not been heard from for 20 s: the host or the network between is down"
+    assert f"node 1 ({ADDRESSES[1]}) {lost}" in "".join(lines)
+    assert f"node 0 ({ADDRESSES[0]}) {lost}" in second_output
