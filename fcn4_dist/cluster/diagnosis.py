@@ -4,7 +4,6 @@ import os
 import re
 import signal
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,11 +11,13 @@ from typing import Any
 
 from fcn4_dist.cluster.heartbeat import Beat, heartbeat_file, read_beat, stack_file
 from fcn4_dist.cluster.launch import Launch
+from fcn4_dist.cluster.link import Link
+from fcn4_dist.errors import StoppedError
 
 ERROR_PREFIX = "fcn4-dist: error:"
 _WORKER_ENDED = re.compile(r"Worker process (\d+) exit with exception\. Error code: (-?\d+)")
 _SECONDS_FOR_STACKS = 2.0
-_SECONDS_FOR_NEWS = 3.0
+_SECONDS_FOR_NEWS = 10.0
 _LAST_LINES = 15
 _STACK_LINES = 40
 
@@ -80,10 +81,22 @@ class Workers:
         counts = {rank: beat.count for rank, beat in beats.items()}
         if counts != self._progress:
             self._progress, self._last_progress = counts, now
+        return now - self._last_progress > self.patience()
+
+    def patience(self) -> float:
+        """Tell how many seconds without progress are too long, by what the workers do now."""
+        beats = self.beats()
         limit = self.launch.step_timeout
         if len(beats) < self.launch.topology.local_ranks or _unhurried(beats):
             limit += self.launch.start_timeout
-        return now - self._last_progress > limit
+        return limit
+
+    def behind(self) -> int:
+        """Tell how far the slowest rank is."""
+        beats = self.beats()
+        if len(beats) < self.launch.topology.local_ranks:
+            return 0
+        return min(beat.count for beat in beats.values())
 
     def _find(self, msrun: int) -> None:
         import psutil
@@ -99,6 +112,12 @@ class Workers:
 def worker_ended(log: str) -> bool:
     """Tell from the log of msrun whether it has seen a worker fail."""
     return bool(_WORKER_ENDED.search(log))
+
+
+def stopped_on_request(log: str) -> bool:
+    """Tell from the log of msrun whether workers ended only because they were asked to."""
+    codes = {int(code) for _, code in _WORKER_ENDED.findall(log)}
+    return codes == {StoppedError.exit_code}
 
 
 def explain_deaths(workers: Workers, log: str, out_of_memory_kills: int) -> list[str]:
@@ -142,7 +161,7 @@ def _reason(workers: Workers, rank: int, code: int | None, out_of_memory_kills: 
         return f"failed: {error.removeprefix(ERROR_PREFIX).strip()}"
     if code is None or code >= 0:
         return f"ended with exit code {code}"
-    name = signal.Signals(-code).name
+    name = _signal_name(-code)
     gigabytes = workers.memory.get(rank, 0) / 1e9
     text = f"was killed by {name}"
     if -code == signal.SIGKILL:
@@ -157,53 +176,77 @@ def _reason(workers: Workers, rank: int, code: int | None, out_of_memory_kills: 
     return text
 
 
-def explain_hang(workers: Workers, failure_elsewhere: Callable[[], str] | None) -> list[str]:
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        # Real-time signals have no names.
+        return f"signal {number}"
+
+
+def explain_hang(workers: Workers, link: Link | None) -> list[str]:
     """Name the ranks that the others wait for, with their Python stacks.
 
     Args:
         workers: This host's workers.
-        failure_elsewhere: Tells what has failed on another node, "" for nothing known.
+        link: Connection to the launchers of other nodes.
 
     Returns:
         Lines.
     """
     beats = workers.beats()
     silent = [rank for rank in workers.launch.topology.ranks_here if rank not in beats]
-    waited = f"no step has ended for {workers.launch.step_timeout:.0f} s (step_timeout)"
+    waited = f"no step has ended for {workers.patience():.0f} s (step_timeout)"
     if silent:
         return [f"{waited}: rank {_listed(silent)} did not begin; see its log"]
     behind = min(beat.count for beat in beats.values())
-    named = [rank for rank, beat in beats.items() if beat.count == behind]
-    if failure_elsewhere and len(named) == len(beats):
-        # All ranks here wait alike: the one they wait for may be on another node, which then says
-        # so.
-        ends = time.monotonic() + _SECONDS_FOR_NEWS
-        while time.monotonic() < ends:
-            if failure := failure_elsewhere():
-                return [failure]
-            time.sleep(0.1)
-    sentences = []
-    for rank in named:
-        sentences += _stack_of(workers, rank, beats[rank], waited)
-    return sentences
+    named = {rank: beat for rank, beat in beats.items() if beat.count == behind}
+    elsewhere = link.behind_elsewhere() if link else None
+    if link and elsewhere is not None and elsewhere <= behind and not _any_stopped(named):
+        if news := _news_of(link):
+            return [news]
+        if elsewhere < behind:
+            return [f"{waited}: the ranks of this host wait for one of another host"]
+    _ask_for_stacks(named)
+    return [line for rank, beat in named.items() for line in _told_of(workers, rank, beat, waited)]
 
 
-def _stack_of(workers: Workers, rank: int, beat: Beat, waited: str) -> list[str]:
+def _news_of(link: Link) -> str:
+    """Wait for what the node says whose rank all wait for."""
+    ends = time.monotonic() + _SECONDS_FOR_NEWS
+    while not link.failure() and time.monotonic() < ends:
+        time.sleep(0.1)
+    return link.failure()
+
+
+def _ask_for_stacks(beats: dict[int, Beat]) -> None:
+    for beat in beats.values():
+        with suppress(OSError):
+            os.kill(beat.process, signal.SIGUSR1)
+    time.sleep(_SECONDS_FOR_STACKS)
+
+
+def _any_stopped(beats: dict[int, Beat]) -> bool:
+    return any(_is_stopped(beat) for beat in beats.values())
+
+
+def _is_stopped(beat: Beat) -> bool:
     import psutil
 
+    with suppress(psutil.NoSuchProcess):
+        return bool(psutil.Process(beat.process).status() == psutil.STATUS_STOPPED)
+    return False
+
+
+def _told_of(workers: Workers, rank: int, beat: Beat, waited: str) -> list[str]:
     sentence = f"{waited}: rank {rank} is {beat.doing}"
-    try:
-        if psutil.Process(beat.process).status() == psutil.STATUS_STOPPED:
-            return [
-                f"{sentence}, and its process {beat.process} is stopped: 'kill -CONT "
-                f"{beat.process}' would have it go on"
-            ]
-        stack = stack_file(workers.launch.log_folder, rank)
-        os.kill(beat.process, signal.SIGUSR1)
-        time.sleep(_SECONDS_FOR_STACKS)
-        lines = stack.read_text("utf-8", "replace").splitlines()
-    except (psutil.NoSuchProcess, OSError):
-        lines = []
+    if _is_stopped(beat):
+        return [
+            f"{sentence}, and its process {beat.process} is stopped: 'kill -CONT "
+            f"{beat.process}' would have it go on"
+        ]
+    stack = stack_file(workers.launch.log_folder, rank)
+    lines = stack.read_text("utf-8", "replace").splitlines() if stack.exists() else []
     if not lines:
         return [f"{sentence}; it shows no Python stack"]
     shown = [f"rank {rank} | {line}" for line in lines[-_STACK_LINES:]]

@@ -42,6 +42,7 @@ class Link:
     def __init__(self, nodes: Nodes, peers: "dict[int, _Peer]") -> None:
         self._nodes, self._peers = nodes, peers
         self._failure = ""
+        self._behind: int | None = None
         self._lock = threading.Lock()
         self._closed = threading.Event()
         for peer in peers.values():
@@ -72,6 +73,15 @@ class Link:
         """Tell what has failed on another node; "" for nothing known."""
         with self._lock:
             return self._failure
+
+    def report(self, behind: int) -> None:
+        """Let the other nodes know how far the slowest rank of this one is."""
+        self._behind = behind
+
+    def behind_elsewhere(self) -> int | None:
+        """Tell how far the slowest rank of the other nodes is; None if that is not known yet."""
+        known = [peer.behind for peer in self._peers.values() if peer.behind is not None]
+        return min(known, default=None)
 
     def tell(self, sentence: str) -> None:
         """Tell all other nodes that this one has failed."""
@@ -104,7 +114,9 @@ class Link:
     def _send_signs_of_life(self) -> None:
         while not self._closed.wait(SECONDS_BETWEEN_SIGNS):
             for peer in self._peers.values():
-                peer.send({"alive": True})
+                others = [other.behind for other in self._peers.values() if other is not peer]
+                known = [count for count in [self._behind, *others] if count is not None]
+                peer.send({"alive": True, "behind": min(known, default=None)})
 
 
 def meet(nodes: Nodes, say: Callable[[str], None], seconds: float = SECONDS_TO_MEET) -> Link:
@@ -142,6 +154,7 @@ class _Peer:
     def __init__(self, connection: socket.socket, name: str) -> None:
         self.name = name
         self.ended = ""
+        self.behind: int | None = None
         self.values: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._connection = connection
         self._file = connection.makefile("rb")
@@ -193,6 +206,8 @@ class _Peer:
             while (message := self.receive()) is not None:
                 if "value" in message:
                     self.values.put(message["value"])
+                elif "alive" in message:
+                    self.behind = message.get("behind")
                 elif "failure" in message:
                     on_failure(message["failure"], self)
                 elif "done" in message:

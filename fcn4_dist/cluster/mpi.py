@@ -17,19 +17,23 @@ from typing import Any, TextIO
 
 from fcn4_dist.cluster.cards import find_main_address
 from fcn4_dist.cluster.device import LAUNCHED_VARIABLE
-from fcn4_dist.cluster.launch import Launch, plan_launch, stale_variables
+from fcn4_dist.cluster.launch import Launch, plan_launch
 from fcn4_dist.cluster.topology import LOOP_BACK, Nodes, Topology, free_port
 from fcn4_dist.errors import InputError
 
 _SIZE_VARIABLES = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE")
-_MPI_PREFIXES = ("OMPI_", "PMIX_", "PRTE_", "PMI_")
 _SECONDS_FOR_SCHEDULER = 30.0
 
 
 def started_by_mpi(environment: Mapping[str, str] = os.environ) -> bool:
     """Tell whether this process is one of several that mpirun has started."""
-    sizes = [environment.get(name, "1") for name in _SIZE_VARIABLES]
-    return LAUNCHED_VARIABLE not in environment and any(size != "1" for size in sizes)
+    if LAUNCHED_VARIABLE in environment:
+        return False
+    sizes = [environment[name] for name in _SIZE_VARIABLES if name in environment]
+    # A step of srun has its own number of tasks; a batch script that runs in none has not.
+    if not sizes and "SLURM_PROCID" in environment:
+        sizes = [environment.get("SLURM_STEP_NUM_TASKS", "1")]
+    return any(size != "1" for size in sizes)
 
 
 @dataclass(frozen=True)
@@ -67,8 +71,9 @@ class MpiJob:
         world = MPI.COMM_WORLD
         if world.size == 1:
             raise InputError(
-                "mpirun started several processes, and mpi4py sees one: it was built for another "
-                "MPI than that mpirun's; use the mpirun of the environment that has mpi4py"
+                "mpirun or srun started several processes, and mpi4py sees one: it was built for "
+                "another MPI; use the mpirun of the environment that has mpi4py, or srun "
+                "--mpi=pmix with an mpi4py built for that"
             )
         local = world.Split_type(MPI.COMM_TYPE_SHARED)
         return cls(world.rank, world.size, local.rank, local.size, world.allgather)
@@ -87,22 +92,33 @@ class MpiJob:
         MPI.COMM_WORLD.Abort(1)
 
 
-def plan_mpi_launch(job: MpiJob, program: Sequence[str], log_folder: Path) -> Launch:
+def plan_mpi_launch(
+    job: MpiJob, program: Sequence[str], log_folder: Path, variables: Mapping[str, str]
+) -> Launch:
     """Agree on how the ranks of an MPI job become a cluster; every rank has to call this.
 
     Args:
         job: This process's place.
         program: What the scheduler runs: arguments of ``python``.
         log_folder: Folder for the logs.
+        variables: More variables for the workers.
 
     Returns:
         A plan whose processes are all ranks, as if on one host, and their scheduler.
+
+    Raises:
+        InputError: If this host has no address by which the others could reach it.
     """
     on_one_host = job.local_size == job.size
     address = LOOP_BACK if on_one_host else find_main_address()
+    if not address:
+        raise InputError(
+            "this host has no default route, so it is not known by which address the others reach "
+            "it: start with 'fcn4-dist launch --nnodes' and --master_addr instead"
+        )
     address, port = job.exchange((address, free_port(address) if job.rank == 0 else 0))[0]
     topology = Topology(Nodes(1, 0, address, port), job.size)
-    return plan_launch(program, topology, log_folder)
+    return plan_launch(program, topology, log_folder, variables=variables)
 
 
 def become_mpi_rank(
@@ -115,13 +131,9 @@ def become_mpi_rank(
         launch: From :func:`plan_mpi_launch`.
         environment: The variables to change.
     """
-    for name in [*stale_variables(environment), *environment]:
-        if name in environment and (
-            name.startswith(_MPI_PREFIXES) or name in stale_variables(environment)
-        ):
-            del environment[name]
+    environment.clear()
+    environment.update(launch.environment)
     processes = {process.title: process for process in launch.processes()}
-    environment[LAUNCHED_VARIABLE] = str(launch.log_folder)
     if job.rank == 0:
         scheduler = processes["scheduler"]
         with scheduler.log.open("wb") as log:

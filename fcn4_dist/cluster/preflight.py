@@ -16,7 +16,7 @@ from pathlib import Path
 from fcn4_dist.cluster.device import check_device, check_mindspore
 from fcn4_dist.cluster.launch import path_of_workers, stale_variables
 from fcn4_dist.cluster.rank_table import check_rank_table
-from fcn4_dist.cluster.topology import Host, Nodes, Topology, free_port
+from fcn4_dist.cluster.topology import LOOP_BACK, Host, Nodes, Topology, free_port
 from fcn4_dist.errors import InputError
 
 # From the version check of each MindSpore wheel: versions of CANN's compiler it accepts.
@@ -113,22 +113,19 @@ def check_cards(
     return results
 
 
-def check_workers(
-    topology: Topology, device_target: str, host: Host, environment: Mapping[str, str]
-) -> list[Result]:
+def check_workers(topology: Topology, device_target: str, host: Host) -> list[Result]:
     """Hold the workers wanted against this host: cards, rank table, port.
 
     Args:
         topology: The workers.
         device_target: "Ascend" or "CPU".
         host: This host.
-        environment: The variables workers will start from.
     """
     results = []
     if topology.nodes.table_file:
         results += _check_table(topology, device_target, host)
     if device_target == "Ascend" and host.cards:
-        results.append(result_of("workers", lambda: _enough_cards(topology, host, environment)))
+        results.append(result_of("workers", lambda: _enough_cards(topology, host)))
     else:
         results.append(Result("workers", Level.OK, f"{topology.local_ranks} on this host"))
     results.append(check_address(topology.nodes, host))
@@ -233,7 +230,7 @@ def _check_cann(environment: Mapping[str, str], version: str) -> Result:
     if ".".join(cann.split(".")[:2]) not in accepted:
         return Result(
             "CANN",
-            Level.ERROR,
+            Level.WARNING,
             f"CANN {cann} in {home} does not match MindSpore {version}, which takes "
             f"{', '.join(accepted)}: source the set_env.sh of a matching CANN, or install a "
             "matching MindSpore",
@@ -262,35 +259,31 @@ def _check_table(topology: Topology, device_target: str, host: Host) -> list[Res
         sentence = f"{path}: server {server} is no address of this host ({_listed(host.addresses)})"
         results.append(Result("rank table", Level.WARNING, sentence))
     if not any(result.level is Level.ERROR for result in results):
-        sentence = f"{path}: {topology.nodes.table.ranks} ranks on {topology.nodes.count} hosts"
+        servers = f"{topology.nodes.count} server" + "s" * (topology.nodes.count > 1)
+        sentence = f"{path}: {topology.nodes.table.ranks} ranks on {servers}"
         results.append(Result("rank table", Level.OK, sentence))
     return results
 
 
-def _enough_cards(topology: Topology, host: Host, environment: Mapping[str, str]) -> str:
-    visible = _visible_cards(host, environment)
-    if strangers := [card for card in topology.cards if card not in host.cards]:
+def _enough_cards(topology: Topology, host: Host) -> str:
+    usable = host.usable
+    why = "" if host.granted is None else ", by ASCEND_RT_VISIBLE_DEVICES"
+    if strangers := [card for card in topology.cards if card not in usable]:
         raise InputError(
-            f"this host has no card {_listed(strangers)}, only {_listed(host.cards)}: name cards "
-            "that are there with --devices, or make the rank table on this host"
+            f"this host has no card {_listed(strangers)} to use, only {_listed(usable)}{why}: name "
+            "cards that are there with --devices, or make the rank table on this host"
         )
-    if not topology.cards and topology.local_ranks > len(visible):
+    if topology.local_ranks > len(usable):
         raise InputError(
             f"{topology.local_ranks} workers need as many cards, and this host has "
-            f"{len(visible)} ({_listed(visible)}): lower DEVICE_NUM"
+            f"{len(usable)} to use ({_listed(usable)}{why}): lower DEVICE_NUM"
         )
-    used = topology.cards or visible[: topology.local_ranks]
+    used = topology.cards or usable[: topology.local_ranks]
     return f"{topology.local_ranks} on this host, on cards {_listed(used)}"
 
 
-def _visible_cards(host: Host, environment: Mapping[str, str]) -> tuple[int, ...]:
-    text = environment.get("ASCEND_RT_VISIBLE_DEVICES", "")
-    chosen = [part for part in text.split(",") if part.isdecimal()]
-    return tuple(int(part) for part in chosen) if text else host.cards
-
-
 def _find_node_0(nodes: Nodes, host: Host) -> str:
-    if nodes.count == 1:
+    if nodes.count == 1 and nodes.master_addr == LOOP_BACK:
         return "one host"
     try:
         found = socket.getaddrinfo(nodes.master_addr, None)
@@ -299,6 +292,14 @@ def _find_node_0(nodes: Nodes, host: Host) -> str:
             f"--master_addr {nodes.master_addr} is no address ({error.strerror})"
         ) from error
     here = any(entry[4][0] in host.addresses for entry in found)
+    if nodes.count == 1:
+        if not here:
+            raise InputError(
+                f"--master_addr {nodes.master_addr} is no address of this host "
+                f"({_listed(host.addresses)}), and there is no other: leave it out, or give the "
+                "number of hosts with --nnodes"
+            )
+        return "one host"
     if nodes.rank == 0 and not here:
         raise InputError(
             f"--node_rank is 0 here, and --master_addr {nodes.master_addr} is no address of this "

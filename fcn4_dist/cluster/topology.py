@@ -3,6 +3,7 @@
 Nothing is started here. A rank table, if there is one, decides; else the flags do.
 """
 
+import os
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -64,17 +65,33 @@ class Host:
         cards: Physical ids of its Ascend cards.
         generation: Of the cards: "910", "A2", "A3", another name, or "" for not known.
         addresses: Its IP addresses.
+        granted: The cards that ASCEND_RT_VISIBLE_DEVICES leaves to us; None for all.
     """
 
     cards: tuple[int, ...]
     generation: str
     addresses: tuple[str, ...]
+    granted: tuple[int, ...] | None = None
+
+    @property
+    def usable(self) -> tuple[int, ...]:
+        """The cards that are there and ours to use."""
+        if self.granted is None:
+            return self.cards
+        return tuple(card for card in self.cards if card in self.granted)
 
     @classmethod
-    def find(cls) -> "Host":
+    def find(cls, environment: Mapping[str, str] = os.environ) -> "Host":
         """Look at this host."""
         cards = find_card_ids()
-        return cls(cards, find_generation() if cards else "", find_host_addresses())
+        text = environment.get("ASCEND_RT_VISIBLE_DEVICES", "")
+        granted = tuple(int(part) for part in text.split(",") if part.strip().isdecimal())
+        return cls(
+            cards,
+            find_generation() if cards else "",
+            find_host_addresses(),
+            granted if text else None,
+        )
 
 
 @dataclass(frozen=True)
@@ -182,7 +199,7 @@ def plan_topology(nodes: Nodes, request: LaunchRequest, device_target: str, host
         )
     local = request.device_num or len(request.devices)
     if not local and device_target == "Ascend":
-        local = len(host.cards)
+        local = len(host.usable)
     if not local:
         raise InputError(
             "how many workers? give their number (DEVICE_NUM, as in 'run_distribute_train.sh 8', "
@@ -286,7 +303,8 @@ def _topology_of_table(nodes: Nodes, request: LaunchRequest, device_target: str)
 def _checked_node_rank(rank: int, count: int) -> int:
     if not 0 <= rank < count:
         raise InputError(
-            f"--node_rank is {rank}, and of {count} hosts the numbers are 0 to {count - 1}"
+            f"--node_rank is {rank}, and of {count} host{'s' * (count > 1)} the last number is "
+            f"{count - 1}: give another, or the number of hosts with --nnodes"
         )
     return rank
 
@@ -297,6 +315,11 @@ def _checked_address(address: str) -> str:
         address.encode("idna")
     except UnicodeError as error:
         raise InputError(f"--master_addr {address} is no address: write it again") from error
+    if ":" in address:
+        raise InputError(
+            f"--master_addr {address} is an IPv6 address, which msrun does not take: give the IPv4 "
+            "address of the first host"
+        )
     return address
 
 

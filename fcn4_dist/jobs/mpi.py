@@ -10,6 +10,7 @@ from fcn4_dist.cluster.topology import Host
 from fcn4_dist.config import LoadedSettings, Settings, adopt_settings
 from fcn4_dist.errors import InputError
 from fcn4_dist.jobs.checks import check_job, refuse_errors
+from fcn4_dist.jobs.hccl import hccl_variables
 from fcn4_dist.jobs.run_folder import name_run_folder, save_settings, settings_file, settle_paths
 from fcn4_dist.terminal import say, warn
 from fcn4_dist.versions import installed_mindspore
@@ -41,7 +42,8 @@ def start_in_mpi_job(command: str, loaded: LoadedSettings) -> LoadedSettings:
         loaded = _in_one_folder(command, loaded, job)
         file = settings_file(loaded.settings)
         program = ["-m", "fcn4_dist", command, "--config", str(file)]
-        launch = plan_mpi_launch(job, program, Path(loaded.settings.run_dir))
+        variables = hccl_variables(loaded, os.environ)
+        launch = plan_mpi_launch(job, program, Path(loaded.settings.run_dir), variables)
         if job.rank == 0:
             say(loaded.to_yaml(command))
             save_settings(loaded)
@@ -59,6 +61,8 @@ def start_in_mpi_job(command: str, loaded: LoadedSettings) -> LoadedSettings:
 
 def _checked(command: str, loaded: LoadedSettings, job: MpiJob) -> tuple[LoadedSettings, list[str]]:
     values = job.exchange(loaded.settings.as_dict())[0]
+    if "RANK_TABLE_FILE" in os.environ and job.rank == 0:
+        warn("RANK_TABLE_FILE is left aside: under mpirun the order of the ranks is MPI's")
     try:
         if job.rank > 0:
             loaded = adopt_settings(loaded, values, command)
@@ -74,10 +78,10 @@ def _check_host(command: str, settings: Settings, job: MpiJob) -> None:
     version = installed_mindspore()
     results = check_cards(settings.device_target, host, os.environ, version)
     refuse_errors([*results, *check_job(command, settings, job.size, on_main=job.rank == 0)])
-    if settings.device_target == "Ascend" and job.local_size > len(host.cards):
+    if settings.device_target == "Ascend" and job.local_size > len(host.usable):
         raise InputError(
-            f"mpirun started {job.local_size} processes on this host, which has {len(host.cards)} "
-            "cards: lower the number of processes a host"
+            f"mpirun started {job.local_size} processes on this host, which has {len(host.usable)} "
+            "cards to use: lower the number of processes a host"
         )
 
 

@@ -62,16 +62,21 @@ def train(worker: Worker) -> dict[str, Any]:
     step = TrainingStep(network, worker, lr=0.01, loss_scale=1024.0)
     worker.broadcast_parameters(step.state())
     random = np.random.default_rng(worker.rank)
-    losses = []
+    losses, stops = [], []
     first: dict[str, Any] = {}
-    for _ in range(3):
+    for count in range(3):
+        # The last rank is asked to stop in the second step.
+        stop = Tensor(np.float32(count == 1 and worker.rank == worker.world_size - 1))
         features = Tensor(random.normal(size=(2, 1, 24, 160)).astype(np.float32))
-        losses.append(float(step(features, Tensor(np.eye(2, 3, dtype=np.float32))).asnumpy()))
+        told = step(features, Tensor(np.eye(2, 3, dtype=np.float32)), stop).asnumpy()
+        losses.append(float(told[0]))
+        stops.append(float(told[1]))
         # Adam's first moment is a tenth of the first gradient.
         first = first or {p.name: p.asnumpy().tolist() for p in step.optimizer.moment1}
     return {
         "first moments": first,
         "losses": losses,
+        "ranks asked to stop": stops,
         "weights": {p.name: p.asnumpy().tolist() for p in network.trainable_params()},
         "statistics": network.bn1.moving_mean.asnumpy().tolist(),
     }
@@ -84,9 +89,10 @@ def train_alone(share: int) -> dict[str, Any]:
     network = Fcn4(3, (2, 3, 4, 5)).set_train(True)
     step = TrainingStep(network, Worker(0, 1), lr=0.01, loss_scale=1024.0)
     features = np.random.default_rng(share).normal(size=(2, 1, 24, 160)).astype(np.float32)
-    loss = float(step(Tensor(features), Tensor(np.eye(2, 3, dtype=np.float32))).asnumpy())
+    labels = Tensor(np.eye(2, 3, dtype=np.float32))
+    loss, _ = step(Tensor(features), labels, Tensor(np.float32(0))).asnumpy()
     return {
-        "loss": loss,
+        "loss": float(loss),
         "first moments": {p.name: p.asnumpy().tolist() for p in step.optimizer.moment1},
     }
 

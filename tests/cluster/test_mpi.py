@@ -9,7 +9,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from fcn4_dist.cluster.mpi import started_by_mpi
+from fcn4_dist.cluster import mpi
+from fcn4_dist.cluster.launch import plan_launch
+from fcn4_dist.cluster.mpi import MpiJob, become_mpi_rank, started_by_mpi
+from fcn4_dist.cluster.topology import local_topology
 from fcn4_dist.config import Settings
 
 MPIRUN = ["mpirun", "--allow-run-as-root", "--oversubscribe", "--bind-to", "none"]
@@ -48,6 +51,26 @@ def test_one_process_and_no_process_of_mpirun_are_no_mpi_job() -> None:
     assert started_by_mpi({"OMPI_COMM_WORLD_SIZE": "2"})
     assert started_by_mpi({"PMI_SIZE": "4"})
     assert not started_by_mpi({"OMPI_COMM_WORLD_SIZE": "2", "FCN4_DIST_LAUNCHED": "/job"})
+
+
+def test_a_task_of_srun_is_one_of_several_and_a_batch_script_is_not() -> None:
+    assert started_by_mpi({"SLURM_PROCID": "1", "SLURM_STEP_NUM_TASKS": "2"})
+    assert not started_by_mpi({"SLURM_PROCID": "0", "SLURM_STEP_NUM_TASKS": "1"})
+    assert not started_by_mpi({"SLURM_PROCID": "0", "SLURM_NTASKS": "8"})
+
+
+def test_a_rank_has_the_environment_that_a_launcher_would_have_given_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mpi, "_keep_output", lambda log, rank: None)
+    job = MpiJob(rank=1, size=2, local_rank=1, local_size=2, exchange=lambda value: [value] * 2)
+    launch = plan_launch(["x.py"], local_topology(2), tmp_path, {}, {"HCCL_BUFFSIZE": "100"})
+    environment = {"OMPI_COMM_WORLD_SIZE": "2", "PMIX_RANK": "1", "RANK_TABLE_FILE": "/t.json"}
+    become_mpi_rank(job, launch, environment)
+    assert environment["HCCL_BUFFSIZE"] == "100"
+    assert environment["MS_ROLE"] == "MS_WORKER"
+    assert environment["RANK_ID"] == environment["MS_NODE_ID"] == environment["DEVICE_ID"] == "1"
+    assert not {"OMPI_COMM_WORLD_SIZE", "PMIX_RANK", "RANK_TABLE_FILE"} & set(environment)
 
 
 def test_mpirun_trains_and_evaluates_as_the_launcher_does(job: Path) -> None:

@@ -21,6 +21,7 @@ from typing import Any
 import pytest
 
 from fcn4_dist import __version__
+from fcn4_dist.checkpoints import CheckpointFolder
 from fcn4_dist.cluster import device, link, preflight, topology
 from fcn4_dist.cluster.link import Link, meet
 from fcn4_dist.cluster.preflight import (
@@ -47,11 +48,14 @@ from fcn4_dist.cluster.topology import (
 from fcn4_dist.config import load_settings
 from fcn4_dist.errors import Fcn4DistError, InputError
 from fcn4_dist.jobs.checks import check_job, refuse_errors
+from fcn4_dist.records import read_manifest
+from tests.checkpoints.examples import write_example
 
 REPOSITORY = Path(__file__).parents[2]
 DOCUMENT = REPOSITORY / "docs/launch_checks.md"
 HERE, THERE = "192.0.2.1", "192.0.2.2"
 CARDS = Host(tuple(range(8)), "A2", (HERE,))
+GRANTED = replace(CARDS, granted=(4, 5))
 NO_CARDS = Host((), "", (HERE,))
 SECONDS = 20.0
 
@@ -113,6 +117,20 @@ class Stage:
         shards = {**self._shard_flags, "data_dir": str(self.shards)}
         defaults = {"device_target": "CPU", "batch_size": "2", "checkpoint_path": "weight"}
         return check_job(command, load_settings(flags=shards | defaults | flags).settings, ranks)
+
+    def checkpoint(self, **changes: Any) -> Path:
+        """Write a checkpoint of a job of the real shards, on two ranks."""
+        manifest = read_manifest(self.shards)
+        settings = load_settings(flags=self._shard_flags).settings.as_dict()
+        own = {
+            "global_batch": 4,
+            "shards": manifest.fingerprint(),
+            "class_names": manifest.class_names,
+            "parameters": manifest.parameters,
+            "settings": settings | changes.pop("settings", {}),
+        }
+        write_example(self.folder / "weight", 1, 4, **own | changes)
+        return Path("weight/MusicTagger-1_4.ckpt")
 
     def nodes(self, count: int = 2, rank: int = 0, address: str = LOOP_BACK) -> Nodes:
         """Give the nodes of a job whose port is free."""
@@ -190,6 +208,10 @@ def _software(**variables: str) -> Callable[[Stage], Found]:
     return find
 
 
+def _no_such_name(*_: Any, **__: Any) -> Any:
+    raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+
 def _without(module: Any, name: str, other: Any, then: Callable[[Stage], Found]) -> Any:
     def find(stage: Stage) -> Found:
         stage.monkeypatch.setattr(module, name, other)
@@ -237,14 +259,13 @@ def _workers(
     target: str = "Ascend",
     table: tuple[tuple[int, ...], ...] = (),
     changes: dict[str, str] | None = None,
-    variables: dict[str, str] | None = None,
     **wishes: Any,
 ) -> Callable[[Stage], Found]:
     def find(stage: Stage) -> Found:
         file = {"rank_table_file": stage.table(*table, **(changes or {}))} if table else {}
         request = LaunchRequest(**file, **{"master_port": stage.port, **wishes})
         planned = plan_topology(plan_nodes(request, host), request, target, host)
-        return check_workers(planned, target, host, variables or {})
+        return check_workers(planned, target, host)
 
     return find
 
@@ -253,14 +274,14 @@ def _table_went_bad(stage: Stage) -> Found:
     request = LaunchRequest(rank_table_file=stage.table((0, 1)), master_port=stage.port)
     planned = plan_topology(plan_nodes(request, CARDS), request, "Ascend", CARDS)
     stage.table((0, 1), status="initializing")
-    return check_workers(planned, "Ascend", CARDS, {})
+    return check_workers(planned, "Ascend", CARDS)
 
 
 def _taken_port(count: int) -> Callable[[Stage], Found]:
     def find(stage: Stage) -> Found:
         stage.listen(stage.port)
         host = Host((), "", (LOOP_BACK,))
-        return check_workers(Topology(stage.nodes(count), 2), "CPU", host, {})
+        return check_workers(Topology(stage.nodes(count), 2), "CPU", host)
 
     return find
 
@@ -286,10 +307,48 @@ def _file_in_the_way(setting: str) -> Callable[[Stage], Found]:
     return find
 
 
-def _with_checkpoint(stage: Stage) -> Found:
-    (stage.folder / "weight").mkdir()
-    (stage.folder / "weight/MusicTagger-1_4.ckpt").touch()
-    return stage.job("eval")
+def _checkpoint(
+    command: str = "train", ranks: int = 2, damaged: bool = False, **changes: Any
+) -> Callable[[Stage], Found]:
+    """Check a job that begins with a checkpoint; ``changes`` go into its description."""
+
+    def find(stage: Stage) -> Found:
+        path = stage.checkpoint(**changes)
+        if damaged:
+            path.write_bytes(path.read_bytes()[:-1])
+        if command == "eval":
+            return stage.job("eval", model_name=path.name)
+        # A folder is searched for a whole one; a file is taken at its word.
+        return stage.job(ranks=ranks, resume=str(path) if damaged else "auto")
+
+    return find
+
+
+def _damaged_checkpoint_before_a_whole_one(stage: Stage) -> Found:
+    stage.checkpoint()
+    write_example(stage.folder / "weight", 2, 1)
+    (stage.folder / "weight/MusicTagger-2_1.ckpt").write_bytes(b"")
+    return stage.job(resume="auto")
+
+
+def _folder_without_whole_ones(stage: Stage) -> Found:
+    stage.checkpoint().write_bytes(b"")
+    return stage.job(resume="weight")
+
+
+def _resume_from_another_program(stage: Stage) -> Found:
+    import mindspore as ms
+
+    parameter = ms.Parameter(ms.Tensor([1.0]), name="dense.bias")
+    ms.save_checkpoint([parameter], str(stage.folder / "other.ckpt"))
+    return stage.job(resume="other.ckpt")
+
+
+def _folder_of_another_run(stage: Stage) -> Found:
+    stage.open_things.enter_context(
+        CheckpointFolder(Path("weight"), "MusicTagger").kept_to_this_job()
+    )
+    return stage.job()
 
 
 def _meeting(rank: int, address: str = LOOP_BACK, port_taken: bool = False) -> Any:
@@ -343,6 +402,15 @@ _LACKS = "for those who start with mpirun"
 _ELSEWHERE = replace(CARDS, addresses=("192.0.2.77",))
 _TWO = {"nnodes": 2, "node_rank": 0, "master_addr": HERE}
 _AGAIN = "run preprocess again"
+_RESUMED = "weight/MusicTagger-1_4.ckpt"
+_UNUSABLE = (
+    "cannot be used as a checkpoint: it breaks off; name another one with --model_name or "
+    "--resume ('fcn4-dist checkpoints verify' looks through a folder)"
+)
+_OTHER_DATA = (
+    "was trained on other data than these shards hold: classes rock, jazz instead of dog_bark, "
+    "rain, rooster: name another checkpoint with --model_name, or other shards with --data_dir"
+)
 
 SECTIONS = {
     "MindSpore and MPI": [
@@ -442,7 +510,7 @@ SECTIONS = {
         Case(
             "a CANN that MindSpore does not take",
             _cards(cann="9.1.0"),
-            "error: CANN 9.1.0 in FOLDER/cann does not match MindSpore 2.8.0, which takes 8.2, "
+            "warning: CANN 9.1.0 in FOLDER/cann does not match MindSpore 2.8.0, which takes 8.2, "
             "8.3, 8.5: source the set_env.sh of a matching CANN, or install a matching MindSpore",
         ),
         Case(
@@ -489,12 +557,14 @@ SECTIONS = {
         Case(
             "`--nnodes 2 --node_rank 2`",
             _flags(**(_TWO | {"node_rank": 2})),
-            "error: --node_rank is 2, and of 2 hosts the numbers are 0 to 1",
+            "error: --node_rank is 2, and of 2 hosts the last number is 1: give another, or the "
+            "number of hosts with --nnodes",
         ),
         Case(
             "`--node_rank 1` without `--nnodes`",
             _flags(node_rank=1),
-            "error: --node_rank is 1, and of 1 hosts the numbers are 0 to 0",
+            "error: --node_rank is 1, and of 1 host the last number is 0: give another, or the "
+            "number of hosts with --nnodes",
         ),
         Case(
             "`--master_addr 192.0.2..1`",
@@ -562,23 +632,25 @@ SECTIONS = {
         Case(
             "more workers than cards",
             _workers(Host((0, 1), "A2", (HERE,)), device_num=8),
-            "error: 8 workers need as many cards, and this host has 2 (0, 1): lower DEVICE_NUM",
+            "error: 8 workers need as many cards, and this host has 2 to use (0, 1): lower "
+            "DEVICE_NUM",
         ),
         Case(
             "more workers than `ASCEND_RT_VISIBLE_DEVICES` shows",
-            _workers(device_num=8, variables={"ASCEND_RT_VISIBLE_DEVICES": "4,5"}),
-            "error: 8 workers need as many cards, and this host has 2 (4, 5): lower DEVICE_NUM",
+            _workers(GRANTED, device_num=8),
+            "error: 8 workers need as many cards, and this host has 2 to use (4, 5, by "
+            "ASCEND_RT_VISIBLE_DEVICES): lower DEVICE_NUM",
         ),
         Case(
             "`--devices` names a card that is not there",
             _workers(Host((0, 1), "A2", (HERE,)), devices=(1, 2, 3)),
-            "error: this host has no card 2, 3, only 0, 1: name cards that are there with "
+            "error: this host has no card 2, 3 to use, only 0, 1: name cards that are there with "
             "--devices, or make the rank table on this host",
         ),
         Case(
             "a rank table in order",
             _workers(table=((0, 1),)),
-            "ok: FOLDER/table.json: 2 ranks on 1 hosts",
+            "ok: FOLDER/table.json: 2 ranks on 1 server",
         ),
         Case(
             "a fault of the rank table; docs/rank_table_checks.md has them all",
@@ -616,9 +688,26 @@ SECTIONS = {
             "that address is node 0",
         ),
         Case(
+            "a `--master_addr` of IPv6",
+            _flags(nnodes=2, node_rank=0, master_addr="2001:db8::1"),
+            "error: --master_addr 2001:db8::1 is an IPv6 address, which msrun does not take: give "
+            "the IPv4 address of the first host",
+        ),
+        Case(
+            "a `--master_addr` of another host, without `--nnodes`",
+            _workers(device_num=2, master_addr=THERE),
+            f"error: --master_addr {THERE} is no address of this host ({HERE}), and there is no "
+            "other: leave it out, or give the number of hosts with --nnodes",
+        ),
+        Case(
             "a `--master_addr` that nobody knows",
-            _workers(**(_TWO | {"master_addr": "fe80::1%nowhere"})),
-            "error: --master_addr fe80::1%nowhere is no address (Name or service not known)",
+            _without(
+                socket,
+                "getaddrinfo",
+                _no_such_name,
+                _workers(**(_TWO | {"master_addr": "nowhere.invalid"})),
+            ),
+            "error: --master_addr nowhere.invalid is no address (Name or service not known)",
         ),
         Case("the port is free", _workers(device_num=2), "ok: PORT is free"),
         Case(
@@ -686,13 +775,101 @@ SECTIONS = {
             "error: an epoch has no step: 16 training clips are fewer than a global batch of 32 "
             "(batch_size 2 x 16 ranks); lower --batch_size or the number of ranks",
         ),
-        Case("a checkpoint to evaluate", _with_checkpoint, "ok: weight/MusicTagger-1_4.ckpt"),
+        Case("a checkpoint to evaluate", _checkpoint("eval"), f"ok: {_RESUMED}"),
+        Case(
+            "a damaged checkpoint to evaluate",
+            _checkpoint("eval", damaged=True),
+            f"error: {_RESUMED} {_UNUSABLE}",
+        ),
+        Case(
+            "a checkpoint of other classes to evaluate",
+            _checkpoint("eval", class_names=("rock", "jazz")),
+            f"error: {_RESUMED} {_OTHER_DATA}",
+        ),
         Case(
             "no checkpoint to evaluate, or to start from with `pre_trained`",
             lambda stage: stage.job(pre_trained="True"),
             "error: there is no checkpoint weight/MusicTagger-10_24.ckpt; the folder holds no "
             "MusicTagger-*.ckpt: name one with --model_name, or another folder with "
             "--checkpoint_path",
+        ),
+        Case(
+            "`--resume auto`, and no checkpoint yet",
+            lambda stage: stage.job(resume="auto"),
+            "ok: nothing to go on from in weight yet",
+        ),
+        Case(
+            "`--resume auto`, and a checkpoint of this job",
+            _checkpoint(),
+            f"ok: {_RESUMED}, step 4 of 40",
+        ),
+        Case(
+            "`--resume auto` on another number of ranks",
+            _checkpoint(ranks=4),
+            f"ok: {_RESUMED}, step 4 of 40",
+        ),
+        Case(
+            "`--resume auto`, and the last checkpoint is damaged",
+            _damaged_checkpoint_before_a_whole_one,
+            f"ok: {_RESUMED}, step 4 of 40",
+        ),
+        Case(
+            "`--resume` names a folder without a whole checkpoint",
+            _folder_without_whole_ones,
+            "error: resume: weight holds no whole checkpoint MusicTagger-*.ckpt",
+        ),
+        Case(
+            "`--resume` names a damaged checkpoint",
+            _checkpoint(damaged=True),
+            f"error: {_RESUMED} {_UNUSABLE}",
+        ),
+        Case(
+            "`--resume` names a file that is not there",
+            lambda stage: stage.job(resume="none.ckpt"),
+            "error: none.ckpt cannot be used as a checkpoint: No such file or directory; name "
+            "another one with --model_name or --resume ('fcn4-dist checkpoints verify' looks "
+            "through a folder)",
+        ),
+        Case(
+            "`--resume` names a file of another program",
+            _resume_from_another_program,
+            "error: resume: other.ckpt is not a checkpoint of this package, so it does not say "
+            "where to go on: start a new run from its weights with --pre_trained True",
+        ),
+        Case(
+            "the run to resume had other settings",
+            _checkpoint(settings={"lr": 0.1, "sync_bn": True}),
+            f"error: {_RESUMED} is of a run with other settings: sync_bn True instead of False, lr "
+            "0.1 instead of 0.0005; give those to go on with it, or start a new run from its "
+            "weights with --pre_trained True",
+        ),
+        Case(
+            "the run to resume had a global batch that these ranks cannot share",
+            _checkpoint(ranks=3),
+            f"error: {_RESUMED} is of a run with a global batch of 4 clips, which 3 ranks cannot "
+            "share evenly: use another number of ranks",
+        ),
+        Case(
+            "the run to resume had other classes",
+            _checkpoint(class_names=("rock", "jazz")),
+            f"error: {_RESUMED} {_OTHER_DATA}",
+        ),
+        Case(
+            "the run to resume had other shards of the same classes",
+            _checkpoint(shards="0000"),
+            f"error: {_RESUMED} was trained on other shards: name them with --data_dir, or start a "
+            "new run from its weights with --pre_trained True",
+        ),
+        Case(
+            "no other run writes to the folder of the checkpoints",
+            lambda stage: stage.job(),
+            "ok: no other run writes to weight",
+        ),
+        Case(
+            "another run writes to the folder of the checkpoints",
+            _folder_of_another_run,
+            "error: another training run (process PID on HOST) writes its checkpoints to weight: "
+            "wait for it, or give this one another --checkpoint_path or --prefix",
         ),
         Case(
             "folders that can be written to",
@@ -728,8 +905,8 @@ SECTIONS = {
         ),
         Case(
             "node 1 is given a `--master_addr` that nobody knows",
-            _meeting(1, "fe80::1%nowhere"),
-            "error: --master_addr fe80::1%nowhere is no address (Name or service not known)",
+            _without(socket, "getaddrinfo", _no_such_name, _meeting(1, "nowhere.invalid")),
+            "error: --master_addr nowhere.invalid is no address (Name or service not known)",
         ),
         Case(
             "node 1 is not started for 10 minutes, or cannot reach node 0",
@@ -821,6 +998,7 @@ def findings(case: Case, stage: Stage) -> list[str]:
         str(stage.port + 1): "LINKPORT",
         str(stage.port): "PORT",
         f"fcn4_dist {__version__}": "fcn4_dist OWNVERSION",
+        f"process {os.getpid()} on {socket.gethostname()}": "process PID on HOST",
         f"CPU with {len(os.sched_getaffinity(0))} cores": "CPU with CORES cores",
     }
     for package in ("mindspore", "pytest"):
@@ -856,7 +1034,8 @@ def document() -> str:
         "lose, each other.",
         "",
         "Each row is one test case. FOLDER is the folder of the example, SHARDS that of its",
-        "shards, PORT the scheduler's port and LINKPORT the one behind it.",
+        "shards, PORT the scheduler's port and LINKPORT the one behind it, PID and HOST the number",
+        "of a process and the name of its host.",
     ]
     for title, cases in SECTIONS.items():
         lines += ["", f"## {title}", "", "| what is the case | result | what is said |"]
@@ -960,7 +1139,11 @@ def test_only_node_0_needs_checkpoints_and_their_folder(make_stage: Callable[[],
         on_main: [result.check for result in check_job("train", settings, 1, on_main=on_main)]
         for on_main in (True, False)
     }
-    assert checks == {True: ["shards", "checkpoint", "folder"], False: ["shards"]}
+    # The folder of the runs is everybody's.
+    assert checks == {
+        True: ["shards", "checkpoint", "folder", "folder", "folder"],
+        False: ["shards", "folder"],
+    }
 
 
 def test_a_port_in_use_is_seen_on_the_address_it_is_in_use_on() -> None:
@@ -986,7 +1169,7 @@ def test_a_port_whose_connections_are_only_waiting_for_their_end_is_free() -> No
     assert not port_in_use(LOOP_BACK, port)
 
 
-@pytest.mark.parametrize("address", ["203.0.113.9", "fe80::1%nowhere"])
+@pytest.mark.parametrize("address", ["203.0.113.9", "nowhere.invalid"])
 def test_of_other_hosts_no_port_is_in_use_here(address: str) -> None:
     assert not port_in_use(address, 8118)
 

@@ -67,6 +67,13 @@ def test_weights_and_losses_are_the_same_bits_on_every_rank(answers: Answers) ->
         assert answer["training"]["losses"] == first["losses"]
 
 
+def test_the_wish_of_one_rank_to_stop_reaches_all_ranks_at_the_same_step(
+    answers: Answers,
+) -> None:
+    for answer in answers:
+        assert answer["training"]["ranks asked to stop"] == [0, 1, 0]
+
+
 def test_gradients_and_loss_are_the_mean_over_the_ranks_shares(answers: Answers) -> None:
     alone = answers[0]["alone"]
     together = answers[0]["training"]

@@ -192,7 +192,7 @@ def test_the_rank_table_of_the_site_is_named(
     table = write_table(tmp_path / "site.json", [(HERE, [0, 1])])
     monkeypatch.setenv("RANK_TABLE_FILE", table)
     _, commands, others = run(capsys, "train", *good_flags)
-    assert others == [f"rank table of this site (RANK_TABLE_FILE): {table}"]
+    assert others == [f"rank table of this site: {table} (unset RANK_TABLE_FILE to do without)"]
     assert len(commands) == 4
 
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from fcn4_dist.config import Settings
@@ -121,6 +122,33 @@ def test_settings_that_differ_between_the_hosts_are_refused(hosts: Hosts) -> Non
     outputs = [process.communicate(timeout=120)[0] for process in started]
     assert [process.returncode for process in started] == [2, 2]
     assert "node 1: --lr: lr is 0.1 here and 0.0005 on node 0" in outputs[0]
+
+
+def test_a_rank_that_hangs_is_named_on_both_hosts_and_no_other_is(hosts: Hosts) -> None:
+    endless = ["--epoch_size", "100000", "--save_step", "100000", "--val_interval", "0"]
+    started = start_on_both(hosts, "run_distribute_train.sh", *endless, "--step_timeout", "5")
+    first_output = started[0].stdout
+    assert first_output is not None
+    assert any("training: " in line for line in iter(first_output.readline, ""))
+    rank_1 = next(process for process in psutil.process_iter() if is_rank(process, 1, hosts[1]))
+    rank_1.suspend()
+    outputs = [process.communicate(timeout=120)[0] for process in started]
+    assert [process.returncode for process in started] == [1, 1]
+    assert f"its process {rank_1.pid} is stopped: 'kill -CONT" in outputs[1]
+    assert "node 1: no step has ended for 5 s (step_timeout): rank 1 is " in outputs[0]
+    assert "rank 0 is" not in outputs[0] + outputs[1]
+
+
+def is_rank(process: psutil.Process, rank: int, host: HostOfTwo) -> bool:
+    """Tell whether a process is a worker of this rank, in this host's folder."""
+    try:
+        return (
+            process.environ().get("RANK_ID") == str(rank)
+            and process.environ().get("KEPT") == str(host.kept)
+            and "fcn4_dist" in process.cmdline()
+        )
+    except psutil.Error:
+        return False
 
 
 def test_a_cut_cable_ends_both_sides_with_a_sentence(hosts: Hosts) -> None:
