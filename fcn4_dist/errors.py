@@ -25,3 +25,9 @@ class SettingsError(InputError):
         super().__init__(f"{key} {problem}")
         self.key = key
         self.problem = problem
+
+
+class StoppedError(Fcn4DistError):
+    """A training run that ended early because it was asked to, after a checkpoint."""
+
+    exit_code = 75

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Any
 
+_LONGEST_RULE = 40
 _SECONDS_BETWEEN_LINES = 5.0
 _SECONDS_BETWEEN_REMINDERS = 15.0
 
@@ -29,6 +30,8 @@ def table(rows: Sequence[Sequence[str]]) -> str:
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in rows
     ]
+    # Sentences in the last column do not need a rule of their length.
+    widths[-1] = min(widths[-1], _LONGEST_RULE)
     return "\n".join([lines[0], "  ".join("-" * width for width in widths), *lines[1:]])
 
 
@@ -88,6 +91,10 @@ class Progress:
         """Leave out of the speed what was done so far."""
         self._timed_from = time.monotonic()
         self._done_before = self.done
+
+    def leave_out(self, seconds: float) -> None:
+        """Leave out of the speed some time that was spent on other work."""
+        self._timed_from += seconds
 
     def advance(self, units: int = 1) -> None:
         """Count units as done, and show it now and then."""

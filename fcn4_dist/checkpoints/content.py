@@ -1,28 +1,31 @@
-"""What is in a checkpoint: write it, read it, put it into a network.
+"""What is in a checkpoint: write it, read it, hold it against what it is wanted for.
 
 A checkpoint is one file that plain ``mindspore.load_checkpoint`` reads: weights and optimiser
-state under the ModelZoo's parameter names, and under the name ``fcn4_dist`` a JSON text with all
-that is needed to use the weights without any settings file.
+state under the ModelZoo's parameter names, and a JSON text with all that is needed to go on, or to
+use the weights without any settings file. No MindSpore is needed here.
 """
 
 import json
-import os
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import mindspore as ms
 import numpy as np
-from mindspore import Parameter, Tensor, nn
 
 from fcn4_dist.audio import FeatureParameters
+from fcn4_dist.checkpoints.container import (
+    DamagedError,
+    read_text,
+    read_values,
+    verify_container,
+    write_container,
+)
 from fcn4_dist.errors import Fcn4DistError, InputError
-from fcn4_dist.files import sync_folder
+from fcn4_dist.files import write_atomically
 
-_DESCRIPTION_NAME = "fcn4_dist"
-_DENSE_NAMES = ("dense.weight", "dense.bias")
+RANK_STATISTICS = "fcn4_dist.rank_statistics"
+"""Batch-norm's moving statistics of every rank, (ranks, values); what else is there is averaged."""
 
 
 @dataclass(frozen=True)
@@ -30,26 +33,38 @@ class CheckpointDescription:
     """What a checkpoint says of itself besides the weights.
 
     Attributes:
+        run_id: The same in all checkpoints of a run, also of one that was resumed.
         epoch: Epoch of the run, from 1.
         step: Step within the epoch, from 1.
+        steps_per_epoch: Steps of a whole epoch.
         global_step: Steps since the run began.
         global_batch: Clips in a step, over all ranks.
+        world_size: Number of ranks.
+        shards: Fingerprint of the manifest of the shards.
         class_names: Names of the classes, in the order of the logits.
         parameters: Feature parameters.
         width: Factor on the network's channels.
         settings: All settings of the run.
         versions: Versions of the packages that made it.
+        metrics: Scores on the validation set at this step; empty if there was no validation.
+        best: The best validation so far: its epoch and scores; empty for none.
     """
 
+    run_id: str
     epoch: int
     step: int
+    steps_per_epoch: int
     global_step: int
     global_batch: int
+    world_size: int
+    shards: str
     class_names: tuple[str, ...]
     parameters: FeatureParameters
     width: float
     settings: Mapping[str, Any]
     versions: Mapping[str, str]
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    best: Mapping[str, float] = field(default_factory=dict)
 
     def to_json(self) -> str:
         """Write the description as JSON."""
@@ -57,11 +72,18 @@ class CheckpointDescription:
 
     @classmethod
     def from_json(cls, text: str) -> "CheckpointDescription":
-        """Read a description that :meth:`to_json` wrote."""
-        content = json.loads(text)
-        content["class_names"] = tuple(content["class_names"])
-        content["parameters"] = FeatureParameters(**content["parameters"])
-        return cls(**content)
+        """Read a description that :meth:`to_json` wrote.
+
+        Raises:
+            DamagedError: If it is none.
+        """
+        try:
+            content = json.loads(text)
+            content["class_names"] = tuple(content["class_names"])
+            content["parameters"] = FeatureParameters(**content["parameters"])
+            return cls(**content)
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
+            raise DamagedError("its description is not one this version reads") from error
 
 
 @dataclass(frozen=True)
@@ -90,48 +112,66 @@ def write_checkpoint(
         description: What to say of it.
 
     Raises:
-        Fcn4DistError: If it cannot be written; what was at ``path`` is as it was.
+        Fcn4DistError: If it cannot be written, or not be read back; what was at ``path`` is as it
+            was if it could not be written.
     """
-    # MindSpore writes by name, insists on the ending and leaves the file read-only and unsynced.
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp.ckpt")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        ms.save_checkpoint(
-            [{"name": name, "data": Tensor(value)} for name, value in values.items()],
-            str(temporary),
-            append_dict={_DESCRIPTION_NAME: description.to_json()},
-        )
-        temporary.chmod(0o644)
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path)
-        sync_folder(path.parent)
-    except (OSError, RuntimeError) as error:
+        with write_atomically(path) as file:
+            write_container(file, description.to_json(), values)
+        verify_container(path)
+    except (OSError, DamagedError) as error:
+        reason = getattr(error, "strerror", None) or error
         raise Fcn4DistError(
-            f"cannot write the checkpoint {path} ({_first_line(error)}): earlier checkpoints are "
-            "untouched; make room, or name another folder with --checkpoint_path"
+            f"cannot write the checkpoint {path} ({reason}): earlier checkpoints are untouched; "
+            "make room, or name another folder with --checkpoint_path"
         ) from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink()
+
+
+def verify_checkpoint(path: Path) -> CheckpointDescription | None:
+    """Make sure that a checkpoint is whole, and is the one its name says.
+
+    Returns:
+        What it says of itself; None for a file of another program, which has no checksum.
+
+    Raises:
+        DamagedError: If it is cut, changed, empty, no checkpoint, or another one's content.
+        OSError: If it cannot be read.
+    """
+    text = read_text(path)
+    if text is None:
+        return None
+    verify_container(path)
+    description = CheckpointDescription.from_json(text)
+    _check_name(path, description)
+    return description
+
+
+def read_description(path: Path) -> CheckpointDescription | None:
+    """Read what a checkpoint says of itself, after making sure that it is whole.
+
+    Returns:
+        The description; None for a file of another program.
+
+    Raises:
+        InputError: If the file is damaged or cannot be read.
+    """
+    try:
+        return verify_checkpoint(path)
+    except (DamagedError, OSError) as error:
+        raise _unusable(path, error) from error
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
     """Read a checkpoint of this package or of another program.
 
     Raises:
-        InputError: If MindSpore cannot read the file.
+        InputError: If the file is damaged or cannot be read.
     """
+    description = read_description(path)
     try:
-        content = ms.load_checkpoint(str(path))
-    except (ValueError, RuntimeError, OSError, TypeError) as error:
-        raise InputError(
-            f"{path} cannot be read as a checkpoint ({_first_line(error)}): name another one with "
-            "--model_name"
-        ) from error
-    text = content.pop(_DESCRIPTION_NAME, None)
-    values = {name: value.asnumpy() for name, value in content.items() if isinstance(value, Tensor)}
-    return Checkpoint(path, values, CheckpointDescription.from_json(text) if text else None)
+        return Checkpoint(path, read_values(path), description)
+    except (DamagedError, OSError) as error:
+        raise _unusable(path, error) from error
 
 
 def check_description(
@@ -166,42 +206,22 @@ def check_description(
         )
 
 
-def load_into_network(network: nn.Cell, checkpoint: Checkpoint, *, fresh_dense: bool) -> list[str]:
-    """Put the weights of a checkpoint into a network.
-
-    Args:
-        network: The network to change.
-        checkpoint: Where the weights come from; what it holds besides is not used.
-        fresh_dense: Whether a dense layer of another size may stay as it is (for another number
-            of classes).
-
-    Returns:
-        Names of the parameters that were left as they are.
-
-    Raises:
-        InputError: If a parameter is missing or has another shape.
-    """
-    left = []
-    for parameter in network.get_parameters():
-        value = checkpoint.values.get(parameter.name)
-        if value is not None and value.shape == parameter.shape:
-            parameter.set_data(Tensor(value, parameter.dtype))
-        elif value is not None and fresh_dense and parameter.name in _DENSE_NAMES:
-            left.append(parameter.name)
-        else:
-            found = "lacks it" if value is None else f"holds shape {value.shape}"
-            raise InputError(
-                f"{checkpoint.path} does not fit the network: {parameter.name} has shape "
-                f"{tuple(parameter.shape)} and the file {found}; the settings num_classes and "
-                "width must be those of the checkpoint"
-            )
-    return left
+def _check_name(path: Path, description: CheckpointDescription) -> None:
+    # Only names this package gives: whoever renames a file freely means it.
+    _, _, place = path.stem.rpartition("-")
+    epoch, _, step = place.partition("_")
+    if not (epoch.isdecimal() and step.isdecimal()):
+        return
+    if (int(epoch), int(step)) != (description.epoch, description.step):
+        raise DamagedError(
+            f"it holds epoch {description.epoch}, step {description.step}, which is not what its "
+            "name says: files were swapped or renamed"
+        )
 
 
-def parameter_values(parameters: Iterable[Parameter]) -> dict[str, np.ndarray]:
-    """Copy the values of parameters, by name."""
-    return {parameter.name: parameter.asnumpy().copy() for parameter in parameters}
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+def _unusable(path: Path, error: Exception) -> InputError:
+    reason = getattr(error, "strerror", None) or error
+    return InputError(
+        f"{path} cannot be used as a checkpoint: {reason}; name another one with --model_name or "
+        "--resume ('fcn4-dist checkpoints verify' looks through a folder)"
+    )

@@ -1,14 +1,23 @@
-"""Which checkpoints there are: names, and finding one. No MindSpore needed."""
+"""Which checkpoints there are: names, finding one, and keeping a folder to one job."""
 
+import fcntl
+import os
 import re
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from fcn4_dist.checkpoints.container import DamagedError, read_text
+from fcn4_dist.checkpoints.content import CheckpointDescription, verify_checkpoint
 from fcn4_dist.config import SETTINGS, Settings
 from fcn4_dist.errors import InputError
 
+LAST, BEST = "last", "best"
+
 
 class CheckpointFolder:
-    """The checkpoints of one run: ``{prefix}-{epoch}_{step}.ckpt`` in one folder.
+    """The checkpoints ``{prefix}-{epoch}_{step}.ckpt`` and ``{prefix}-best.ckpt`` of one folder.
 
     Args:
         path: The folder.
@@ -19,6 +28,9 @@ class CheckpointFolder:
         self.path = path
         self.prefix = prefix
         self._pattern = re.compile(re.escape(prefix) + r"-(\d+)_(\d+)\.ckpt")
+        self._temporary_pattern = re.compile(
+            r"\." + re.escape(prefix) + rf"-(\d+_\d+|{BEST})\.ckpt\.\d+\.tmp"
+        )
 
     @classmethod
     def from_settings(cls, settings: Settings) -> "CheckpointFolder":
@@ -29,8 +41,13 @@ class CheckpointFolder:
         """Name the checkpoint of a step, counted within its epoch."""
         return self.path / f"{self.prefix}-{epoch}_{step}.ckpt"
 
+    @property
+    def best_file(self) -> Path:
+        """Name the checkpoint of the best validation."""
+        return self.path / f"{self.prefix}-{BEST}.ckpt"
+
     def files(self) -> list[Path]:
-        """List the checkpoints by epoch and step, the earliest first."""
+        """List the checkpoints by epoch and step, the earliest first, without the best."""
         found = []
         for path in self.path.glob("*.ckpt"):
             match = self._pattern.fullmatch(path.name)
@@ -38,13 +55,13 @@ class CheckpointFolder:
                 found.append((int(match[1]), int(match[2]), path))
         return [path for _, _, path in sorted(found)]
 
-    def find(self, model_name: str) -> Path:
+    def find(self, model_name: str, warn: Callable[[str], None] = lambda text: None) -> Path:
         """Find the checkpoint to start from or to evaluate.
 
         Args:
-            model_name: File name in the folder. Where the documented default is not there, the
-                checkpoint written last is taken: of a longer run before, there may be some with
-                higher numbers.
+            model_name: File name in the folder, or "best", or "last". Where the documented
+                default is not there, the best is taken, or else the last.
+            warn: Told of damaged files that are passed over.
 
         Raises:
             InputError: If there is none.
@@ -52,11 +69,117 @@ class CheckpointFolder:
         named = self.path / model_name
         if named.is_file():
             return named
-        there = self.files()
-        if model_name == SETTINGS["model_name"].default and there:
-            return max(there, key=lambda path: path.stat().st_mtime_ns)
-        names = ", ".join(path.name for path in there) or f"no {self.prefix}-*.ckpt"
+        default = model_name == SETTINGS["model_name"].default
+        if (model_name == BEST or default) and self.best_file.is_file():
+            return self.best_file
+        if model_name == LAST or default:
+            last = self.newest_whole(warn)
+            if last is not None:
+                return last[0]
+        names = ", ".join(path.name for path in self.files()) or f"no {self.prefix}-*.ckpt"
         raise InputError(
             f"there is no checkpoint {named}; the folder holds {names}: name one with "
             "--model_name, or another folder with --checkpoint_path"
         )
+
+    def newest_whole(
+        self, warn: Callable[[str], None]
+    ) -> tuple[Path, CheckpointDescription] | None:
+        """Find the last whole checkpoint of the run that wrote to this folder last.
+
+        Args:
+            warn: Told of damaged files that are passed over.
+
+        Returns:
+            The file and what it says of itself; None if there is no whole one.
+        """
+        whole: list[tuple[Path, CheckpointDescription]] = []
+        run_id = ""
+        # Of a longer run before, there may be some with higher numbers.
+        for path in sorted(self.files(), key=_time_of_writing, reverse=True):
+            try:
+                # The description alone is read of what another run has left.
+                if run_id and run_id not in (read_text(path) or ""):
+                    continue
+                description = verify_checkpoint(path)
+            except (DamagedError, OSError) as error:
+                warn(f"{path} is passed over: {getattr(error, 'strerror', None) or error}")
+                continue
+            if description is not None:
+                run_id = run_id or description.run_id
+                if description.run_id == run_id:
+                    whole.append((path, description))
+        return max(whole, key=lambda entry: entry[1].global_step, default=None)
+
+    def files_of_run(self, run_id: str) -> list[Path]:
+        """List the checkpoints of a run by epoch and step; damaged ones are not among them."""
+        found = []
+        for path in self.files():
+            with suppress(DamagedError, OSError):
+                text = read_text(path)
+                if text and CheckpointDescription.from_json(text).run_id == run_id:
+                    found.append(path)
+        return found
+
+    def check_free(self) -> None:
+        """Refuse a folder that another training run writes to.
+
+        Raises:
+            InputError: If there is one.
+        """
+        if self._lock_file.exists():
+            os.close(self._locked())
+
+    @contextmanager
+    def kept_to_this_job(self) -> Iterator[None]:
+        """Keep every other training run out of this folder, and clear what a killed one left.
+
+        Raises:
+            InputError: If another run is writing here.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        lock = self._locked()
+        try:
+            os.ftruncate(lock, 0)
+            os.pwrite(lock, f"process {os.getpid()} on {socket.gethostname()}".encode(), 0)
+            for left in self.path.glob(".*.tmp"):
+                # Not those of a job whose prefix begins with this one's.
+                if self._temporary_pattern.fullmatch(left.name):
+                    with suppress(OSError):
+                        left.unlink()
+            yield
+        finally:
+            os.close(lock)
+
+    @property
+    def _lock_file(self) -> Path:
+        return self.path / f".{self.prefix}.lock"
+
+    def _locked(self) -> int:
+        lock = os.open(self._lock_file, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            # The system gives it back when this process ends, however it ends.
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            holder = os.pread(lock, 200, 0).decode("utf-8", "replace").strip()
+            os.close(lock)
+            raise InputError(
+                f"another training run ({holder or 'of unknown place'}) writes its checkpoints "
+                f"to {self.path}: wait for it, or give this one another --checkpoint_path or "
+                "--prefix"
+            ) from error
+        except OSError as error:
+            os.close(lock)
+            raise InputError(
+                f"{self.path} cannot be kept to one training run ({error.strerror}): name a folder "
+                "on another file system with --checkpoint_path"
+            ) from error
+        return lock
+
+
+def _time_of_writing(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        # A run that goes on may have deleted it meanwhile.
+        return 0

@@ -62,7 +62,7 @@ def add_launch_flags(parser: argparse.ArgumentParser) -> None:
 def add_launch(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``launch``."""
     add_launch_flags(parser)
-    _add_dry_run(parser)
+    _add_starting_flags(parser)
     parser.add_argument("worker_command", choices=("train", "eval"), help="what each worker runs")
     parser.add_argument(
         "worker_arguments",
@@ -82,7 +82,7 @@ def split_launch_flags(parsed: argparse.Namespace, parser: argparse.ArgumentPars
         What is left, for the workers.
     """
     add_launch_flags(parser)
-    _add_dry_run(parser)
+    _add_starting_flags(parser)
     _, left = parser.parse_known_args(parsed.worker_arguments, parsed)
     return left
 
@@ -104,10 +104,19 @@ def launch_request(parsed: argparse.Namespace) -> LaunchRequest:
     return LaunchRequest(**given)
 
 
-def _add_dry_run(parser: argparse.ArgumentParser) -> None:
+def _add_starting_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--dry_run",
         action="store_true",
         default=argparse.SUPPRESS,
         help="print the command and the environment of every process, and start nothing",
+    )
+    parser.add_argument(
+        "--max_restarts",
+        type=int,
+        metavar="N",
+        default=argparse.SUPPRESS,
+        help="after a worker's death, start training again from the last whole checkpoint, up to N "
+        "times; on several hosts, end with exit code 76 instead, which asks the site's scheduler "
+        "to do so; default: 0",
     )

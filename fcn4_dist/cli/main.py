@@ -7,11 +7,12 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 
+from fcn4_dist.cli.checkpoints import run_checkpoints
 from fcn4_dist.cli.launch import launch_request, split_launch_flags
 from fcn4_dist.cli.parser import Parser, given_flags, parse
 from fcn4_dist.cli.rank_table import run_rank_table
 from fcn4_dist.config import COMMANDS, SETTINGS, LoadedSettings, load_settings
-from fcn4_dist.errors import Fcn4DistError
+from fcn4_dist.errors import Fcn4DistError, InputError, StoppedError
 from fcn4_dist.terminal import say
 
 INTERRUPTED = 130
@@ -33,6 +34,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         parsed = parse(sys.argv[1:] if arguments is None else arguments)
         return _COMMANDS[parsed.command](parsed)
+    except StoppedError as stop:
+        say(f"fcn4-dist: {stop}")
+        return stop.exit_code
     except Fcn4DistError as error:
         # In a worker's log the lines of both streams have to stay in order.
         sys.stdout.flush()
@@ -104,7 +108,12 @@ def _launch(parsed: argparse.Namespace) -> int:
     request = launch_request(parsed)
     if "dry_run" in parsed:
         return dry_run(worker.command, _load(worker), request)
-    return launch(worker.command, _load(worker), request)
+    restarts = vars(parsed).get("max_restarts", 0)
+    if restarts < 0:
+        raise InputError(f"--max_restarts must be at least 0, got {restarts}")
+    if restarts and worker.command != "train":
+        raise InputError("--max_restarts is for train: an evaluation is simply started again")
+    return launch(worker.command, _load(worker), request, restarts)
 
 
 def _doctor(parsed: argparse.Namespace) -> int:
@@ -129,4 +138,5 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "launch": _launch,
     "doctor": _doctor,
     "rank-table": run_rank_table,
+    "checkpoints": run_checkpoints,
 }

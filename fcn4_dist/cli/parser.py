@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import NoReturn
 
 from fcn4_dist import __version__
+from fcn4_dist.cli.checkpoints import add_checkpoints
 from fcn4_dist.cli.launch import (
     DOCTOR_SUMMARY,
     LAUNCH_FLAG_NAMES,
@@ -67,6 +68,7 @@ def build_parser() -> Parser:
     add_launch_flags(doctor)
     _add_settings(doctor, "doctor")
     add_rank_table(commands)
+    add_checkpoints(commands)
     return parser
 
 

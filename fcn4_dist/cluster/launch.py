@@ -26,6 +26,11 @@ STALE_VARIABLES = (
     LAUNCHED_VARIABLE,
 )
 STALE_PREFIX = "MS_SCHED_"
+MPI_PREFIXES = ("OMPI_", "PMIX_", "PRTE_", "PMI_")
+"""Of variables that make MindSpore think MPI has started its workers."""
+
+_MSRUN_TELLS_OF_DEATHS = 3
+"""The highest GLOG_v, MindSpore's log level, at which msrun says that a worker has ended."""
 
 _CLUSTER_TIME_OUT = 600
 """Seconds msrun's workers wait for each other; the default of msrun."""
@@ -61,6 +66,7 @@ class Launch:
         added: Variables of the environment that are not the user's.
         step_timeout: Seconds without any step after which the job is taken for hanging.
         start_timeout: Seconds more that starting and compiling may take.
+        grace_period: Seconds the workers have to stop by themselves after SIGTERM.
     """
 
     program: tuple[str, ...]
@@ -71,6 +77,7 @@ class Launch:
     added: Mapping[str, str]
     step_timeout: float
     start_timeout: float
+    grace_period: float
 
     @property
     def command(self) -> tuple[str, ...]:
@@ -92,7 +99,7 @@ class Launch:
         if nodes.table_file:
             flags["rank_table_file"] = nodes.table_file
         words = [f"--{name}={value}" for name, value in flags.items()]
-        return ("msrun", *words, "python", *self.program)
+        return ("msrun", *words, python_of_workers(), *self.program)
 
     @property
     def msrun_log(self) -> Path:
@@ -115,7 +122,7 @@ class Launch:
         }
         if nodes.table_file:
             common["RANK_TABLE_FILE"] = str(nodes.table_file)
-        command = ("python", *self.program)
+        command = (python_of_workers(), *self.program)
         started = []
         if nodes.rank == 0:
             variables = common | {"MS_ROLE": "MS_SCHED", "RANK_ID": "0"}
@@ -142,7 +149,7 @@ class Launch:
         ]
         for process in self.processes():
             lines.append(f"# {process.title}, started by msrun; log: {process.log}")
-            lines.append(_shell(process.variables, process.command))
+            lines.append(_shell({**self.added, **process.variables}, process.command, self.removed))
         return "\n".join(lines)
 
 
@@ -154,6 +161,7 @@ def plan_launch(
     variables: Mapping[str, str] | None = None,
     step_timeout: float = 600.0,
     start_timeout: float = 1800.0,
+    grace_period: float = 0.0,
 ) -> Launch:
     """Decide how the share of this host in a job is started, without starting it.
 
@@ -165,11 +173,16 @@ def plan_launch(
         variables: More variables for the workers.
         step_timeout: Seconds without any step after which the job is taken for hanging.
         start_timeout: Seconds more that starting and compiling may take.
+        grace_period: Seconds the workers have to stop by themselves after SIGTERM.
     """
     removed = stale_variables(environment)
-    kept = {name: value for name, value in environment.items() if name not in removed}
     # RANK_TABLE_FILE alone would make MindSpore start from the table, which 2.7.2 gave up.
-    kept.pop("RANK_TABLE_FILE", None)
+    unwanted = (*removed, "RANK_TABLE_FILE")
+    kept = {
+        name: value
+        for name, value in environment.items()
+        if name not in unwanted and not name.startswith(MPI_PREFIXES)
+    }
     # Workers find this package, installed or not.
     python_path = [str(Path(__file__).parents[2]), *kept.get("PYTHONPATH", "").split(os.pathsep)]
     added = {
@@ -178,6 +191,8 @@ def plan_launch(
         LAUNCHED_VARIABLE: str(log_folder),
         **(variables or {}),
     }
+    if kept.get("GLOG_v", "").isdecimal() and int(kept["GLOG_v"]) > _MSRUN_TELLS_OF_DEATHS:
+        added["GLOG_v"] = str(_MSRUN_TELLS_OF_DEATHS)
     if topology.cards:
         added["ASCEND_RT_VISIBLE_DEVICES"] = ",".join(map(str, topology.cards))
     return Launch(
@@ -189,16 +204,21 @@ def plan_launch(
         added=added,
         step_timeout=step_timeout,
         start_timeout=start_timeout,
+        grace_period=grace_period,
     )
 
 
+def python_of_workers() -> str:
+    """Give the name by which msrun finds this interpreter in its folder: it knows two."""
+    return "python" if Path(sys.executable).with_name("python").exists() else "python3"
+
+
 def path_of_workers(environment: Mapping[str, str]) -> str:
-    """Give the PATH on which msrun, and msrun finds "python": first the folder of this Python.
+    """Give the PATH on which msrun is found, and msrun finds this Python: its folder first.
 
     Args:
         environment: Variables to start from.
     """
-    # msrun knows an interpreter only by the name "python", which must then be this one.
     folder_of_python = str(Path(sys.executable).parent)
     return os.pathsep.join([folder_of_python, environment.get("PATH", os.defpath)])
 

@@ -1,26 +1,30 @@
 """Running a job: show rank 0's output, notice what goes wrong, stop all processes."""
 
+import os
 import shutil
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 
+from fcn4_dist.cluster.device import LAUNCHED_VARIABLE
 from fcn4_dist.cluster.diagnosis import (
     Workers,
     explain_deaths,
     explain_hang,
     out_of_memory_kills,
+    stopped_on_request,
     worker_ended,
 )
 from fcn4_dist.cluster.heartbeat import die_with_parent, heartbeat_file, stack_file
 from fcn4_dist.cluster.launch import Launch
 from fcn4_dist.cluster.link import Link
-from fcn4_dist.errors import InputError
+from fcn4_dist.errors import InputError, StoppedError
 from fcn4_dist.terminal import say
 
 _SECONDS_BETWEEN_LOOKS = 0.3
@@ -38,7 +42,8 @@ def run_launch(launch: Launch, link: Link | None = None) -> int:
         link: Connection to the launchers of other nodes.
 
     Returns:
-        0 if every worker ended well, else 1.
+        0 if every worker ended well; 75 if they have stopped after a checkpoint, as SIGTERM asked;
+        else 1.
 
     Raises:
         InputError: If there is no msrun.
@@ -50,11 +55,8 @@ def run_launch(launch: Launch, link: Link | None = None) -> int:
             "msrun, which comes with MindSpore, is not on the PATH: pip install "
             "'fcn4_dist[train]', or activate the environment that has MindSpore"
         )
-    launch.log_folder.mkdir(parents=True, exist_ok=True)
-    for rank in launch.topology.ranks_here:
-        for path in (launch.log_of(rank), heartbeat_file(launch.log_folder, rank)):
-            path.unlink(missing_ok=True)
-    with _signals_as_exceptions(), launch.msrun_log.open("wb") as log:
+    _prepare_folder(launch)
+    with _signals(launch) as stop, launch.msrun_log.open("wb") as log:
         # In a session of its own: a Ctrl-C reaches this process alone, which then stops all.
         msrun = subprocess.Popen(
             launch.command,
@@ -62,23 +64,39 @@ def run_launch(launch: Launch, link: Link | None = None) -> int:
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            preexec_fn=die_with_parent,
+            preexec_fn=_prepare_msrun,
         )
         try:
             with _shown_log(launch):
-                problems = _supervise(msrun, launch, link)
+                problems = _supervise(msrun, launch, link, stop)
         except BaseException as error:
             if link:
                 link.tell(f"stopped by {_name_of(error)}")
             raise
         finally:
-            _stop(msrun)
+            _stop(msrun, launch)
     _tidy(launch)
     for line in problems:
         say(line)
     if problems:
         say(f"the job failed; every rank's log is in {launch.log_folder}")
-    return 1 if problems else 0
+        return 1
+    printed = launch.msrun_log.read_text("utf-8", "replace")
+    return StoppedError.exit_code if stopped_on_request(printed) else 0
+
+
+def _prepare_folder(launch: Launch) -> None:
+    launch.log_folder.mkdir(parents=True, exist_ok=True)
+    for rank in launch.topology.ranks_here:
+        for path in (launch.log_of(rank), heartbeat_file(launch.log_folder, rank)):
+            path.unlink(missing_ok=True)
+
+
+def _prepare_msrun() -> None:
+    die_with_parent()
+    # A site's scheduler sends SIGTERM to every process; msrun must live until the workers have
+    # saved, and has no use for it.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
 def _tidy(launch: Launch) -> None:
@@ -90,7 +108,9 @@ def _tidy(launch: Launch) -> None:
             stack.unlink()
 
 
-def _supervise(msrun: subprocess.Popen[bytes], launch: Launch, link: Link | None) -> list[str]:
+def _supervise(
+    msrun: subprocess.Popen[bytes], launch: Launch, link: Link | None, stop: "_Stop"
+) -> list[str]:
     """Wait for the end; return what went wrong, in lines, or nothing."""
     workers = Workers(launch)
     kills_before = out_of_memory_kills()
@@ -99,7 +119,12 @@ def _supervise(msrun: subprocess.Popen[bytes], launch: Launch, link: Link | None
             if msrun.wait(_SECONDS_BETWEEN_LOOKS) == 0:
                 return []
         workers.look(msrun.pid)
+        if link:
+            link.report(workers.behind())
         log = launch.msrun_log.read_text("utf-8", "replace")
+        if stopped_on_request(log):
+            return []
+        stop.pass_on(workers)
         problems: list[str] = []
         # After a worker's death msrun waits half a minute for its scheduler, for nothing.
         if worker_ended(log) or msrun.returncode:
@@ -107,7 +132,7 @@ def _supervise(msrun: subprocess.Popen[bytes], launch: Launch, link: Link | None
         elif link and (failure := link.failure()):
             return [failure]
         elif workers.hang():
-            problems = explain_hang(workers, link.failure if link else None)
+            problems = explain_hang(workers, link)
         if problems:
             if link:
                 link.tell(problems[0])
@@ -144,14 +169,44 @@ def _show_log(path: Path, ended: threading.Event) -> None:
                     print(line, end="", flush=True)
 
 
+class _Stop:
+    """What SIGTERM has asked for: the workers stop by themselves, within the grace period."""
+
+    def __init__(self, grace_period: float) -> None:
+        self._grace_period = grace_period
+        self._ends: float | None = None
+
+    def ask(self, number: int, _: FrameType | None) -> None:
+        """Note SIGTERM; where there is no grace, leave at once."""
+        if not self._grace_period:
+            raise SystemExit(128 + number)
+        if self._ends is None:
+            self._ends = time.monotonic() + self._grace_period
+
+    def pass_on(self, workers: Workers) -> None:
+        """Tell the workers, again and again: those that still start do not hear it."""
+        if self._ends is None:
+            return
+        if time.monotonic() > self._ends:
+            say(f"the workers did not stop within {self._grace_period:g} s (grace_period)")
+            raise SystemExit(128 + signal.SIGTERM)
+        for process in workers.processes.values():
+            with suppress(ProcessLookupError):
+                os.kill(process.pid, signal.SIGTERM)
+
+
 @contextmanager
-def _signals_as_exceptions() -> Iterator[None]:
+def _signals(launch: Launch) -> Iterator[_Stop]:
     def leave(number: int, _: FrameType | None) -> NoReturn:
         raise SystemExit(128 + number)
 
-    before = {number: signal.signal(number, leave) for number in (signal.SIGTERM, signal.SIGHUP)}
+    stop = _Stop(launch.grace_period)
+    before = {
+        signal.SIGTERM: signal.signal(signal.SIGTERM, stop.ask),
+        signal.SIGHUP: signal.signal(signal.SIGHUP, leave),
+    }
     try:
-        yield
+        yield stop
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -163,18 +218,31 @@ def _name_of(error: BaseException) -> str:
     return "Ctrl-C" if isinstance(error, KeyboardInterrupt) else type(error).__name__
 
 
-def _stop(msrun: subprocess.Popen[bytes]) -> None:
-    # Workers are in sessions of their own, so they are found by descent, and all at once: with
-    # msrun gone they would be nobody's children.
+def _stop(msrun: subprocess.Popen[bytes], launch: Launch) -> None:
+    """Kill every process of this host's share of the job."""
     import psutil
 
-    try:
-        process = psutil.Process(msrun.pid)
-        family = [process, *process.children(recursive=True)]
-    except psutil.NoSuchProcess:
-        return
+    family = _processes_of(launch)
+    with suppress(psutil.NoSuchProcess):
+        family.append(psutil.Process(msrun.pid))
     for member in family:
         with suppress(psutil.NoSuchProcess):
             member.kill()
     psutil.wait_procs(family, timeout=_SECONDS_TO_STOP)
     msrun.wait()
+
+
+def _processes_of(launch: Launch) -> list[Any]:
+    # By their environment, which they all inherit: the children of a worker that has died, such as
+    # a compiler's, are nobody's descendants any more.
+    import psutil
+
+    ranks = [str(rank) for rank in launch.topology.ranks_here]
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            variables = process.environ()
+            ours = variables.get(LAUNCHED_VARIABLE) == str(launch.log_folder)
+            if ours and variables.get("RANK_ID") in ranks:
+                found.append(process)
+    return found

@@ -33,6 +33,7 @@ class Setting:
         choices: Allowed values; empty for any.
         optional: Whether it may be left empty ("", null).
         is_path: Whether it names a file or folder, relative to the working directory.
+        keywords: Values that are no path all the same.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Setting:
     choices: tuple[str, ...] = ()
     optional: bool = False
     is_path: bool = False
+    keywords: tuple[str, ...] = ()
 
     def parse(self, raw: object) -> Any:
         """Turn what YAML or a flag gave into a value of the right type.

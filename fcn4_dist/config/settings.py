@@ -183,6 +183,30 @@ class Settings:
     pre_trained: bool = setting(
         "train", False, "start from the weights of checkpoint_path/model_name"
     )
+    resume: str = setting(
+        "train",
+        "",
+        "go on from a checkpoint as if the run had never stopped: auto (the newest whole one in "
+        "checkpoint_path, or a new run if there is none), or a file or folder; empty: a new run",
+        optional=True,
+        is_path=True,
+        keywords=("auto",),
+    )
+    val_interval: int = setting(
+        "train",
+        1,
+        "epochs between two validations while training, which decide what the best checkpoint is; "
+        "0: none",
+        minimum=0,
+    )
+    grace_period: float = setting(
+        "train",
+        25.0,
+        "time a distributed job has to write a checkpoint after SIGTERM; then its workers are "
+        "killed",
+        unit="s",
+        minimum=0,
+    )
     checkpoint_path: str = setting(
         "train eval", "weight/", "folder of the checkpoints", is_path=True
     )
@@ -194,8 +218,8 @@ class Settings:
     model_name: str = setting(
         "train eval",
         "MusicTagger-10_24.ckpt",
-        "checkpoint to evaluate or to start from; where the documented default is not there, the "
-        "one written last",
+        "checkpoint to evaluate or to start from: a file in checkpoint_path, best, or last; where "
+        "the documented default is not there, the best by validation, or else the last",
     )
     save_step: int = setting(
         "train",
@@ -224,6 +248,8 @@ class Settings:
             raise SettingsError("mr_name", f"must be two different names, got [{given}]")
         if not (self.get_npy or self.get_mindrecord):
             raise SettingsError("get_npy", "and get_mindrecord are both off: nothing to do")
+        if self.resume and self.pre_trained:
+            raise SettingsError("resume", "and pre_trained are both given: choose one of them")
         for key, names in (("prefix", [self.prefix]), ("mr_name", self.mr_name)):
             for name in names:
                 if "/" in name:
@@ -243,7 +269,7 @@ class Settings:
         """Resolve relative paths now, so that the working directory may change afterwards."""
         values = asdict(self)
         for name, entry in SETTINGS.items():
-            if entry.is_path and values[name]:
+            if entry.is_path and values[name] and values[name] not in entry.keywords:
                 values[name] = str(Path(values[name]).absolute())
         return Settings(**values)
 

@@ -12,7 +12,12 @@ from fcn4_dist.terminal import Progress
 
 
 def score_clips(
-    network: nn.Cell, record_set: RecordSet, batch_size: int, worker: Worker
+    network: nn.Cell,
+    record_set: RecordSet,
+    batch_size: int,
+    worker: Worker,
+    *,
+    visible: bool = True,
 ) -> Predictions | None:
     """Score every clip of a set exactly once.
 
@@ -21,6 +26,7 @@ def score_clips(
         record_set: The clips.
         batch_size: Clips in a batch of one rank.
         worker: This rank; all ranks have to call this.
+        visible: Whether rank 0 shows its progress.
 
     Returns:
         The predictions, in the order of the manifest, on rank 0; None on the others.
@@ -31,7 +37,7 @@ def score_clips(
     # Every rank hands in as many batches as rank 0 has, the missing ones as zeros.
     turns = len(evaluation_batches(clips, batch_size, 0, worker.world_size))
     logits = np.zeros((turns, batch_size, classes), dtype=np.float32)
-    with Progress("scoring", clips, "clips", visible=worker.is_main) as progress:
+    with Progress("scoring", clips, "clips", visible=visible and worker.is_main) as progress:
         reader = read_batches(record_set, batches)
         for turn in range(turns):
             worker.heartbeat.at(f"scoring batch {turn + 1} of {turns}", unhurried=turn == 0)

@@ -4,13 +4,16 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from fcn4_dist.checkpoints import CheckpointFolder
+from fcn4_dist.checkpoints.content import check_description, read_description
 from fcn4_dist.cluster.preflight import Level, Result, result_of
 from fcn4_dist.config import Settings
 from fcn4_dist.errors import InputError
 from fcn4_dist.files import check_writable
+from fcn4_dist.jobs.run_folder import DEFAULT_RUNS
 from fcn4_dist.jobs.shards import open_shards
 from fcn4_dist.records import check_shards
-from fcn4_dist.training.plan import plan_training
+from fcn4_dist.training.plan import plan_training, resume_plan, settings_for_resuming
+from fcn4_dist.training.resume_file import find_resume_file
 
 
 def check_job(
@@ -26,15 +29,18 @@ def check_job(
     """
     filename = settings.train_filename if command == "train" else settings.val_filename
     results = [result_of("shards", lambda: _check_shards(settings, filename))]
-    if command == "train" and results[0].level is Level.OK:
+    if command == "train" and results[0].level is Level.OK and not settings.resume:
         results.append(result_of("steps", lambda: _check_steps(settings, world_size)))
     if on_main and (command == "eval" or settings.pre_trained):
-        results.append(result_of("checkpoint", lambda: _check_checkpoint(settings)))
+        results.append(result_of("checkpoint", lambda: _check_checkpoint(command, settings)))
+    if on_main and command == "train" and settings.resume:
+        results.append(result_of("resume", lambda: _check_resume(settings, world_size)))
     if on_main and command == "train":
         folder = settings.checkpoint_path
         results.append(result_of("folder", lambda: _check_folder(folder, "checkpoint_path")))
-    if settings.run_dir:
-        results.append(result_of("folder", lambda: _check_folder(settings.run_dir, "run_dir")))
+        results.append(result_of("folder", lambda: _check_lock(settings)))
+    run_dir = settings.run_dir or DEFAULT_RUNS
+    results.append(result_of("folder", lambda: _check_folder(run_dir, "run_dir")))
     return results
 
 
@@ -60,8 +66,33 @@ def _check_steps(settings: Settings, world_size: int) -> str:
     return f"{plan.steps_per_epoch} an epoch, of {plan.global_batch} clips"
 
 
-def _check_checkpoint(settings: Settings) -> str:
-    return str(CheckpointFolder.from_settings(settings).find(settings.model_name))
+def _check_checkpoint(command: str, settings: Settings) -> str:
+    path = CheckpointFolder.from_settings(settings).find(settings.model_name)
+    description = read_description(path)
+    if command == "eval":
+        manifest, _ = open_shards(settings, settings.val_filename)
+        check_description(description, path, manifest.class_names, manifest.parameters)
+    return str(path)
+
+
+def _check_resume(settings: Settings, world_size: int) -> str:
+    path = find_resume_file(settings, warn=lambda text: None)
+    if path is None:
+        return f"nothing to go on from in {settings.checkpoint_path} yet"
+    description = read_description(path)
+    assert description
+    manifest, record_set = open_shards(settings, settings.train_filename)
+    check_description(description, path, manifest.class_names, manifest.parameters)
+    settings = settings_for_resuming(settings, description, path, world_size)
+    plan = plan_training(len(record_set), settings, world_size)
+    resume_plan(plan, description, manifest.fingerprint(), path)
+    return f"{path}, step {description.global_step} of {plan.steps}"
+
+
+def _check_lock(settings: Settings) -> str:
+    folder = CheckpointFolder.from_settings(settings)
+    folder.check_free()
+    return f"no other run writes to {settings.checkpoint_path}"
 
 
 def _check_folder(folder: str, setting: str) -> str:

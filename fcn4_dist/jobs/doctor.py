@@ -46,7 +46,7 @@ def _all_results(loaded: LoadedSettings, request: LaunchRequest) -> list[Result]
         request = request.with_table_of_the_site(environment)
         nodes = plan_nodes(request, host)
         topology = plan_topology(nodes, request, settings.device_target, host)
-        results += check_workers(topology, settings.device_target, host, environment)
+        results += check_workers(topology, settings.device_target, host)
         ranks, on_main = topology.ranks, nodes.rank == 0
     except InputError as error:
         # Of a rank table's faults each has a line, below the one that names the file.

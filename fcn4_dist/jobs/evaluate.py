@@ -29,6 +29,7 @@ def evaluate(loaded: LoadedSettings) -> None:
     from fcn4_dist.jobs.trained_network import load_trained_network
 
     manifest, record_set = open_shards(settings, settings.val_filename)
+    worker.check_agreement({"shards' manifest": int(manifest.fingerprint()[:15], 16)})
     network, path = load_trained_network(settings, manifest, worker)
     begun = time.monotonic()
     predictions = score_clips(network, record_set, settings.batch_size, worker)

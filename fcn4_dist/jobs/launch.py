@@ -1,6 +1,7 @@
 """The launch job: check on every host, then start the workers, and watch them to the end."""
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -25,6 +26,7 @@ from fcn4_dist.cluster.topology import (
     LaunchRequest,
     Nodes,
     Topology,
+    free_port,
     plan_nodes,
     plan_topology,
 )
@@ -32,6 +34,7 @@ from fcn4_dist.config import LoadedSettings, adopt_settings
 from fcn4_dist.errors import InputError
 from fcn4_dist.files import write_text
 from fcn4_dist.jobs.checks import check_job, refuse_errors
+from fcn4_dist.jobs.hccl import hccl_variables
 from fcn4_dist.jobs.run_folder import (
     name_run_folder,
     planned_run_folder,
@@ -39,13 +42,23 @@ from fcn4_dist.jobs.run_folder import (
     settings_file,
     settle_paths,
 )
+from fcn4_dist.records import read_manifest
 from fcn4_dist.terminal import say, warn
+from fcn4_dist.training.resume_file import AUTO
 from fcn4_dist.versions import installed_mindspore
 
 COMMAND_NAME = "command.txt"
+RESTART_EXIT_CODE = 76
+_SECONDS_FOR_TABLE = 1800.0
+"""As long as HCCL itself waits for a table."""
+_SECONDS_BETWEEN_LOOKS_AT_TABLE = 5.0
+# HCCL refuses a job that comes some seconds after one that was killed (EJ0001).
+_SECONDS_TO_RESTART = {"Ascend": 15.0, "CPU": 1.0}
 
 
-def launch(command: str, loaded: LoadedSettings, request: LaunchRequest) -> int:
+def launch(
+    command: str, loaded: LoadedSettings, request: LaunchRequest, max_restarts: int = 0
+) -> int:
     """Run this host's share of a job, on its own or with the launchers of other hosts.
 
     The workers read the settings from the job's folder, where they are saved first.
@@ -54,6 +67,8 @@ def launch(command: str, loaded: LoadedSettings, request: LaunchRequest) -> int:
         command: "train" or "eval".
         loaded: Its settings; on other nodes than 0, what is not given comes from node 0.
         request: Which workers.
+        max_restarts: How often training starts again after a worker's death; on several hosts,
+            whether the exit code asks the site's scheduler for it.
 
     Returns:
         The exit code.
@@ -76,17 +91,39 @@ def launch(command: str, loaded: LoadedSettings, request: LaunchRequest) -> int:
             problems = str(error).splitlines()
         _refuse_on_all(problems, nodes, link)
         loaded = _agree(command, loaded, topology, link)
-        plan = _plan(command, loaded, topology)
-        prefix = file_prefix(nodes.rank)
         if nodes.rank == 0:
             say(loaded.to_yaml(command))
-        save_settings(loaded, prefix)
-        write_text(plan.log_folder / f"{prefix}{COMMAND_NAME}", plan.describe() + "\n")
-        say(f"starting {_workers(topology)}, which takes some seconds; job: {plan.log_folder}")
-        exit_code = run_launch(plan, link)
+        exit_code = _start(command, loaded, topology, link)
+        if exit_code == 1 and max_restarts and nodes.count > 1:
+            say("start the job again on every node with --resume auto (exit code 76 asks for it)")
+            return RESTART_EXIT_CODE
+        restarts = 0
+        while exit_code == 1 and restarts < max_restarts:
+            restarts += 1
+            exit_code = _restart(command, loaded, topology, restarts, max_restarts)
         if nodes.rank > 0 and exit_code == 0:
             say("the job has ended well; its results are on node 0")
         return exit_code
+
+
+def _start(command: str, loaded: LoadedSettings, topology: Topology, link: Link | None) -> int:
+    plan = _plan(command, loaded, topology)
+    prefix = file_prefix(topology.nodes.rank)
+    save_settings(loaded, prefix)
+    write_text(plan.log_folder / f"{prefix}{COMMAND_NAME}", plan.describe() + "\n")
+    say(f"starting {_workers(topology)}, which takes some seconds; job: {plan.log_folder}")
+    return run_launch(plan, link)
+
+
+def _restart(command: str, loaded: LoadedSettings, topology: Topology, number: int, of: int) -> int:
+    first = _SECONDS_TO_RESTART[loaded.settings.device_target]
+    seconds = first * 2 ** (number - 1)
+    say(f"restart {number} of {of} in {seconds:g} s, from the last whole checkpoint")
+    time.sleep(seconds)
+    settings = replace(loaded.settings, resume=AUTO, pre_trained=False)
+    nodes = replace(topology.nodes, master_port=free_port(topology.nodes.master_addr))
+    again = LoadedSettings(settings, {**loaded.origins, "resume": "--max_restarts"})
+    return _start(command, again, replace(topology, nodes=nodes), None)
 
 
 def dry_run(command: str, loaded: LoadedSettings, request: LaunchRequest) -> int:
@@ -140,8 +177,21 @@ def _nodes_to_show(request: LaunchRequest) -> list[int | None]:
 def _with_table_of_the_site(request: LaunchRequest) -> LaunchRequest:
     found = request.with_table_of_the_site(os.environ)
     if found is not request:
-        say(f"rank table of this site (RANK_TABLE_FILE): {found.rank_table_file}")
+        path = found.rank_table_file
+        assert path
+        say(f"rank table of this site: {path} (unset RANK_TABLE_FILE to do without)")
+        _wait_until_complete(path)
     return found
+
+
+def _wait_until_complete(path: Path) -> None:
+    """Wait for the site's controller, which may fill in the table after the job has begun."""
+    ends = time.monotonic() + _SECONDS_FOR_TABLE
+    while '"initializing"' in (path.read_text("utf-8", "replace") if path.is_file() else ""):
+        if time.monotonic() > ends:
+            return
+        say(f"waiting for {path} to be completed …")
+        time.sleep(_SECONDS_BETWEEN_LOOKS_AT_TABLE)
 
 
 @contextmanager
@@ -184,7 +234,7 @@ def _results(command: str, loaded: LoadedSettings, topology: Topology, host: Hos
     results = check_software(environment)
     version = installed_mindspore()
     results += check_cards(settings.device_target, host, environment, version)
-    results += check_workers(topology, settings.device_target, host, environment)
+    results += check_workers(topology, settings.device_target, host)
     on_main = topology.nodes.rank == 0
     return results + check_job(command, settings, topology.ranks, on_main=on_main)
 
@@ -203,20 +253,25 @@ def _agree(
     command: str, loaded: LoadedSettings, topology: Topology, link: Link | None
 ) -> LoadedSettings:
     """Settle the number of workers and the job's folder with the other nodes."""
-    if topology.nodes.rank == 0:
-        loaded = name_run_folder(loaded, command)
+    settings = loaded.settings
     own: dict[str, Any] = {
-        "workers": topology.local_ranks,
-        "run_dir": loaded.settings.run_dir,
+        "number of workers": topology.local_ranks,
+        "shards": read_manifest(Path(settings.shard_folder)).fingerprint()[:12],
+        "version of MindSpore": installed_mindspore(),
     }
     everyone = link.everyone(own) if link else [own]
-    numbers = [node["workers"] for node in everyone]
-    if len(set(numbers)) > 1:
-        raise InputError(
-            f"the nodes were given {', '.join(map(str, numbers))} workers, and msrun starts the "
-            "same number on every one: give the same DEVICE_NUM everywhere"
-        )
-    run_dir = loaded.settings.run_dir or everyone[0]["run_dir"]
+    for name in own:
+        differing = [rank for rank, node in enumerate(everyone) if node[name] != everyone[0][name]]
+        if differing:
+            raise InputError(
+                f"node {differing[0]} and node 0 do not have the same {name} "
+                f"({everyone[differing[0]][name]} and {everyone[0][name]}): make them the same on "
+                "every node"
+            )
+    if topology.nodes.rank == 0:
+        loaded = name_run_folder(loaded, command)
+    of_node_0 = link.everyone(loaded.settings.run_dir)[0] if link else loaded.settings.run_dir
+    run_dir = loaded.settings.run_dir or of_node_0
     settings = replace(loaded.settings, run_dir=run_dir)
     return settle_paths(LoadedSettings(settings, loaded.origins))
 
@@ -228,22 +283,11 @@ def _plan(command: str, loaded: LoadedSettings, topology: Topology) -> Launch:
         ["-m", "fcn4_dist", command, "--config", str(file)],
         topology,
         Path(settings.run_dir),
-        variables=_hccl_variables(loaded),
+        variables=hccl_variables(loaded, os.environ),
         step_timeout=settings.step_timeout,
         start_timeout=settings.hccl_connect_timeout,
+        grace_period=settings.grace_period if command == "train" else 0.0,
     )
-
-
-def _hccl_variables(loaded: LoadedSettings) -> dict[str, str]:
-    """Set what HCCL reads; what the site has set goes before our defaults."""
-    if loaded.settings.device_target != "Ascend":
-        return {}
-    variables = {}
-    for name in ("hccl_connect_timeout", "hccl_socket_ifname", "hccl_buffsize"):
-        value = str(getattr(loaded.settings, name))
-        if value and (name in loaded.origins or name.upper() not in os.environ):
-            variables[name.upper()] = value
-    return variables
 
 
 def _workers(topology: Topology) -> str:

@@ -52,8 +52,9 @@ def become_rank(command: str, loaded: LoadedSettings) -> tuple[Settings, "Worker
 
 
 def _start_alone(command: str, loaded: LoadedSettings) -> LoadedSettings:
-    # While a graph runs, MindSpore turns Ctrl-C into a SIGTERM to its own process.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if command != "train":
+        # While a graph runs, MindSpore turns Ctrl-C into a SIGTERM to its own process.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
     check_device(loaded.settings.device_target)
     refuse_errors(check_job(command, loaded.settings, world_size=1))
     loaded = choose_run_folder(loaded, command)

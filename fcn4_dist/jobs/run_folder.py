@@ -8,6 +8,7 @@ from fcn4_dist.config import LoadedSettings, Settings
 from fcn4_dist.files import check_writable, write_text
 
 SETTINGS_NAME = "settings.yaml"
+DEFAULT_RUNS = "runs"
 
 
 def choose_run_folder(loaded: LoadedSettings, command: str) -> LoadedSettings:
@@ -41,13 +42,13 @@ def name_run_folder(loaded: LoadedSettings, command: str) -> LoadedSettings:
     """
     if loaded.settings.run_dir:
         return loaded
-    folder = _new_folder(Path("runs"), _folder_name(command))
+    folder = _new_folder(Path(DEFAULT_RUNS), _folder_name(command))
     return LoadedSettings(replace(loaded.settings, run_dir=str(folder)), loaded.origins)
 
 
 def planned_run_folder(loaded: LoadedSettings, command: str) -> LoadedSettings:
     """Say what :func:`choose_run_folder` would, and make no folder."""
-    folder = loaded.settings.run_dir or str(Path("runs") / _folder_name(command))
+    folder = loaded.settings.run_dir or str(Path(DEFAULT_RUNS) / _folder_name(command))
     settings = replace(loaded.settings, run_dir=folder).with_absolute_paths()
     return LoadedSettings(settings, loaded.origins)
 

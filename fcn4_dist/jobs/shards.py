@@ -39,6 +39,20 @@ def open_shards(settings: Settings, filename: str) -> tuple[Manifest, RecordSet]
     return manifest, manifest.record_set(set_of_file(filename), folder)
 
 
+def open_validation_set(settings: Settings) -> RecordSet | None:
+    """Give the validation set for scores while training.
+
+    Returns:
+        The set; None if the settings want no validation, or the shards hold no such set.
+    """
+    if not settings.val_interval:
+        return None
+    folder = Path(settings.shard_folder)
+    manifest = read_manifest(folder)
+    name = set_of_file(settings.val_filename)
+    return manifest.record_set(name, folder) if name in manifest.sets else None
+
+
 def check_window(parameters: FeatureParameters) -> None:
     """Refuse windows the network or a MindRecord page cannot take.
 

@@ -1,30 +1,64 @@
 """The train job, as one rank of it."""
 
 import resource
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from fcn4_dist.config import LoadedSettings
+from fcn4_dist.checkpoints import CheckpointFolder
+from fcn4_dist.cluster.stopping import StopRequest
+from fcn4_dist.config import LoadedSettings, Settings
 from fcn4_dist.jobs.rank import become_rank
-from fcn4_dist.jobs.shards import open_shards
+from fcn4_dist.jobs.shards import open_shards, open_validation_set
 from fcn4_dist.terminal import say
+
+if TYPE_CHECKING:
+    from fcn4_dist.training.loop import TrainingSummary
 
 
 def train(loaded: LoadedSettings) -> None:
     """Train as the settings say: alone, or as one rank if a launcher started this process."""
+    stop = StopRequest()
     settings, worker = become_rank("train", loaded)
 
     from fcn4_dist.training.loop import Trainer
 
     manifest, record_set = open_shards(settings, settings.train_filename)
-    summary = Trainer(settings, manifest, record_set, worker).run()
-    if not worker.is_main:
+    folder = CheckpointFolder.from_settings(settings)
+    with ExitStack() as held:
+        worker.on_main(lambda: held.enter_context(folder.kept_to_this_job()))
+        trainer = Trainer(
+            settings,
+            manifest,
+            record_set,
+            open_validation_set(settings),
+            worker,
+            stop_asked=lambda: stop.asked,
+        )
+        summary = trainer.run()
+    if worker.is_main:
+        _say_summary(summary, trainer.settings)
+
+
+def _say_summary(summary: "TrainingSummary", settings: Settings) -> None:
+    if not summary.epoch_losses:
+        say(
+            f"the run has had all its {settings.epoch_size} epochs: nothing is left to train; "
+            "raise --epoch_size to go on"
+        )
         return
     peak_memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     rate = summary.samples_per_second
     speed = "" if rate is None else f"{rate:.1f} samples/s, "
     say(
-        f"trained {settings.epoch_size} epochs, mean loss {summary.epoch_losses[0]:.4f} in the "
-        f"first and {summary.epoch_losses[-1]:.4f} in the last, {speed}peak memory of rank 0 "
+        f"trained {len(summary.epoch_losses)} epochs, mean loss {summary.epoch_losses[0]:.4f} in "
+        f"the first and {summary.epoch_losses[-1]:.4f} in the last, {speed}peak memory of rank 0 "
         f"{peak_memory:.2f} GB"
     )
+    if summary.best:
+        scores = ", ".join(f"{k} {v:.4f}" for k, v in summary.best.items() if k != "epoch")
+        folder = CheckpointFolder(Path(settings.checkpoint_path), settings.prefix)
+        kept = f"; kept as {folder.best_file}" if folder.best_file.exists() else ""
+        say(f"best epoch: {summary.best['epoch']:.0f}, {scores}{kept}")
     say(f"checkpoint: {summary.checkpoint}")
     say(f"settings and logs: {settings.run_dir}")

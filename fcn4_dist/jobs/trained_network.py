@@ -1,17 +1,13 @@
 """A network with the weights of a checkpoint, on every rank."""
 
 from fcn4_dist.checkpoints import CheckpointFolder
-from fcn4_dist.checkpoints.content import (
-    Checkpoint,
-    check_description,
-    load_into_network,
-    read_checkpoint,
-)
+from fcn4_dist.checkpoints.content import Checkpoint, check_description, read_checkpoint
+from fcn4_dist.checkpoints.loading import load_into_network
 from fcn4_dist.cluster.worker import Worker
 from fcn4_dist.config import Settings
 from fcn4_dist.model.fcn4 import Fcn4, build_fcn4
 from fcn4_dist.records import Manifest
-from fcn4_dist.terminal import say
+from fcn4_dist.terminal import say, warn
 
 
 def load_trained_network(
@@ -33,7 +29,7 @@ def load_trained_network(
     found: list[Checkpoint] = []
 
     def read() -> None:
-        path = CheckpointFolder.from_settings(settings).find(settings.model_name)
+        path = CheckpointFolder.from_settings(settings).find(settings.model_name, warn)
         checkpoint = read_checkpoint(path)
         check_description(checkpoint.description, path, manifest.class_names, manifest.parameters)
         found.append(checkpoint)

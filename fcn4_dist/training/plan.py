@@ -1,11 +1,24 @@
-"""How many steps a run has, known before anything is started."""
+"""How many steps a run has, and where it begins, known before anything is started."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
+from fcn4_dist.checkpoints.content import CheckpointDescription
 from fcn4_dist.config import Settings
 from fcn4_dist.errors import InputError
 
 FEW_STEPS = 10
+
+# What a resumed run has to have in common with the one it goes on with.
+SHAPING_SETTINGS = (
+    "num_classes",
+    "width",
+    "loss_scale",
+    "mixed_precision",
+    "sync_bn",
+    "seed",
+    "lr",
+)
 
 
 @dataclass(frozen=True)
@@ -16,11 +29,13 @@ class TrainingPlan:
         clips: Clips in the training set.
         epochs: Number of epochs.
         global_batch: Clips in a step, over all ranks.
+        steps_done: Steps that were taken before, by the run that is resumed.
     """
 
     clips: int
     epochs: int
     global_batch: int
+    steps_done: int = 0
 
     @property
     def steps_per_epoch(self) -> int:
@@ -31,6 +46,11 @@ class TrainingPlan:
     def left_out(self) -> int:
         """Clips that an epoch leaves out; the next epoch's order leaves out others."""
         return self.clips % self.global_batch
+
+    @property
+    def steps(self) -> int:
+        """Steps of the whole run."""
+        return self.epochs * self.steps_per_epoch
 
 
 def plan_training(clips: int, settings: Settings, world_size: int) -> TrainingPlan:
@@ -52,3 +72,58 @@ def plan_training(clips: int, settings: Settings, world_size: int) -> TrainingPl
             "--batch_size or the number of ranks"
         )
     return plan
+
+
+def settings_for_resuming(
+    settings: Settings, description: CheckpointDescription, path: Path, world_size: int
+) -> Settings:
+    """Take from a checkpoint the batch size that keeps the global batch on this number of ranks.
+
+    Args:
+        settings: The settings of the run.
+        description: What the checkpoint says of itself.
+        path: Where it is.
+        world_size: Number of ranks.
+
+    Raises:
+        InputError: If the run could not go on as if nothing had happened.
+    """
+    before = description.settings
+    differences = [
+        f"{name} {before.get(name)} instead of {getattr(settings, name)}"
+        for name in SHAPING_SETTINGS
+        if before.get(name) != getattr(settings, name)
+    ]
+    if differences:
+        raise InputError(
+            f"{path} is of a run with other settings: {', '.join(differences)}; give those to go "
+            "on with it, or start a new run from its weights with --pre_trained True"
+        )
+    if description.global_batch % world_size:
+        raise InputError(
+            f"{path} is of a run with a global batch of {description.global_batch} clips, which "
+            f"{world_size} ranks cannot share evenly: use another number of ranks"
+        )
+    return replace(settings, batch_size=description.global_batch // world_size)
+
+
+def resume_plan(
+    plan: TrainingPlan, description: CheckpointDescription, shards: str, path: Path
+) -> TrainingPlan:
+    """Say where a run goes on.
+
+    Args:
+        plan: Its steps.
+        description: What the checkpoint says of itself.
+        shards: Fingerprint of the manifest of the shards.
+        path: Where the checkpoint is.
+
+    Raises:
+        InputError: If the shards are not those of the checkpoint.
+    """
+    if description.shards != shards:
+        raise InputError(
+            f"{path} was trained on other shards: name them with --data_dir, or start a new run "
+            "from its weights with --pre_trained True"
+        )
+    return replace(plan, steps_done=description.global_step)

@@ -36,22 +36,27 @@ class TrainingStep(nn.Cell):
         """Compute this rank's loss times the loss scale."""
         return self.loss(self.network(features), labels) * self.loss_scale
 
-    def construct(self, features: Tensor, labels: Tensor) -> Tensor:
+    def construct(self, features: Tensor, labels: Tensor, stop: Tensor) -> Tensor:
         """Take one step.
 
         Args:
             features: This rank's share of the global batch, (batch, 1, n_mels, frames).
             labels: float32 of shape (batch, num_classes).
+            stop: float32 scalar, 1 if this rank is asked to stop, else 0. It travels with the
+                loss, so that all ranks learn of it at the same step.
 
         Returns:
-            The loss before the step, averaged over the global batch.
+            Of shape (2,): the loss before the step, averaged over the global batch, and how many
+            ranks are asked to stop.
         """
         loss, gradients = self.value_and_gradients(features, labels)
+        told = ops.stack((loss, stop))
         if self.world_size > 1:
             gradients = self.average_gradients(gradients)
-            loss = self.sum_over_ranks(loss) / self.world_size
-        # The loss is handed on only after the optimiser has run.
-        return ops.depend(loss / self.loss_scale, self.optimizer(gradients))
+            told = self.sum_over_ranks(told)
+        # It is handed on only after the optimiser has run.
+        loss = told[0] / (self.world_size * self.loss_scale)
+        return ops.depend(ops.stack((loss, told[1])), self.optimizer(gradients))
 
     def state(self) -> list[Parameter]:
         """List everything that training changes: weights, statistics, moments, step count."""

@@ -25,6 +25,7 @@ from fcn4_dist.training.step import TrainingStep  # noqa: E402
 
 FEATURES = Tensor(np.zeros((2, 1, 24, 160), np.float32))
 LABELS = Tensor(np.zeros((2, 3), np.float32))
+STOP = Tensor(np.float32(0))
 
 
 class Fcn4WithFmax(nn.Cell):
@@ -62,7 +63,7 @@ def build(batch_norm_ranks: int, *, float16: bool = False) -> Fcn4:
 
 def compile_training(network: nn.Cell, worker: Worker) -> None:
     step = TrainingStep(network.set_train(True), worker, lr=0.0005, loss_scale=1024.0)
-    step.compile(FEATURES, LABELS)
+    step.compile(FEATURES, LABELS, STOP)
 
 
 def compile_evaluation(network: nn.Cell) -> None:

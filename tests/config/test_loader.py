@@ -229,6 +229,7 @@ def _values_of(setting: Setting) -> st.SearchStrategy[Any]:
 ALL_SETTINGS = (
     st.fixed_dictionaries({name: _values_of(setting) for name, setting in SETTINGS.items()})
     .filter(lambda values: values["get_npy"] or values["get_mindrecord"])
+    .filter(lambda values: not (values["resume"] and values["pre_trained"]))
     .map(lambda values: Settings(**values))
 )
 

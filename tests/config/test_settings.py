@@ -125,5 +125,35 @@ def test_paths_are_made_absolute_and_nothing_else_is_changed(
     assert changed == {"audio_path", "info_path", "npy_path", "checkpoint_path"}
 
 
+def test_going_on_and_starting_from_weights_are_two_things() -> None:
+    with pytest.raises(SettingsError, match="resume and pre_trained are both given: choose one"):
+        Settings(resume="auto", pre_trained=True)
+    assert Settings(resume="auto").resume == "auto"
+    assert Settings(pre_trained=True).resume == ""
+
+
+def test_a_checkpoint_to_go_on_from_is_a_path_and_auto_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for given, absolute in [("", ""), ("auto", "auto"), ("weight", f"{tmp_path}/weight")]:
+        assert Settings(resume=given).with_absolute_paths().resume == absolute
+    # A file of that name can still be meant.
+    assert Settings(resume="./auto").with_absolute_paths().resume == f"{tmp_path}/auto"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("val_interval", -1), ("grace_period", -0.5), ("grace_period", "soon")]
+)
+def test_neither_an_interval_nor_a_period_is_below_nothing(name: str, value: object) -> None:
+    with pytest.raises(SettingsError, match=f"^{name} must be "):
+        Settings(**{name: value})
+
+
+def test_validation_and_the_period_of_grace_may_be_none() -> None:
+    settings = load_settings(flags={"val_interval": "0", "grace_period": "0"}).settings
+    assert (settings.val_interval, settings.grace_period) == (0, 0.0)
+
+
 def test_an_empty_path_stays_empty() -> None:
     assert Settings().with_absolute_paths().data_dir == ""

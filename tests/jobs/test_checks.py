@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from fcn4_dist.checkpoints import CheckpointFolder
 from fcn4_dist.cluster.preflight import Level
 from fcn4_dist.config import Settings
 from fcn4_dist.jobs.checks import check_job
@@ -25,7 +26,12 @@ def settings(preprocessed: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def levels(command: str, settings: Settings, ranks: int = 2) -> dict[str, Level]:
-    return {result.check: result.level for result in check_job(command, settings, ranks)}
+    """Give the worst level of each check."""
+    worst: dict[str, Level] = {}
+    for result in check_job(command, settings, ranks):
+        if worst.get(result.check) is not Level.ERROR:
+            worst[result.check] = result.level
+    return worst
 
 
 def test_a_job_that_nothing_would_stop_has_no_error_and_leaves_nothing(
@@ -50,11 +56,31 @@ def test_without_shards_nothing_is_said_of_steps(settings: Settings) -> None:
 
 def test_an_evaluation_needs_a_checkpoint_and_takes_any_batch(settings: Settings) -> None:
     found = levels("eval", replace(settings, batch_size=1000))
-    assert found == {"shards": Level.OK, "checkpoint": Level.ERROR}
+    assert found == {"shards": Level.OK, "checkpoint": Level.ERROR, "folder": Level.OK}
 
 
 def test_training_needs_a_checkpoint_only_to_start_from(settings: Settings) -> None:
     assert levels("train", replace(settings, pre_trained=True))["checkpoint"] is Level.ERROR
+
+
+def test_a_job_that_goes_on_is_held_against_its_checkpoint_which_gives_the_batch(
+    settings: Settings,
+) -> None:
+    # A batch that would not fit is not that of the run that goes on.
+    found = levels("train", replace(settings, resume="auto", batch_size=1000))
+    assert found == {"shards": Level.OK, "resume": Level.OK, "folder": Level.OK}
+    found = levels("train", replace(settings, resume="none.ckpt"))
+    assert found == {"shards": Level.OK, "resume": Level.ERROR, "folder": Level.OK}
+
+
+def test_a_folder_that_another_run_writes_to_is_refused_to_training_alone(
+    settings: Settings,
+) -> None:
+    with CheckpointFolder.from_settings(settings).kept_to_this_job():
+        assert levels("train", settings)["folder"] is Level.ERROR
+        assert levels("train", replace(settings, prefix="Other"))["folder"] is Level.OK
+        assert levels("eval", settings)["folder"] is Level.OK
+    assert levels("train", settings)["folder"] is Level.OK
 
 
 def test_everything_that_is_wrong_is_found_at_once(settings: Settings) -> None:

@@ -13,6 +13,7 @@ from fcn4_dist.cluster.device import prepare_environment
 prepare_environment("CPU")
 
 import mindspore as ms  # noqa: E402
+import numpy as np  # noqa: E402
 from mindspore import Tensor, nn  # noqa: E402
 
 from fcn4_dist.cluster.worker import Worker, start_worker  # noqa: E402
@@ -65,7 +66,8 @@ def train(network: Fcn4, clips: RecordSet, worker: Worker) -> dict[str, Any]:
             epoch=epoch,
         )
         for batch in read_batches(clips, batches):
-            losses.append(float(step(Tensor(batch.features), Tensor(batch.labels)).asnumpy()))
+            inputs = Tensor(batch.features), Tensor(batch.labels), Tensor(np.float32(0))
+            losses.append(float(step(*inputs).asnumpy()[0]))
     parameters = {each.name: each.asnumpy().tolist() for each in network.get_parameters()}
     return {"losses": losses, "parameters": parameters}
 

@@ -1,4 +1,8 @@
-"""How many steps a run has."""
+"""How many steps a run has, and where one that is resumed goes on."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -7,7 +11,14 @@ from hypothesis import strategies as st
 from fcn4_dist.config import Settings
 from fcn4_dist.errors import InputError
 from fcn4_dist.pipeline import training_batches
-from fcn4_dist.training.plan import TrainingPlan, plan_training
+from fcn4_dist.training.plan import (
+    SHAPING_SETTINGS,
+    TrainingPlan,
+    plan_training,
+    resume_plan,
+    settings_for_resuming,
+)
+from tests.checkpoints.examples import described
 
 SIZES = st.integers(1, 9)
 
@@ -46,3 +57,83 @@ def test_a_run_without_a_step_is_refused_with_its_numbers_and_what_to_do() -> No
         "16 x 4 ranks); lower --batch_size or the number of ranks"
     )
     assert plan_training(64, Settings(batch_size=16), world_size=4).steps_per_epoch == 1
+
+
+# Going on -------------------------------------------------------------------------------------
+
+PATH = Path("MusicTagger-3_4.ckpt")
+# Not its default, nor of the same type where the default has two values.
+OTHER: dict[str, Any] = {
+    "num_classes": 50,
+    "width": 0.5,
+    "loss_scale": 512.0,
+    "mixed_precision": True,
+    "sync_bn": True,
+    "seed": 7,
+    "lr": 0.01,
+}
+
+
+@given(global_batch=st.integers(1, 64), ranks=SIZES)
+def test_a_run_goes_on_with_its_global_batch_on_any_number_of_ranks_that_share_it(
+    global_batch: int, ranks: int
+) -> None:
+    before = described(global_batch=global_batch)
+    if global_batch % ranks:
+        with pytest.raises(InputError, match=f"{global_batch} clips, which {ranks} ranks cannot"):
+            settings_for_resuming(Settings(), before, PATH, ranks)
+        return
+    settings = settings_for_resuming(Settings(batch_size=999), before, PATH, ranks)
+    assert settings.batch_size * ranks == global_batch
+    assert replace(settings, batch_size=999) == Settings(batch_size=999)
+
+
+@pytest.mark.parametrize("name", SHAPING_SETTINGS)
+def test_a_run_does_not_go_on_with_a_setting_that_would_make_it_another_one(name: str) -> None:
+    other = replace(Settings(), **{name: OTHER[name]})
+    with pytest.raises(InputError) as caught:
+        settings_for_resuming(other, described(), PATH, 2)
+    assert str(caught.value) == (
+        f"{PATH} is of a run with other settings: {name} {getattr(Settings(), name)} instead of "
+        f"{OTHER[name]}; give those to go on with it, or start a new run from its weights with "
+        "--pre_trained True"
+    )
+    same = described(settings=other.as_dict())
+    assert settings_for_resuming(other, same, PATH, 2).batch_size == 32
+
+
+def test_all_settings_that_differ_are_named_at_once() -> None:
+    with pytest.raises(InputError, match=r"seed \d+ instead of 7, lr 0\.0005 instead of 0\.01;"):
+        settings_for_resuming(Settings(seed=7, lr=0.01), described(), PATH, 2)
+
+
+def test_a_checkpoint_that_does_not_know_a_setting_is_of_a_run_with_another_one() -> None:
+    with pytest.raises(InputError, match=r"lr None instead of 0\.0005"):
+        settings_for_resuming(
+            Settings(), described(settings=Settings().as_dict() | {"lr": None}), PATH, 2
+        )
+    unknown = {name: value for name, value in Settings().as_dict().items() if name != "lr"}
+    with pytest.raises(InputError, match=r"lr None instead of 0\.0005"):
+        settings_for_resuming(Settings(), described(settings=unknown), PATH, 2)
+
+
+def test_what_does_not_shape_the_result_may_be_another() -> None:
+    other = Settings(
+        epoch_size=50, save_step=7, keep_checkpoint_max=1, prefix="Mine", resume="auto"
+    )
+    assert settings_for_resuming(other, described(global_batch=64), PATH, 2) == replace(
+        other, batch_size=32
+    )
+
+
+def test_a_run_goes_on_after_the_step_of_its_checkpoint() -> None:
+    plan = TrainingPlan(clips=640, epochs=5, global_batch=64)
+    before = described(3, 4, shards="these")
+    assert resume_plan(plan, before, "these", PATH) == replace(plan, steps_done=24)
+    assert plan.steps == 50
+
+
+def test_a_run_does_not_go_on_with_other_shards() -> None:
+    plan = TrainingPlan(clips=640, epochs=5, global_batch=64)
+    with pytest.raises(InputError, match=rf"^{PATH} was trained on other shards: name them with"):
+        resume_plan(plan, described(3, 4, shards="these"), "those", PATH)

@@ -1,0 +1,91 @@
+"""From a checkpoint into a network's parameters, and back. Needs MindSpore."""
+
+from collections.abc import Iterable
+
+import numpy as np
+from mindspore import Parameter, Tensor, nn
+
+from fcn4_dist.checkpoints.content import Checkpoint
+from fcn4_dist.errors import InputError
+
+_DENSE_NAMES = ("dense.weight", "dense.bias")
+
+
+def load_into_network(network: nn.Cell, checkpoint: Checkpoint, *, fresh_dense: bool) -> list[str]:
+    """Put the weights of a checkpoint into a network.
+
+    Args:
+        network: The network to change.
+        checkpoint: Where the weights come from; what it holds besides is not used.
+        fresh_dense: Whether a dense layer of another size may stay as it is (for another number
+            of classes).
+
+    Returns:
+        Names of the parameters that were left as they are.
+
+    Raises:
+        InputError: If a parameter is missing or has another shape.
+    """
+    left = []
+    for parameter in network.get_parameters():
+        value = checkpoint.values.get(parameter.name)
+        if value is not None and value.shape == parameter.shape:
+            parameter.set_data(Tensor(value, parameter.dtype))
+        elif value is not None and fresh_dense and parameter.name in _DENSE_NAMES:
+            left.append(parameter.name)
+        else:
+            raise _misfit(checkpoint, parameter)
+    return left
+
+
+def load_state(state: Iterable[Parameter], checkpoint: Checkpoint) -> None:
+    """Put everything that training changes back to where it was.
+
+    Args:
+        state: All parameters of network and optimiser.
+        checkpoint: Where the values come from.
+
+    Raises:
+        InputError: If one is missing or has another shape.
+    """
+    for parameter in state:
+        value = checkpoint.values.get(parameter.name)
+        if value is None or value.shape != parameter.shape:
+            raise _misfit(checkpoint, parameter)
+        parameter.set_data(Tensor(value, parameter.dtype))
+
+
+def parameter_values(parameters: Iterable[Parameter]) -> dict[str, np.ndarray]:
+    """Copy the values of parameters, by name."""
+    return {parameter.name: parameter.asnumpy().copy() for parameter in parameters}
+
+
+class HostCopy:
+    """A copy of parameters in memory of its own, taken again and again.
+
+    The memory is touched once, at the beginning: fresh memory for every copy would cost training
+    several times the copy itself.
+
+    Args:
+        parameters: What is copied.
+    """
+
+    def __init__(self, parameters: Iterable[Parameter]) -> None:
+        self._parameters = list(parameters)
+        self._values = parameter_values(self._parameters)
+
+    def take(self) -> dict[str, np.ndarray]:
+        """Copy the values as they are now; those of the copy before are overwritten."""
+        for parameter in self._parameters:
+            np.copyto(self._values[parameter.name], parameter.asnumpy())
+        return dict(self._values)
+
+
+def _misfit(checkpoint: Checkpoint, parameter: Parameter) -> InputError:
+    value = checkpoint.values.get(parameter.name)
+    found = "lacks it" if value is None else f"holds shape {value.shape}"
+    return InputError(
+        f"{checkpoint.path} does not fit the network: {parameter.name} has shape "
+        f"{tuple(parameter.shape)} and the file {found}; the settings num_classes and width must "
+        "be those of the checkpoint"
+    )

@@ -1,0 +1,187 @@
+"""Real training jobs whose workers record every step, to be compared with one another."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import psutil
+
+from fcn4_dist.checkpoints import CheckpointFolder
+from fcn4_dist.checkpoints.content import CheckpointDescription, read_checkpoint
+from fcn4_dist.config import LoadedSettings, Settings
+from fcn4_dist.jobs.run_folder import choose_run_folder, save_settings
+
+PROGRAM = Path(__file__).with_name("recording_program.py")
+SECONDS_TO_WAIT = 120
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step as a rank has seen it.
+
+    Attributes:
+        number: Its number in the run, from 1.
+        loss: The loss, to the last bit.
+        ids: Ids of the clips of this rank's batch.
+    """
+
+    number: int
+    loss: str
+    ids: tuple[str, ...]
+
+
+class RecordedTraining:
+    """A training job in a folder of its own, which can be started several times.
+
+    Args:
+        folder: An empty folder.
+        settings: Settings of the job; its own folders are put in.
+    """
+
+    def __init__(self, folder: Path, settings: Settings) -> None:
+        self.folder = folder
+        self.settings = replace(
+            settings, checkpoint_path=str(folder / "weight"), run_dir=str(folder / "run")
+        )
+        self.starts = 0
+
+    @property
+    def checkpoints(self) -> CheckpointFolder:
+        """The folder of its checkpoints."""
+        return CheckpointFolder.from_settings(self.settings)
+
+    def start(
+        self,
+        *flags: str,
+        ranks: int = 2,
+        max_restarts: int = 0,
+        seconds_a_step: float = 0.0,
+        accident: tuple[str, int] | None = None,
+        accident_rank: int = 0,
+        accident_once: bool = True,
+    ) -> subprocess.Popen[str]:
+        """Start it, with a launcher if there are several ranks.
+
+        Args:
+            flags: Settings of this start.
+            ranks: Number of workers.
+            max_restarts: Given to the launcher.
+            seconds_a_step: How long each step is held up.
+            accident: What kills or stops a rank, and how many times it is passed unharmed.
+            accident_rank: The rank it happens to.
+            accident_once: Whether it happens at the first start of the worker alone.
+        """
+        self.starts += 1
+        self.records_folder.mkdir(parents=True)
+        loaded = choose_run_folder(LoadedSettings(self.settings, {}), "train")
+        command = [sys.executable, str(PROGRAM)]
+        if ranks > 1:
+            command += ["launch", "--device_num", str(ranks)]
+            command += ["--max_restarts", str(max_restarts)]
+        environment = {**os.environ, "RECORDS": str(self.records_folder)}
+        environment["SECONDS_A_STEP"] = str(seconds_a_step)
+        if accident:
+            environment["ACCIDENT"] = json.dumps(accident)
+            environment["ACCIDENT_RANK"] = str(accident_rank)
+            if accident_once:
+                environment["ACCIDENT_ONCE"] = str(self.records_folder / "accident")
+        return subprocess.Popen(
+            [*command, "train", "--config", str(save_settings(loaded)), *flags],
+            cwd=self.folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env=environment,
+        )
+
+    def run(self, *flags: str, expected: int = 0, **options: object) -> str:
+        """Run it to its end; give what it printed."""
+        started = self.start(*flags, **options)  # type: ignore[arg-type]
+        return output_of(started, expected)
+
+    @property
+    def records_folder(self) -> Path:
+        """Where the workers of the last start write their records."""
+        return self.folder / f"records_{self.starts}"
+
+    def steps(self, rank: int = 0) -> list[Step]:
+        """List what a rank has recorded since the last start."""
+        file = self.records_folder / f"rank_{rank}.txt"
+        lines = file.read_text().splitlines() if file.exists() else []
+        records = [json.loads(line) for line in lines]
+        return [Step(each["step"], each["loss"], tuple(each["ids"])) for each in records]
+
+    def await_step(self, number: int) -> None:
+        """Wait until rank 0 has taken a step."""
+        wait_until(lambda: any(step.number >= number for step in self.steps()))
+
+    def newest(self) -> tuple[Path, CheckpointDescription]:
+        """Find the newest whole checkpoint; there is no damaged one beside it."""
+        warnings: list[str] = []
+        newest = self.checkpoints.newest_whole(warnings.append)
+        assert newest is not None
+        assert warnings == []
+        return newest
+
+    def workers(self) -> dict[int, psutil.Process]:
+        """Find the workers that run, by rank."""
+        found = {}
+        for process in psutil.process_iter():
+            try:
+                environment = process.environ()
+            except psutil.Error:
+                continue
+            same = environment.get("RECORDS") == str(self.records_folder)
+            if same and environment.get("MS_ROLE") == "MS_WORKER":
+                found[int(environment["RANK_ID"])] = process
+        return found
+
+    def last_values(self) -> Mapping[str, np.ndarray]:
+        """Read all arrays of the checkpoint of the last step."""
+        return read_checkpoint(self.checkpoints.files()[-1]).values
+
+
+def output_of(started: subprocess.Popen[str], expected: int) -> str:
+    """Wait for the end of a start, and give what it printed."""
+    output, _ = started.communicate(timeout=SECONDS_TO_WAIT)
+    assert started.returncode == expected, output
+    return output
+
+
+def wait_until(holds: Callable[[], bool], seconds: float = SECONDS_TO_WAIT) -> None:
+    """Wait until something holds."""
+    ends = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < ends
+        time.sleep(0.005)
+
+
+def family_of(process: subprocess.Popen[str]) -> list[psutil.Process]:
+    """List a process and all that it has started."""
+    parent = psutil.Process(process.pid)
+    return [parent, *parent.children(recursive=True)]
+
+
+def assert_went_on_as_if_nothing_had_happened(
+    resumed: RecordedTraining, undisturbed: RecordedTraining, ranks: int = 2
+) -> None:
+    """Compare every step since the last start, and all that is left in the end, to the bit."""
+    for rank in range(ranks):
+        steps = resumed.steps(rank)
+        assert steps
+        assert steps == undisturbed.steps(rank)[-len(steps) :]
+    assert_same_values(resumed.last_values(), undisturbed.last_values())
+
+
+def assert_same_values(one: Mapping[str, np.ndarray], other: Mapping[str, np.ndarray]) -> None:
+    """Compare weights, moments, statistics of every rank and what else there is, to the bit."""
+    assert one.keys() == other.keys()
+    assert "fcn4_dist.rank_statistics" in one
+    differing = [name for name in one if one[name].tobytes() != other[name].tobytes()]
+    assert differing == []
