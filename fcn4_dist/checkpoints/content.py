@@ -120,6 +120,9 @@ def write_checkpoint(
             write_container(file, description.to_json(), values)
         verify_container(path)
     except (OSError, DamagedError) as error:
+        if isinstance(error, DamagedError):
+            # The disk did not keep what it was given; nothing may take the file for a checkpoint.
+            path.unlink(missing_ok=True)
         reason = getattr(error, "strerror", None) or error
         raise Fcn4DistError(
             f"cannot write the checkpoint {path} ({reason}): earlier checkpoints are untouched; "

@@ -76,7 +76,11 @@ class CheckpointFolder:
             last = self.newest_whole(warn)
             if last is not None:
                 return last[0]
+            if foreign := self._foreign_files():
+                return foreign[-1]
         names = ", ".join(path.name for path in self.files()) or f"no {self.prefix}-*.ckpt"
+        if self.files() and (model_name == LAST or default):
+            names += ", none of them whole"
         raise InputError(
             f"there is no checkpoint {named}; the folder holds {names}: name one with "
             "--model_name, or another folder with --checkpoint_path"
@@ -110,6 +114,15 @@ class CheckpointFolder:
                 if description.run_id == run_id:
                     whole.append((path, description))
         return max(whole, key=lambda entry: entry[1].global_step, default=None)
+
+    def _foreign_files(self) -> list[Path]:
+        """List checkpoints of other programs, such as the ModelZoo's, by epoch and step."""
+        found = []
+        for path in self.files():
+            with suppress(DamagedError, OSError):
+                if read_text(path) is None:
+                    found.append(path)
+        return found
 
     def files_of_run(self, run_id: str) -> list[Path]:
         """List the checkpoints of a run by epoch and step; damaged ones are not among them."""

@@ -11,6 +11,7 @@ from fcn4_dist.cli.checkpoints import run_checkpoints
 from fcn4_dist.cli.launch import launch_request, split_launch_flags
 from fcn4_dist.cli.parser import Parser, given_flags, parse
 from fcn4_dist.cli.rank_table import run_rank_table
+from fcn4_dist.cluster.stopping import hold_sigterm
 from fcn4_dist.config import COMMANDS, SETTINGS, LoadedSettings, load_settings
 from fcn4_dist.errors import Fcn4DistError, InputError, StoppedError
 from fcn4_dist.terminal import say
@@ -87,6 +88,7 @@ def _preprocess(parsed: argparse.Namespace) -> int:
 
 
 def _train(parsed: argparse.Namespace) -> int:
+    hold_sigterm()
     from fcn4_dist.jobs.train import train
 
     train(_load(parsed))

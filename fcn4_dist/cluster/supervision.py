@@ -205,9 +205,12 @@ def _signals(launch: Launch) -> Iterator[_Stop]:
         signal.SIGTERM: signal.signal(signal.SIGTERM, stop.ask),
         signal.SIGHUP: signal.signal(signal.SIGHUP, leave),
     }
+    # Whoever started this process may have held them back, which is inherited.
+    held = signal.pthread_sigmask(signal.SIG_UNBLOCK, set(before))
     try:
         yield stop
     finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, held)
         for number, handler in before.items():
             signal.signal(number, handler)
 

@@ -71,7 +71,7 @@ def arm(point: str) -> None:
     elif point == "before fsync of the folder":
         files.sync_folder = die
     elif point == "before verification":
-        content.verify_container = die  # type: ignore[assignment]
+        content.verify_container = die
     elif point == "before the best":
         Path.replace = _after(2, Path.replace)  # type: ignore[method-assign]
     elif point == "before deletion":

@@ -7,6 +7,7 @@ to ``ACCIDENT_RANK`` (default 0), in JSON: a place, and how many times it is pas
 ``ACCIDENT_ONCE``, the name of a file, it happens once, however often the rank is started.
 """
 
+import importlib
 import json
 import os
 import signal
@@ -16,40 +17,58 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import fcn4_dist.jobs.launch
-import fcn4_dist.jobs.train
-from fcn4_dist.checkpoints import content, writer
+# What imports NumPy comes later, when the command does so itself: NumPy starts threads.
 from fcn4_dist.cli import main
-from fcn4_dist.pipeline import read_batches
 
 RANK = int(os.environ.get("RANK_ID", 0))
 PLACE, UNHARMED = json.loads(os.environ.get("ACCIDENT", '["nowhere", 0]'))
 passed = 0
+original: dict[str, Callable[..., Any]] = {}
+
+
+def load_and_change(parsed: Any) -> Any:
+    """Load the settings, and change the command, which has imported now what it needs so far."""
+    if sys.argv[1] == "launch":
+        change("fcn4_dist.jobs.launch", "plan_launch", plan_recorded)
+    else:
+        change("fcn4_dist.jobs.train", "become_rank", become_recorded_rank)
+        change("fcn4_dist.checkpoints.content", "write_container", write_dangerously)
+        change("fcn4_dist.checkpoints.writer", "_copy_atomically", keep_best_dangerously)
+        change("pathlib", "Path.replace", replace_dangerously)
+        change("pathlib", "Path.unlink", unlink_dangerously)
+        change("os", "fsync", fsync_dangerously)
+    return original["_load"](parsed)
+
+
+def change(module: str, name: str, by: Callable[..., Any]) -> None:
+    holder: Any = importlib.import_module(module)
+    *outer, last = name.split(".")
+    for each in outer:
+        holder = getattr(holder, each)
+    original[last] = getattr(holder, last)
+    setattr(holder, last, by)
 
 
 def plan_recorded(program: list[str], *arguments: Any, **options: Any) -> Any:
     """Plan a launch whose workers run this program, which takes the same arguments."""
     assert program[:2] == ["-m", "fcn4_dist"]
-    return plan_launch([__file__, *program[2:]], *arguments, **options)
+    return original["plan_launch"]([__file__, *program[2:]], *arguments, **options)
 
 
-def train_recorded(loaded: Any) -> None:
-    from fcn4_dist.training import loop
-    from fcn4_dist.training.loop import Trainer
+def become_recorded_rank(*arguments: Any) -> Any:
+    rank = original["become_rank"](*arguments)
+    change("fcn4_dist.training.loop", "Trainer._run_step", run_recorded_step)
+    change("fcn4_dist.training.loop", "read_batches", read_sleepily)
+    return rank
 
-    run_step = Trainer._run_step
 
-    def run_recorded(trainer: Trainer, batch: Any, epoch: int, step: int) -> tuple[float, bool]:
-        time.sleep(float(os.environ.get("SECONDS_A_STEP", 0)))
-        happens("before a step")
-        told = run_step(trainer, batch, epoch, step)
-        record = {"step": trainer._global_step, "loss": told[0].hex(), "ids": batch.ids}
-        write_line(json.dumps(record))
-        return told
-
-    Trainer._run_step = run_recorded  # type: ignore[method-assign]
-    loop.read_batches = read_sleepily
-    train(loaded)
+def run_recorded_step(trainer: Any, batch: Any, *place: int) -> Any:
+    time.sleep(float(os.environ.get("SECONDS_A_STEP", 0)))
+    happens("before a step")
+    told = original["_run_step"](trainer, batch, *place)
+    record = {"step": trainer._global_step, "loss": told[0].hex(), "ids": batch.ids}
+    write_line(json.dumps(record))
+    return told
 
 
 def write_line(text: str) -> None:
@@ -103,47 +122,38 @@ class HalfWritten:
 
 def write_dangerously(file: Any, *arguments: Any) -> None:
     happens("before the write")
-    write_container(HalfWritten(file), *arguments)
+    original["write_container"](HalfWritten(file), *arguments)
 
 
-def replace_dangerously(path: Path, target: Path) -> Path:
+def replace_dangerously(path: Path, target: Path) -> Any:
     if target.suffix == ".ckpt" and "best" not in target.name:
         happens("before the rename")
-    return replace(path, target)
+    return original["replace"](path, target)
 
 
 def keep_best_dangerously(source: Path, target: Path) -> None:
     happens("before the best is kept")
-    copy_atomically(source, target)
+    original["_copy_atomically"](source, target)
 
 
 def unlink_dangerously(path: Path, missing_ok: bool = False) -> None:
     if path.suffix == ".ckpt":
         happens("before the deletion of the oldest")
-    unlink(path, missing_ok=missing_ok)
+    original["unlink"](path, missing_ok=missing_ok)
 
 
 def fsync_dangerously(descriptor: int) -> None:
     if ".ckpt." in os.readlink(f"/proc/self/fd/{descriptor}"):
         happens("before fsync")
-    fsync(descriptor)
+    original["fsync"](descriptor)
 
 
 def read_sleepily(*arguments: Any) -> Iterator[Any]:
-    for batch in read_batches(*arguments):
+    for batch in original["read_batches"](*arguments):
         happens("asleep over its data", fall_asleep)
         yield batch
 
 
 if __name__ == "__main__":
-    plan_launch, fcn4_dist.jobs.launch.plan_launch = (
-        fcn4_dist.jobs.launch.plan_launch,
-        plan_recorded,
-    )
-    train, fcn4_dist.jobs.train.train = fcn4_dist.jobs.train.train, train_recorded
-    write_container, content.write_container = content.write_container, write_dangerously
-    copy_atomically, writer._copy_atomically = writer._copy_atomically, keep_best_dangerously
-    replace, Path.replace = Path.replace, replace_dangerously
-    unlink, Path.unlink = Path.unlink, unlink_dangerously
-    fsync, os.fsync = os.fsync, fsync_dangerously
+    change("fcn4_dist.cli.main", "_load", load_and_change)
     sys.exit(main(sys.argv[1:]))

@@ -68,6 +68,11 @@ def job(real_clips: Path, tmp_path_factory: pytest.TempPathFactory) -> Job:
     return Job(folder, (folder / "runs/t2/rank_0.log").read_text())
 
 
+def checkpoints_in(folder: Path) -> list[str]:
+    """Names of the checkpoints of steps in a folder."""
+    return sorted(path.name for path in folder.glob("*-*_*.ckpt"))
+
+
 def run_alone(job: Job, *arguments: str) -> str:
     """Run a command in a process of its own: a device is set up once in a process."""
     result = subprocess.run(
@@ -106,7 +111,7 @@ def test_the_metrics_are_scikit_learns_of_the_predictions_file(job: Job) -> None
 
 
 def test_checkpoints_are_named_by_epoch_and_step_and_carry_what_evaluation_needs(job: Job) -> None:
-    names = sorted(path.name for path in (job.folder / "weight").iterdir())
+    names = checkpoints_in(job.folder / "weight")
     assert names == [f"MusicTagger-{epoch}_{step}.ckpt" for epoch in (1, 2) for step in (1, 2)]
     description = read_checkpoint(job.folder / "weight" / names[-1]).description
     assert description is not None
@@ -138,7 +143,7 @@ def test_the_resolved_settings_lie_beside_every_result(job: Job) -> None:
 def test_one_worker_alone_runs_the_same_commands(job: Job) -> None:
     config = ["--config", "job.yaml", "--checkpoint_path", "alone", "--prefix", "Alone"]
     run_alone(job, "train", *config, "--save_step", "3", "--run_dir", "runs/t1")
-    assert sorted(path.name for path in (job.folder / "alone").iterdir()) == [
+    assert checkpoints_in(job.folder / "alone") == [
         "Alone-1_3.ckpt",
         "Alone-1_4.ckpt",
         "Alone-2_2.ckpt",
@@ -173,7 +178,7 @@ def test_training_goes_on_from_pre_trained_weights(job: Job) -> None:
     output = run_alone(job, "train", *arguments, "--run_dir", "runs/pre_trained")
     assert "weights from" in output
     assert "from_weights holds 4 checkpoints of an earlier run; they stay" in output
-    assert sorted(path.name for path in (job.folder / "from_weights").iterdir()) == [
+    assert checkpoints_in(job.folder / "from_weights") == [
         "MusicTagger-1_1.ckpt",
         "MusicTagger-1_2.ckpt",
         "MusicTagger-1_4.ckpt",
@@ -223,17 +228,19 @@ def test_a_damaged_shard_is_refused_before_work(
     assert "val.mindrecord1 is not the file the manifest was written for" in capsys.readouterr().err
 
 
-def test_an_evaluation_that_fails_on_rank_0_ends_the_job_with_its_sentence(
+def test_a_damaged_checkpoint_ends_an_evaluation_before_it_starts(
     job: Job, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(job.folder)
     Path("broken").mkdir()
     Path("broken/MusicTagger-1_1.ckpt").write_bytes(b"cut off")
     flags = ["--config", "job.yaml", "--checkpoint_path", "broken", "--run_dir", "runs/broken"]
-    assert main(["launch", "--device_num", "2", "eval", *flags]) == 1
-    output = capfd.readouterr().out
-    assert "MusicTagger-1_1.ckpt cannot be read as a checkpoint" in output
-    assert not Path("runs/broken/metrics.json").exists()
+    assert main(["launch", "--device_num", "2", "eval", *flags]) == 2
+    assert "the folder holds MusicTagger-1_1.ckpt, none of them whole" in capfd.readouterr().err
+    flags += ["--model_name", "MusicTagger-1_1.ckpt"]
+    assert main(["launch", "--device_num", "2", "eval", *flags]) == 2
+    assert "MusicTagger-1_1.ckpt cannot be used as a checkpoint: it" in capfd.readouterr().err
+    assert not Path("runs/broken").exists()
 
 
 def test_preprocessing_that_cannot_succeed_leaves_the_shards_that_are_there(
