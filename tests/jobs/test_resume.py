@@ -65,6 +65,7 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_is_taken(
     assert_went_on_as_if_nothing_had_happened(resumed, undisturbed)
 
 
+@pytest.mark.slow
 def test_a_finished_run_has_nothing_left_to_train(
     undisturbed: RecordedTraining, tmp_path: Path
 ) -> None:
@@ -76,6 +77,7 @@ def test_a_finished_run_has_nothing_left_to_train(
     assert {path: path.read_bytes() for path in finished.checkpoints.path.glob("*.ckpt")} == before
 
 
+@pytest.mark.slow
 def test_on_another_number_of_workers_the_epoch_goes_on_with_the_clips_that_are_left(
     resumable: Settings, tmp_path: Path
 ) -> None:
@@ -149,6 +151,7 @@ def test_the_best_and_the_last_checkpoint_can_be_named_for_evaluation(
     assert "MusicTagger-3_8.ckpt (epoch 3, step 8)" in last
 
 
+@pytest.mark.slow
 def test_a_best_checkpoint_that_a_death_has_forestalled_is_made_up_for(
     resumable: Settings, undisturbed: RecordedTraining, tmp_path: Path
 ) -> None:

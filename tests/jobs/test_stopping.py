@@ -2,7 +2,8 @@
 
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -33,7 +34,9 @@ def ask_every_process(launcher: int) -> None:
         process.terminate()
 
 
-@pytest.mark.parametrize("ask", [ask_the_launcher, ask_every_process])
+@pytest.mark.parametrize(
+    "ask", [ask_the_launcher, pytest.param(ask_every_process, marks=pytest.mark.slow)]
+)
 def test_sigterm_ends_a_job_after_a_checkpoint_of_the_step_all_ranks_agree_on(
     ask: Callable[[int], None],
     resumable: Settings,
@@ -81,11 +84,23 @@ def test_sigterm_ends_a_run_on_one_card_after_a_checkpoint(
     assert_went_on_as_if_nothing_had_happened(stopped, whole, ranks=1)
 
 
+@contextmanager
+def sigterm_held() -> Iterator[None]:
+    """Hold SIGTERM back, which processes that are started meanwhile inherit."""
+    held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, held)
+
+
+@pytest.mark.slow
 def test_workers_that_do_not_stop_within_the_grace_period_are_killed(
     resumable: Settings, tmp_path: Path
 ) -> None:
     training = RecordedTraining(tmp_path, replace(resumable, grace_period=2.0))
-    started = training.start(accident=("asleep over its data", 5), accident_rank=1)
+    with sigterm_held():
+        started = training.start(accident=("asleep over its data", 5), accident_rank=1)
     wait_until(lambda: (training.records_folder / "accident").exists())
     family = family_of(started)
     started.terminate()
@@ -94,6 +109,7 @@ def test_workers_that_do_not_stop_within_the_grace_period_are_killed(
     assert not any(process.is_running() for process in family)
 
 
+@pytest.mark.slow
 def test_a_launcher_starts_again_after_a_workers_death(
     resumable: Settings, undisturbed: RecordedTraining, tmp_path: Path
 ) -> None:
@@ -110,6 +126,7 @@ def test_a_launcher_starts_again_after_a_workers_death(
     assert_same_values(training.last_values(), undisturbed.last_values())
 
 
+@pytest.mark.slow
 def test_a_worker_that_dies_at_every_start_ends_the_job_after_the_last_restart(
     resumable: Settings, undisturbed: RecordedTraining, tmp_path: Path
 ) -> None:
