@@ -145,7 +145,13 @@ class Trainer:
     def _planned(self, settings: Settings) -> tuple[Settings, TrainingPlan]:
         description, path = self.resumed.description, self.resumed.path
         if description is not None:
+            given = settings.batch_size
             settings = settings_for_resuming(settings, description, path, self.worker.world_size)
+            if self.worker.is_main and settings.batch_size != given:
+                say(
+                    f"batch_size is {settings.batch_size} instead of {given}, so that the global "
+                    f"batch stays {description.global_batch} clips"
+                )
         plan = plan_training(len(self.record_set), settings, self.worker.world_size)
         if description is not None:
             plan = resume_plan(plan, description, self.manifest.fingerprint(), path)
