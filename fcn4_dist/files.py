@@ -25,17 +25,34 @@ def write_atomically(path: Path) -> Iterator[BinaryIO]:
         The open binary file.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    with replace_file(path) as file:
+        yield file
+        file.flush()
+        os.fsync(file.fileno())
+    sync_folder(path.parent)
+
+
+@contextmanager
+def replace_file(path: Path) -> Iterator[BinaryIO]:
+    """Open a file for writing that replaces ``path`` only when it is complete.
+
+    As :func:`write_atomically`, without waiting for the disk: for files that can be made again,
+    since a power cut may leave them empty.
+
+    Args:
+        path: File to write; its folder is there.
+
+    Yields:
+        The open binary file.
+    """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("wb") as file:
             yield file
-            file.flush()
-            os.fsync(file.fileno())
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    sync_folder(path.parent)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -117,5 +134,11 @@ def sync_folder(folder: Path) -> None:
 
 def _json_value(value: Any) -> str:
     if isinstance(value, list) and value and isinstance(value[0], dict):
-        return "[\n" + ",\n".join(json.dumps(item, ensure_ascii=False) for item in value) + "\n]"
-    return json.dumps(value, ensure_ascii=False)
+        return "[\n" + ",\n".join(map(_json_text, value)) + "\n]"
+    return _json_text(value)
+
+
+def _json_text(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    # The bytes of a path that is not UTF-8 are surrogates here, which only an escape can carry.
+    return text if text.isprintable() else json.dumps(value)

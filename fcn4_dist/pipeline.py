@@ -109,7 +109,15 @@ def read_batches(record_set: RecordSet, batches: Sequence[np.ndarray]) -> Iterat
                 f"the shards of {record_set.name} in {record_set.folder} do not hold the clips "
                 "their manifest says, in its order: run preprocess again"
             )
-        yield Batch(expected, features, labels.astype(np.float32))
+        yield Batch(expected, _features(record_set, features), labels.astype(np.float32))
+
+
+def _features(record_set: RecordSet, stored: np.ndarray) -> np.ndarray:
+    if record_set.feature_dtype == "float32":
+        return stored
+    # MindRecord knows no float16: such features travel as bytes.
+    halves = np.ascontiguousarray(stored).view(record_set.feature_dtype)
+    return halves.reshape(len(stored), *record_set.feature_shape).astype(np.float32)
 
 
 def pad_batch(features: np.ndarray, batch_size: int) -> np.ndarray:

@@ -35,6 +35,13 @@ def table(rows: Sequence[Sequence[str]]) -> str:
     return "\n".join([lines[0], "  ".join("-" * width for width in widths), *lines[1:]])
 
 
+def clock(seconds: float) -> str:
+    """Write a time as hours:minutes:seconds."""
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}"
+
+
 @contextmanager
 def still_running(what: str, visible: bool = True) -> Iterator[None]:
     """Say that something long begins, and every now and then that it still goes on.
@@ -47,7 +54,7 @@ def still_running(what: str, visible: bool = True) -> Iterator[None]:
 
     def remind() -> None:
         while not ended.wait(_SECONDS_BETWEEN_REMINDERS):
-            say(f"still {what.split(':')[0]}, for {_clock(time.monotonic() - begun)} so far …")
+            say(f"still {what.split(':')[0]}, for {clock(time.monotonic() - begun)} so far …")
 
     if visible:
         say(f"{what} …")
@@ -135,16 +142,10 @@ class Progress:
     def _print_line(self, figures: str, time_now: float) -> None:
         speed = self.units_per_second
         if self.done >= self._total:
-            time_text = f"took {_clock(time_now - self._begun)}"
+            time_text = f"took {clock(time_now - self._begun)}"
         elif speed > 0:
-            time_text = f"left {_clock((self._total - self.done) / speed)}"
+            time_text = f"left {clock((self._total - self.done) / speed)}"
         else:
             time_text = ""
         counted = f"{self._title}: {self.done}/{self._total} {self._unit}"
         say("  ".join(part for part in (counted, figures, time_text) if part))
-
-
-def _clock(seconds: float) -> str:
-    minutes, seconds = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{seconds:02}"

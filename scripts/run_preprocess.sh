@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Turn a folder of audio for each class into MindRecord shards and their manifest.
+# Turn a collection of audio into MindRecord shards and their manifest.
 #
 # Usage: bash scripts/run_preprocess.sh [CONFIG] [--name value ...]
 #

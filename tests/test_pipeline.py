@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fcn4_dist.audio import feature_file
+from fcn4_dist.audio import FeatureCache, FeatureParameters
 from fcn4_dist.config import Settings
 from fcn4_dist.errors import Fcn4DistError
 from fcn4_dist.pipeline import evaluation_batches, pad_batch, read_batches, training_batches
@@ -106,6 +106,9 @@ def clips(shards: Path) -> RecordSet:
 def test_batches_hold_the_clips_asked_for_in_the_order_asked_for(
     clips: RecordSet, preprocessed: Settings, data: st.DataObject
 ) -> None:
+    parameters = FeatureParameters.from_settings(preprocessed)
+    cache = FeatureCache(Path(preprocessed.npy_path), parameters)
+    sha256_of = {clip.id: clip.sha256 for clip in clips.clips}
     order = data.draw(st.permutations(range(16)))
     size = data.draw(st.integers(1, 7))
     asked = [np.array(order[start : start + size]) for start in range(0, 16, size)]
@@ -116,8 +119,7 @@ def test_batches_hold_the_clips_asked_for_in_the_order_asked_for(
         np.testing.assert_array_equal(batch.labels, clips.labels[indices])
         assert batch.labels.dtype == batch.features.dtype == np.float32
         for clip_id, feature in zip(batch.ids, batch.features, strict=True):
-            stored = np.load(feature_file(Path(preprocessed.npy_path), clip_id))
-            np.testing.assert_array_equal(feature, stored)
+            np.testing.assert_array_equal(feature, cache.load(sha256_of[clip_id]))
 
 
 def test_a_rank_reads_its_share_of_a_training_epoch(clips: RecordSet) -> None:

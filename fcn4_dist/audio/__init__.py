@@ -1,24 +1,37 @@
 """From an audio file to the log-mel spectrogram the network sees."""
 
+from fcn4_dist.audio.cache import FeatureCache, Outcome
 from fcn4_dist.audio.extraction import (
     ClipFeature,
     FeatureIndex,
+    discard_feature_index,
+    extract_feature,
     extract_features,
-    feature_file,
     read_feature_index,
 )
-from fcn4_dist.audio.features import FeatureParameters, fit_to_window, log_mel_spectrogram
-from fcn4_dist.audio.waveform import UndecodableClipError, load_waveform
+from fcn4_dist.audio.features import FeatureParameters, LogMel
+from fcn4_dist.audio.waveform import (
+    UndecodableClipError,
+    Window,
+    fit_to_window,
+    load_waveform,
+    load_window,
+)
 
 __all__ = [
     "ClipFeature",
+    "FeatureCache",
     "FeatureIndex",
     "FeatureParameters",
+    "LogMel",
+    "Outcome",
     "UndecodableClipError",
+    "Window",
+    "discard_feature_index",
+    "extract_feature",
     "extract_features",
-    "feature_file",
     "fit_to_window",
     "load_waveform",
-    "log_mel_spectrogram",
+    "load_window",
     "read_feature_index",
 ]

@@ -1,21 +1,20 @@
-"""The audio -> npy stage: one feature file a clip, and an index of what became of each clip."""
+"""The audio -> npy stage: the feature of every clip, computed by several processes."""
 
-import errno
 import os
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import numpy as np
-
-from fcn4_dist.audio.features import FeatureParameters, fit_to_window, log_mel_spectrogram
-from fcn4_dist.audio.waveform import UndecodableClipError, load_waveform
+from fcn4_dist.audio.cache import FeatureCache, Outcome
+from fcn4_dist.audio.features import FeatureParameters, LogMel
+from fcn4_dist.audio.waveform import UndecodableClipError, Window, load_window
 from fcn4_dist.errors import InputError
-from fcn4_dist.files import read_json, sha256_of, write_atomically, write_json
+from fcn4_dist.files import read_json, sha256_of, write_json
+from fcn4_dist.processes import ProcessDiedError, TaskTimeoutError, run_in_processes
 
 INDEX_NAME = "features.json"
-_INDEX_FORMAT = 1
+_INDEX_FORMAT = 2
+_SECONDS_THAT_MATTER = 0.5
 
 
 @dataclass(frozen=True)
@@ -23,11 +22,12 @@ class ClipFeature:
     """What became of one clip in the audio -> npy stage.
 
     Attributes:
-        id: Path of the clip below audio_path, with slashes.
+        id: The clip.
         source: Path of the audio file.
-        sha256: Of the audio file; "" if it could not be read.
+        sha256: Of the audio file; "" if it was skipped.
         status: "kept", "padded", "cropped" or "skipped".
-        reason: Why it was skipped, or how long it was before it was cut or padded.
+        reason: Why it was skipped, or what is unusual about it.
+        seconds: How long it is; 0.0 if that is not known.
     """
 
     id: str
@@ -35,6 +35,7 @@ class ClipFeature:
     sha256: str
     status: str
     reason: str
+    seconds: float
 
     @property
     def skipped(self) -> bool:
@@ -44,49 +45,101 @@ class ClipFeature:
 
 @dataclass(frozen=True)
 class FeatureIndex:
-    """The feature parameters of a folder of features, and its clips by id."""
+    """The parameters of a folder of features, and what became of each clip."""
 
     parameters: FeatureParameters
-    clips: Mapping[str, ClipFeature]
+    clips: tuple[ClipFeature, ...]
+
+    def write(self, npy_path: Path) -> None:
+        """Write the index, atomically."""
+        content = {
+            "format": _INDEX_FORMAT,
+            "parameters": self.parameters.as_dict(),
+            "clips": [asdict(clip) for clip in self.clips],
+        }
+        write_json(npy_path / INDEX_NAME, content)
 
 
 def extract_features(
-    clips: Iterable[tuple[str, Path]], parameters: FeatureParameters, npy_path: Path
+    clips: Iterable[tuple[str, Path]],
+    cache: FeatureCache,
+    processes: int,
+    clip_timeout: float,
 ) -> Iterator[ClipFeature]:
-    """Write the feature of each clip below ``npy_path``, and the index when all are done.
+    """See to it that the cache, which is prepared, holds the feature of each clip.
 
-    A clip that cannot be decoded is reported as skipped; nothing of it stays in the folder.
+    A clip that cannot be decoded, that crashes the decoder or that takes too long is reported as
+    skipped. What the cache holds already is not computed again.
 
     Args:
         clips: (id, audio file) of each clip.
-        parameters: How to compute the features.
-        npy_path: Folder to write to; made if missing.
+        cache: Where the features are.
+        processes: Processes at work.
+        clip_timeout: Seconds one clip may take.
 
     Yields:
-        What became of each clip, as soon as it is done.
+        What became of each clip, in the order they are done.
+
+    Raises:
+        OSError: If a feature cannot be written.
     """
-    # An interrupted run must not leave an index that speaks of other features.
-    (npy_path / INDEX_NAME).unlink(missing_ok=True)
-    done = []
-    for clip_id, source in clips:
-        clip = _extract(clip_id, source, parameters, npy_path)
-        done.append(clip)
-        yield clip
-    content = {
-        "format": _INDEX_FORMAT,
-        "parameters": parameters.as_dict(),
-        "clips": [asdict(clip) for clip in done],
-    }
-    write_json(npy_path / INDEX_NAME, content)
+    finished = run_in_processes(
+        _extract_in_worker,
+        clips,
+        processes,
+        timeout=clip_timeout,
+        prepare=_prepare_worker,
+        arguments=(cache, LogMel(cache.parameters)),
+    )
+    for (clip_id, source), future in finished:
+        try:
+            yield future.result()
+        except TaskTimeoutError:
+            yield _skipped(clip_id, source, f"takes longer than clip_timeout, {clip_timeout:g} s")
+        except ProcessDiedError as error:
+            yield _skipped(clip_id, source, f"crashes the decoder ({error})")
 
 
-def feature_file(npy_path: Path, clip_id: str) -> Path:
-    """Name the file that holds a clip's feature."""
-    return npy_path / f"{clip_id}.npy"
+def extract_feature(
+    clip_id: str, source: Path, cache: FeatureCache, log_mel: LogMel
+) -> ClipFeature:
+    """See to it that the cache holds the feature of one clip.
+
+    Args:
+        clip_id: The clip.
+        source: Its audio file.
+        cache: Where the features are.
+        log_mel: Computes them.
+
+    Returns:
+        What became of the clip.
+
+    Raises:
+        OSError: If the feature cannot be written.
+    """
+    try:
+        sha256 = sha256_of(source)
+    except (OSError, ValueError) as error:
+        # ValueError: a name that no file can have.
+        reason = getattr(error, "strerror", None) or error
+        return _skipped(clip_id, source, f"cannot be read: {reason}")
+    outcome = cache.outcome(sha256)
+    if outcome is None:
+        parameters = log_mel.parameters
+        try:
+            window = load_window(source, parameters.sample_rate, parameters.window_samples)
+            feature = log_mel(window.samples)
+        except UndecodableClipError as error:
+            return _skipped(clip_id, source, str(error))
+        except MemoryError:
+            return _skipped(clip_id, source, "does not fit into memory")
+        outcome = Outcome(window.status, _remark(window), round(window.seconds, 3))
+        cache.store(sha256, outcome, feature)
+    return ClipFeature(clip_id, os.fspath(source), sha256, **asdict(outcome))
 
 
 def read_feature_index(npy_path: Path) -> FeatureIndex:
-    """Read the index that :func:`extract_features` wrote.
+    """Read the index of a finished audio -> npy stage.
 
     Raises:
         InputError: If there is none or it cannot be understood.
@@ -100,45 +153,44 @@ def read_feature_index(npy_path: Path) -> FeatureIndex:
     content = read_json(path, _INDEX_FORMAT)
     try:
         parameters = FeatureParameters(**content["parameters"])
-        clips = [ClipFeature(**row) for row in content["clips"]]
+        clips = tuple(ClipFeature(**row) for row in content["clips"])
     except (KeyError, TypeError) as error:
         raise InputError(f"{path} is damaged ({error!r}): run preprocess again") from error
-    return FeatureIndex(parameters, {clip.id: clip for clip in clips})
+    return FeatureIndex(parameters, clips)
 
 
-def _extract(
-    clip_id: str, source: Path, parameters: FeatureParameters, npy_path: Path
-) -> ClipFeature:
-    target = feature_file(npy_path, clip_id)
-    sha256 = ""
-    try:
-        sha256 = sha256_of(source)
-        waveform = load_waveform(source, parameters.sample_rate)
-        window, status = fit_to_window(waveform, parameters.window_samples)
-        feature = log_mel_spectrogram(window, parameters)
-    except (UndecodableClipError, OSError) as error:
-        _remove(target)
-        return ClipFeature(clip_id, os.fspath(source), sha256, "skipped", str(error))
-    if not _write_feature(target, feature):
-        reason = "its name is too long for a feature file"
-        return ClipFeature(clip_id, os.fspath(source), sha256, "skipped", reason)
-    seconds = len(waveform) / parameters.sample_rate
-    reason = "" if status == "kept" else f"{seconds:.2f} s long"
-    return ClipFeature(clip_id, os.fspath(source), sha256, status, reason)
+def discard_feature_index(npy_path: Path) -> None:
+    """Remove the index of an earlier stage, which a stopped one must not pass for."""
+    (npy_path / INDEX_NAME).unlink(missing_ok=True)
 
 
-def _write_feature(target: Path, feature: np.ndarray) -> bool:
-    try:
-        with write_atomically(target) as file:
-            np.save(file, feature)
-    except OSError as error:
-        if error.errno != errno.ENAMETOOLONG:
-            raise
-        return False
-    return True
+def _skipped(clip_id: str, source: Path, reason: str) -> ClipFeature:
+    # Not kept in the cache: the next run tries it again, maybe with more decoders, time or memory.
+    return ClipFeature(clip_id, os.fspath(source), "", "skipped", reason, 0.0)
 
 
-def _remove(target: Path) -> None:
-    # A name too long to be written cannot be there either.
-    with suppress(OSError):
-        target.unlink()
+def _remark(window: Window) -> str:
+    remarks = []
+    if not window.samples.any():
+        remarks.append("silent")
+    promised = window.header_seconds
+    if promised and abs(promised - window.seconds) > _SECONDS_THAT_MATTER:
+        remarks.append(f"{promised:.2f} s by its header, {window.seconds:.2f} s long")
+    elif window.status != "kept":
+        remarks.append(f"{window.seconds:.2f} s long")
+    return ", ".join(remarks)
+
+
+# What a worker process needs for every clip, sent to it once.
+_worker_tools: tuple[FeatureCache, LogMel]
+
+
+def _prepare_worker(cache: FeatureCache, log_mel: LogMel) -> None:
+    global _worker_tools
+    _worker_tools = cache, log_mel
+    # Decoders write to the terminal what they think of a broken file.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+
+
+def _extract_in_worker(clip: tuple[str, Path]) -> ClipFeature:
+    return extract_feature(*clip, *_worker_tools)

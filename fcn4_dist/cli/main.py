@@ -11,6 +11,7 @@ from fcn4_dist.cli.checkpoints import run_checkpoints
 from fcn4_dist.cli.launch import launch_request, split_launch_flags
 from fcn4_dist.cli.parser import Parser, given_flags, parse
 from fcn4_dist.cli.rank_table import run_rank_table
+from fcn4_dist.cli.shards import run_inspect, run_verify
 from fcn4_dist.cluster.stopping import hold_sigterm
 from fcn4_dist.config import COMMANDS, SETTINGS, LoadedSettings, load_settings
 from fcn4_dist.errors import Fcn4DistError, InputError, StoppedError
@@ -81,9 +82,7 @@ def _synth(parsed: argparse.Namespace) -> int:
 def _preprocess(parsed: argparse.Namespace) -> int:
     from fcn4_dist.jobs.preprocess import preprocess
 
-    loaded = _load(parsed)
-    say(loaded.to_yaml("preprocess"))
-    preprocess(loaded)
+    preprocess(_load(parsed))
     return 0
 
 
@@ -141,4 +140,6 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "doctor": _doctor,
     "rank-table": run_rank_table,
     "checkpoints": run_checkpoints,
+    "verify": run_verify,
+    "inspect": run_inspect,
 }

@@ -1,18 +1,16 @@
 """Which audio files there are, their labels, and which set each belongs to."""
 
-from fcn4_dist.clips.annotations import (
-    Annotations,
-    read_annotations,
-    write_annotations_of_folder,
-)
-from fcn4_dist.clips.folder import FolderCollection, list_folder
-from fcn4_dist.clips.split import split_clips
+from fcn4_dist.clips.annotations import write_annotations
+from fcn4_dist.clips.collection import ROLES, Clip, Collection
+from fcn4_dist.clips.sources import read_collection
+from fcn4_dist.clips.split import Split, split_clips
 
 __all__ = [
-    "Annotations",
-    "FolderCollection",
-    "list_folder",
-    "read_annotations",
+    "ROLES",
+    "Clip",
+    "Collection",
+    "Split",
+    "read_collection",
     "split_clips",
-    "write_annotations_of_folder",
+    "write_annotations",
 ]

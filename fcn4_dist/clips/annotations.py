@@ -7,12 +7,16 @@ audio_path. For a folder of classes this package writes the file itself.
 
 import csv
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import compress
 from pathlib import Path
 
 import numpy as np
 
-from fcn4_dist.clips.folder import FolderCollection
+from fcn4_dist.clips.checks import classes_without_clips, counted, finding
+from fcn4_dist.clips.collection import Clip, Collection
+from fcn4_dist.clips.rows import locate, read_rows
 from fcn4_dist.errors import InputError
 from fcn4_dist.files import write_text
 
@@ -21,106 +25,134 @@ _FIRST_COLUMN, _LAST_COLUMN = "clip_id", "mp3_path"
 
 @dataclass(frozen=True)
 class Annotations:
-    """Labels of clips.
+    """What an annotations file says.
 
     Attributes:
-        class_names: Names of the classes, in the order of the label columns.
-        ids: Ids of the clips.
-        labels: int32 0/1 of shape (clips, classes).
+        file: The file.
+        tags: Names of the tag columns.
+        paths: Path of each clip, as written.
+        flags: uint8 0/1 of shape (clips, tags).
+        problems: A sentence for each kind of row that could not be read.
     """
 
-    class_names: tuple[str, ...]
-    ids: tuple[str, ...]
-    labels: np.ndarray
+    file: Path
+    tags: tuple[str, ...]
+    paths: tuple[str, ...]
+    flags: np.ndarray
+    problems: tuple[str, ...]
+
+    def collection(
+        self, class_names: Sequence[str], audio_path: Path
+    ) -> tuple[Collection, list[str]]:
+        """Make a collection of the clips, labelled with some of the tags.
+
+        Args:
+            class_names: The tags that are its classes.
+            audio_path: Folder the paths begin at.
+
+        Returns:
+            The collection, and what is wrong with it.
+        """
+        columns = [self.tags.index(name) for name in class_names]
+        clips = []
+        for path, flags in zip(self.paths, self.flags[:, columns].tolist(), strict=True):
+            clips.append(Clip(*locate(audio_path, path), tuple(compress(class_names, flags))))
+        unlabelled = [clip.id for clip in clips if not clip.labels]
+        remarks = finding(
+            f"{self.file} has clips without any of the {len(class_names)} classes",
+            unlabelled,
+            "they stay, with no label",
+        )
+        problems = finding(
+            f"{self.file} has classes without a clip",
+            classes_without_clips(class_names, clips),
+            "label clips with them, or leave them out",
+        )
+        return Collection(tuple(class_names), tuple(clips), tuple(remarks)), problems
 
 
-def write_annotations_of_folder(collection: FolderCollection, path: Path) -> None:
-    """Write the annotations file of a folder of classes.
+def write_annotations(collection: Collection, path: Path) -> None:
+    """Write the annotations file of a collection.
 
     Args:
         collection: The classes and clips.
-        path: File to write. One that holds the same classes is replaced.
+        path: File to write. One that says the same about the clips it shares is replaced.
 
     Raises:
-        InputError: If the file is there already and speaks of other classes.
+        InputError: If the file is there already and speaks of other classes, or gives clips other
+            labels, which is what is left of an edit by hand.
     """
-    if path.exists() and _read_header(path) != collection.class_names:
-        raise InputError(
-            f"{path} is there already and does not hold the classes of audio_path: name another "
-            "file with --info_name, so that it is not overwritten"
-        )
+    if path.exists():
+        _check_replaceable(collection, path)
     text = io.StringIO()
     writer = csv.writer(text, delimiter="\t", quoting=csv.QUOTE_ALL, lineterminator="\n")
     writer.writerow([_FIRST_COLUMN, *collection.class_names, _LAST_COLUMN])
-    for number, (clip_id, _, class_name) in enumerate(collection.clips, start=1):
-        flags = [int(class_name == name) for name in collection.class_names]
-        writer.writerow([number, *flags, clip_id])
+    for number, clip in enumerate(collection.clips, start=1):
+        flags = [int(name in clip.labels) for name in collection.class_names]
+        writer.writerow([number, *flags, clip.id])
     write_text(path, text.getvalue())
 
 
-def read_annotations(path: Path, num_classes: int) -> Annotations:
+def read_annotations(path: Path) -> Annotations:
     """Read an annotations file.
 
     Args:
         path: Tab-separated, quoted file, as described above.
-        num_classes: How many tag columns it must have.
 
     Raises:
-        InputError: If it is missing, malformed, or has another number of tags.
+        InputError: If it is missing, or is no annotations file.
     """
-    rows = _read_rows(path)
-    class_names = _tags_of_header(path, rows[0]) if rows else ()
-    if len(class_names) != num_classes:
-        raise InputError(
-            f"{path} has {len(class_names)} tag columns, num_classes is {num_classes}: give "
-            f"--num_classes {max(1, len(class_names))}, or name another file with --info_name"
-        )
-    for number, row in enumerate(rows[1:], start=2):
-        if len(row) != num_classes + 2 or not set(row[1:-1]) <= {"0", "1"}:
-            raise InputError(
-                f"{path}, row {number}: expected clip_id, {num_classes} tags of 0 or 1, and "
-                f"mp3_path; got {len(row)} fields"
-            )
-    _check_ids(path, [row[-1] for row in rows[1:]])
-    labels = np.array([row[1:-1] for row in rows[1:]], dtype=np.int32)
-    return Annotations(
-        class_names, tuple(row[-1] for row in rows[1:]), labels.reshape(-1, num_classes)
+    header, rows = read_rows(path, "\t")
+    tags = _tags_of_header(path, header)
+    whole, malformed = [], []
+    for number, fields in rows:
+        if len(fields) == len(header) and set(fields[1:-1]) <= {"0", "1"} and fields[-1]:
+            whole.append(fields)
+        else:
+            malformed.append(f"row {number} ({len(fields)} fields)")
+    problems = finding(
+        f"{path} has rows that are not clip_id, {len(tags)} tags of 0 or 1, and mp3_path",
+        malformed,
+        "mend or remove them",
     )
+    # One conversion of all digits: millions of cells one by one would take seconds.
+    digits = "".join("".join(fields[1:-1]) for fields in whole).encode("ascii")
+    flags = (np.frombuffer(digits, dtype=np.uint8) - ord("0")).reshape(-1, len(tags))
+    return Annotations(path, tags, tuple(fields[-1] for fields in whole), flags, tuple(problems))
 
 
-def _check_ids(path: Path, ids: list[str]) -> None:
-    row_of: dict[str, int] = {}
-    for number, clip_id in enumerate(ids, start=2):
-        if clip_id in row_of:
-            raise InputError(
-                f"{path}, row {number}: {clip_id} has row {row_of[clip_id]} already: leave one row "
-                "for each clip"
-            )
-        row_of[clip_id] = number
-
-
-def _read_header(path: Path) -> tuple[str, ...] | None:
-    rows = _read_rows(path)
-    return _tags_of_header(path, rows[0]) if rows else None
-
-
-def _read_rows(path: Path) -> list[list[str]]:
-    try:
-        with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
-            return list(csv.reader(file, delimiter="\t"))
-    except FileNotFoundError as error:
+def _check_replaceable(collection: Collection, path: Path) -> None:
+    there = read_annotations(path)
+    if there.problems:
+        raise InputError("\n".join(there.problems))
+    if there.tags != collection.class_names:
         raise InputError(
-            f"the annotations file {path} is missing: run preprocess with --get_npy 1, or name it "
-            "with --info_path and --info_name"
-        ) from error
-    except (OSError, csv.Error) as error:
-        raise InputError(f"cannot read the annotations file {path}: {error}") from error
+            f"{path} is there already and does not hold the classes of audio_path: name another "
+            "file with --info_name, so that it is not overwritten"
+        )
+    labels_of = {clip.id: set(clip.labels) for clip in collection.clips}
+    differing = [
+        written
+        for written, flags in zip(there.paths, there.flags.tolist(), strict=True)
+        if written in labels_of and labels_of[written] != set(compress(there.tags, flags))
+    ]
+    if differing:
+        raise InputError(
+            f"{path} gives clips other labels than their folders do: {counted(differing)}; give "
+            "--get_npy 0 to use it with the features there are, or name another file with "
+            "--info_name, so that it is not overwritten"
+        )
 
 
 def _tags_of_header(path: Path, header: list[str]) -> tuple[str, ...]:
     if len(header) < 3 or header[0] != _FIRST_COLUMN or header[-1] != _LAST_COLUMN:
         raise InputError(
             f"{path} does not begin with the columns {_FIRST_COLUMN}, the tags, {_LAST_COLUMN}, "
-            "separated by tabs: it is not an annotations file"
+            "separated by tabs: name another file with --info_name"
         )
-    return tuple(header[1:-1])
+    tags = header[1:-1]
+    if repeated := sorted({tag for tag in tags if tags.count(tag) > 1}):
+        raise InputError(
+            f"{path} has several columns of one name: {counted(repeated)}; leave one of each"
+        )
+    return tuple(tags)

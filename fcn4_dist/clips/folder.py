@@ -1,8 +1,11 @@
-"""A collection that is a folder of audio files for each class."""
+"""Collections that are a folder of audio files for each class."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from fcn4_dist.clips.checks import counted, finding
+from fcn4_dist.clips.collection import Clip, Collection
 from fcn4_dist.errors import InputError
 
 AUDIO_SUFFIXES = frozenset(
@@ -12,87 +15,137 @@ AUDIO_SUFFIXES = frozenset(
 
 
 @dataclass(frozen=True)
-class FolderCollection:
-    """The clips of a folder of classes.
+class Listing:
+    """What is in a folder of class folders.
 
     Attributes:
-        class_names: Names of the class folders, sorted.
-        clips: (id, audio file, class name) of each clip, sorted by id. The id is the path below
-            the collection's folder, with slashes.
-        ignored: What is no audio file, in the class folders and beside them.
+        folder: The folder.
+        audio: Name of each class folder -> its audio files.
+        ignored: What is no audio file in a class folder.
     """
 
-    class_names: tuple[str, ...]
-    clips: tuple[tuple[str, Path, str], ...]
-    ignored: tuple[Path, ...]
+    folder: Path
+    audio: dict[str, list[Path]]
+    ignored: list[Path]
+
+    def clips(self, class_folder: str, class_name: str, audio_path: Path) -> list[Clip]:
+        """Make clips of the files of a class folder.
+
+        Args:
+            class_folder: Name of the folder.
+            class_name: Name of the class.
+            audio_path: Folder the ids begin at.
+        """
+        return [
+            Clip(unicode_text(path.relative_to(audio_path)), path, (class_name,))
+            for path in self.audio[class_folder]
+        ]
 
 
-def list_folder(folder: Path, num_classes: int) -> FolderCollection:
-    """List a collection that has one folder for each class.
+def read_folder(audio_path: Path) -> tuple[Collection, list[str]]:
+    """Read a collection that has a folder for each class, with its audio at any depth.
 
-    Hidden files and folders are passed over.
+    Args:
+        audio_path: Folder that holds the class folders.
+
+    Returns:
+        The collection, and what is wrong with it.
+
+    Raises:
+        InputError: If there are no class folders, or a folder cannot be listed.
+    """
+    listing = list_class_folders(audio_path)
+    if not listing.audio:
+        holds = "audio files" if any(map(_sounds, listing.ignored)) else "nothing"
+        raise InputError(
+            f"audio_path {audio_path} holds {holds}, not a folder for each class: name the folder "
+            "that holds a folder of audio files for each class with --audio_path"
+        )
+    names = {folder: unicode_text(Path(folder)) for folder in sorted(listing.audio)}
+    clips = [
+        clip for folder, name in names.items() for clip in listing.clips(folder, name, audio_path)
+    ]
+    problems = [
+        *finding(
+            f"audio_path {audio_path} holds class folders without an audio file "
+            f"({', '.join(sorted(AUDIO_SUFFIXES))})",
+            [name for folder, name in names.items() if not listing.audio[folder]],
+            "fill or remove them",
+        ),
+        *finding(
+            f"audio_path {audio_path} holds class folders that are links to itself or above",
+            [name for folder, name in names.items() if _leads_back(audio_path, folder)],
+            "remove them",
+        ),
+    ]
+    return Collection(tuple(names.values()), tuple(clips), tuple(remarks_of(listing))), problems
+
+
+def list_class_folders(folder: Path) -> Listing:
+    """List a folder of class folders, each with all that is below it.
+
+    Hidden files and folders are passed over. Links to files and to class folders are followed;
+    links to folders further below are not, as they may lead in circles.
 
     Args:
         folder: Folder that holds the class folders.
-        num_classes: How many classes there must be.
-
-    Returns:
-        The classes and their clips.
 
     Raises:
-        InputError: If the folder is missing, a class is empty, or the number of classes is not
-            ``num_classes``.
+        InputError: If a folder cannot be listed.
     """
-    if not folder.is_dir():
+    listing = Listing(folder, {}, [])
+    try:
+        for name in sorted(os.listdir(folder)):
+            path = folder / name
+            if name.startswith("."):
+                continue
+            if os.path.isdir(path):
+                listing.audio[name] = _audio_below(path, listing.ignored)
+            else:
+                listing.ignored.append(path)
+    except OSError as error:
         raise InputError(
-            f"audio_path {folder} is not a folder: name the folder that holds a folder of audio "
-            "files for each class with --audio_path"
-        )
-    class_folders = sorted(
-        entry for entry in folder.iterdir() if entry.is_dir() and not _is_hidden(entry)
-    )
-    clips: list[tuple[str, Path, str]] = []
-    ignored = sorted(
-        entry for entry in folder.iterdir() if not entry.is_dir() and not _is_hidden(entry)
-    )
-    if not class_folders and any(map(_sounds, ignored)):
-        raise InputError(
-            f"audio_path {folder} holds audio files, not a folder for each class: name the folder "
-            "above it, or sort the files into class folders"
-        )
-    for class_folder in class_folders:
-        audio, others = _files_of_class(class_folder)
-        if not audio:
-            raise InputError(
-                f"the class folder {class_folder} holds no audio file "
-                f"({', '.join(sorted(AUDIO_SUFFIXES))}): fill or remove it"
-            )
-        clips += [(path.relative_to(folder).as_posix(), path, class_folder.name) for path in audio]
-        ignored += others
-    names = tuple(class_folder.name for class_folder in class_folders)
-    _check_number_of_classes(folder, names, num_classes)
-    return FolderCollection(names, tuple(sorted(clips)), tuple(ignored))
+            f"cannot list the folder {error.filename} ({error.strerror}): make it readable, or "
+            "name another folder with --audio_path"
+        ) from error
+    return listing
 
 
-def _files_of_class(class_folder: Path) -> tuple[list[Path], list[Path]]:
-    entries = sorted(entry for entry in class_folder.iterdir() if not _is_hidden(entry))
-    audio = [path for path in entries if path.is_file() and _sounds(path)]
-    return audio, [path for path in entries if path not in set(audio)]
+def remarks_of(listing: Listing) -> list[str]:
+    """Say what of a folder is not part of the collection."""
+    if not listing.ignored:
+        return []
+    ignored = [unicode_text(path.relative_to(listing.folder)) for path in listing.ignored]
+    return [
+        f"ignored what is no audio file in a class folder of {listing.folder}: {counted(ignored)}"
+    ]
+
+
+def unicode_text(path: Path) -> str:
+    """Give a path with slashes as valid Unicode, which the name of a file need not be."""
+    return os.fsencode(path.as_posix()).decode("utf-8", "backslashreplace")
+
+
+def _audio_below(class_folder: Path, ignored: list[Path]) -> list[Path]:
+    audio: list[Path] = []
+    for name, folders, files in os.walk(class_folder, onerror=_raise):
+        folder = Path(name)
+        visible = [each for each in folders if not each.startswith(".")]
+        ignored += sorted(folder / each for each in visible if (folder / each).is_symlink())
+        # os.walk goes on with what is left in the list.
+        folders[:] = sorted(visible)
+        for path in (folder / each for each in sorted(files) if not each.startswith(".")):
+            (audio if _sounds(path) and os.path.isfile(path) else ignored).append(path)
+    return audio
+
+
+def _raise(error: OSError) -> None:
+    raise error
 
 
 def _sounds(path: Path) -> bool:
     return path.suffix.lower() in AUDIO_SUFFIXES
 
 
-def _is_hidden(path: Path) -> bool:
-    return path.name.startswith(".")
-
-
-def _check_number_of_classes(folder: Path, names: tuple[str, ...], num_classes: int) -> None:
-    if len(names) == num_classes:
-        return
-    shown = ", ".join(names[:12]) + (", …" if len(names) > 12 else "")
-    raise InputError(
-        f"audio_path {folder} holds {len(names)} class folders ({shown or 'none'}), num_classes is "
-        f"{num_classes}: give --num_classes {max(1, len(names))}, or name another folder"
-    )
+def _leads_back(audio_path: Path, class_folder: str) -> bool:
+    return audio_path.resolve().is_relative_to((audio_path / class_folder).resolve())

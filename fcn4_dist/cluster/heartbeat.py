@@ -4,22 +4,18 @@ Every rank takes the same steps in the same order, so the rank that has taken fe
 others is the one they wait for in the next collective.
 """
 
-import ctypes
 import faulthandler
 import json
 import os
 import signal
-import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from fcn4_dist.cluster.device import job_folder
+from fcn4_dist.processes import die_with_parent
 
 _RECORD_BYTES = 512
 _LONGEST_DOING = 200
-_PARENT_DEATH_SIGNAL = 1
-# Loaded before any fork, after which little may be called.
-_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
 @dataclass(frozen=True)
@@ -82,12 +78,6 @@ def watched_heartbeat() -> Heartbeat:
     stack = os.open(stack_file(folder, rank), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
     faulthandler.register(signal.SIGUSR1, file=stack)
     return Heartbeat(heartbeat_file(folder, rank))
-
-
-def die_with_parent() -> None:
-    """Have the system kill this process when the one that started it dies, however it dies."""
-    if _LIBC is not None:
-        _LIBC.prctl(_PARENT_DEATH_SIGNAL, signal.SIGKILL)
 
 
 def heartbeat_file(folder: Path, rank: int) -> Path:

@@ -46,6 +46,7 @@ class MpiJob:
         local_rank: Its number on its host.
         local_size: Processes on its host.
         exchange: Gives the values of all ranks, by rank; every rank has to call it.
+        gather: As exchange, but gives them on rank 0 alone, and None elsewhere.
     """
 
     rank: int
@@ -53,6 +54,12 @@ class MpiJob:
     local_rank: int
     local_size: int
     exchange: Callable[[Any], list[Any]]
+    gather: Callable[[Any], list[Any] | None]
+
+    @classmethod
+    def alone(cls) -> "MpiJob":
+        """Describe a process that nothing else works with."""
+        return cls(0, 1, 0, 1, lambda value: [value], lambda value: [value])
 
     @classmethod
     def join(cls) -> "MpiJob":
@@ -76,7 +83,7 @@ class MpiJob:
                 "--mpi=pmix with an mpi4py built for that"
             )
         local = world.Split_type(MPI.COMM_TYPE_SHARED)
-        return cls(world.rank, world.size, local.rank, local.size, world.allgather)
+        return cls(world.rank, world.size, local.rank, local.size, world.allgather, world.gather)
 
     def finish(self) -> None:
         """End the use of MPI, so that a rank that fails later does not wait for the others."""
@@ -84,12 +91,13 @@ class MpiJob:
 
         MPI.Finalize()
 
-    def abort(self, sentence: str) -> None:
-        """Say why, and end all ranks at once."""
+    def abort(self, error: BaseException) -> None:
+        """Say why, a line for each thing found, and end all ranks at once."""
         from mpi4py import MPI
 
-        print(f"fcn4-dist: error: {sentence}", file=sys.stderr, flush=True)
-        MPI.COMM_WORLD.Abort(1)
+        for line in str(error).splitlines() or [type(error).__name__]:
+            print(f"fcn4-dist: error: rank {self.rank}: {line}", file=sys.stderr, flush=True)
+        MPI.COMM_WORLD.Abort(getattr(error, "exit_code", 1))
 
 
 def plan_mpi_launch(

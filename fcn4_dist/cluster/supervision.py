@@ -21,10 +21,11 @@ from fcn4_dist.cluster.diagnosis import (
     stopped_on_request,
     worker_ended,
 )
-from fcn4_dist.cluster.heartbeat import die_with_parent, heartbeat_file, stack_file
+from fcn4_dist.cluster.heartbeat import heartbeat_file, stack_file
 from fcn4_dist.cluster.launch import Launch
 from fcn4_dist.cluster.link import Link
 from fcn4_dist.errors import InputError, StoppedError
+from fcn4_dist.processes import die_with_parent
 from fcn4_dist.terminal import say
 
 _SECONDS_BETWEEN_LOOKS = 0.3

@@ -21,21 +21,60 @@ class Settings:
     """
 
     # The collection
+    dataset: str = setting(
+        "preprocess",
+        "folder",
+        "what the collection is: a folder for each class, GTZAN, MagnaTagATune, a CSV file of "
+        "paths and labels, or what synth makes",
+        choices=("folder", "gtzan", "magnatagatune", "csv", "synthetic"),
+    )
     num_classes: int = setting("preprocess train eval", 10, "number of genres or tags", minimum=1)
     audio_path: str = setting(
         "synth preprocess",
         "data/genres_original/",
-        "audio clips: a folder for each class",
+        "audio clips: a folder for each class, or what the annotations' paths begin at",
         is_path=True,
     )
     info_path: str = setting("preprocess", "data/", "folder of the annotations file", is_path=True)
     info_name: str = setting(
         "preprocess",
         "annotations_final.csv",
-        "annotations file: the labels of each clip; written for a folder of classes",
+        "annotations file: the labels of each clip; read for magnatagatune and csv, written for "
+        "a folder of classes",
+    )
+    tag_list: str = setting(
+        "preprocess",
+        "count",
+        "which num_classes tags of MagnaTagATune: the most frequent ones (count), or the fifty "
+        "of the ModelZoo's FCN-4 in its order (modelzoo)",
+        choices=("count", "modelzoo"),
+    )
+    split: str = setting(
+        "preprocess",
+        "auto",
+        "how training, validation and test clips are told apart: published (that of the "
+        "collection), random (stratified by val_ratio and seed), kfold (fold of folds), or auto "
+        "(published for magnatagatune and for a CSV file with a split column, else random)",
+        choices=("auto", "published", "random", "kfold"),
     )
     val_ratio: float = setting(
         "preprocess", 0.2, "share of the clips that go to validation", above=0, below=1
+    )
+    folds: int = setting("preprocess", 5, "folds of a kfold split", minimum=2)
+    fold: int = setting(
+        "preprocess",
+        1,
+        "the fold of a kfold split that is the validation set, from 1; the others are the "
+        "training set",
+        minimum=1,
+    )
+    group_pattern: str = setting(
+        "preprocess",
+        "",
+        "regular expression for a clip's group (artist, song) in its id: its first parenthesis, "
+        "or all it matches; a group is never on both sides of a random or kfold split; empty: "
+        "the groups the collection brings",
+        optional=True,
     )
     val_pattern: str = setting(
         "preprocess",
@@ -85,7 +124,30 @@ class Settings:
         choices=("amplitude_to_db", "power_to_db"),
     )
 
+    num_workers: int = setting(
+        "preprocess",
+        0,
+        "processes at work on this host (under mpirun: for each rank); 0: one for each core",
+        minimum=0,
+    )
+    clip_timeout: float = setting(
+        "preprocess",
+        60.0,
+        "time one clip may take; then it is skipped",
+        unit="s",
+        above=0,
+    )
+    strict: bool = setting(
+        "preprocess", False, "fail if a clip has to be skipped, before shards are written"
+    )
+
     # MindRecord shards
+    feature_dtype: str = setting(
+        "preprocess",
+        "float32",
+        "type of the features in the shards; float16 halves them, within 0.06 dB",
+        choices=("float32", "float16"),
+    )
     num_consumer: int = setting("preprocess", 4, "MindRecord shards (files) of each set", minimum=1)
     mr_path: str = setting(
         "preprocess train eval",
@@ -94,7 +156,10 @@ class Settings:
         is_path=True,
     )
     mr_name: tuple[str, ...] = setting(
-        "preprocess", ("train", "val"), "names of the training and the validation set's shards"
+        "preprocess",
+        ("train", "val"),
+        "names of the training and the validation set's shards, and of the test set's as a third "
+        "one (test, if it is not given)",
     )
     data_dir: str = setting(
         "train eval",
@@ -243,9 +308,13 @@ class Settings:
     def __post_init__(self) -> None:
         for name, declaration in SETTINGS.items():
             declaration.check(getattr(self, name))
-        if len(self.mr_name) != 2 or self.mr_name[0] == self.mr_name[1]:
+        if len(self.set_names) != 3 or len(set(self.set_names)) != 3:
             given = ", ".join(self.mr_name)
-            raise SettingsError("mr_name", f"must be two different names, got [{given}]")
+            raise SettingsError("mr_name", f"must be two or three different names, got [{given}]")
+        if self.fold > self.folds:
+            raise SettingsError("fold", f"must be at most folds ({self.folds}), got {self.fold}")
+        if self.val_pattern and self.split != "auto":
+            raise SettingsError("val_pattern", "and split are both given: choose one of them")
         if not (self.get_npy or self.get_mindrecord):
             raise SettingsError("get_npy", "and get_mindrecord are both off: nothing to do")
         if self.resume and self.pre_trained:
@@ -254,6 +323,13 @@ class Settings:
             for name in names:
                 if "/" in name:
                     raise SettingsError(key, f"must be a name, not a path, got {name!r}")
+
+    @property
+    def set_names(self) -> tuple[str, ...]:
+        """Names of the training, validation and test set's shards."""
+        if len(self.mr_name) != 2:
+            return self.mr_name
+        return (*self.mr_name, "test_set" if "test" in self.mr_name else "test")
 
     @property
     def shard_folder(self) -> str:

@@ -50,7 +50,7 @@ def start_in_mpi_job(command: str, loaded: LoadedSettings) -> LoadedSettings:
         # No rank starts before rank 0 has written what the scheduler reads.
         job.exchange(None)
     except BaseException as error:
-        job.abort(f"rank {job.rank}: {error}")
+        job.abort(error)
         raise
     job.finish()
     if job.rank == 0 and launch.removed:

@@ -1,141 +1,253 @@
-"""The preprocess job: a folder of classes -> features -> MindRecord shards and manifest."""
+"""The preprocess job: a collection -> features -> MindRecord shards and manifest."""
 
+import os
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
 from fcn4_dist.audio import (
+    ClipFeature,
+    FeatureCache,
     FeatureIndex,
     FeatureParameters,
+    discard_feature_index,
     extract_features,
     read_feature_index,
 )
 from fcn4_dist.clips import (
-    list_folder,
-    read_annotations,
+    Clip,
+    Collection,
+    Split,
+    read_collection,
     split_clips,
-    write_annotations_of_folder,
+    write_annotations,
 )
-from fcn4_dist.cluster.device import prepare_environment
-from fcn4_dist.config import LoadedSettings, Settings
-from fcn4_dist.errors import InputError
+from fcn4_dist.cluster.device import check_mindspore, prepare_environment
+from fcn4_dist.cluster.mpi import MpiJob, started_by_mpi
+from fcn4_dist.config import LoadedSettings, Settings, adopt_settings
+from fcn4_dist.errors import Fcn4DistError, InputError
 from fcn4_dist.files import check_writable, write_text
+from fcn4_dist.jobs.gathering import gather_features, ranks_that_see
 from fcn4_dist.jobs.shards import check_window
-from fcn4_dist.records import Manifest
+from fcn4_dist.processes import usable_cores
+from fcn4_dist.records import Manifest, Shard
+from fcn4_dist.records.planning import PlannedShard, plan_records
+from fcn4_dist.records.writing import (
+    ShardFormat,
+    check_features,
+    check_room,
+    clear_folder,
+    write_shards,
+)
 from fcn4_dist.terminal import Progress, say, table, warn
 from fcn4_dist.versions import package_versions
 
 SETTINGS_NAME = "preprocess_settings.yaml"
 _SHOWN_SKIPS = 20
+_FOLDER_DATASETS = ("folder", "gtzan", "synthetic")
 
 
 def preprocess(loaded: LoadedSettings) -> None:
     """Run the stages that ``get_npy`` and ``get_mindrecord`` ask for.
 
-    Each stage reads what the one before wrote: the first leaves the annotations file and the
-    features, the second reads both, so it also runs where the audio is not.
+    Each stage reads what the one before wrote: the first leaves the features, and the annotations
+    file of a folder of classes; the second reads both, so it also runs where the audio is not.
+    The work is shared among ``num_workers`` processes, and among ranks if mpirun started several;
+    the results do not depend on how many there are.
 
     Args:
-        loaded: The settings of the job.
+        loaded: The settings of the job; under mpirun those of rank 0 hold for all.
 
     Raises:
         InputError: If the collection or the features are not as the settings say.
     """
+    if not started_by_mpi():
+        say(loaded.to_yaml("preprocess"))
+        _run(loaded, MpiJob.alone())
+        return
+    ranks = MpiJob.join()
+    try:
+        of_rank_0 = ranks.exchange(loaded.settings.as_dict())[0]
+        if ranks.rank == 0:
+            say(loaded.to_yaml("preprocess"))
+            say(f"{ranks.size} ranks share the work")
+        else:
+            loaded = adopt_settings(loaded, of_rank_0, "preprocess")
+        _run(loaded, ranks)
+    except BaseException as error:
+        ranks.abort(error)
+        raise
+
+
+def _run(loaded: LoadedSettings, ranks: MpiJob) -> None:
     settings = loaded.settings
+    collection = None
+    if ranks.rank == 0:
+        _check(settings)
+        collection = _read(settings)
+    if settings.get_npy:
+        _audio_to_npy(settings, collection, ranks)
+        if ranks.rank == 0:
+            write_text(Path(settings.npy_path) / SETTINGS_NAME, loaded.to_yaml("preprocess"))
+    if settings.get_mindrecord:
+        _npy_to_mindrecord(settings, collection, ranks)
+        if ranks.rank == 0:
+            write_text(Path(settings.mr_path) / SETTINGS_NAME, loaded.to_yaml("preprocess"))
+
+
+def _check(settings: Settings) -> None:
     check_window(FeatureParameters.from_settings(settings))
     if settings.get_mindrecord:
-        prepare_environment(settings.device_target)
+        check_mindspore()
     for name in ("info_path", "npy_path", "mr_path"):
         check_writable(Path(getattr(settings, name)), name)
-    if settings.get_npy:
-        audio_to_npy(settings)
-        write_text(Path(settings.npy_path) / SETTINGS_NAME, loaded.to_yaml("preprocess"))
-    if settings.get_mindrecord:
-        npy_to_mindrecord(settings)
-        write_text(Path(settings.mr_path) / SETTINGS_NAME, loaded.to_yaml("preprocess"))
 
 
-def audio_to_npy(settings: Settings) -> None:
-    """Write the annotations file, and the feature of every clip that can be decoded."""
-    collection = list_folder(Path(settings.audio_path), settings.num_classes)
-    if collection.ignored:
-        say(
-            f"ignored what is no audio file in a class folder: {len(collection.ignored)}, like "
-            f"{collection.ignored[0]}"
-        )
-    annotations_file = _annotations_file(settings)
-    write_annotations_of_folder(collection, annotations_file)
+def _read(settings: Settings) -> Collection:
+    collection = read_collection(settings, with_audio=settings.get_npy)
+    for remark in collection.remarks:
+        warn(remark)
+    if settings.get_npy and settings.dataset in _FOLDER_DATASETS:
+        write_annotations(collection, Path(settings.info_path) / settings.info_name)
     if settings.get_mindrecord:
         # A split that cannot be is better known before hours of decoding than after.
-        annotations = read_annotations(annotations_file, settings.num_classes)
-        _split(annotations.ids, annotations.labels, settings)
-    parameters = FeatureParameters.from_settings(settings)
-    clips = [(clip_id, path) for clip_id, path, _ in collection.clips]
-    results = []
-    with Progress("audio -> npy", len(clips), "clips") as progress:
-        for clip in extract_features(clips, parameters, Path(settings.npy_path)):
-            results.append(clip)
+        split_clips(collection.clips, {}, settings)
+    return collection
+
+
+def _audio_to_npy(settings: Settings, collection: Collection | None, ranks: MpiJob) -> None:
+    """Compute the feature of every clip that can be decoded, and write the index of them."""
+    npy_path = Path(settings.npy_path)
+    cache = FeatureCache(npy_path, FeatureParameters.from_settings(settings))
+    if ranks.rank == 0:
+        discard_feature_index(npy_path)
+        cache.prepare()
+    clips = ranks.exchange(collection.clips if collection else None)[0]
+    seen = ranks_that_see(npy_path, ranks)
+    share = clips[ranks.rank :: ranks.size]
+    _check_audio(share, Path(settings.audio_path), ranks)
+    done = []
+    with Progress(_title("audio -> npy", ranks), len(share), "clips", ranks.rank == 0) as progress:
+        for clip in extract_features(
+            [(clip.id, clip.path) for clip in share],
+            cache,
+            _processes(settings, ranks),
+            settings.clip_timeout,
+        ):
+            done.append(clip)
             progress.advance()
-    counts = Counter(clip.status for clip in results)
-    say(
-        f"features of shape {parameters.shape} in {settings.npy_path}: "
-        + ", ".join(f"{counts[status]} {status}" for status in sorted(counts))
-    )
-    skipped = [clip for clip in results if clip.skipped]
-    if skipped:
-        warn(f"skipped {len(skipped)} of {len(results)} clips:")
-        for clip in skipped[:_SHOWN_SKIPS]:
-            say(f"  {clip.id}: {clip.reason}")
-        if len(skipped) > _SHOWN_SKIPS:
-            say(f"  … and {len(skipped) - _SHOWN_SKIPS} more, all in the features' index")
+    gather_features(done, cache, ranks, seen[ranks.rank])
+    gathered = ranks.gather(done)
+    if gathered is not None:
+        features = sorted((clip for part in gathered for clip in part), key=lambda clip: clip.id)
+        FeatureIndex(cache.parameters, tuple(features)).write(npy_path)
+        say(f"features of shape {cache.parameters.shape} in {cache.folder}")
+        _report(features, settings)
 
 
-def npy_to_mindrecord(settings: Settings) -> Manifest:
+def _npy_to_mindrecord(settings: Settings, collection: Collection | None, ranks: MpiJob) -> None:
     """Split the clips that have features, write the shards and the manifest."""
-    # MindSpore takes seconds to import; the first stage and its errors do without.
-    from fcn4_dist.records.writing import plan_records, write_records
+    prepare_environment("CPU")
+    mr_path = Path(settings.mr_path)
+    cache = FeatureCache(Path(settings.npy_path), FeatureParameters.from_settings(settings))
+    plan, class_names = None, None
+    if collection is not None:
+        class_names = collection.class_names
+        plan = _plan(settings, collection, cache)
+        clear_folder(plan[0], mr_path)
+        check_room(plan[0], ShardFormat(cache, mr_path, class_names, settings.feature_dtype))
+    seen = zip(
+        ranks_that_see(Path(settings.npy_path), ranks), ranks_that_see(mr_path, ranks), strict=True
+    )
+    writers = [rank for rank, both in enumerate(seen) if all(both)]
+    planned, class_names = ranks.exchange(plan and (plan[0], class_names))[0]
+    share = _share_of_shards(planned, writers, ranks.rank)
+    shard_format = ShardFormat(cache, mr_path, class_names, settings.feature_dtype)
+    clips = sum(len(shard.clips) for shard in share)
+    title = _title("npy -> MindRecord", ranks)
+    with Progress(title, clips, "clips", ranks.rank == 0) as progress:
+        processes = _processes(settings, ranks)
+        written = list(write_shards(share, shard_format, processes, progress.advance))
+    gathered = ranks.gather(written)
+    if gathered is not None and plan is not None:
+        shards = {shard.file: shard for part in gathered for shard in part}
+        manifest = _manifest(settings, class_names, plan, shards)
+        manifest.write(mr_path)
+        _summarise(manifest, settings)
 
-    annotations = read_annotations(_annotations_file(settings), settings.num_classes)
+
+_Plan = tuple[list[PlannedShard], list, Split]
+
+
+def _plan(settings: Settings, collection: Collection, cache: FeatureCache) -> _Plan:
     index = read_feature_index(Path(settings.npy_path))
     _check_parameters(index, settings)
-    usable = [
-        number
-        for number, clip_id in enumerate(annotations.ids)
-        if clip_id in index.clips and not index.clips[clip_id].skipped
-    ]
-    ids = [annotations.ids[number] for number in usable]
-    is_validation = _split(ids, annotations.labels[usable], settings)
-    planned, skipped = plan_records(
-        index,
-        annotations,
-        dict(zip(ids, is_validation.tolist(), strict=True)),
-        settings.mr_name,
-        settings.num_consumer,
+    _check_skipped([clip for clip in index.clips if clip.skipped], settings)
+    content = {clip.id: clip.sha256 for clip in index.clips if not clip.skipped}
+    known = {clip.id for clip in index.clips}
+    usable = [clip for clip in collection.clips if clip.id in content or clip.id not in known]
+    split = split_clips(usable, content, settings)
+    for remark in split.remarks:
+        say(remark)
+    planned, outside = plan_records(
+        collection.clips, index, split, settings.set_names, settings.num_consumer
     )
-    with Progress("npy -> MindRecord", len(ids), "clips") as progress:
-        manifest = write_records(
-            planned,
-            skipped,
-            Path(settings.npy_path),
-            Path(settings.mr_path),
-            parameters=index.parameters,
-            class_names=annotations.class_names,
-            split={name: getattr(settings, name) for name in ("val_ratio", "val_pattern", "seed")},
-            versions=package_versions("mindspore", "librosa", "numpy"),
-            on_clip=progress.advance,
+    check_features((clip for shard in planned for clip in shard.clips), cache)
+    return planned, outside, split
+
+
+def _manifest(
+    settings: Settings, class_names: tuple[str, ...], plan: _Plan, shards: dict[str, Shard]
+) -> Manifest:
+    planned, outside, split = plan
+    sets: dict[str, list[Shard]] = {}
+    for shard in planned:
+        sets.setdefault(shard.set, []).append(shards[shard.file])
+    return Manifest(
+        parameters=FeatureParameters.from_settings(settings),
+        feature_dtype=settings.feature_dtype,
+        dataset=settings.dataset,
+        class_names=class_names,
+        split=split.rule,
+        sets={name: tuple(of_set) for name, of_set in sets.items()},
+        clips=(*(clip for shard in planned for clip in shard.clips), *outside),
+        versions=package_versions("mindspore", "librosa", "numpy", "soundfile", "soxr"),
+    )
+
+
+def _share_of_shards(
+    planned: Sequence[PlannedShard], writers: Sequence[int], rank: int
+) -> list[PlannedShard]:
+    """Give each shard, largest first, to the rank that has fewest clips to write so far."""
+    load = dict.fromkeys(writers, 0)
+    share = []
+    for shard in sorted(planned, key=lambda shard: len(shard.clips), reverse=True):
+        chosen = min(load, key=lambda writer: load[writer])
+        load[chosen] += len(shard.clips)
+        if chosen == rank:
+            share.append(shard)
+    return share
+
+
+def _processes(settings: Settings, ranks: MpiJob) -> int:
+    if settings.num_workers:
+        return settings.num_workers
+    cores = usable_cores()
+    # mpirun has either bound each rank to cores of its own, or left all cores to all.
+    return cores if cores < (os.cpu_count() or 1) else max(1, cores // ranks.local_size)
+
+
+def _title(stage: str, ranks: MpiJob) -> str:
+    return stage if ranks.size == 1 else f"{stage} (rank 0 of {ranks.size})"
+
+
+def _check_audio(share: Sequence[Clip], audio_path: Path, ranks: MpiJob) -> None:
+    """Refuse a host that has none of the clips it is to read."""
+    if share and not any(clip.path.exists() for clip in share):
+        raise InputError(
+            f"this host has none of the {len(share)} clips that rank {ranks.rank} is to read, like "
+            f"{share[0].path}: copy or mount audio_path {audio_path} on every host"
         )
-    _summarise(manifest, settings)
-    return manifest
-
-
-def _split(ids: Sequence[str], labels: np.ndarray, settings: Settings) -> np.ndarray:
-    return split_clips(ids, labels, settings.val_ratio, settings.val_pattern, settings.seed)
-
-
-def _annotations_file(settings: Settings) -> Path:
-    return Path(settings.info_path) / settings.info_name
 
 
 def _check_parameters(index: FeatureIndex, settings: Settings) -> None:
@@ -147,10 +259,31 @@ def _check_parameters(index: FeatureIndex, settings: Settings) -> None:
         )
 
 
+def _report(features: Sequence[ClipFeature], settings: Settings) -> None:
+    counts = Counter(clip.status for clip in features)
+    say(", ".join(f"{counts[status]} {status}" for status in sorted(counts)))
+    skipped = [clip for clip in features if clip.skipped]
+    if skipped:
+        warn(f"skipped {len(skipped)} of {len(features)} clips:")
+        for clip in skipped[:_SHOWN_SKIPS]:
+            say(f"  {clip.id}: {clip.reason}")
+        if len(skipped) > _SHOWN_SKIPS:
+            say(f"  … and {len(skipped) - _SHOWN_SKIPS} more, all in {settings.npy_path}")
+    _check_skipped(skipped, settings)
+
+
+def _check_skipped(skipped: Sequence[ClipFeature], settings: Settings) -> None:
+    if settings.strict and skipped:
+        raise Fcn4DistError(
+            f"{len(skipped)} clips were skipped, like {skipped[0].id} ({skipped[0].reason}): mend "
+            "or remove them, or leave out --strict"
+        )
+
+
 def _summarise(manifest: Manifest, settings: Settings) -> None:
     counts = Counter((clip.set, label) for clip in manifest.clips for label in clip.labels)
     columns = [*manifest.sets, ""]
-    rows = [["class", *manifest.sets, "skipped"]]
+    rows = [["class", *manifest.sets, "in none"]]
     for label in manifest.class_names:
         rows.append([label, *(str(counts[column, label]) for column in columns)])
     totals = Counter(clip.set for clip in manifest.clips)

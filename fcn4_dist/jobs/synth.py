@@ -19,7 +19,7 @@ def synth(loaded: LoadedSettings) -> None:
     with Progress("playing", settings.clips_per_class * len(GENRES), "clips") as progress:
         for _ in paths:
             progress.advance()
-    write_text(folder / "synth_settings.yaml", loaded.to_yaml("synth"))
+    write_text(folder.parent / "synth_settings.yaml", loaded.to_yaml("synth"))
     say(
         f"{settings.clips_per_class} clips of {settings.synth_seconds:g} s for each of "
         f"{len(GENRES)} genres in {folder}"

@@ -11,7 +11,14 @@ from fcn4_dist.records.manifest import (
     read_manifest,
     set_of_file,
 )
-from fcn4_dist.records.verification import check_against_settings, check_shards
+from fcn4_dist.records.verification import (
+    check_against_settings,
+    check_shards,
+    file_faults,
+    foreign_files,
+    manifest_faults,
+    row_faults,
+)
 
 __all__ = [
     "ClipRow",
@@ -20,6 +27,10 @@ __all__ = [
     "Shard",
     "check_against_settings",
     "check_shards",
+    "file_faults",
+    "foreign_files",
+    "manifest_faults",
     "read_manifest",
+    "row_faults",
     "set_of_file",
 ]

@@ -13,7 +13,7 @@ from fcn4_dist.errors import InputError
 from fcn4_dist.files import read_json, write_json
 
 MANIFEST_NAME = "manifest.json"
-_FORMAT = 1
+_FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -44,10 +44,12 @@ class ClipRow:
         source: Path of the audio file.
         sha256: Of the audio file.
         labels: Names of its classes.
-        set: Name of the set of shards it is in; "" if it was skipped.
-        shard: File it is in; "" if it was skipped.
-        status: "kept", "padded", "cropped" or "skipped".
-        reason: Why it was skipped, or how long it was before it was cut or padded.
+        set: Name of the set of shards it is in; "" if it is in none.
+        shard: File it is in; "" if it is in none.
+        status: "kept", "padded" or "cropped"; "skipped" if it has no feature; "left out" if it
+            has one and is in no set.
+        reason: Why it was skipped or left out, or what is unusual about it.
+        seconds: How long the audio is; 0.0 if that is not known.
     """
 
     id: str
@@ -58,6 +60,7 @@ class ClipRow:
     shard: str
     status: str
     reason: str
+    seconds: float
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,8 @@ class RecordSet:
         shards: The shards, in order.
         clips: One row a clip: row i of the shards, read one after the other, is clip i.
         class_names: Names of all classes.
+        feature_shape: Shape of one feature.
+        feature_dtype: Type of the features, "float32" or "float16".
     """
 
     name: str
@@ -77,6 +82,8 @@ class RecordSet:
     shards: tuple[Shard, ...]
     clips: tuple[ClipRow, ...]
     class_names: tuple[str, ...]
+    feature_shape: tuple[int, int, int]
+    feature_dtype: str
 
     def __len__(self) -> int:
         return len(self.clips)
@@ -102,15 +109,19 @@ class Manifest:
 
     Attributes:
         parameters: How the features were computed.
+        feature_dtype: Their type in the shards, "float32" or "float16".
+        dataset: What the collection is.
         class_names: Names of the classes, in the order of the label columns.
-        split: How the sets were told apart (val_ratio, val_pattern, seed).
+        split: How the sets were told apart.
         sets: Name of a set -> its shards, in order; the training set first.
-        clips: One row for each clip of the collection, those of the first set first, skipped
-            clips last.
+        clips: One row for each clip of the collection, those of the first set first, those that
+            are in no set last.
         versions: Versions of the packages that made the shards.
     """
 
     parameters: FeatureParameters
+    feature_dtype: str
+    dataset: str
     class_names: tuple[str, ...]
     split: Mapping[str, Any]
     sets: Mapping[str, tuple[Shard, ...]]
@@ -138,7 +149,15 @@ class Manifest:
                 "name one of its shards"
             )
         clips = tuple(clip for clip in self.clips if clip.set == name)
-        return RecordSet(name, folder, self.sets[name], clips, self.class_names)
+        return RecordSet(
+            name,
+            folder,
+            self.sets[name],
+            clips,
+            self.class_names,
+            self.parameters.shape,
+            self.feature_dtype,
+        )
 
     def write(self, folder: Path) -> None:
         """Write the manifest into the folder of its shards, atomically."""
@@ -149,6 +168,8 @@ class Manifest:
             "format": _FORMAT,
             "versions": dict(self.versions),
             "parameters": self.parameters.as_dict(),
+            "feature_dtype": self.feature_dtype,
+            "dataset": self.dataset,
             "class_names": list(self.class_names),
             "split": dict(self.split),
             "sets": list(self.sets),
@@ -191,6 +212,8 @@ def _manifest_of(content: dict[str, Any]) -> Manifest:
         sets[row.pop("set")].append(Shard(**row))
     return Manifest(
         parameters=FeatureParameters(**content["parameters"]),
+        feature_dtype=content["feature_dtype"],
+        dataset=content["dataset"],
         class_names=tuple(content["class_names"]),
         split=content["split"],
         sets={name: tuple(shards) for name, shards in sets.items()},

@@ -1,12 +1,21 @@
 """Whether shards are what their manifest and the settings say."""
 
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
 
 from fcn4_dist.audio import FeatureParameters
 from fcn4_dist.config import Settings
 from fcn4_dist.errors import InputError
 from fcn4_dist.files import sha256_of
-from fcn4_dist.records.manifest import Manifest, RecordSet
+from fcn4_dist.records.manifest import MANIFEST_NAME, ClipRow, Manifest, RecordSet, Shard
+
+_WITHOUT_SHARD = ("skipped", "left out")
+_ROWS_A_READ = 64
+_SHOWN = 3
 
 
 def check_against_settings(manifest: Manifest, settings: Settings) -> None:
@@ -39,16 +48,207 @@ def check_shards(record_set: RecordSet) -> None:
         InputError: Naming the first file that is missing or differs.
     """
     for shard in record_set.shards:
-        path = record_set.folder / shard.file
-        _check_file(path, shard.sha256)
-        _check_file(path.with_name(f"{shard.file}.db"), shard.index_sha256)
+        for fault in file_faults(shard, record_set.folder):
+            raise InputError(fault)
 
 
-def _check_file(path: Path, sha256: str) -> None:
-    if not path.is_file():
-        raise InputError(f"{path} is missing, though the manifest names it: run preprocess again")
-    if sha256_of(path) != sha256:
-        raise InputError(
-            f"{path} is not the file the manifest was written for (its SHA-256 differs): it was "
-            "damaged or replaced; run preprocess again"
-        )
+def file_faults(shard: Shard, folder: Path) -> Iterator[str]:
+    """Tell whether a shard and its index are there, and are the bytes the manifest says.
+
+    Args:
+        shard: The shard.
+        folder: Folder of the manifest.
+
+    Yields:
+        A sentence for each of the two files that is missing, unreadable or different.
+    """
+    for file, sha256 in ((shard.file, shard.sha256), (f"{shard.file}.db", shard.index_sha256)):
+        path = folder / file
+        if not path.is_file():
+            yield f"{path} is missing, though the manifest names it: run preprocess again"
+            continue
+        try:
+            found = sha256_of(path)
+        except OSError as error:
+            yield f"{path} cannot be read ({error.strerror}): mend that, or run preprocess again"
+            continue
+        if found != sha256:
+            yield (
+                f"{path} is not the file the manifest was written for (its SHA-256 differs): it "
+                "was damaged or replaced; run preprocess again"
+            )
+
+
+def foreign_files(manifest: Manifest, folder: Path) -> Iterator[str]:
+    """Find what is named like a shard or its index and is none of the manifest's.
+
+    Args:
+        manifest: The manifest.
+        folder: Its folder.
+
+    Yields:
+        A sentence for each.
+    """
+    named = {shard.file for shards in manifest.sets.values() for shard in shards}
+    named |= {f"{file}.db" for file in named}
+    for path in sorted(folder.glob("[!.]*.mindrecord*")):
+        if path.name not in named:
+            yield (
+                f"{path} is named like a shard and is none of the manifest's: remove it, or run "
+                "preprocess again"
+            )
+
+
+def manifest_faults(manifest: Manifest, folder: Path) -> Iterator[str]:
+    """Find where a manifest contradicts itself.
+
+    Args:
+        manifest: The manifest.
+        folder: Its folder.
+
+    Yields:
+        A sentence for each contradiction.
+    """
+    path = folder / MANIFEST_NAME
+    for text in (*_wrong_counts(manifest), *_repeated_names(manifest), *_wrong_clips(manifest)):
+        yield f"{path} contradicts itself: {text}; run preprocess again"
+
+
+def row_faults(record_set: RecordSet, shard: Shard, on_rows: Callable[[int], None]) -> list[str]:
+    """Hold the rows of a shard against the manifest: clips, their order, labels.
+
+    Needs MindSpore, which may crash on a damaged shard: only one in whose files
+    :func:`file_faults` finds nothing may be read.
+
+    Args:
+        record_set: The set the shard is of.
+        shard: The shard.
+        on_rows: Called with the number of rows just read.
+
+    Returns:
+        A sentence for each kind of difference.
+    """
+    path = record_set.folder / shard.file
+    ids: list[str] = []
+    labels: list[np.ndarray] = []
+    try:
+        for some_ids, some_labels in _read_rows(path):
+            ids += some_ids
+            labels += list(some_labels)
+            on_rows(len(some_ids))
+    except RuntimeError as error:
+        return [f"{path} cannot be read by MindSpore ({_reason(error)}): run preprocess again"]
+    clips = [clip for clip in record_set.clips if clip.shard == shard.file]
+    faults = []
+    if others := _other_clips(ids, [clip.id for clip in clips]):
+        faults.append(f"clips the manifest says ({others})")
+    if relabelled := _relabelled(record_set, clips, dict(zip(ids, labels, strict=True))):
+        faults.append(f"labels the manifest says ({_some(relabelled)})")
+    return [f"{path} does not hold the {fault}: run preprocess again" for fault in faults]
+
+
+def _wrong_counts(manifest: Manifest) -> Iterator[str]:
+    rows = Counter(clip.shard for clip in manifest.clips)
+    for shards in manifest.sets.values():
+        for shard in shards:
+            if shard.rows != rows[shard.file]:
+                yield f"{shard.file} has {shard.rows} rows, and {rows[shard.file]} clips are in it"
+
+
+def _repeated_names(manifest: Manifest) -> Iterator[str]:
+    names = {
+        "class": manifest.class_names,
+        "shard": [shard.file for shards in manifest.sets.values() for shard in shards],
+        "clip": [clip.id for clip in manifest.clips],
+    }
+    for what, all_of_them in names.items():
+        if repeated := [name for name, count in Counter(all_of_them).items() if count > 1]:
+            yield f"it has the same {what} more than once: {_some(repeated)}"
+
+
+def _wrong_clips(manifest: Manifest) -> Iterator[str]:
+    places = {(name, shard.file) for name, shards in manifest.sets.items() for shard in shards}
+    places.add(("", ""))
+    classes = set(manifest.class_names)
+    lost, unclear, mislabelled = [], [], []
+    for clip in manifest.clips:
+        if (clip.set, clip.shard) not in places:
+            lost.append(f"{clip.id} in {clip.shard or 'none'}")
+        elif (clip.status in _WITHOUT_SHARD) != (not clip.shard):
+            unclear.append(f"{clip.id} is {clip.status}")
+        if unknown := [name for name in clip.labels if name not in classes]:
+            mislabelled.append(f"{clip.id} of {_some(unknown)}")
+    if lost:
+        yield f"clips are in shards that their sets do not have: {_some(lost)}"
+    if unclear:
+        yield f"what became of clips does not fit to the shard they are in: {_some(unclear)}"
+    if mislabelled:
+        yield f"clips are of classes it does not name: {_some(mislabelled)}"
+    if unsorted := _not_in_order_of_shards(manifest):
+        yield f"clips are not in the order of the shards: {_some(unsorted)}"
+
+
+def _not_in_order_of_shards(manifest: Manifest) -> list[str]:
+    places = [(name, shard.file) for name, shards in manifest.sets.items() for shard in shards]
+    rank = {place: number for number, place in enumerate(places)}
+    latest = dict.fromkeys(manifest.sets, -1)
+    behind = []
+    for clip in manifest.clips:
+        if (place := rank.get((clip.set, clip.shard), -1)) >= 0:
+            if place < latest[clip.set]:
+                behind.append(clip.id)
+            latest[clip.set] = max(latest[clip.set], place)
+    return behind
+
+
+def _read_rows(path: Path) -> Iterator[tuple[list[str], np.ndarray]]:
+    import mindspore.dataset as ds
+
+    rows = ds.MindDataset([str(path)], columns_list=["id", "label"], shuffle=False)
+    batches = rows.batch(_ROWS_A_READ).create_tuple_iterator(num_epochs=1, output_numpy=True)
+    for ids, labels in batches:
+        yield ids.tolist(), labels
+
+
+def _reason(error: RuntimeError) -> str:
+    # MindSpore frames the one line that says something with several that do not.
+    lines = str(error).strip().splitlines() or ["no reason given"]
+    return next((line for line in lines if line.startswith("[ERROR] ")), lines[0])
+
+
+def _other_clips(ids: Sequence[str], wanted: Sequence[str]) -> str:
+    """Say how the ids in a shard differ from those wanted; "" if they do not."""
+    both = set(ids) & set(wanted)
+    found_order, wanted_order = (
+        [name for name in dict.fromkeys(names) if name in both] for names in (ids, wanted)
+    )
+    pairs = zip(found_order, wanted_order, strict=True)
+    differences = {
+        "missing": list(Counter(wanted) - Counter(ids)),
+        "extra": list(Counter(ids) - Counter(wanted)),
+        "in another order": [found for found, right in pairs if found != right],
+    }
+    return "; ".join(f"{what}: {_some(names)}" for what, names in differences.items() if names)
+
+
+def _relabelled(
+    record_set: RecordSet, clips: Sequence[ClipRow], found: Mapping[str, np.ndarray]
+) -> list[str]:
+    """Give the ids of clips whose labels in the shard are not those of the manifest."""
+    # Labels that are no class are a fault of the manifest alone.
+    classes = set(record_set.class_names)
+    known = tuple(clip for clip in clips if clip.id in found and classes.issuperset(clip.labels))
+    wanted = replace(record_set, clips=known).labels
+    return [
+        clip.id
+        for clip, row in zip(known, wanted, strict=True)
+        if not np.array_equal(found[clip.id], row)
+    ]
+
+
+def _some(names: Sequence[str]) -> str:
+    """Name the first few, in one line."""
+    shown = [name if name.isprintable() else ascii(name) for name in names[:_SHOWN]]
+    if len(names) > _SHOWN:
+        shown.append(f"… ({len(names)} in all)")
+    return ", ".join(shown)

@@ -1,230 +1,256 @@
-"""The npy -> MindRecord stage: features and labels into shards, then the manifest.
+"""The npy -> MindRecord stage: features and labels into shards, by several processes.
 
 Each shard is written by a one-shard writer of its own and all are read back as the manifest's
 list, so that who writes which shard, and when, makes no difference to the bytes.
 """
 
+import hashlib
+import json
+import math
+import multiprocessing
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from mindspore.mindrecord import FileWriter
 
-from fcn4_dist.audio import FeatureIndex, FeatureParameters, feature_file
-from fcn4_dist.clips import Annotations
+from fcn4_dist.audio import FeatureCache
 from fcn4_dist.errors import Fcn4DistError, InputError
-from fcn4_dist.files import sha256_of
-from fcn4_dist.records.manifest import MANIFEST_NAME, ClipRow, Manifest, Shard, read_manifest
+from fcn4_dist.files import replace_file, sha256_of
+from fcn4_dist.processes import ProcessDiedError, run_in_processes
+from fcn4_dist.records.manifest import MANIFEST_NAME, ClipRow, Shard, read_manifest
+from fcn4_dist.records.planning import PlannedShard
+from fcn4_dist.versions import installed_mindspore
 
-_ROWS_A_WRITE = 32
+_ROWS_A_WRITE = 16
 
 
 @dataclass(frozen=True)
-class PlannedShard:
-    """A shard to be written: its file name, its set and its clips."""
+class ShardFormat:
+    """What all shards of a folder have in common.
 
-    file: str
-    set: str
-    clips: tuple[ClipRow, ...]
-
-
-def plan_records(
-    index: FeatureIndex,
-    annotations: Annotations,
-    is_validation: Mapping[str, bool],
-    set_names: Sequence[str],
-    shards_a_set: int,
-) -> tuple[list[PlannedShard], list[ClipRow]]:
-    """Decide which clip goes to which shard.
-
-    The clips of a set, sorted by id, are cut into runs of equal length (to within one). A set of
-    fewer clips than shards gets one shard a clip.
-
-    Args:
-        index: The features there are.
-        annotations: The labels of the clips.
-        is_validation: Id -> whether the clip is for validation.
-        set_names: Names of the training and the validation set.
-        shards_a_set: Shards of each set.
-
-    Returns:
-        The shards, and the skipped clips.
-    """
-    rows = {
-        clip_id: _planned_row(index, clip_id, labels, annotations.class_names)
-        for clip_id, labels in zip(annotations.ids, annotations.labels, strict=True)
-    }
-    skipped = sorted((row for row in rows.values() if row.status == "skipped"), key=_by_id)
-    planned = []
-    for set_number, name in enumerate(set_names):
-        members = [
-            row for clip_id, row in rows.items() if is_validation.get(clip_id) == bool(set_number)
-        ]
-        members.sort(key=_by_id)
-        runs = np.array_split(np.arange(len(members)), min(shards_a_set, len(members)))
-        for number, run in enumerate(runs):
-            file = f"{name}.mindrecord{number}"
-            clips = tuple(replace(members[i], set=name, shard=file) for i in run)
-            planned.append(PlannedShard(file, name, clips))
-    return planned, skipped
-
-
-def write_records(
-    planned: Sequence[PlannedShard],
-    skipped: Sequence[ClipRow],
-    npy_path: Path,
-    mr_path: Path,
-    *,
-    parameters: FeatureParameters,
-    class_names: tuple[str, ...],
-    split: Mapping[str, Any],
-    versions: Mapping[str, str],
-    on_clip: Callable[[], None],
-) -> Manifest:
-    """Write the shards one after the other, and the manifest when all are there.
-
-    Shards of an earlier run in the same folder are removed first, their manifest before them:
-    what an interrupted run leaves behind has no manifest and is never read.
-
-    Args:
-        planned: The shards to write, from :func:`plan_records`.
-        skipped: The clips without a feature.
-        npy_path: Folder of the features.
-        mr_path: Folder to write to; made if missing.
-        parameters: How the features were computed.
+    Attributes:
+        cache: Where the features are.
+        mr_path: Folder of the shards.
         class_names: Names of the classes, in the order of the label columns.
-        split: How the sets were told apart.
-        versions: Versions of the packages at work.
-        on_clip: Called for each clip that is written.
-
-    Returns:
-        The manifest, which is in the folder then.
-
-    Raises:
-        Fcn4DistError: If a feature file is missing or has another shape than the parameters say.
+        feature_dtype: Type of the features, "float32" or "float16".
     """
-    for shard in planned:
-        for clip in shard.clips:
-            _open_feature(clip.id, npy_path, parameters)
+
+    cache: FeatureCache
+    mr_path: Path
+    class_names: tuple[str, ...]
+    feature_dtype: str
+
+
+def clear_folder(planned: Sequence[PlannedShard], mr_path: Path) -> None:
+    """Make a folder ready for shards: without the manifest, and without shards not planned.
+
+    What an interrupted run leaves behind has no manifest and is never read.
+
+    Args:
+        planned: The shards to be written.
+        mr_path: The folder; made if missing.
+    """
     mr_path.mkdir(parents=True, exist_ok=True)
-    _remove_earlier_shards(mr_path, {shard.set for shard in planned})
-    sets: dict[str, list[Shard]] = {}
-    for shard in planned:
-        for _ in _write_shard(shard, npy_path, mr_path, parameters, class_names):
-            on_clip()
-        sets.setdefault(shard.set, []).append(_describe(mr_path / shard.file, len(shard.clips)))
-    manifest = Manifest(
-        parameters=parameters,
-        class_names=class_names,
-        split=split,
-        sets={name: tuple(shards) for name, shards in sets.items()},
-        clips=(*(clip for shard in planned for clip in shard.clips), *skipped),
-        versions=versions,
-    )
-    manifest.write(mr_path)
-    return manifest
-
-
-def _planned_row(
-    index: FeatureIndex, clip_id: str, labels: np.ndarray, class_names: tuple[str, ...]
-) -> ClipRow:
-    clip = index.clips.get(clip_id)
-    if clip is None:
-        raise InputError(
-            f"the annotations name the clip {clip_id}, which the features do not hold: run "
-            "preprocess with --get_npy 1"
-        )
-    return ClipRow(
-        id=clip.id,
-        source=clip.source,
-        sha256=clip.sha256,
-        labels=tuple(name for name, flag in zip(class_names, labels, strict=True) if flag),
-        set="",
-        shard="",
-        status=clip.status,
-        reason=clip.reason,
-    )
-
-
-def _by_id(row: ClipRow) -> str:
-    return row.id
-
-
-def _remove_earlier_shards(mr_path: Path, set_names: Iterable[str]) -> None:
     # By the manifest, and by name: an interrupted run leaves shards without a manifest.
     try:
-        earlier = [
+        earlier = {
             shard.file for shards in read_manifest(mr_path).sets.values() for shard in shards
-        ]
+        }
     except InputError:
-        earlier = []
+        earlier = set()
     (mr_path / MANIFEST_NAME).unlink(missing_ok=True)
-    for name in set_names:
+    for name in {shard.set for shard in planned}:
         pattern = re.compile(re.escape(name) + r"\.mindrecord\d+")
-        earlier += [path.name for path in mr_path.iterdir() if pattern.fullmatch(path.name)]
-    for file in earlier:
-        (mr_path / file).unlink(missing_ok=True)
-        (mr_path / f"{file}.db").unlink(missing_ok=True)
+        earlier |= {path.name for path in mr_path.iterdir() if pattern.fullmatch(path.name)}
+    for file in earlier - {shard.file for shard in planned}:
+        _remove(mr_path / file)
 
 
-def _write_shard(
-    shard: PlannedShard,
-    npy_path: Path,
-    mr_path: Path,
-    parameters: FeatureParameters,
-    class_names: tuple[str, ...],
-) -> Iterator[ClipRow]:
-    schema = {
-        "id": {"type": "string"},
-        "feature": {"type": "float32", "shape": list(parameters.shape)},
-        "label": {"type": "int32", "shape": [len(class_names)]},
-    }
+def write_shards(
+    planned: Sequence[PlannedShard],
+    shard_format: ShardFormat,
+    processes: int,
+    on_clips: Callable[[int], None],
+) -> Iterator[Shard]:
+    """Write shards, largest first; those that an earlier run finished stay as they are.
+
+    Args:
+        planned: The shards to write, from :func:`~fcn4_dist.records.planning.plan_records`.
+        shard_format: What they have in common.
+        processes: Processes at work.
+        on_clips: Called with the number of clips that were written since the last call.
+
+    Yields:
+        The description of each shard, in the order they are done.
+
+    Raises:
+        Fcn4DistError: If a feature is missing or a shard cannot be written.
+    """
+    # "spawn" as in run_in_processes: a counter is of one way of starting processes.
+    written = multiprocessing.get_context("spawn").Value("q", 0)
+    counted = 0
+
+    def count() -> None:
+        nonlocal counted
+        if new := written.value - counted:
+            counted += new
+            on_clips(new)
+
+    results = run_in_processes(
+        _write_in_worker,
+        sorted(planned, key=lambda shard: len(shard.clips), reverse=True),
+        max(1, min(processes, len(planned))),
+        prepare=_prepare_worker,
+        arguments=(shard_format, written),
+        while_waiting=count,
+    )
+    # Closed at once, also when an error is on its way: no worker stays behind.
+    with closing(results) as finished:
+        for shard, future in finished:
+            try:
+                yield future.result()
+            except ProcessDiedError as error:
+                # MindSpore's writer has been seen to crash on a full disk.
+                raise Fcn4DistError(
+                    f"the process that wrote the shard {shard_format.mr_path / shard.file} died "
+                    f"({error}): is the disk full, or memory short? make room, "
+                    "or name another folder with --mr_path"
+                ) from error
+    count()
+
+
+def write_shard(
+    planned: PlannedShard, shard_format: ShardFormat, on_clips: Callable[[int], None]
+) -> Shard:
+    """Write one shard in this process, unless an earlier run finished it.
+
+    Args:
+        planned: The shard.
+        shard_format: What it has in common with the others.
+        on_clips: Called with the number of clips that were written since the last call.
+
+    Returns:
+        Its description.
+
+    Raises:
+        Fcn4DistError: If a feature is missing or the shard cannot be written.
+    """
+    path = shard_format.mr_path / planned.file
+    key = _content_key(planned, shard_format)
+    shard = _finished(path, key)
+    if shard is not None:
+        on_clips(shard.rows)
+        return shard
+    _remove(path)
+    for rows in _write(planned, shard_format):
+        on_clips(rows)
+    shard = _describe(path, len(planned.clips))
+    with replace_file(_receipt_file(path)) as file:
+        file.write(json.dumps({"key": key, "shard": asdict(shard)}).encode())
+    return shard
+
+
+def check_room(planned: Sequence[PlannedShard], shard_format: ShardFormat) -> None:
+    """See whether the disk has room for the shards that are not there yet.
+
+    Raises:
+        InputError: If not.
+    """
+    shape = shard_format.cache.parameters.shape
+    bytes_a_clip = math.prod(shape) * np.dtype(shard_format.feature_dtype).itemsize
+    missing = [shard for shard in planned if not (shard_format.mr_path / shard.file).exists()]
+    needed = bytes_a_clip * sum(len(shard.clips) for shard in missing)
+    free = shutil.disk_usage(shard_format.mr_path).free
+    if needed > free:
+        raise InputError(
+            f"the shards need {needed / 1e9:.1f} GB, and {shard_format.mr_path} has "
+            f"{free / 1e9:.1f} GB left: make room, name another folder with --mr_path, or halve "
+            "them with --feature_dtype float16"
+        )
+
+
+def check_features(clips: Iterable[ClipRow], cache: FeatureCache) -> None:
+    """See whether the features of clips are there, before shards are touched.
+
+    Raises:
+        Fcn4DistError: If one is missing or damaged.
+    """
+    for clip in clips:
+        cache.load(clip.sha256)
+
+
+def _finished(path: Path, key: str) -> Shard | None:
+    """Read the receipt of a shard; None if it is not whole or of other content."""
     try:
-        writer = FileWriter(str(mr_path / shard.file), shard_num=1, overwrite=True)
-        writer.add_schema(schema, "log-mel spectrograms and labels of music clips")
-        for start in range(0, len(shard.clips), _ROWS_A_WRITE):
-            clips = shard.clips[start : start + _ROWS_A_WRITE]
-            records = [_record(clip, npy_path, parameters, class_names) for clip in clips]
-            writer.write_raw_data(records)
-            yield from clips
+        receipt = json.loads(_receipt_file(path).read_bytes())
+        shard = Shard(**receipt["shard"])
+        whole = receipt["key"] == key and _describe(path, shard.rows) == shard
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+    return shard if whole else None
+
+
+def _content_key(planned: PlannedShard, shard_format: ShardFormat) -> str:
+    """Hash all that decides the bytes of a shard."""
+    content = [
+        planned.file,
+        [[clip.id, clip.sha256, clip.labels] for clip in planned.clips],
+        shard_format.class_names,
+        shard_format.cache.folder.name,
+        shard_format.feature_dtype,
+        installed_mindspore(),
+    ]
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
+
+
+def _write(planned: PlannedShard, shard_format: ShardFormat) -> Iterator[int]:
+    # MindSpore takes seconds to import; what is found wrong before does without.
+    from mindspore.mindrecord import FileWriter
+
+    path = shard_format.mr_path / planned.file
+    try:
+        writer = FileWriter(str(path), shard_num=1, overwrite=True)
+        writer.add_schema(_schema(shard_format), "log-mel spectrograms and labels of music clips")
+        for start in range(0, len(planned.clips), _ROWS_A_WRITE):
+            clips = planned.clips[start : start + _ROWS_A_WRITE]
+            writer.write_raw_data([_record(clip, shard_format) for clip in clips])
+            yield len(clips)
         writer.commit()
     except RuntimeError as error:
-        reason = (str(error).strip().splitlines() or ["no reason given"])[0]
+        lines = str(error).strip().splitlines() or ["no reason given"]
+        reason = next((line for line in lines if line.startswith("[ERROR]")), lines[0])
         raise Fcn4DistError(
-            f"cannot write the shard {mr_path / shard.file} ({reason}): is the disk full? make "
-            "room, or name another folder with --mr_path"
+            f"cannot write the shard {path} ({reason}): is the disk full? make room, or name "
+            "another folder with --mr_path"
         ) from error
 
 
-def _record(
-    clip: ClipRow, npy_path: Path, parameters: FeatureParameters, class_names: tuple[str, ...]
-) -> dict[str, Any]:
-    label = np.array([name in clip.labels for name in class_names], dtype=np.int32)
+def _schema(shard_format: ShardFormat) -> dict[str, Any]:
+    # MindRecord knows no float16: such features travel as bytes.
+    feature = (
+        {"type": "float32", "shape": list(shard_format.cache.parameters.shape)}
+        if shard_format.feature_dtype == "float32"
+        else {"type": "bytes"}
+    )
     return {
-        "id": clip.id,
-        "feature": np.array(_open_feature(clip.id, npy_path, parameters)),
-        "label": label,
+        "id": {"type": "string"},
+        "feature": feature,
+        "label": {"type": "int32", "shape": [len(shard_format.class_names)]},
     }
 
 
-def _open_feature(clip_id: str, npy_path: Path, parameters: FeatureParameters) -> np.ndarray:
-    path = feature_file(npy_path, clip_id)
-    try:
-        # Mapped, so that a look at type and shape reads no more than the head.
-        feature = np.load(path, mmap_mode="r")
-    except (OSError, ValueError, EOFError) as error:
-        raise Fcn4DistError(
-            f"cannot read the feature {path} ({error}): run preprocess with --get_npy 1"
-        ) from error
-    if feature.shape != parameters.shape or feature.dtype != np.float32:
-        raise Fcn4DistError(
-            f"the feature {path} is {feature.dtype} of shape {feature.shape} instead of float32 "
-            f"of {parameters.shape}: run preprocess with --get_npy 1"
-        )
-    return feature
+def _record(clip: ClipRow, shard_format: ShardFormat) -> dict[str, Any]:
+    feature = np.array(shard_format.cache.load(clip.sha256), dtype=shard_format.feature_dtype)
+    return {
+        "id": clip.id,
+        "feature": feature if shard_format.feature_dtype == "float32" else feature.tobytes(),
+        "label": np.array([name in clip.labels for name in shard_format.class_names], np.int32),
+    }
 
 
 def _describe(path: Path, rows: int) -> Shard:
@@ -233,5 +259,37 @@ def _describe(path: Path, rows: int) -> Shard:
         rows=rows,
         bytes=path.stat().st_size,
         sha256=sha256_of(path),
-        index_sha256=sha256_of(path.with_name(f"{path.name}.db")),
+        index_sha256=sha256_of(_index_file(path)),
     )
+
+
+def _remove(path: Path) -> None:
+    for file in (_receipt_file(path), path, _index_file(path)):
+        file.unlink(missing_ok=True)
+
+
+def _index_file(path: Path) -> Path:
+    return path.with_name(f"{path.name}.db")
+
+
+def _receipt_file(path: Path) -> Path:
+    return path.with_name(f".{path.name}.json")
+
+
+# What a worker process needs for every shard, sent to it once.
+_worker_format: ShardFormat
+_worker_written: Any
+
+
+def _prepare_worker(shard_format: ShardFormat, written: Any) -> None:
+    global _worker_format, _worker_written
+    _worker_format, _worker_written = shard_format, written
+
+
+def _write_in_worker(planned: PlannedShard) -> Shard:
+    return write_shard(planned, _worker_format, _count_in_worker)
+
+
+def _count_in_worker(clips: int) -> None:
+    with _worker_written.get_lock():
+        _worker_written.value += clips

@@ -162,7 +162,7 @@ def test_a_flag_without_effect_on_the_command_is_said(capsys: pytest.CaptureFixt
 def test_a_file_that_cannot_be_written_is_told_by_its_reason(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "rock/synth_settings.yaml").mkdir(parents=True)
+    (tmp_path / "synth_settings.yaml").mkdir(parents=True)
     code, errors = run(
         "synth",
         "--audio_path",

@@ -1,11 +1,13 @@
 """A collection that is a folder of audio files for each class."""
 
+import os
 from pathlib import Path
 
 import pytest
 
-from fcn4_dist.clips import list_folder
+from fcn4_dist.clips import Collection, read_collection
 from fcn4_dist.clips.folder import AUDIO_SUFFIXES
+from fcn4_dist.config import Settings
 from fcn4_dist.errors import InputError
 
 
@@ -18,23 +20,34 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_the_real_clips_are_three_classes_of_seven(real_clips: Path) -> None:
-    collection = list_folder(real_clips, 3)
+    collection = _read(real_clips, 3)
     assert collection.class_names == ("dog_bark", "rain", "rooster")
-    classes = [class_name for _, _, class_name in collection.clips]
-    assert classes == ["dog_bark"] * 7 + ["rain"] * 7 + ["rooster"] * 7
-    for clip_id, path, class_name in collection.clips:
-        assert clip_id == f"{class_name}/{path.name}"
-        assert path.is_file()
-    assert collection.ignored == ()
+    labels = [clip.labels for clip in collection.clips]
+    assert labels == [("dog_bark",)] * 7 + [("rain",)] * 7 + [("rooster",)] * 7
+    for clip in collection.clips:
+        assert clip.id == f"{clip.labels[0]}/{clip.path.name}"
+        assert clip.path.is_file()
+    assert collection.remarks == ()
+
+
+def test_esc_10_is_ten_classes_of_forty(test_data: Path) -> None:
+    collection = _read(test_data / "esc10", 10)
+    assert collection.class_names[:2] == ("001 - Dog bark", "002 - Rain")
+    for name in collection.class_names:
+        assert sum(clip.labels == (name,) for clip in collection.clips) == 40
+
+
+def test_a_folder_has_no_published_split(folder: Path) -> None:
+    assert not _read(folder).has_published_split
 
 
 def test_clips_are_sorted_by_id_whatever_the_order_on_disk(folder: Path) -> None:
     # "rock" comes before "rock 2", "rock 2/" before "rock/".
     for number in (7, 3, 9, 1, 5):
         _touch(folder / "rock 2" / f"{number}.wav")
-    collection = list_folder(folder, 3)
+    collection = _read(folder, 3)
     assert collection.class_names == ("jazz", "rock", "rock 2")
-    assert [clip_id for clip_id, _, _ in collection.clips] == [
+    assert _ids(collection) == [
         *("jazz/A.FLAC", "jazz/b.ogg"),
         *(f"rock 2/{number}.wav" for number in (1, 3, 5, 7, 9)),
         *("rock/a.wav", "rock/b.mp3"),
@@ -45,75 +58,154 @@ def test_clips_are_sorted_by_id_whatever_the_order_on_disk(folder: Path) -> None
 def test_every_kind_of_audio_counts_in_small_and_capital_letters(folder: Path, suffix: str) -> None:
     _touch(folder / "rock" / f"c{suffix}")
     _touch(folder / "rock" / f"D{suffix.upper()}")
-    collection = list_folder(folder, 2)
-    assert {f"rock/c{suffix}", f"rock/D{suffix.upper()}"} <= {clip[0] for clip in collection.clips}
+    assert {f"rock/c{suffix}", f"rock/D{suffix.upper()}"} <= set(_ids(_read(folder)))
 
 
-def test_files_that_are_not_audio_are_told_and_not_listed(folder: Path) -> None:
-    _touch(folder / "rock" / "cover.jpg")
-    _touch(folder / "rock" / "wav")
-    collection = list_folder(folder, 2)
-    assert set(collection.ignored) == {folder / "rock" / "cover.jpg", folder / "rock" / "wav"}
-    assert len(collection.clips) == 4
+def test_audio_in_folders_below_a_class_belongs_to_the_class(folder: Path) -> None:
+    _touch(folder / "rock" / "live" / "1999" / "c.wav")
+    clip = next(clip for clip in _read(folder).clips if clip.path.name == "c.wav")
+    assert (clip.id, clip.labels) == ("rock/live/1999/c.wav", ("rock",))
 
 
-@pytest.mark.parametrize("name", [".DS_Store", ".a.wav", "../.git/a.wav"])
-def test_hidden_files_are_passed_over(folder: Path, name: str) -> None:
-    before = list_folder(folder, 2)
-    _touch(folder / "rock" / name)
-    assert list_folder(folder, 2) == before
-
-
-def test_what_is_no_audio_file_is_told_wherever_it_lies(folder: Path) -> None:
-    _touch(folder / "loose.wav")
-    _touch(folder / "rock" / "live" / "deep.wav")
+def test_what_is_no_audio_file_is_a_remark_wherever_it_lies(folder: Path) -> None:
+    for name in ("loose.wav", "rock/cover.jpg", "rock/live/notes.txt", "rock/wav"):
+        _touch(folder / name)
     (folder / "rock" / "gone.wav").symlink_to(folder / "nowhere.wav")
-    ignored = {path.relative_to(folder).as_posix() for path in list_folder(folder, 2).ignored}
-    assert ignored == {"loose.wav", "rock/live", "rock/gone.wav"}
+    collection = _read(folder)
+    assert len(collection.clips) == 4
+    (remark,) = collection.remarks
+    assert remark.startswith("ignored what is no audio file in a class folder")
+    assert remark.endswith(": 5, like loose.wav, rock/cover.jpg, rock/gone.wav")
 
 
-def test_a_single_class_folder_is_told_from_a_collection(folder: Path) -> None:
-    with pytest.raises(InputError, match="holds audio files, not a folder for each class"):
-        list_folder(folder / "rock", 2)
+@pytest.mark.parametrize("name", [".DS_Store", ".a.wav", "../.git/a.wav", ".old/a.wav"])
+def test_hidden_files_and_folders_are_passed_over(folder: Path, name: str) -> None:
+    before = _read(folder)
+    _touch(folder / "rock" / name)
+    assert _read(folder) == before
+
+
+def test_linked_files_and_class_folders_are_followed(folder: Path, real_clips: Path) -> None:
+    (folder / "rain").symlink_to(real_clips / "rain")
+    (folder / "rock" / "again.wav").symlink_to(folder / "rock" / "a.wav")
+    ids = _ids(_read(folder, 3))
+    assert "rock/again.wav" in ids
+    assert "rain/1-17367-A.ogg" in ids
+
+
+def test_a_linked_folder_below_a_class_is_a_remark_and_no_endless_loop(folder: Path) -> None:
+    (folder / "rock" / "loop").symlink_to(folder / "rock")
+    collection = _read(folder)
+    assert len(collection.clips) == 4
+    assert collection.remarks[0].endswith(": 1, like rock/loop")
+
+
+def test_a_class_folder_that_links_to_the_collection_is_named(folder: Path) -> None:
+    (folder / "all").symlink_to(folder)
+    with pytest.raises(InputError, match="links to itself or above: 1, like all; remove them"):
+        _read(folder, 3)
 
 
 def test_names_with_blanks_and_letters_of_any_language_are_kept(folder: Path) -> None:
     _touch(folder / "rock" / "01 - 雨 é.wav")
-    assert "rock/01 - 雨 é.wav" in [clip_id for clip_id, _, _ in list_folder(folder, 2).clips]
+    assert "rock/01 - 雨 é.wav" in _ids(_read(folder))
+
+
+def test_a_name_that_is_not_utf_8_has_a_valid_id_and_its_real_path(folder: Path) -> None:
+    name = os.fsdecode(b"caf\xe9.wav")
+    _touch(folder / "rock" / name)
+    clip = next(clip for clip in _read(folder).clips if clip.path.name == name)
+    assert clip.id == r"rock/caf\xe9.wav"
+    assert clip.path.is_file()
+
+
+def test_two_files_of_one_id_are_refused(folder: Path) -> None:
+    _touch(folder / "rock" / os.fsdecode(b"caf\xe9.wav"))
+    _touch(folder / "rock" / r"caf\xe9.wav")
+    with pytest.raises(InputError, match=r"clips more than once: 1, like rock/caf\\xe9\.wav;"):
+        _read(folder)
+
+
+def test_a_line_break_in_a_name_does_not_break_the_sentence(folder: Path) -> None:
+    _touch(folder / "rock" / "a\nb.txt")
+    assert _read(folder).remarks[0].endswith(r"like 'rock/a\nb.txt'")
 
 
 def test_a_missing_folder_is_refused_with_the_flag_that_names_it(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"nowhere is not a folder: .* --audio_path"):
-        list_folder(tmp_path / "nowhere", 2)
+        _read(tmp_path / "nowhere")
 
 
 def test_a_file_is_no_collection(folder: Path) -> None:
     with pytest.raises(InputError, match=r"a\.wav is not a folder"):
-        list_folder(folder / "rock" / "a.wav", 2)
+        _read(folder / "rock" / "a.wav")
 
 
-def test_a_class_without_audio_is_named(folder: Path) -> None:
-    _touch(folder / "pop" / "readme.txt")
-    with pytest.raises(InputError, match=r"pop holds no audio file \(.*\.wav\): fill or remove it"):
-        list_folder(folder, 3)
-
-
-def test_another_number_of_classes_is_refused_with_the_flag_that_ends_it(folder: Path) -> None:
-    sentence = r"holds 2 class folders \(jazz, rock\), num_classes is 10: give --num_classes 2"
-    with pytest.raises(InputError, match=sentence):
-        list_folder(folder, 10)
+def test_a_single_class_folder_is_told_from_a_collection(folder: Path) -> None:
+    with pytest.raises(InputError, match="holds audio files, not a folder for each class"):
+        _read(folder / "rock")
 
 
 def test_an_empty_folder_is_no_collection(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"holds 0 class folders \(none\)"):
-        list_folder(tmp_path, 10)
+    with pytest.raises(InputError, match="holds nothing, not a folder for each class"):
+        _read(tmp_path)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may list every folder")
+def test_a_folder_that_cannot_be_listed_is_named(folder: Path) -> None:
+    (folder / "rock").chmod(0)
+    with pytest.raises(InputError, match=r"cannot list the folder .*rock \(Permission denied\)"):
+        _read(folder)
+    (folder / "rock").chmod(0o755)
+
+
+def test_classes_without_audio_are_named(folder: Path) -> None:
+    _touch(folder / "pop" / "readme.txt")
+    (folder / "soul").mkdir()
+    sentence = r"without an audio file \(.*\.wav\): 2, like pop, soul; fill or remove them"
+    with pytest.raises(InputError, match=sentence):
+        _read(folder, 4)
+
+
+@pytest.mark.parametrize("name", ["Rock", " rock", "rock ", "ROCK "])
+def test_classes_that_differ_by_case_or_blanks_alone_are_named(folder: Path, name: str) -> None:
+    _touch(folder / name / "a.wav")
+    with pytest.raises(InputError, match="differ only by case or by blanks around them: 1") as info:
+        _read(folder, 3)
+    assert repr(name) in str(info.value)
+
+
+def test_another_number_of_classes_is_refused_with_the_flag_that_ends_it(folder: Path) -> None:
+    sentence = r"holds 2 classes \(jazz, rock\), num_classes is 10: give --num_classes 2"
+    with pytest.raises(InputError, match=sentence):
+        _read(folder, 10)
 
 
 def test_of_many_classes_the_first_are_shown(tmp_path: Path) -> None:
     for number in range(20):
         _touch(tmp_path / f"class{number:02}" / "a.wav")
-    with pytest.raises(InputError, match=r"holds 20 class folders \(class00, .*class11, …\)"):
-        list_folder(tmp_path, 10)
+    with pytest.raises(InputError, match=r"holds 20 classes \(class00, .*class11, …\)"):
+        _read(tmp_path)
+
+
+def test_all_that_is_wrong_is_said_at_once_in_a_line_each(folder: Path) -> None:
+    _touch(folder / "Rock" / "a.wav")
+    (folder / "soul").mkdir()
+    with pytest.raises(InputError) as info:
+        _read(folder, 10)
+    lines = str(info.value).splitlines()
+    assert len(lines) == 3
+    assert all(line.startswith(f"audio_path {folder} holds ") for line in lines)
+
+
+def _read(folder: Path, num_classes: int = 2) -> Collection:
+    return read_collection(
+        Settings(dataset="folder", audio_path=str(folder), num_classes=num_classes)
+    )
+
+
+def _ids(collection: Collection) -> list[str]:
+    return [clip.id for clip in collection.clips]
 
 
 def _touch(path: Path) -> None:

@@ -110,7 +110,7 @@ def test_a_name_is_found_whatever_its_case(name: str) -> None:
         ("log_mel: mel", "log_mel must be one of amplitude_to_db, power_to_db, got 'mel'"),
         ("prefix: ''", "prefix must not be empty"),
         ("prefix: weight/Mine", "prefix must be a name, not a path, got 'weight/Mine'"),
-        ("mr_name: [a, a]", "mr_name must be two different names, got [a, a]"),
+        ("mr_name: [a, a]", "mr_name must be two or three different names, got [a, a]"),
     ],
 )
 def test_a_wrong_value_names_the_file_the_line_and_what_is_wrong(
@@ -130,7 +130,7 @@ def test_a_wrong_value_names_the_file_the_line_and_what_is_wrong(
         ("mixed_precision", "half", "mixed_precision must be True or False, got 'half'"),
         ("device_target", "cpu", "device_target must be one of Ascend, CPU, got 'cpu'"),
         ("prefix", "", "prefix must not be empty"),
-        ("mr_name", "train", "mr_name must be two different names, got [train]"),
+        ("mr_name", "train", "mr_name must be two or three different names, got [train]"),
     ],
 )
 def test_a_wrong_flag_is_named_with_what_is_wrong(name: str, text: str, problem: str) -> None:
@@ -221,7 +221,7 @@ def _values_of(setting: Setting) -> st.SearchStrategy[Any]:
         )
     if setting.kind is tuple:
         names = st.text("abcXYZ019-_.é", min_size=1)
-        return st.lists(names, min_size=2, max_size=2, unique=True).map(tuple)
+        return st.lists(names, min_size=2, max_size=3, unique=True).map(tuple)
     letters = st.characters(exclude_characters="/", exclude_categories=["Cs"])
     return st.text(letters, min_size=0 if setting.optional else 1)
 
@@ -230,6 +230,8 @@ ALL_SETTINGS = (
     st.fixed_dictionaries({name: _values_of(setting) for name, setting in SETTINGS.items()})
     .filter(lambda values: values["get_npy"] or values["get_mindrecord"])
     .filter(lambda values: not (values["resume"] and values["pre_trained"]))
+    .map(lambda values: values | {"fold": min(values["fold"], values["folds"])})
+    .map(lambda values: values | ({"split": "auto"} if values["val_pattern"] else {}))
     .map(lambda values: Settings(**values))
 )
 

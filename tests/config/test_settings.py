@@ -78,10 +78,32 @@ def test_a_setting_is_checked_even_when_it_is_not_read_from_a_file(name: str) ->
     assert caught.value.key == name
 
 
-@pytest.mark.parametrize("names", [("one",), ("one", "two", "three"), ("same", "same")])
-def test_the_two_sets_have_two_different_names(names: tuple[str, ...]) -> None:
-    with pytest.raises(SettingsError, match="mr_name must be two different names"):
+@pytest.mark.parametrize(
+    "names", [("one",), ("a", "b", "c", "d"), ("same", "same"), ("a", "b", "a")]
+)
+def test_the_sets_have_two_or_three_different_names(names: tuple[str, ...]) -> None:
+    with pytest.raises(SettingsError, match="mr_name must be two or three different names"):
         Settings(mr_name=names)
+
+
+@pytest.mark.parametrize(
+    ("given", "third"),
+    [(("train", "val"), "test"), (("fit", "test"), "test_set"), (("a", "b", "c"), "c")],
+)
+def test_the_test_set_has_a_name_of_its_own(given: tuple[str, ...], third: str) -> None:
+    assert Settings(mr_name=given).set_names == (*given[:2], third)
+
+
+def test_a_fold_beyond_the_folds_is_refused() -> None:
+    with pytest.raises(SettingsError, match=r"fold must be at most folds \(3\), got 4"):
+        Settings(folds=3, fold=4)
+    assert Settings(folds=3, fold=3).fold == 3
+
+
+@pytest.mark.parametrize("split", ["published", "random", "kfold"])
+def test_a_pattern_and_another_split_are_refused_together(split: str) -> None:
+    with pytest.raises(SettingsError, match="val_pattern and split are both given"):
+        Settings(val_pattern="*/5-*", split=split)
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,7 @@ def test_the_manifest_says_how_the_shards_were_made(
 ) -> None:
     assert manifest.parameters == small_features
     assert manifest.class_names == ("dog_bark", "rain", "rooster")
-    assert manifest.split == {"val_ratio": 0.2, "val_pattern": "", "seed": preprocessed.seed}
+    assert manifest.split == {"split": "random", "val_ratio": 0.2, "seed": preprocessed.seed}
     assert list(manifest.sets) == ["train", "val"]
     assert {"fcn4_dist", "mindspore", "librosa", "numpy"} <= set(manifest.versions)
 

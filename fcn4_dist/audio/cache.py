@@ -1,0 +1,115 @@
+"""Features on disk, found by what they are of: the bytes of the audio and the parameters.
+
+A feature that is there is never another audio's or of other parameters, so a run that was stopped
+goes on where it was, and a change of parameters or files costs what has changed.
+"""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from fcn4_dist.audio.features import FeatureParameters
+from fcn4_dist.errors import Fcn4DistError
+from fcn4_dist.files import replace_file, write_json
+
+PARAMETERS_NAME = "parameters.json"
+_COMPUTATION = 1
+"""To be raised when the same parameters come to give other numbers."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of some audio.
+
+    Attributes:
+        status: "kept", "padded", "cropped" or "skipped".
+        reason: Why it was skipped, or what is unusual about it.
+        seconds: How long it is; 0.0 if that is not known.
+    """
+
+    status: str
+    reason: str
+    seconds: float
+
+
+class FeatureCache:
+    """The features of one kind below a folder.
+
+    Args:
+        npy_path: The folder; features of other parameters lie beside these.
+        parameters: How the features are computed.
+    """
+
+    def __init__(self, npy_path: Path, parameters: FeatureParameters) -> None:
+        self.parameters = parameters
+        content = {"computation": _COMPUTATION, **parameters.as_dict()}
+        key = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+        self.folder = npy_path / f"features-{key[:12]}"
+
+    def prepare(self) -> None:
+        """Make the folder, say in it what it holds, and clear away what a killed run left."""
+        for left in self.folder.glob("*/.*.tmp"):
+            left.unlink(missing_ok=True)
+        if not (self.folder / PARAMETERS_NAME).exists():
+            write_json(self.folder / PARAMETERS_NAME, self.parameters.as_dict())
+
+    def feature_file(self, sha256: str) -> Path:
+        """Name the file of the feature of the audio with this hash."""
+        return self.folder / sha256[:2] / f"{sha256}.npy"
+
+    def outcome(self, sha256: str) -> Outcome | None:
+        """Look up what became of some audio; None if that is not known."""
+        try:
+            outcome = Outcome(**json.loads(self._outcome_file(sha256).read_bytes()))
+            if outcome.status != "skipped":
+                self.load(sha256)
+        except (OSError, ValueError, TypeError, Fcn4DistError):
+            return None
+        return outcome
+
+    def store(self, sha256: str, outcome: Outcome, feature: np.ndarray | None) -> None:
+        """Keep what became of some audio, and its feature if it has one.
+
+        Args:
+            sha256: Hash of the audio file.
+            outcome: What became of it.
+            feature: float32 of the shape of the parameters; None if it was skipped.
+        """
+        self.feature_file(sha256).parent.mkdir(parents=True, exist_ok=True)
+        # The outcome comes last: where it is, the feature is.
+        if feature is not None:
+            with replace_file(self.feature_file(sha256)) as file:
+                np.save(file, feature)
+        with replace_file(self._outcome_file(sha256)) as file:
+            file.write(json.dumps(asdict(outcome)).encode())
+
+    def load(self, sha256: str) -> np.ndarray:
+        """Map a feature into memory.
+
+        Returns:
+            float32 of the shape of the parameters; read when it is looked at.
+
+        Raises:
+            Fcn4DistError: If it is missing or damaged.
+        """
+        path = self.feature_file(sha256)
+        try:
+            # Mapped, so that a look at type and shape reads no more than the head.
+            feature = np.load(path, mmap_mode="r")
+        except (OSError, ValueError, EOFError) as error:
+            raise Fcn4DistError(
+                f"cannot read the feature {path} ({error}): run preprocess with --get_npy 1"
+            ) from error
+        if feature.shape != self.parameters.shape or feature.dtype != np.float32:
+            raise Fcn4DistError(
+                f"the feature {path} is {feature.dtype} of shape {feature.shape} instead of "
+                f"float32 of {self.parameters.shape}: remove it, and run preprocess with "
+                "--get_npy 1"
+            )
+        return feature
+
+    def _outcome_file(self, sha256: str) -> Path:
+        return self.feature_file(sha256).with_suffix(".json")

@@ -1,0 +1,148 @@
+"""Subsets of clips that have their share of every label, and in which groups stay whole."""
+
+from collections.abc import Hashable, Iterable, Sequence
+
+import numpy as np
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, train_test_split
+
+
+def group_by_keys(keys_of_clips: Iterable[Iterable[Hashable]]) -> np.ndarray:
+    """Put clips into one group that share a key, be it by way of others.
+
+    Args:
+        keys_of_clips: The keys of each clip, like its artist.
+
+    Returns:
+        int of shape (clips,): number of each clip's group, from 0 in the order of appearance.
+    """
+    # A forest in which the clips and keys of a group are one tree.
+    parents: dict[Hashable, Hashable] = {}
+
+    def root_of(node: Hashable) -> Hashable:
+        while parents.setdefault(node, node) != node:
+            parents[node] = node = parents[parents[node]]
+        return node
+
+    clips = []
+    for number, keys in enumerate(keys_of_clips):
+        clips.append(("clip", number))
+        for key in keys:
+            parents[root_of(("key", key))] = root_of(clips[-1])
+    numbers: dict[Hashable, int] = {}
+    groups = [numbers.setdefault(root_of(clip), len(numbers)) for clip in clips]
+    return np.array(groups, dtype=int)
+
+
+def hold_out(labels: np.ndarray, groups: np.ndarray, share: float, seed: int) -> np.ndarray:
+    """Take a share of the clips, and about that share of each label, in whole groups.
+
+    Args:
+        labels: 0/1 of shape (clips, labels).
+        groups: Number of each clip's group, from 0, of shape (clips,).
+        share: Share of the clips to take.
+        seed: Seed of the choice among equally good ones.
+
+    Returns:
+        bool of shape (clips,): True for the clips taken.
+
+    Raises:
+        ValueError: If clips of one label each, without groups, are too few.
+    """
+    if _one_label_each(labels) and not _any_together(groups):
+        _, taken = train_test_split(
+            np.arange(len(labels)),
+            test_size=share,
+            random_state=seed,
+            stratify=labels.argmax(axis=1),
+        )
+        return np.isin(np.arange(len(labels)), taken)
+    return _stratify_groups(labels, groups, [1 - share, share], seed) == 1
+
+
+def cut_into_folds(labels: np.ndarray, groups: np.ndarray, folds: int, seed: int) -> np.ndarray:
+    """Cut the clips into folds of about the same size and labels, in whole groups.
+
+    Args:
+        labels: 0/1 of shape (clips, labels).
+        groups: Number of each clip's group, from 0, of shape (clips,).
+        folds: Number of folds. If each clip has one label, no label may be in fewer groups.
+        seed: Seed of the choice among equally good ones.
+
+    Returns:
+        int of shape (clips,): number of each clip's fold, from 0.
+    """
+    if not _one_label_each(labels):
+        return _stratify_groups(labels, groups, [1 / folds] * folds, seed)
+    classes = labels.argmax(axis=1)
+    if _any_together(groups):
+        method = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
+        cut = method.split(classes, classes, groups)
+    else:
+        cut = StratifiedKFold(folds, shuffle=True, random_state=seed).split(classes, classes)
+    fold_of = np.empty(len(labels), dtype=int)
+    for fold, (_, members) in enumerate(cut):
+        fold_of[members] = fold
+    return fold_of
+
+
+def stratify(
+    counts: np.ndarray, sizes: np.ndarray, shares: Sequence[float], seed: int
+) -> np.ndarray:
+    """Distribute groups among subsets so that each gets its share of every label.
+
+    Iterative stratification (Sechidis, Tsoumakas, Vlahavas, "On the Stratification of Multi-Label
+    Data", ECML PKDD 2011), with groups of clips in the place of single ones: the label with the
+    fewest groups left is served first, as it has the fewest ways to be shared out, and each of
+    its groups goes where most clips of the label are wanted; but the last ones go to subsets that
+    have none of it, so that each can be scored.
+
+    Args:
+        counts: Clips of each label in each group, of shape (groups, labels).
+        sizes: Clips in each group, at least 1, of shape (groups,).
+        shares: Share of each subset; their sum is 1.
+        seed: Seed of the order of the groups, and of the choice among equally good subsets.
+
+    Returns:
+        int of shape (groups,): number of each group's subset, from 0.
+    """
+    rng = np.random.default_rng(seed)
+    # All clips count as a last label, which every group has: so the ones without a label are
+    # shared out too, after the others.
+    counts = np.column_stack([counts, sizes])
+    targets = np.outer(shares, counts.sum(axis=0))
+    received = np.zeros(targets.shape, dtype=int)
+    subset_of = np.full(len(counts), -1)
+    # Not the large groups first, though they are hard to place: a small subset, which is served
+    # last, would be one of small groups only.
+    left = rng.permutation(len(counts))
+    while left.size:
+        groups_left = (counts[left] > 0).sum(axis=0)
+        label = int(np.where(groups_left > 0, groups_left, len(counts) + 1).argmin())
+        served = counts[left, label] > 0
+        for place, group in enumerate(left[served]):
+            wanted = targets - received
+            without = received[:, label] == 0
+            if served.sum() - place <= without.sum():
+                wanted[~without, label] = -np.inf
+            # Ties go by the clips wanted in all, then by chance.
+            subset = np.lexsort((rng.random(len(wanted)), wanted[:, -1], wanted[:, label]))[-1]
+            subset_of[group] = subset
+            received[subset] += counts[group]
+        left = left[~served]
+    return subset_of
+
+
+def _stratify_groups(
+    labels: np.ndarray, groups: np.ndarray, shares: Sequence[float], seed: int
+) -> np.ndarray:
+    counts = np.zeros((groups.max() + 1, labels.shape[1]), dtype=int)
+    np.add.at(counts, groups, labels)
+    return stratify(counts, np.bincount(groups), shares, seed)[groups]
+
+
+def _one_label_each(labels: np.ndarray) -> bool:
+    return bool((labels.sum(axis=1) == 1).all())
+
+
+def _any_together(groups: np.ndarray) -> bool:
+    return bool(groups.max() + 1 < len(groups))

@@ -1,0 +1,188 @@
+"""The commands verify and inspect: shards held against their manifest, and what is in them."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+
+from fcn4_dist.cluster.device import check_mindspore, prepare_environment
+from fcn4_dist.errors import InputError
+from fcn4_dist.pipeline import read_batches
+from fcn4_dist.records import (
+    ClipRow,
+    Manifest,
+    file_faults,
+    foreign_files,
+    manifest_faults,
+    read_manifest,
+    row_faults,
+)
+from fcn4_dist.terminal import Progress, clock, say, table
+
+SHEET_NAME = "sheet.png"
+_EXAMPLES = 5
+_OUTSIDE = "in none"
+
+
+def verify_shards(folder: Path) -> None:
+    """Hold the shards of a folder against their manifest, and say what they are.
+
+    Args:
+        folder: Folder of the shards.
+
+    Raises:
+        InputError: Naming everything that is wrong, a line each.
+    """
+    manifest = read_manifest(folder)
+    check_mindspore()
+    prepare_environment("CPU")
+    faults = [*manifest_faults(manifest, folder), *foreign_files(manifest, folder)]
+    shards = [(name, shard) for name, of_set in manifest.sets.items() for shard in of_set]
+    clips = sum(shard.rows for _, shard in shards)
+    with Progress("verifying", clips, "clips") as progress:
+        for name, shard in shards:
+            of_files = list(file_faults(shard, folder))
+            # MindSpore may crash on a damaged file.
+            if not of_files:
+                record_set = manifest.record_set(name, folder)
+                of_files = row_faults(record_set, shard, progress.advance)
+            faults += of_files
+    if faults:
+        raise InputError("\n".join(faults))
+    for name, of_set in manifest.sets.items():
+        megabytes = sum(shard.bytes for shard in of_set) / 1e6
+        rows = sum(shard.rows for shard in of_set)
+        say(f"{name}: {rows} clips in {len(of_set)} shards, {megabytes:.0f} MB: whole")
+
+
+def inspect_shards(folder: Path, sheet: Path | None, per_class: int) -> None:
+    """Print what is in a folder of shards, and draw some clips of each class.
+
+    Args:
+        folder: Folder of the shards.
+        sheet: PNG file to draw to; None for ``sheet.png`` in the folder.
+        per_class: Clips to draw of each class.
+
+    Raises:
+        InputError: If there is no manifest.
+    """
+    manifest = read_manifest(folder)
+    say(_origin(manifest, folder))
+    say()
+    say(table(_counts(manifest)))
+    say()
+    say(table(_durations(manifest)))
+    for line in _outside(manifest):
+        say(line)
+    _draw(manifest, folder, sheet or folder / SHEET_NAME, per_class)
+
+
+def _origin(manifest: Manifest, folder: Path) -> str:
+    parameters = manifest.parameters
+    rule = ", ".join(f"{name} {value}" for name, value in manifest.split.items())
+    versions = ", ".join(f"{name} {version}" for name, version in manifest.versions.items())
+    return "\n".join(
+        (
+            f"{folder}: dataset {manifest.dataset}, {len(manifest.clips)} clips",
+            f"sets: {rule}",
+            f"features: windows of {parameters.window_seconds:g} s at {parameters.sample_rate} Hz, "
+            f"n_fft {parameters.n_fft}, hop_length {parameters.hop_length}, {parameters.n_mels} "
+            f"mel bands, {parameters.log_mel}; {manifest.feature_dtype} of shape "
+            f"{parameters.shape}",
+            f"made with {versions}",
+        )
+    )
+
+
+def _counts(manifest: Manifest) -> list[list[str]]:
+    columns = {**dict.fromkeys(manifest.sets), "": None}
+    counts = Counter((clip.set, label) for clip in manifest.clips for label in clip.labels)
+    totals = Counter(clip.set for clip in manifest.clips)
+    return [
+        ["class", *manifest.sets, _OUTSIDE],
+        *([name, *(str(counts[each, name]) for each in columns)] for name in manifest.class_names),
+        ["all clips", *(str(totals[each]) for each in columns)],
+    ]
+
+
+def _durations(manifest: Manifest) -> list[list[str]]:
+    rows = [["set", "shortest", "median", "longest", "in all", "kept", "padded", "cropped"]]
+    for name in manifest.sets:
+        clips = [clip for clip in manifest.clips if clip.set == name]
+        seconds = [clip.seconds for clip in clips]
+        statuses = Counter(clip.status for clip in clips)
+        lengths = (min(seconds), median(seconds), max(seconds))
+        rows.append(
+            [
+                name,
+                *(f"{length:.1f} s" for length in lengths),
+                clock(sum(seconds)),
+                *(str(statuses[status]) for status in ("kept", "padded", "cropped")),
+            ]
+        )
+    return rows
+
+
+def _outside(manifest: Manifest) -> Iterator[str]:
+    """Say which clips are in no set, by their reasons."""
+    reasons: dict[tuple[str, str], list[ClipRow]] = defaultdict(list)
+    for clip in manifest.clips:
+        if not clip.set:
+            # What comes behind the kind of reason is about the one clip.
+            kind = clip.reason.split(":")[0].split(" as ")[0]
+            reasons[clip.status, kind].append(clip)
+    for (status, kind), clips in sorted(reasons.items(), key=lambda item: -len(item[1])):
+        yield f"\n{len(clips)} {status}: {kind}"
+        for clip in clips[:_EXAMPLES]:
+            name = clip.id if clip.id.isprintable() else repr(clip.id)
+            yield f"  {name}" + (f" ({clip.reason})" if clip.reason != kind else "")
+        if len(clips) > _EXAMPLES:
+            yield f"  … and {len(clips) - _EXAMPLES} more, all in manifest.json"
+
+
+def _draw(manifest: Manifest, folder: Path, sheet: Path, per_class: int) -> None:
+    try:
+        check_mindspore()
+    except InputError as error:
+        say(f"\nno sheet of spectrograms: {error}")
+        return
+    prepare_environment("CPU")
+    from fcn4_dist.reports.spectrogram_sheet import Picture, write_sheet
+
+    chosen = [_examples(manifest, name, per_class) for name in manifest.class_names]
+    features = _read(manifest, folder, [clip for of_class in chosen for clip in of_class])
+    groups = []
+    for name, clips in zip(manifest.class_names, chosen, strict=True):
+        pictures = [Picture(name, clip.id, features[clip.id][0]) for clip in clips]
+        empty = Picture(name, "no more clips" if clips else "no clips")
+        groups.append([*pictures, *[empty] * (per_class - len(clips))])
+    write_sheet(
+        sheet,
+        f"{folder.absolute().name}: the first clips of each class",
+        groups,
+        seconds=manifest.parameters.window_seconds,
+        decibels=f"dB ({manifest.parameters.log_mel})",
+    )
+    say(f"\nmel-spectrograms of {len(features)} clips: {sheet}")
+
+
+def _examples(manifest: Manifest, class_name: str, count: int) -> list[ClipRow]:
+    """Choose clips of a class: of the first set that has any, the first by id."""
+    for name in manifest.sets:
+        clips = [clip for clip in manifest.clips if clip.set == name and class_name in clip.labels]
+        if clips:
+            return clips[:count]
+    return []
+
+
+def _read(manifest: Manifest, folder: Path, clips: Sequence[ClipRow]) -> dict[str, np.ndarray]:
+    features: dict[str, np.ndarray] = {}
+    for name in manifest.sets:
+        record_set = manifest.record_set(name, folder)
+        wanted = {clip.id for clip in clips if clip.set == name}
+        rows = [row for row, clip in enumerate(record_set.clips) if clip.id in wanted]
+        for batch in read_batches(record_set, [np.array([row]) for row in rows]):
+            features[batch.ids[0]] = batch.features[0]
+    return features

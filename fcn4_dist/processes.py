@@ -1,0 +1,226 @@
+"""Work shared out to processes of this host, each of which may crash or hang by itself."""
+
+import ctypes
+import math
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager, suppress
+from itertools import islice
+from multiprocessing import get_context
+from multiprocessing.connection import Connection, wait
+from multiprocessing.pool import ExceptionWithTraceback  # type: ignore[attr-defined]
+from typing import Any, Generic, TypeVar
+
+from fcn4_dist.errors import Fcn4DistError
+
+_Task = TypeVar("_Task")
+
+_SECONDS_BETWEEN_LOOKS = 0.2
+_SECONDS_TO_DIE = 5
+_PARENT_DEATH_SIGNAL = 1
+# Loaded before any fork, after which little may be called.
+_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
+_WORKER_VARIABLES = {
+    **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
+    # Arrays of some MB come and go with every clip. Given back to the system each time, as glibc
+    # does, they have to be fetched page by page again: that doubles the time of an FFT.
+    **dict.fromkeys(("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_"), str(32 * 2**20)),
+}
+# Spawned, not forked: a copy of a process that has threads may hang, and is as large as it.
+_SPAWN = get_context("spawn")
+
+
+class TaskTimeoutError(Exception):
+    """A task took too long; its process was killed."""
+
+
+class ProcessDiedError(Exception):
+    """The process that was at a task died before it had finished; the message says of what."""
+
+
+def usable_cores() -> int:
+    """Count the cores this process may run on."""
+    return len(os.sched_getaffinity(0))
+
+
+def run_in_processes(
+    function: Callable[[_Task], Any],
+    tasks: Iterable[_Task],
+    processes: int,
+    *,
+    timeout: float | None = None,
+    prepare: Callable[..., None],
+    arguments: tuple[Any, ...] = (),
+    while_waiting: Callable[[], None] = lambda: None,
+) -> Generator[tuple[_Task, Future], None, None]:
+    """Run a function on many tasks in processes of one numerical thread each.
+
+    A process that crashes or takes too long is replaced; only its own task fails. A task is taken
+    when there is a process for it, so that any number of them fits into memory. No process
+    outlives this one.
+
+    Args:
+        function: What to do with a task; a function of a module, since the processes import it.
+        tasks: The tasks.
+        processes: Number of processes.
+        timeout: Seconds one task may take; None for any time.
+        prepare: Called in each process before its first task.
+        arguments: Its arguments.
+        while_waiting: Called every now and then.
+
+    Yields:
+        Each task with its finished future, in the order they finish. The future's ``result`` gives
+        what the function gave, or raises what it raised, :class:`TaskTimeoutError` or
+        :class:`ProcessDiedError`.
+
+    Raises:
+        Fcn4DistError: If a process dies before it is ready for a task.
+    """
+    remaining = iter(tasks)
+    first = list(islice(remaining, processes))
+    workers: list[_Worker[_Task]] = []
+    try:
+        workers += (_Worker(function, prepare, arguments) for _ in first)
+        for worker, task in zip(workers, first, strict=True):
+            worker.give(task)
+        busy = workers
+        while busy:
+            wait([worker.connection for worker in busy], _SECONDS_BETWEEN_LOOKS)
+            finished = []
+            for worker in busy:
+                if worker.look(timeout):
+                    finished.append((worker.task, worker.future))
+                    # Before the finished are handed out, which may take any time.
+                    for task in islice(remaining, 1):
+                        worker.give(task)
+            busy = [worker for worker in busy if not worker.future.done()]
+            yield from finished
+            while_waiting()
+    finally:
+        for worker in workers:
+            worker.kill()
+
+
+def die_with_parent() -> None:
+    """Have the system kill this process when the one that started it dies, however it dies."""
+    if _LIBC is not None:
+        _LIBC.prctl(_PARENT_DEATH_SIGNAL, signal.SIGKILL)
+
+
+class _Worker(Generic[_Task]):
+    """A process, its task, and the next process when that one is dead.
+
+    Each process has a pipe of its own, at whose end stands that it is dead, behind all it has said:
+    what became of its task is never in doubt.
+    """
+
+    task: _Task
+    future: Future
+
+    def __init__(self, *work: Any) -> None:
+        self._work = work
+        self._start()
+
+    def give(self, task: _Task) -> None:
+        """Have the process begin with a task."""
+        if not self._process.is_alive():
+            self._start()
+        self.task, self.future = task, Future()
+        self._begun = time.monotonic()
+        # The next look finds out that the process has just died.
+        with suppress(ConnectionError):
+            self.connection.send(task)
+
+    def look(self, timeout: float | None) -> bool:
+        """See whether the task is finished, or its time is over."""
+        try:
+            while self.connection.poll():
+                self._hear(self.connection.recv())
+        except (EOFError, OSError):
+            self._process.join(_SECONDS_TO_DIE)
+            self.kill()
+            self.future.set_exception(ProcessDiedError(self._cause_of_death()))
+            if not self._ready:
+                raise Fcn4DistError(
+                    f"a process to share the work with cannot start ({self._cause_of_death()}): "
+                    "is memory short?"
+                ) from None
+        if not self.future.done() and self._ready and self._seconds() > (timeout or math.inf):
+            self.kill()
+            self.future.set_exception(TaskTimeoutError())
+        return self.future.done()
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.join()
+        self.connection.close()
+
+    def _start(self) -> None:
+        self.connection, theirs = _SPAWN.Pipe()
+        self._process = _SPAWN.Process(target=_serve, args=(theirs, *self._work), daemon=True)
+        with _as_a_worker_inherits():
+            self._process.start()
+        theirs.close()
+        self._ready = False
+
+    def _seconds(self) -> float:
+        return time.monotonic() - self._begun
+
+    def _hear(self, message: tuple[Any, BaseException | None] | None) -> None:
+        if message is None:
+            # The time to start is not the task's.
+            self._ready, self._begun = True, time.monotonic()
+            return
+        result, error = message
+        if error is None:
+            self.future.set_result(result)
+        else:
+            self.future.set_exception(error)
+
+    def _cause_of_death(self) -> str:
+        code = self._process.exitcode or 0
+        return f"exit code {code}" if code >= 0 else signal.Signals(-code).name
+
+
+def _serve(
+    connection: Connection,
+    function: Callable[[_Task], Any],
+    prepare: Callable[..., None],
+    arguments: tuple[Any, ...],
+) -> None:
+    """Be a worker: say None when ready, then (result, error) of each task."""
+    die_with_parent()
+    prepare(*arguments)
+    connection.send(None)
+    with suppress(EOFError, ConnectionError):
+        while True:
+            connection.send(_attempt(function, connection.recv()))
+
+
+def _attempt(function: Callable[[_Task], Any], task: _Task) -> tuple[Any, Any]:
+    try:
+        return function(task), None
+    except Exception as error:
+        return None, ExceptionWithTraceback(error, error.__traceback__)
+
+
+@contextmanager
+def _as_a_worker_inherits() -> Iterator[None]:
+    """Set what a process has from its first moment: its variables, and no Ctrl-C."""
+    before = {name: os.environ.get(name) for name in _WORKER_VARIABLES}
+    os.environ.update(_WORKER_VARIABLES)
+    # Ctrl-C reaches the whole group of processes; the one that gives the work ends the others.
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value

@@ -1,0 +1,86 @@
+"""Which clip goes to which shard."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from fcn4_dist.audio import ClipFeature, FeatureIndex
+from fcn4_dist.clips import ROLES, Clip, Split
+from fcn4_dist.errors import InputError
+from fcn4_dist.records.manifest import ClipRow
+
+LEFT_OUT = "left out"
+
+
+@dataclass(frozen=True)
+class PlannedShard:
+    """A shard to be written: its file name, its set and its clips."""
+
+    file: str
+    set: str
+    clips: tuple[ClipRow, ...]
+
+
+def plan_records(
+    clips: Sequence[Clip],
+    index: FeatureIndex,
+    split: Split,
+    set_names: Sequence[str],
+    shards_a_set: int,
+) -> tuple[list[PlannedShard], list[ClipRow]]:
+    """Decide which clip goes to which shard.
+
+    The clips of a set, sorted by id, are cut into runs of equal length (to within one). A set of
+    fewer clips than shards gets one shard a clip; an empty one gets none.
+
+    Args:
+        clips: The clips of the collection.
+        index: What the features are of.
+        split: Which set each clip that has a feature is in.
+        set_names: Names of the training, the validation and the test set.
+        shards_a_set: Shards of each set.
+
+    Returns:
+        The shards, and the clips that are in none.
+
+    Raises:
+        InputError: If the features do not know a clip.
+    """
+    features = {clip.id: clip for clip in index.clips}
+    rows = [_row(clip, features) for clip in sorted(clips, key=lambda clip: clip.id)]
+    planned: list[PlannedShard] = []
+    for role, name in zip(ROLES, set_names, strict=True):
+        members = [row for row in rows if split.roles.get(row.id) == role]
+        runs = np.array_split(np.arange(len(members)), max(1, min(shards_a_set, len(members))))
+        for number, run in enumerate(runs):
+            file = f"{name}.mindrecord{number}"
+            shard = tuple(replace(members[i], set=name, shard=file) for i in run)
+            planned += [PlannedShard(file, name, shard)] if shard else []
+    return planned, [_outside(row, split.left_out) for row in rows if row.id not in split.roles]
+
+
+def _row(clip: Clip, features: Mapping[str, ClipFeature]) -> ClipRow:
+    feature = features.get(clip.id)
+    if feature is None:
+        raise InputError(
+            f"the collection has the clip {clip.id}, which the features do not hold: run "
+            "preprocess with --get_npy 1"
+        )
+    return ClipRow(
+        id=clip.id,
+        source=feature.source,
+        sha256=feature.sha256,
+        labels=clip.labels,
+        set="",
+        shard="",
+        status=feature.status,
+        reason=feature.reason,
+        seconds=feature.seconds,
+    )
+
+
+def _outside(row: ClipRow, left_out: Mapping[str, str]) -> ClipRow:
+    if row.id in left_out:
+        return replace(row, status=LEFT_OUT, reason=left_out[row.id])
+    return row

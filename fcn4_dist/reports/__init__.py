@@ -1,0 +1,1 @@
+"""Pictures for people. Drawing them needs matplotlib."""

@@ -1,0 +1,171 @@
+"""A CSV file of paths and labels."""
+
+from pathlib import Path
+
+import pytest
+
+from fcn4_dist.clips import Collection, read_collection
+from fcn4_dist.config import Settings
+from fcn4_dist.errors import InputError
+
+FILE = """\
+labels,path,group,split
+rooster,rooster/1-26806-A.ogg,g1,train
+rain|dog_bark,rain/1-17367-A.ogg,,test
+dog_bark,dog_bark/1-30226-A.ogg,g1,val
+"""
+
+
+def test_columns_come_in_any_order_and_clips_are_sorted(tmp_path: Path, real_clips: Path) -> None:
+    _write(tmp_path, FILE)
+    collection = read_collection(_settings(tmp_path, real_clips))
+    assert collection.class_names == ("dog_bark", "rain", "rooster")
+    assert [(clip.id, clip.labels, clip.role, clip.group) for clip in collection.clips] == [
+        ("dog_bark/1-30226-A.ogg", ("dog_bark",), "val", "g1"),
+        ("rain/1-17367-A.ogg", ("dog_bark", "rain"), "test", ""),
+        ("rooster/1-26806-A.ogg", ("rooster",), "train", "g1"),
+    ]
+    assert all(clip.path.is_file() for clip in collection.clips)
+    assert collection.remarks == ()
+
+
+def test_path_and_labels_are_enough(tmp_path: Path) -> None:
+    collection = _read(tmp_path, "path,labels\na.wav,x\nb.wav,y\n", 2)
+    assert [clip.group for clip in collection.clips] == ["", ""]
+    assert not collection.has_published_split
+
+
+@pytest.mark.parametrize(
+    ("word", "role"),
+    [("Train", "train"), ("VALID", "val"), ("validation", "val"), ("val ", "val"), ("", "")],
+)
+def test_splits_are_written_in_several_ways(tmp_path: Path, word: str, role: str) -> None:
+    collection = _read(tmp_path, f"path,labels,split\na.wav,x,{word}\n", 1)
+    assert collection.clips[0].role == role
+
+
+def test_an_absolute_path_is_its_own_id(tmp_path: Path, real_clip: Path) -> None:
+    _write(tmp_path, f"path,labels\n{real_clip},dog\n")
+    (clip,) = read_collection(_settings(tmp_path, tmp_path / "nowhere", 1)).clips
+    assert clip.id == str(real_clip)
+    assert clip.path == real_clip
+
+
+def test_excel_s_byte_order_mark_and_line_ends_and_blank_lines_are_accepted(tmp_path: Path) -> None:
+    _write(tmp_path, "\ufeff" + FILE.replace("\n", "\r\n") + "\r\n")
+    assert len(read_collection(_settings(tmp_path), with_audio=False).clips) == 3
+
+
+def test_a_file_that_is_not_utf_8_is_refused_with_the_line(tmp_path: Path) -> None:
+    (tmp_path / "clips.csv").write_bytes(b"path,labels\na.wav,x\ncaf\xe9.wav,x\n")
+    with pytest.raises(InputError, match=r"clips\.csv, line 3, is not UTF-8 text: save it as UTF"):
+        read_collection(_settings(tmp_path), with_audio=False)
+
+
+def test_a_missing_file_is_refused_with_the_flags_that_name_it(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"clips\.csv is missing: .* --info_path and --info_name"):
+        read_collection(_settings(tmp_path), with_audio=False)
+
+
+@pytest.mark.parametrize("text", ["", "path,labels\n", "\n\n"])
+def test_a_file_without_clips_is_refused(tmp_path: Path, text: str) -> None:
+    with pytest.raises(InputError, match="holds no row below a header: name another file"):
+        _read(tmp_path, text)
+
+
+def test_unknown_and_missing_columns_are_named_in_a_line_each(tmp_path: Path) -> None:
+    with pytest.raises(InputError) as info:
+        _read(tmp_path, "path,label,artist\na.wav,x,y\n")
+    label, artist, missing = str(info.value).splitlines()
+    assert "the unknown column 'label', did you mean 'labels'?: name its columns path, " in label
+    assert "the unknown column 'artist'" in artist
+    assert "has no column labels: " in missing
+
+
+def test_a_file_separated_by_something_else_is_told_so(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"unknown column 'path;labels'.* separated by commas"):
+        _read(tmp_path, "path;labels\na.wav;x\n")
+
+
+def test_a_column_twice_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="names a column twice in its header"):
+        _read(tmp_path, "path,labels,path\na.wav,x,b.wav\n")
+
+
+def test_all_that_is_wrong_with_the_rows_is_told_at_once(tmp_path: Path) -> None:
+    text = FILE + (
+        "rain,rain/2.ogg\n"
+        "rain, ,g1,train\n"
+        ",rain/3.ogg,g1,train\n"
+        "rain|,rain/4.ogg,g1,train\n"
+        "rain,rain/5.ogg,g1,dev\n"
+        "rain,./rain/5.ogg,g1,train\n"
+        "rain,../rain/6.ogg,g1,train\n"
+    )
+    with pytest.raises(InputError) as info:
+        _read(tmp_path, text, 4)
+    file = f"{tmp_path / 'clips.csv'} "
+    lines = [line.removeprefix(file) for line in str(info.value).splitlines()]
+    fields, path, label, split, number, repeated, outside = lines
+    assert fields.startswith("has rows that do not have the 4 fields of its header: 1, like row 5;")
+    assert path.startswith("has rows without a path: 1, like row 6;")
+    assert "label: 2, like row 7 (rain/3.ogg), row 8 (rain/4.ogg);" in label
+    assert split.startswith("has rows with an unknown split: 1, like 'dev' in row 9;")
+    assert number.startswith("holds 3 classes (dog_bark, rain, rooster), num_classes is 4: give")
+    assert repeated.startswith("names clips more than once: 1, like rain/5.ogg;")
+    assert outside.startswith("names clips outside audio_path: 1, like ../rain/6.ogg;")
+
+
+def test_of_many_rows_three_are_examples(tmp_path: Path) -> None:
+    rows = "".join(f"{number}.wav,\n" for number in range(9))
+    with pytest.raises(InputError) as info:
+        _read(tmp_path, "path,labels\n" + rows)
+    # That there are no classes then is no news.
+    (line,) = str(info.value).splitlines()
+    assert "label: 9, like row 2 (0.wav), row 3 (1.wav), row 4 (2.wav); give" in line
+
+
+@pytest.mark.parametrize("other", ["Rock", "rock "])
+def test_labels_that_differ_by_case_or_blanks_alone_are_named(tmp_path: Path, other: str) -> None:
+    with pytest.raises(InputError, match=f"differ only by .*: 1, like .*{other!r}"):
+        _read(tmp_path, f"path,labels\na.wav,rock\nb.wav,{other}\n", 2)
+
+
+def test_a_path_may_go_up_and_down_below_audio_path(tmp_path: Path) -> None:
+    (clip,) = _read(tmp_path, "path,labels\nx/../a.wav,x\n", 1).clips
+    assert clip.id == "a.wav"
+
+
+def test_missing_audio_is_a_remark_as_long_as_some_is_there(
+    tmp_path: Path, real_clips: Path
+) -> None:
+    _write(tmp_path, FILE + "rain,rain/lost.ogg,,train\n")
+    collection = read_collection(_settings(tmp_path, real_clips))
+    assert len(collection.clips) == 4
+    (remark,) = collection.remarks
+    assert remark.endswith("missing: 1, like rain/lost.ogg; their clips are skipped")
+
+
+def test_audio_that_is_all_missing_is_refused_with_the_flag(tmp_path: Path) -> None:
+    _write(tmp_path, FILE)
+    with pytest.raises(InputError, match=r"none of the audio files .*: 3, like .* --audio_path"):
+        read_collection(_settings(tmp_path))
+
+
+def _read(folder: Path, text: str, num_classes: int = 3) -> Collection:
+    _write(folder, text)
+    return read_collection(_settings(folder, num_classes=num_classes), with_audio=False)
+
+
+def _settings(folder: Path, audio: Path | None = None, num_classes: int = 3) -> Settings:
+    return Settings(
+        dataset="csv",
+        audio_path=str(audio or folder),
+        info_path=str(folder),
+        info_name="clips.csv",
+        num_classes=num_classes,
+    )
+
+
+def _write(folder: Path, text: str) -> None:
+    (folder / "clips.csv").write_text(text, "utf-8", newline="")

@@ -1,0 +1,72 @@
+"""The collection the settings name, with its audio at hand and without."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from fcn4_dist.clips import read_collection, write_annotations
+from fcn4_dist.clips.synthetic import GENRES, write_collection
+from fcn4_dist.config import Settings
+from fcn4_dist.errors import InputError
+
+
+@pytest.fixture(params=["folder", "gtzan", "synthetic"])
+def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
+    """Settings of a made collection, which is also a folder of classes and has GTZAN's form."""
+    for _ in write_collection(tmp_path / "audio", 2, 0.1, 1):
+        pass
+    return Settings(
+        dataset=request.param, audio_path=str(tmp_path / "audio"), info_path=str(tmp_path)
+    )
+
+
+def test_the_annotations_say_without_the_audio_what_it_said(settings: Settings) -> None:
+    listed = read_collection(settings)
+    write_annotations(listed, Path(settings.info_path) / settings.info_name)
+    shutil.rmtree(settings.audio_path)
+    read = read_collection(settings, with_audio=False)
+    assert read.clips == listed.clips
+    assert read.class_names == listed.class_names == GENRES
+
+
+def test_without_audio_and_annotations_the_stage_that_writes_them_is_named(
+    settings: Settings,
+) -> None:
+    with pytest.raises(InputError, match=r"annotations_final\.csv is missing: .* --get_npy 1"):
+        read_collection(settings, with_audio=False)
+
+
+def test_only_gtzan_has_a_published_split(settings: Settings) -> None:
+    assert read_collection(settings).has_published_split == (settings.dataset == "gtzan")
+
+
+@pytest.mark.parametrize("dataset", ["gtzan", "synthetic"])
+def test_annotations_of_other_genres_are_refused(dataset: str, tmp_path: Path) -> None:
+    tags = [f"class {number}" for number in range(10)]
+    rows = [["clip_id", *tags, "mp3_path"], ["1", *"1111111111", "a.wav"]]
+    file = tmp_path / "annotations_final.csv"
+    file.write_text("".join("\t".join(row) + "\n" for row in rows))
+    settings = Settings(dataset=dataset, info_path=str(tmp_path))
+    with pytest.raises(InputError, match=rf"does not hold the genres of --dataset {dataset}, bl"):
+        read_collection(settings, with_audio=False)
+
+
+def test_annotations_of_another_number_of_classes_are_refused(tmp_path: Path) -> None:
+    file = tmp_path / "annotations_final.csv"
+    file.write_text("clip_id\tjazz\trock\tmp3_path\n1\t1\t1\ta.wav\n")
+    settings = Settings(info_path=str(tmp_path), num_classes=50)
+    with pytest.raises(InputError, match=r"holds 2 classes \(jazz, rock\).* give --num_classes 2"):
+        read_collection(settings, with_audio=False)
+
+
+def test_a_made_collection_that_is_not_there_is_made_by_synth(tmp_path: Path) -> None:
+    settings = Settings(dataset="synthetic", audio_path=str(tmp_path / "nowhere"))
+    with pytest.raises(InputError, match=r"nowhere is not a folder: run fcn4-dist synth"):
+        read_collection(settings)
+
+
+def test_another_folder_is_no_made_collection(real_clips: Path) -> None:
+    settings = Settings(dataset="synthetic", audio_path=str(real_clips), num_classes=3)
+    with pytest.raises(InputError, match=r"other folders than blues, .*: run fcn4-dist synth"):
+        read_collection(settings)

@@ -1,0 +1,176 @@
+"""The commands verify and inspect."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import matplotlib.image
+import pytest
+
+from fcn4_dist.cli import main
+from tests.jobs.test_preprocess import preprocess
+
+
+@pytest.fixture
+def folder(shards: Path, tmp_path: Path) -> Path:
+    """Shards of the real clips that may be changed."""
+    return Path(shutil.copytree(shards, tmp_path / "mindrecord"))
+
+
+def change_manifest(folder: Path, change: Callable[[dict[str, Any]], None]) -> None:
+    path = folder / "manifest.json"
+    content = json.loads(path.read_text())
+    change(content)
+    path.write_text(json.dumps(content))
+
+
+def flip(path: Path, place: int) -> None:
+    content = bytearray(path.read_bytes())
+    content[place] ^= 1
+    path.write_bytes(content)
+
+
+def verify(folder: Path, capfd: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
+    code = main(["verify", str(folder)])
+    output = capfd.readouterr()
+    return code, output.out, output.err
+
+
+def test_shards_that_nobody_touched_are_whole(
+    folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    code, output, errors = verify(folder, capfd)
+    assert (code, errors) == (0, "")
+    assert "train: 16 clips in 2 shards, " in output
+    assert "val: 5 clips in 2 shards, " in output
+
+
+def test_everything_that_is_wrong_is_named_at_once(
+    folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    flip(folder / "train.mindrecord0", 5000)
+    (folder / "val.mindrecord1.db").unlink()
+    shutil.copy(folder / "val.mindrecord0", folder / "train.mindrecord7")
+    code, _, errors = verify(folder, capfd)
+    assert code == 2
+    assert f"{folder / 'train.mindrecord0'} is not the file the manifest was written" in errors
+    assert f"{folder / 'val.mindrecord1.db'} is missing" in errors
+    assert f"{folder / 'train.mindrecord7'} is named like a shard and is none of" in errors
+    assert len(errors.splitlines()) == 3
+
+
+def test_a_lost_row_is_named_though_all_files_are_as_the_manifest_says(
+    folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def lose(content: dict[str, Any]) -> None:
+        # As if the clip had been in the collection, and its row had not been written.
+        row = content["clips"][0]
+        content["clips"].insert(1, row | {"id": "rain/lost.ogg"})
+        content["shards"][0]["rows"] += 1
+
+    change_manifest(folder, lose)
+    code, _, errors = verify(folder, capfd)
+    assert code == 2
+    assert f"{folder / 'train.mindrecord0'} does not hold the clips the manifest says" in errors
+    assert "missing: rain/lost.ogg" in errors
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda content: content["clips"].pop(0), "extra: "),
+        (lambda content: content["clips"].insert(0, content["clips"].pop(1)), "in another order: "),
+        (lambda content: content["clips"][0].update(labels=["rain"]), "the labels the manifest"),
+        (lambda content: content["clips"][0].update(labels=["opera"]), "does not name"),
+        (lambda content: content["shards"][0].update(rows=99), "has 99 rows, and "),
+        (lambda content: content["clips"].append(content["clips"][0]), "more than once"),
+        (lambda content: content["clips"][0].update(shard="x"), "that their sets do not have"),
+    ],
+)
+def test_a_manifest_that_does_not_fit_its_shards_or_itself_is_told(
+    folder: Path,
+    capfd: pytest.CaptureFixture[str],
+    change: Callable[[dict[str, Any]], None],
+    sentence: str,
+) -> None:
+    change_manifest(folder, change)
+    code, _, errors = verify(folder, capfd)
+    assert code == 2
+    assert sentence in errors
+    assert "Traceback" not in errors
+
+
+def test_a_folder_without_manifest_is_refused(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for command in ("verify", "inspect"):
+        assert main([command, str(tmp_path)]) == 2
+        assert "manifest.json is missing" in capfd.readouterr().err
+
+
+def test_what_is_in_the_shards_is_shown_and_drawn(
+    shards: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sheet = tmp_path / "sheet.png"
+    assert main(["inspect", str(shards), "--sheet", str(sheet), "--per_class", "2"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert f"{shards}: dataset folder, 21 clips" in lines
+    assert "sets: split random, val_ratio 0.2, seed 1" in lines
+    assert any(
+        line.startswith("features: windows of 1.5 s at 12000 Hz, n_fft 512") for line in lines
+    )
+    counted = [line.split() for line in lines if line.startswith(("dog_bark", "rain", "rooster"))]
+    assert [int(cell) for row in counted for cell in row[1:3]] == [6, 1, 5, 2, 5, 2]
+    assert ["all", "clips", "16", "5", "0"] in [line.split() for line in lines]
+    durations = "train 1.5 s 1.5 s 1.5 s 0:00:24 16 0 0"
+    assert durations.split() in [line.split() for line in lines]
+    assert f"mel-spectrograms of 6 clips: {sheet}" in lines
+    assert matplotlib.image.imread(sheet).shape[0] > 300
+
+
+def test_what_was_skipped_and_left_out_is_shown_by_its_reasons(
+    real_clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    audio = Path(shutil.copytree(real_clips, tmp_path / "clips"))
+    for number in range(7):
+        (audio / "rain" / f"empty{number}.wav").touch()
+    (audio / "rain" / "a\nb.wav").write_text("not music")
+    preprocess(tmp_path, audio)
+    capsys.readouterr()
+    assert main(["inspect", str(tmp_path / "shards")]) == 0
+    output = capsys.readouterr().out
+    assert re.search(r"^[78] skipped: \S", output, re.MULTILINE)
+    assert "rain/empty3.wav" in output
+    assert "more, all in manifest.json" in output
+    assert (tmp_path / "shards/sheet.png").exists()
+
+
+def test_without_mindspore_everything_but_the_sheet_is_shown(shards: Path) -> None:
+    program = (
+        "import sys\n"
+        "from importlib import metadata\n"
+        "sys.modules['mindspore'] = None\n"
+        "find = metadata.version\n"
+        "def version(name):\n"
+        "    if name == 'mindspore':\n"
+        "        raise metadata.PackageNotFoundError(name)\n"
+        "    return find(name)\n"
+        "metadata.version = version\n"
+        "from fcn4_dist.cli import main\n"
+        "sys.exit(main())\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", program, "inspect", str(shards)],
+        capture_output=True,
+        text=True,
+        env=os.environ,
+    )
+    assert result.returncode == 0, result.stderr
+    assert "all clips" in result.stdout
+    assert "no sheet of spectrograms: MindSpore is not installed" in result.stdout
