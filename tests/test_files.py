@@ -13,6 +13,7 @@ from fcn4_dist.errors import InputError
 from fcn4_dist.files import (
     check_writable,
     read_json,
+    replace_file,
     sha256_of,
     write_atomically,
     write_json,
@@ -64,6 +65,37 @@ def test_a_reader_of_the_old_file_keeps_reading_the_old_file(tmp_path: Path) -> 
         assert reader.read() == "old"
 
 
+def test_a_file_that_can_be_made_again_is_not_seen_before_it_is_complete_either(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"old")
+    with replace_file(path) as file:
+        file.write(b"new and longer")
+        file.flush()
+        assert path.read_bytes() == b"old"
+    assert path.read_bytes() == b"new and longer"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("failure", [PowerCut, OSError])
+def test_a_replacement_that_fails_leaves_the_old_file_and_nothing_else(
+    tmp_path: Path, failure: type[BaseException]
+) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"old")
+    with pytest.raises(failure), replace_file(path) as file:
+        file.write(b"new")
+        raise failure
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_replacement_needs_its_folder(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError), replace_file(tmp_path / "no folder" / "file"):
+        pass
+
+
 def test_text_is_utf_8_and_names_that_are_not_leave_as_the_bytes_they_were(tmp_path: Path) -> None:
     write_text(tmp_path / "file", "é\r\n" + os.fsdecode(b"\xe9"))
     assert (tmp_path / "file").read_bytes() == b"\xc3\xa9\r\n\xe9"
@@ -108,8 +140,13 @@ def test_json_has_a_line_for_each_key_and_each_item_so_that_changes_can_be_seen(
     ]
 
 
-def test_json_keeps_names_that_are_not_utf_8(tmp_path: Path) -> None:
-    content = {"format": 1, "name": os.fsdecode(b"caf\xe9.wav")}
+@pytest.mark.parametrize(
+    "name", [b"caf\xe9.wav", b'\xff\n"\\.wav', "é\udc80雨".encode("utf-8", "surrogateescape")]
+)
+def test_json_keeps_names_that_are_not_utf_8_wherever_they_are(tmp_path: Path, name: bytes) -> None:
+    text = os.fsdecode(name)
+    clips = [{"id": text, "sizes": {text: 1}}, {"id": "é"}]
+    content = {"format": 1, "name": text, "names": [text], "clips": clips}
     write_json(tmp_path / "file.json", content)
     assert read_json(tmp_path / "file.json", 1) == content
 

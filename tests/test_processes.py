@@ -130,8 +130,8 @@ def test_a_task_that_hangs_holds_up_no_other() -> None:
 
 
 def test_the_time_a_process_takes_to_start_is_not_the_tasks() -> None:
-    ((_, future),) = _run(_square, [3], prepare=_sleep, arguments=(1.5,), timeout=0.5)
-    assert future.result() == 9
+    ((_, future),) = _run(_sleep, [0.2], prepare=_sleep, arguments=(1.5,), timeout=1)
+    assert future.result() == 0.2
 
 
 def test_a_result_that_is_there_counts_however_late_it_is_looked_at() -> None:

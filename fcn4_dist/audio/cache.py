@@ -5,7 +5,9 @@ goes on where it was, and a change of parameters or files costs what has changed
 """
 
 import hashlib
+import io
 import json
+import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -77,14 +79,18 @@ class FeatureCache:
             sha256: Hash of the audio file.
             outcome: What became of it.
             feature: float32 of the shape of the parameters; None if it was skipped.
+
+        Raises:
+            OSError: If it cannot be written, with the name of the file.
         """
         self.feature_file(sha256).parent.mkdir(parents=True, exist_ok=True)
         # The outcome comes last: where it is, the feature is.
         if feature is not None:
-            with replace_file(self.feature_file(sha256)) as file:
-                np.save(file, feature)
-        with replace_file(self._outcome_file(sha256)) as file:
-            file.write(json.dumps(asdict(outcome)).encode())
+            # Not saved to the file itself: then NumPy does not say what is wrong with the disk.
+            content = io.BytesIO()
+            np.save(content, feature)
+            _write(self.feature_file(sha256), content.getbuffer())
+        _write(self._outcome_file(sha256), json.dumps(asdict(outcome)).encode())
 
     def load(self, sha256: str) -> np.ndarray:
         """Map a feature into memory.
@@ -113,3 +119,11 @@ class FeatureCache:
 
     def _outcome_file(self, sha256: str) -> Path:
         return self.feature_file(sha256).with_suffix(".json")
+
+
+def _write(path: Path, content: bytes | memoryview) -> None:
+    try:
+        with replace_file(path) as file:
+            file.write(content)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, os.fspath(path)) from error

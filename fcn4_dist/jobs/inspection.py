@@ -1,7 +1,9 @@
 """The commands verify and inspect: shards held against their manifest, and what is in them."""
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
 
@@ -9,21 +11,24 @@ import numpy as np
 
 from fcn4_dist.cluster.device import check_mindspore, prepare_environment
 from fcn4_dist.errors import InputError
+from fcn4_dist.files import check_writable
 from fcn4_dist.pipeline import read_batches
 from fcn4_dist.records import (
     ClipRow,
     Manifest,
+    check_shards,
     file_faults,
     foreign_files,
     manifest_faults,
     read_manifest,
     row_faults,
 )
-from fcn4_dist.terminal import Progress, clock, say, table
+from fcn4_dist.terminal import Progress, clock, say, still_running, table
 
 SHEET_NAME = "sheet.png"
 _EXAMPLES = 5
-_OUTSIDE = "in none"
+_OUTSIDE = ("left out", "skipped")
+_NUMBER = re.compile(r"\d\S*\d|\d")
 
 
 def verify_shards(folder: Path) -> None:
@@ -66,7 +71,8 @@ def inspect_shards(folder: Path, sheet: Path | None, per_class: int) -> None:
         per_class: Clips to draw of each class.
 
     Raises:
-        InputError: If there is no manifest.
+        InputError: If there is no manifest, or if clips that are to be drawn are in a shard that is
+            missing or damaged, or the sheet cannot be written.
     """
     manifest = read_manifest(folder)
     say(_origin(manifest, folder))
@@ -76,6 +82,7 @@ def inspect_shards(folder: Path, sheet: Path | None, per_class: int) -> None:
     say(table(_durations(manifest)))
     for line in _outside(manifest):
         say(line)
+    say()
     _draw(manifest, folder, sheet or folder / SHEET_NAME, per_class)
 
 
@@ -88,20 +95,22 @@ def _origin(manifest: Manifest, folder: Path) -> str:
             f"{folder}: dataset {manifest.dataset}, {len(manifest.clips)} clips",
             f"sets: {rule}",
             f"features: windows of {parameters.window_seconds:g} s at {parameters.sample_rate} Hz, "
-            f"n_fft {parameters.n_fft}, hop_length {parameters.hop_length}, {parameters.n_mels} "
-            f"mel bands, {parameters.log_mel}; {manifest.feature_dtype} of shape "
-            f"{parameters.shape}",
+            f"n_fft {parameters.n_fft} samples, hop_length {parameters.hop_length} samples, "
+            f"{parameters.n_mels} mel bands, {parameters.log_mel} (dB); {manifest.feature_dtype} "
+            f"of shape {parameters.shape}",
             f"made with {versions}",
         )
     )
 
 
 def _counts(manifest: Manifest) -> list[list[str]]:
-    columns = {**dict.fromkeys(manifest.sets), "": None}
-    counts = Counter((clip.set, label) for clip in manifest.clips for label in clip.labels)
-    totals = Counter(clip.set for clip in manifest.clips)
+    columns = [*manifest.sets, *_OUTSIDE]
+    counts = Counter(
+        (clip.set or clip.status, label) for clip in manifest.clips for label in clip.labels
+    )
+    totals = Counter(clip.set or clip.status for clip in manifest.clips)
     return [
-        ["class", *manifest.sets, _OUTSIDE],
+        ["class", *columns],
         *([name, *(str(counts[each, name]) for each in columns)] for name in manifest.class_names),
         ["all clips", *(str(totals[each]) for each in columns)],
     ]
@@ -111,14 +120,13 @@ def _durations(manifest: Manifest) -> list[list[str]]:
     rows = [["set", "shortest", "median", "longest", "in all", "kept", "padded", "cropped"]]
     for name in manifest.sets:
         clips = [clip for clip in manifest.clips if clip.set == name]
-        seconds = [clip.seconds for clip in clips]
+        known = [clip.seconds for clip in clips if clip.seconds] or [0.0]
         statuses = Counter(clip.status for clip in clips)
-        lengths = (min(seconds), median(seconds), max(seconds))
         rows.append(
             [
                 name,
-                *(f"{length:.1f} s" for length in lengths),
-                clock(sum(seconds)),
+                *(f"{length:.1f} s" for length in (min(known), median(known), max(known))),
+                clock(sum(known)),
                 *(str(statuses[status]) for status in ("kept", "padded", "cropped")),
             ]
         )
@@ -132,8 +140,10 @@ def _outside(manifest: Manifest) -> Iterator[str]:
         if not clip.set:
             # What comes behind the kind of reason is about the one clip.
             kind = clip.reason.split(":")[0].split(" as ")[0]
-            reasons[clip.status, kind].append(clip)
+            reasons[clip.status, _NUMBER.sub("…", kind)].append(clip)
     for (status, kind), clips in sorted(reasons.items(), key=lambda item: -len(item[1])):
+        if len({clip.reason for clip in clips}) == 1:
+            kind = clips[0].reason
         yield f"\n{len(clips)} {status}: {kind}"
         for clip in clips[:_EXAMPLES]:
             name = clip.id if clip.id.isprintable() else repr(clip.id)
@@ -145,9 +155,13 @@ def _outside(manifest: Manifest) -> Iterator[str]:
 def _draw(manifest: Manifest, folder: Path, sheet: Path, per_class: int) -> None:
     try:
         check_mindspore()
+        _check_matplotlib()
     except InputError as error:
-        say(f"\nno sheet of spectrograms: {error}")
+        say(f"no sheet of spectrograms: {error}")
         return
+    check_writable(sheet.parent, "sheet")
+    if sheet.is_dir():
+        raise InputError(f"sheet {sheet} is a folder: name a file with --sheet")
     prepare_environment("CPU")
     from fcn4_dist.reports.spectrogram_sheet import Picture, write_sheet
 
@@ -165,7 +179,12 @@ def _draw(manifest: Manifest, folder: Path, sheet: Path, per_class: int) -> None
         seconds=manifest.parameters.window_seconds,
         decibels=f"dB ({manifest.parameters.log_mel})",
     )
-    say(f"\nmel-spectrograms of {len(features)} clips: {sheet}")
+    say(f"mel-spectrograms of {len(features)} clips: {sheet}")
+
+
+def _check_matplotlib() -> None:
+    if find_spec("matplotlib") is None:
+        raise InputError("matplotlib is not installed in this Python: pip install matplotlib")
 
 
 def _examples(manifest: Manifest, class_name: str, count: int) -> list[ClipRow]:
@@ -183,6 +202,10 @@ def _read(manifest: Manifest, folder: Path, clips: Sequence[ClipRow]) -> dict[st
         record_set = manifest.record_set(name, folder)
         wanted = {clip.id for clip in clips if clip.set == name}
         rows = [row for row, clip in enumerate(record_set.clips) if clip.id in wanted]
+        if rows:
+            # MindSpore may crash on a damaged file.
+            with still_running(f"checking the shards of {name}"):
+                check_shards(record_set)
         for batch in read_batches(record_set, [np.array([row]) for row in rows]):
             features[batch.ids[0]] = batch.features[0]
     return features

@@ -117,7 +117,7 @@ def _columns(groups: int, pictures_a_group: int) -> int:
     """Choose the columns of pictures: for a sheet a little wider than high, with few holes."""
     width = pictures_a_group * (_WIDTH + _GAP_WIDTH)
     ideal = math.sqrt(_WIDTH_BY_HEIGHT * groups * (_HEIGHT + _GAP_HEIGHT) / width)
-    nearby = range(max(1, round(ideal) - 1), min(groups, round(ideal) + 1) + 1)
+    nearby = range(max(1, round(ideal) - 1), min(groups, round(ideal) + 2) + 1)
     return pictures_a_group * min(nearby, key=lambda number: (-groups % number, -number))
 
 

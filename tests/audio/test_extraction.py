@@ -2,135 +2,48 @@
 
 import hashlib
 import os
-from collections.abc import Callable
+import re
+import resource
+import subprocess
+import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 import soundfile
 
 from fcn4_dist.audio import (
     ClipFeature,
+    FeatureCache,
+    FeatureIndex,
     FeatureParameters,
+    LogMel,
+    discard_feature_index,
     extract_features,
-    feature_file,
     load_waveform,
-    log_mel_spectrogram,
     read_feature_index,
 )
+from fcn4_dist.audio.extraction import _prepare_worker
 from fcn4_dist.errors import InputError
+from fcn4_dist.processes import run_in_processes
+from tests.audio.conftest import Extract
+
+ROOT = Path(__file__).parents[2]
 
 
-def _truncated_ogg(path: Path, real_clip: Path) -> None:
-    path.write_bytes(real_clip.read_bytes()[:2000])
-
-
-def _text_named_wav(path: Path, real_clip: Path) -> None:
-    path.write_text(f"{real_clip.name} was here\n")
-
-
-def _empty_file(path: Path, real_clip: Path) -> None:
-    path.touch()
-
-
-def _wav_with_nan(path: Path, real_clip: Path) -> None:
-    samples, rate = soundfile.read(real_clip)
-    samples[len(samples) // 2] = np.nan
-    soundfile.write(path, samples, rate, subtype="FLOAT")
-
-
-def _wav_without_samples(path: Path, real_clip: Path) -> None:
-    soundfile.write(path, np.zeros(0), 44100)
-
-
-def _wav_of_32_bit_integers_taken_for_floats(path: Path, real_clip: Path) -> None:
-    samples, rate = soundfile.read(real_clip)
-    soundfile.write(path, samples / np.abs(samples).max() * 2**31, rate, subtype="FLOAT")
-
-
-def _folder(path: Path, real_clip: Path) -> None:
-    path.mkdir()
-
-
-def _nothing(path: Path, real_clip: Path) -> None:
-    path.unlink(missing_ok=True)
-
-
-def _link_to_itself(path: Path, real_clip: Path) -> None:
-    path.symlink_to(path)
-
-
-BREAKAGES = [
-    _truncated_ogg,
-    _text_named_wav,
-    _empty_file,
-    _wav_with_nan,
-    _wav_without_samples,
-    _wav_of_32_bit_integers_taken_for_floats,
-    _folder,
-    _nothing,
-    _link_to_itself,
-]
-
-
-@pytest.mark.parametrize("break_clip", BREAKAGES, ids=lambda each: each.__name__.strip("_"))
-@pytest.mark.filterwarnings("ignore:overflow encountered:RuntimeWarning")
-def test_a_broken_clip_is_skipped_for_a_reason_and_the_others_are_written(
-    tmp_path: Path,
-    real_clip: Path,
-    small_features: FeatureParameters,
-    break_clip: Callable[[Path, Path], None],
+def test_the_cache_holds_the_feature_of_a_clip(
+    tmp_path: Path, real_clip: Path, small_features: FeatureParameters, extract: Extract
 ) -> None:
-    break_clip(tmp_path / "broken.wav", real_clip)
-    clips = [("a/1", real_clip), ("a/broken", tmp_path / "broken.wav"), ("b/2", real_clip)]
-    npy_path = tmp_path / "npy"
-    results = list(extract_features(clips, small_features, npy_path))
-    assert [clip.status for clip in results] == ["kept", "skipped", "kept"]
-    assert results[1].reason
-    assert _files_below(npy_path) == {"a/1.npy", "b/2.npy", "features.json"}
-
-
-def test_nothing_stays_of_a_clip_that_was_whole_in_an_earlier_run(
-    tmp_path: Path, real_clip: Path, small_features: FeatureParameters
-) -> None:
-    clip = tmp_path / "clip.ogg"
-    clip.write_bytes(real_clip.read_bytes())
-    _extract([("clip.ogg", clip)], small_features, tmp_path / "npy")
-    assert _files_below(tmp_path / "npy") == {"clip.ogg.npy", "features.json"}
-    clip.write_text("no longer music")
-    assert _extract([("clip.ogg", clip)], small_features, tmp_path / "npy")[0].skipped
-    assert _files_below(tmp_path / "npy") == {"features.json"}
-
-
-def test_an_ogg_file_that_ends_early_is_taken_as_far_as_it_goes_and_said_to_be_short(
-    tmp_path: Path, real_clip: Path, small_features: FeatureParameters
-) -> None:
-    content = real_clip.read_bytes()
-    (tmp_path / "clip.ogg").write_bytes(content[: len(content) * 3 // 4])
-    (clip,) = _extract([("clip", tmp_path / "clip.ogg")], small_features, tmp_path / "npy")
-    assert clip.status == "padded"
-    assert 0 < float(clip.reason.removesuffix(" s long")) < 1.5
-
-
-def test_the_reason_a_file_cannot_be_read_names_it(
-    tmp_path: Path, small_features: FeatureParameters
-) -> None:
-    missing = tmp_path / "missing.wav"
-    (clip,) = _extract([("a", missing)], small_features, tmp_path / "npy")
-    assert clip == ClipFeature("a", str(missing), "", "skipped", clip.reason)
-    assert str(missing) in clip.reason
-
-
-def test_a_feature_file_holds_the_feature_of_its_clip(
-    tmp_path: Path, real_clip: Path, small_features: FeatureParameters
-) -> None:
-    _extract([("dog/a.ogg", real_clip)], small_features, tmp_path)
-    stored = np.load(tmp_path / "dog" / "a.ogg.npy")
-    expected = log_mel_spectrogram(load_waveform(real_clip, 12000), small_features)
-    np.testing.assert_array_equal(stored, expected)
+    clip = extract(tmp_path, [real_clip])[real_clip.name]
+    sha256 = hashlib.sha256(real_clip.read_bytes()).hexdigest()
+    assert clip == ClipFeature(real_clip.name, str(real_clip), sha256, "kept", "", 1.5)
+    stored = FeatureCache(tmp_path, small_features).load(sha256)
+    expected = LogMel(small_features)(load_waveform(real_clip, 12000))
+    np.testing.assert_allclose(stored, expected, atol=1e-4)
     assert stored.dtype == np.float32
-    assert feature_file(tmp_path, "dog/a.ogg") == tmp_path / "dog" / "a.ogg.npy"
 
 
 @pytest.mark.parametrize(
@@ -141,103 +54,274 @@ def test_a_clip_of_another_length_than_the_window_says_how_long_it_was(
     tmp_path: Path,
     real_clip: Path,
     small_features: FeatureParameters,
+    extract: Extract,
     seconds: float,
     status: str,
     reason: str,
 ) -> None:
     parameters = replace(small_features, window_seconds=seconds)
-    (clip,) = _extract([("clip", real_clip)], parameters, tmp_path)
-    sha256 = hashlib.sha256(real_clip.read_bytes()).hexdigest()
-    assert clip == ClipFeature("clip", str(real_clip), sha256, status, reason)
-    assert np.load(tmp_path / "clip.npy").shape == parameters.shape
+    clip = extract(tmp_path, [real_clip], parameters)[real_clip.name]
+    assert (clip.status, clip.reason, clip.seconds) == (status, reason, 1.5)
+    assert FeatureCache(tmp_path, parameters).load(clip.sha256).shape == parameters.shape
 
 
-def test_clips_that_differ_in_their_ending_only_have_features_of_their_own(
-    tmp_path: Path, real_clips: Path, small_features: FeatureParameters
+def test_an_ogg_file_that_ends_early_is_taken_as_far_as_it_goes_and_said_to_be_short(
+    tmp_path: Path, real_clip: Path, extract: Extract
 ) -> None:
-    dog, rain = (min((real_clips / name).iterdir()) for name in ("dog_bark", "rain"))
-    _extract([("x/clip.ogg", dog), ("x/clip.wav", rain)], small_features, tmp_path)
-    first, second = (np.load(tmp_path / "x" / f"clip.{ending}.npy") for ending in ("ogg", "wav"))
-    assert not np.array_equal(first, second)
+    content = real_clip.read_bytes()
+    (tmp_path / "clip.ogg").write_bytes(content[: len(content) * 3 // 4])
+    clip = extract(tmp_path / "npy", [tmp_path / "clip.ogg"])["clip.ogg"]
+    assert clip.status == "padded"
+    assert 0 < float(clip.reason.removesuffix(" s long")) < 1.5
 
 
-def test_two_runs_write_the_same_bytes(
-    tmp_path: Path, real_clip: Path, small_features: FeatureParameters
+def test_a_broken_clip_leaves_the_others_as_they_are(
+    tmp_path: Path, real_clip: Path, extract: Extract
 ) -> None:
-    for run in ("first", "second"):
-        _extract([("clip", real_clip)], small_features, tmp_path / run)
-    for name in ("clip.npy", "features.json"):
-        assert (tmp_path / "first" / name).read_bytes() == (tmp_path / "second" / name).read_bytes()
+    (tmp_path / "a.wav").write_bytes(real_clip.read_bytes())
+    (tmp_path / "b.wav").write_text("no longer music")
+    (tmp_path / "c.wav").write_bytes(real_clip.read_bytes())
+    results = extract(tmp_path / "npy", [tmp_path / f"{name}.wav" for name in "abc"])
+    assert [clip.status for clip in results.values()] == ["kept", "skipped", "kept"]
 
 
-def test_a_clip_whose_name_is_as_long_as_names_can_be_stops_nothing(
-    tmp_path: Path, real_clip: Path, small_features: FeatureParameters
+def test_a_skipped_clip_is_tried_again_by_the_next_run(
+    tmp_path: Path, real_clip: Path, extract: Extract
 ) -> None:
-    name = "雨" * 83 + ".ogg"
-    assert len(os.fsencode(name)) == 253
-    (tmp_path / name).write_bytes(real_clip.read_bytes())
-    clips = [(name, tmp_path / name), ("other.ogg", real_clip)]
-    results = _extract(clips, small_features, tmp_path / "npy")
-    assert [clip.id for clip in results] == [name, "other.ogg"]
-    assert results[1].status == "kept"
+    clip = tmp_path / "clip.ogg"
+    os.mkfifo(clip)
+    assert extract(tmp_path / "npy", [clip], clip_timeout=0.5)["clip.ogg"].skipped
+    assert not _features(tmp_path / "npy")
+    clip.unlink()
+    clip.write_bytes(real_clip.read_bytes())
+    assert extract(tmp_path / "npy", [clip])["clip.ogg"].status == "kept"
 
 
-def test_a_clip_whose_name_is_not_utf_8_stops_nothing_and_is_in_the_index(
-    tmp_path: Path, real_clip: Path, small_features: FeatureParameters
+def test_features_are_the_same_bytes_on_any_number_of_processes(
+    tmp_path: Path, real_clips: Path, extract: Extract
 ) -> None:
-    name = os.fsdecode(b"caf\xe9.ogg")
-    (tmp_path / name).write_bytes(real_clip.read_bytes())
-    clips = [(name, tmp_path / name), ("other.ogg", real_clip)]
-    results = _extract(clips, small_features, tmp_path / "npy")
-    assert results[1].status == "kept"
-    assert list(read_feature_index(tmp_path / "npy").clips.values()) == results
+    clips = sorted(real_clips.rglob("*.ogg"))
+    runs = {}
+    for processes in (1, 2, 3):
+        npy_path = tmp_path / str(processes)
+        results = extract(npy_path, clips, processes=processes)
+        files = {path.relative_to(npy_path): path.read_bytes() for path in _files(npy_path)}
+        runs[processes] = (files, sorted(results.items()))
+    assert len(runs[1][0]) == 2 * len(clips) + 1
+    assert runs[1] == runs[2] == runs[3]
+
+
+def test_what_is_there_is_not_computed_again(
+    tmp_path: Path, real_clips: Path, extract: Extract
+) -> None:
+    clips = sorted(real_clips.rglob("*.ogg"))
+    first = extract(tmp_path, clips)
+    before = _times(tmp_path)
+    assert extract(tmp_path, clips, processes=2) == first
+    assert _times(tmp_path) == before
+
+
+def test_the_same_bytes_under_two_names_are_computed_once(
+    tmp_path: Path, real_clip: Path, extract: Extract
+) -> None:
+    (tmp_path / "copy.ogg").write_bytes(real_clip.read_bytes())
+    first, second = extract(tmp_path / "npy", [real_clip, tmp_path / "copy.ogg"]).values()
+    assert second == replace(first, id="copy.ogg", source=str(tmp_path / "copy.ogg"))
+    assert len(_features(tmp_path / "npy")) == 1
+
+
+def test_other_bytes_under_the_same_name_are_computed_anew(
+    tmp_path: Path, real_clip: Path, small_features: FeatureParameters, extract: Extract
+) -> None:
+    samples, rate = soundfile.read(real_clip)
+    cache = FeatureCache(tmp_path / "npy", small_features)
+    features = []
+    for louder in (1, 4):
+        soundfile.write(tmp_path / "clip.wav", louder * samples, rate, subtype="FLOAT")
+        # As a copy that keeps the times of its original.
+        os.utime(tmp_path / "clip.wav", (1e9, 1e9))
+        clip = extract(tmp_path / "npy", [tmp_path / "clip.wav"])["clip.wav"]
+        features.append(np.array(cache.load(clip.sha256)))
+    assert features[1].max() - features[0].max() == pytest.approx(40 * np.log10(4), abs=1e-3)
+
+
+def _loaded_modules(_: object) -> set[str]:
+    # What a worker of features has imported with its first clip.
+    import soundfile
+    import soxr
+
+    assert soundfile and soxr
+    return set(sys.modules)
+
+
+def test_a_worker_imports_neither_librosa_nor_mindspore(
+    tmp_path: Path, small_features: FeatureParameters
+) -> None:
+    tools = (FeatureCache(tmp_path, small_features), LogMel(small_features))
+    ((_, future),) = run_in_processes(
+        _loaded_modules, [None], 1, prepare=_prepare_worker, arguments=tools
+    )
+    loaded = future.result()
+    assert {"fcn4_dist.audio.extraction", "scipy.fft"} <= loaded
+    assert not loaded & {"librosa", "mindspore", "numba", "sklearn"}
+
+
+_PROGRAM = """
+import sys
+from pathlib import Path
+from fcn4_dist.audio import FeatureCache, FeatureParameters, extract_features
+
+if __name__ == "__main__":
+    npy_path, *clips = map(Path, sys.argv[1:])
+    parameters = FeatureParameters(12000, 1.5, 512, 96, 32, "amplitude_to_db")
+    cache = FeatureCache(npy_path, parameters)
+    cache.prepare()
+    for clip in extract_features([(clip.name, clip) for clip in clips], cache, 2, 60):
+        print(clip.id, clip.status, clip.reason, flush=True)
+"""
+
+
+def _start(tmp_path: Path, npy_path: Path, clips: list[Path], **kind: object) -> subprocess.Popen:
+    (tmp_path / "program.py").write_text(_PROGRAM)
+    return subprocess.Popen(
+        [sys.executable, tmp_path / "program.py", npy_path, *clips],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        **kind,
+    )
+
+
+def test_a_killed_run_leaves_no_process_and_the_next_goes_on_where_it_was(
+    tmp_path: Path, real_clip: Path, extract: Extract
+) -> None:
+    clips = _different_clips(tmp_path / "clips", real_clip, 200)
+    program = _start(tmp_path, tmp_path / "npy", clips)
+    for _ in range(20):
+        program.stdout.readline()
+    processes = psutil.Process(program.pid).children(recursive=True)
+    program.kill()
+    program.communicate()
+    deadline = time.monotonic() + 20
+    while any(map(_runs, processes)):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    before = _times(tmp_path / "npy")
+    done = [path for path in before if path.suffix == ".json" and path.stem != "parameters"]
+    assert 20 <= len(done) < 200
+    results = extract(tmp_path / "npy", clips, processes=2)
+    assert {clip.status for clip in results.values()} == {"kept"}
+    after = _times(tmp_path / "npy")
+    # What was half done, at most a clip of each process, is done anew.
+    assert len(after) == 2 * 200 + 1
+    assert all(after[path] == before[path] for path in done)
+    features = [path for path in before if path.suffix == ".npy"]
+    assert len(features) - len(done) <= 2
+    assert sum(after[path] != before[path] for path in features) <= 2
+    assert not list((tmp_path / "npy").rglob("*.tmp"))
+
+
+def test_a_disk_that_is_full_ends_the_run_and_skips_nothing(
+    tmp_path: Path, real_clip: Path
+) -> None:
+    def limit() -> None:
+        # As large as half a feature; root can make a file system, others cannot.
+        resource.setrlimit(resource.RLIMIT_FSIZE, (12_000, 12_000))
+
+    clips = _different_clips(tmp_path / "clips", real_clip, 4)
+    program = _start(tmp_path, tmp_path / "npy", clips, preexec_fn=limit)
+    output, errors = program.communicate()
+    assert program.returncode == 1
+    assert output == ""
+    assert re.fullmatch(
+        r"OSError: \[Errno 27\] File too large: '.*/[0-9a-f]{64}\.npy'", errors.splitlines()[-1]
+    )
+    assert not _features(tmp_path / "npy")
+    assert not list((tmp_path / "npy").rglob("*.tmp"))
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root may mount a file system")
+def test_a_file_system_that_is_full_ends_the_run_and_the_next_goes_on(
+    tmp_path: Path, real_clip: Path, extract: Extract
+) -> None:
+    npy_path = tmp_path / "npy"
+    npy_path.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=200k", "tmpfs", npy_path]
+    if subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("this container may not mount")
+    try:
+        clips = _different_clips(tmp_path / "clips", real_clip, 12)
+        with pytest.raises(OSError, match=r"No space left on device: '.*\.npy'"):
+            extract(npy_path, clips)
+        done = len(_features(npy_path))
+        assert 0 < done < 12
+        subprocess.run(["mount", "-o", "remount,size=2M", npy_path], check=True)
+        assert len(extract(npy_path, clips)) == len(_features(npy_path)) == 12
+    finally:
+        subprocess.run(["umount", npy_path], check=True)
 
 
 def test_the_index_says_what_became_of_every_clip_and_with_which_parameters(
-    tmp_path: Path, real_clip: Path, small_features: FeatureParameters
+    tmp_path: Path, real_clip: Path, small_features: FeatureParameters, extract: Extract
 ) -> None:
-    clips = [("b/1", real_clip), ("a/2", real_clip.with_name("missing.ogg"))]
-    results = _extract(clips, small_features, tmp_path)
-    index = read_feature_index(tmp_path)
-    assert index.parameters == small_features
-    assert index.clips == {clip.id: clip for clip in results}
+    name = os.fsdecode(b'caf\xe9\n".ogg')
+    (tmp_path / name).write_bytes(real_clip.read_bytes())
+    results = extract(tmp_path, [tmp_path / name, real_clip, tmp_path / "missing.ogg"])
+    index = FeatureIndex(small_features, tuple(results.values()))
+    index.write(tmp_path)
+    assert read_feature_index(tmp_path) == index
+    assert [clip.skipped for clip in index.clips] == [False, False, True]
 
 
 def test_an_unfinished_stage_has_no_index(
     tmp_path: Path, real_clip: Path, small_features: FeatureParameters
 ) -> None:
-    stage = extract_features([("1", real_clip), ("2", real_clip)], small_features, tmp_path)
+    FeatureIndex(small_features, ()).write(tmp_path)
+    discard_feature_index(tmp_path)
+    cache = FeatureCache(tmp_path, small_features)
+    cache.prepare()
+    stage = extract_features([("1", real_clip), ("2", real_clip)], cache, 1, 60)
     next(stage)
     stage.close()
     with pytest.raises(InputError, match=r"features.json is missing: .* --get_npy 1"):
         read_feature_index(tmp_path)
 
 
-def test_a_stage_that_was_stopped_does_not_pass_for_the_finished_one_before_it(
-    tmp_path: Path, real_clip: Path, small_features: FeatureParameters
-) -> None:
-    clips = [("1", real_clip), ("2", real_clip)]
-    _extract(clips, small_features, tmp_path)
-    stage = extract_features(clips, replace(small_features, log_mel="power_to_db"), tmp_path)
-    next(stage)
-    stage.close()
-    # Feature 1 is of the power now, feature 2 still of the amplitude.
-    with pytest.raises(InputError, match=r"features.json is missing"):
-        read_feature_index(tmp_path)
-
-
-@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"format": 0}', '{"format": 1}'])
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", "[]", "{}", '{"format": 1}', '{"format": 2}', '{"format": 2, "parameters": {}}'],
+)
 def test_an_index_that_cannot_be_understood_is_refused_by_name(tmp_path: Path, text: str) -> None:
     (tmp_path / "features.json").write_text(text)
     with pytest.raises(InputError, match=r"features.json"):
         read_feature_index(tmp_path)
 
 
-def _extract(
-    clips: list[tuple[str, Path]], parameters: FeatureParameters, npy_path: Path
-) -> list[ClipFeature]:
-    return list(extract_features(clips, parameters, npy_path))
+def _different_clips(folder: Path, real_clip: Path, count: int) -> list[Path]:
+    folder.mkdir()
+    samples, rate = soundfile.read(real_clip)
+    clips = [folder / f"{number:03d}.wav" for number in range(count)]
+    for number, clip in enumerate(clips):
+        soundfile.write(clip, np.roll(samples, 100 * number), rate)
+    return clips
 
 
-def _files_below(folder: Path) -> set[str]:
-    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+def _files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def _features(npy_path: Path) -> list[Path]:
+    return sorted(npy_path.rglob("*.npy"))
+
+
+def _times(npy_path: Path) -> dict[Path, int]:
+    return {path: path.stat().st_mtime_ns for path in _files(npy_path) if path.suffix != ".tmp"}
+
+
+def _runs(process: psutil.Process) -> bool:
+    try:
+        # Where nothing reaps orphans they stay as zombies.
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

@@ -123,11 +123,12 @@ def test_what_is_in_the_shards_is_shown_and_drawn(
     assert f"{shards}: dataset folder, 21 clips" in lines
     assert "sets: split random, val_ratio 0.2, seed 1" in lines
     assert any(
-        line.startswith("features: windows of 1.5 s at 12000 Hz, n_fft 512") for line in lines
+        line.startswith("features: windows of 1.5 s at 12000 Hz, n_fft 512 samples, hop_length 96 ")
+        for line in lines
     )
     counted = [line.split() for line in lines if line.startswith(("dog_bark", "rain", "rooster"))]
     assert [int(cell) for row in counted for cell in row[1:3]] == [6, 1, 5, 2, 5, 2]
-    assert ["all", "clips", "16", "5", "0"] in [line.split() for line in lines]
+    assert ["all", "clips", "16", "5", "0", "0"] in [line.split() for line in lines]
     durations = "train 1.5 s 1.5 s 1.5 s 0:00:24 16 0 0"
     assert durations.split() in [line.split() for line in lines]
     assert f"mel-spectrograms of 6 clips: {sheet}" in lines
@@ -140,15 +141,80 @@ def test_what_was_skipped_and_left_out_is_shown_by_its_reasons(
     audio = Path(shutil.copytree(real_clips, tmp_path / "clips"))
     for number in range(7):
         (audio / "rain" / f"empty{number}.wav").touch()
+    shutil.copy(audio / "rooster/1-27724-A.ogg", audio / "rooster/copy.ogg")
     (audio / "rain" / "a\nb.wav").write_text("not music")
-    preprocess(tmp_path, audio)
+    preprocess(tmp_path, audio, val_pattern="*/1-2*")
     capsys.readouterr()
     assert main(["inspect", str(tmp_path / "shards")]) == 0
     output = capsys.readouterr().out
+    lines = [line.split() for line in output.splitlines()]
+    assert ["class", "train", "val", "left", "out", "skipped"] in lines
+    assert ["rain", "4", "3", "0", "8"] in lines
+    assert ["rooster", "5", "2", "1", "0"] in lines
+    assert ["all", "clips", "16", "5", "1", "8"] in lines
     assert re.search(r"^[78] skipped: \S", output, re.MULTILINE)
+    assert (
+        "1 left out: the same audio as rooster/1-27724-A.ogg, which is in the validation set"
+        in output
+    )
     assert "rain/empty3.wav" in output
     assert "more, all in manifest.json" in output
     assert (tmp_path / "shards/sheet.png").exists()
+
+
+def test_reasons_that_differ_in_a_number_are_of_one_kind(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def skip(content: dict[str, Any]) -> None:
+        outside = {"set": "", "shard": "", "status": "skipped"}
+        content["clips"] += [
+            content["clips"][0]
+            | outside
+            | {"id": f"rain/{rate}.wav", "reason": f"has a sample rate of {rate} Hz"}
+            for rate in (1, 2, 30)
+        ]
+
+    change_manifest(folder, skip)
+    assert main(["inspect", str(folder)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    start = lines.index("3 skipped: has a sample rate of … Hz")
+    assert lines[start + 3] == "  rain/30.wav (has a sample rate of 30 Hz)"
+
+
+@pytest.mark.parametrize("damage", [Path.unlink, lambda path: flip(path, 5000)])
+def test_a_damaged_shard_is_named_and_not_drawn(
+    folder: Path, damage: Callable[[Path], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    damage(folder / "train.mindrecord1")
+    assert main(["inspect", str(folder)]) == 2
+    output = capsys.readouterr()
+    assert "all clips" in output.out
+    assert output.err.startswith(f"fcn4-dist: error: {folder / 'train.mindrecord1'} is ")
+    assert output.err.count("\n") == 1
+    assert not (folder / "sheet.png").exists()
+
+
+def test_a_sheet_that_cannot_be_written_is_refused(
+    shards: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    for sheet, sentence in (
+        (tmp_path, f"sheet {tmp_path} is a folder: name a file with --sheet"),
+        (tmp_path / "file/sheet.png", f"({tmp_path / 'file'} is a file): name another folder"),
+    ):
+        assert main(["inspect", str(shards), "--sheet", str(sheet)]) == 2
+        assert sentence in capsys.readouterr().err
+
+
+def test_without_matplotlib_everything_but_the_sheet_is_shown(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    assert main(["inspect", str(folder)]) == 0
+    output = capsys.readouterr().out
+    assert "all clips" in output
+    assert "no sheet of spectrograms: matplotlib is not installed in this Python" in output
+    assert not (folder / "sheet.png").exists()
 
 
 def test_without_mindspore_everything_but_the_sheet_is_shown(shards: Path) -> None:

@@ -3,13 +3,29 @@
 import os
 import re
 import shutil
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+from mindspore.mindrecord import FileReader, FileWriter
 
 from fcn4_dist.config import load_settings
 from fcn4_dist.errors import InputError
-from fcn4_dist.records import RecordSet, check_against_settings, check_shards, read_manifest
+from fcn4_dist.records import (
+    RecordSet,
+    check_against_settings,
+    check_shards,
+    file_faults,
+    foreign_files,
+    manifest_faults,
+    read_manifest,
+    row_faults,
+)
+
+Rows = list[dict[str, Any]]
 
 
 @pytest.fixture
@@ -95,6 +111,87 @@ def test_the_flags_named_in_the_refusal_end_it(shards: Path) -> None:
     given = dict(re.findall(r"--(\w+) ([^ ,;]+)", str(caught.value)))
     assert set(given) == {"num_classes", "n_mels", "hop_length", "window_seconds"}
     check_against_settings(manifest, load_settings(flags=given).settings)
+
+
+def test_both_files_of_a_shard_are_told_at_once(train: RecordSet) -> None:
+    shard, path = train.shards[0], train.files[0]
+    assert list(file_faults(shard, train.folder)) == []
+    path.unlink()
+    _flip_byte(_file(train, 0, ".db"), 5000)
+    of_shard, of_index = file_faults(shard, train.folder)
+    assert of_shard.startswith(f"{path} is missing")
+    assert of_index.startswith(f"{path}.db is not the file")
+
+
+def test_files_named_like_shards_are_foreign_unless_the_manifest_names_them_or_they_are_hidden(
+    own_shards: Path,
+) -> None:
+    manifest = read_manifest(own_shards)
+    assert list(foreign_files(manifest, own_shards)) == []
+    foreign = ["test.mindrecord0", "test.mindrecord0.db", "train.mindrecord0.db-journal"]
+    for name in (*foreign, ".train.mindrecord0.12.tmp", "sheet.png"):
+        (own_shards / name).touch()
+    found = list(foreign_files(manifest, own_shards))
+    assert [sentence.split(" is named like a shard")[0] for sentence in found] == [
+        str(own_shards / name) for name in foreign
+    ]
+
+
+def test_a_manifest_as_it_was_written_does_not_contradict_itself(shards: Path) -> None:
+    assert list(manifest_faults(read_manifest(shards), shards)) == []
+
+
+def test_a_shard_as_it_was_written_holds_the_rows_of_the_manifest(train: RecordSet) -> None:
+    read: list[int] = []
+    for shard in train.shards:
+        assert row_faults(train, shard, read.append) == []
+    assert sum(read) == len(train) == 16
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda rows: rows.pop(2), "clips the manifest says (missing: {2})"),
+        (lambda rows: rows.append(rows[0]), "clips the manifest says (extra: {0})"),
+        (lambda rows: rows[1].update(id="a.ogg"), "(missing: {1}; extra: a.ogg)"),
+        (lambda rows: rows.reverse(), "(in another order: {7}, {6}, {5}, … (8 in all))"),
+        (lambda rows: rows[3].update(label=1 - rows[3]["label"]), "labels the manifest says ({3})"),
+    ],
+)
+def test_rows_that_were_written_otherwise_than_the_manifest_says_are_named(
+    train: RecordSet, change: Callable[[Rows], None], sentence: str
+) -> None:
+    _rewrite(train.files[0], change)
+    ids = [clip.id for clip in train.clips]
+    (fault,) = row_faults(train, train.shards[0], lambda rows: None)
+    assert fault.startswith(f"{train.files[0]} does not hold the ")
+    assert sentence.format(*ids) in fault
+    assert row_faults(train, train.shards[1], lambda rows: None) == []
+
+
+def test_a_shard_that_mindspore_cannot_read_is_told_in_one_sentence(train: RecordSet) -> None:
+    other = replace(train.shards[0], file="renamed.mindrecord0")
+    for ending in ("", ".db"):
+        shutil.copy(_file(train, 0, ending), train.folder / f"{other.file}{ending}")
+    (fault,) = row_faults(train, other, lambda rows: None)
+    assert fault.startswith(f"{train.folder / other.file} cannot be read by MindSpore ([ERROR] ")
+    assert "\n" not in fault
+
+
+def _rewrite(path: Path, change: Callable[[Rows], None]) -> None:
+    reader = FileReader(str(path))
+    rows = list(reader.get_next())
+    reader.close()
+    change(rows)
+    writer = FileWriter(str(path), shard_num=1, overwrite=True)
+    schema = {
+        "id": {"type": "string"},
+        "feature": {"type": "float32", "shape": list(rows[0]["feature"].shape)},
+        "label": {"type": "int32", "shape": list(rows[0]["label"].shape)},
+    }
+    writer.add_schema(schema, "rows of another shard")
+    writer.write_raw_data([row | {"label": row["label"].astype(np.int32)} for row in rows])
+    writer.commit()
 
 
 def _file(train: RecordSet, number: int, ending: str) -> Path:

@@ -1,0 +1,150 @@
+"""Features found by what they are of."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fcn4_dist.audio import FeatureCache, FeatureParameters, Outcome
+from fcn4_dist.errors import Fcn4DistError
+from tests.audio.conftest import Extract
+
+SHA256 = "ab" * 32
+OUTCOME = Outcome("padded", "1.20 s long", 1.2)
+
+
+@pytest.fixture
+def cache(tmp_path: Path, small_features: FeatureParameters) -> FeatureCache:
+    """An empty cache."""
+    cache = FeatureCache(tmp_path, small_features)
+    cache.prepare()
+    return cache
+
+
+@pytest.fixture
+def feature(small_features: FeatureParameters) -> np.ndarray:
+    """Some feature."""
+    values = np.random.default_rng(1).normal(size=small_features.shape)
+    return values.astype(np.float32)
+
+
+def test_what_is_stored_is_found(cache: FeatureCache, feature: np.ndarray) -> None:
+    assert cache.outcome(SHA256) is None
+    cache.store(SHA256, OUTCOME, feature)
+    assert cache.outcome(SHA256) == OUTCOME
+    assert cache.outcome(SHA256[::-1]) is None
+    np.testing.assert_array_equal(cache.load(SHA256), feature)
+    assert cache.feature_file(SHA256).parent.name == "ab"
+
+
+def test_a_cache_of_equal_parameters_is_the_same_cache(
+    cache: FeatureCache, feature: np.ndarray, tmp_path: Path, small_features: FeatureParameters
+) -> None:
+    cache.store(SHA256, OUTCOME, feature)
+    again = FeatureCache(tmp_path, replace(small_features))
+    again.prepare()
+    assert again.outcome(SHA256) == OUTCOME
+
+
+OTHERS = {
+    "sample_rate": 12001,
+    "window_seconds": 1.5001,
+    "n_fft": 513,
+    "hop_length": 97,
+    "n_mels": 33,
+    "log_mel": "power_to_db",
+}
+
+
+@pytest.mark.parametrize("name", FeatureParameters.__dataclass_fields__)
+def test_a_feature_of_other_parameters_is_not_found(
+    cache: FeatureCache,
+    feature: np.ndarray,
+    tmp_path: Path,
+    small_features: FeatureParameters,
+    name: str,
+) -> None:
+    cache.store(SHA256, OUTCOME, feature)
+    other = FeatureCache(tmp_path, replace(small_features, **{name: OTHERS[name]}))
+    other.prepare()
+    assert other.folder != cache.folder
+    assert other.outcome(SHA256) is None
+
+
+def test_a_folder_says_of_which_parameters_its_features_are(
+    cache: FeatureCache, small_features: FeatureParameters
+) -> None:
+    assert json.loads((cache.folder / "parameters.json").read_text()) == small_features.as_dict()
+
+
+def _cut(content: bytes) -> bytes:
+    return content[:-1]
+
+
+def _emptied(content: bytes) -> bytes:
+    return b""
+
+
+def _garbled(content: bytes) -> bytes:
+    return bytes(byte ^ 0x55 for byte in content)
+
+
+@pytest.mark.parametrize("damage", [_cut, _emptied, _garbled, None])
+@pytest.mark.parametrize("ending", [".npy", ".json"])
+def test_a_damaged_or_missing_file_is_made_anew(
+    tmp_path: Path,
+    real_clip: Path,
+    small_features: FeatureParameters,
+    extract: Extract,
+    ending: str,
+    damage: object,
+) -> None:
+    first = extract(tmp_path, [real_clip])
+    cache = FeatureCache(tmp_path, small_features)
+    path = cache.feature_file(first[real_clip.name].sha256).with_suffix(ending)
+    whole = path.read_bytes()
+    path.write_bytes(damage(whole)) if damage else path.unlink()
+    assert cache.outcome(path.stem) is None
+    assert extract(tmp_path, [real_clip]) == first
+    assert path.read_bytes() == whole
+
+
+@pytest.mark.parametrize("text", ["[]", "{}", "null", '{"status": "kept"}', '{"other": 1}', "\xff"])
+def test_an_outcome_that_is_none_is_not_known(
+    cache: FeatureCache, feature: np.ndarray, text: str
+) -> None:
+    cache.store(SHA256, OUTCOME, feature)
+    cache.feature_file(SHA256).with_suffix(".json").write_text(text, "latin-1")
+    assert cache.outcome(SHA256) is None
+
+
+def test_a_feature_of_another_shape_or_type_is_refused_by_name(
+    cache: FeatureCache, feature: np.ndarray
+) -> None:
+    for other, said in (
+        (
+            feature[:, :, 1:],
+            r"float32 of shape \(1, 32, 187\) instead of float32 of \(1, 32, 188\)",
+        ),
+        (feature.astype(np.float64), "float64 of shape"),
+    ):
+        cache.store(SHA256, OUTCOME, other)
+        with pytest.raises(Fcn4DistError, match=rf"{SHA256}\.npy is {said}"):
+            cache.load(SHA256)
+        assert cache.outcome(SHA256) is None
+
+
+def test_a_feature_that_is_missing_is_named_with_what_to_do(cache: FeatureCache) -> None:
+    with pytest.raises(Fcn4DistError, match=rf"{SHA256}\.npy .*: run preprocess with --get_npy 1"):
+        cache.load(SHA256)
+
+
+def test_what_a_killed_run_left_is_cleared_away(cache: FeatureCache, feature: np.ndarray) -> None:
+    cache.store(SHA256, OUTCOME, feature)
+    left = cache.feature_file(SHA256).with_name(f".{SHA256}.npy.4711.tmp")
+    left.write_bytes(b"half a feature")
+    cache.prepare()
+    assert not left.exists()
+    assert cache.outcome(SHA256) == OUTCOME
