@@ -24,12 +24,12 @@ _COMPUTATION = 1
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of some audio.
+    """What was made of some audio.
 
     Attributes:
-        status: "kept", "padded", "cropped" or "skipped".
-        reason: Why it was skipped, or what is unusual about it.
-        seconds: How long it is; 0.0 if that is not known.
+        status: "kept", "padded" or "cropped".
+        reason: What is unusual about it.
+        seconds: How long it is.
     """
 
     status: str
@@ -63,33 +63,33 @@ class FeatureCache:
         return self.folder / sha256[:2] / f"{sha256}.npy"
 
     def outcome(self, sha256: str) -> Outcome | None:
-        """Look up what became of some audio; None if that is not known."""
+        """Look up what was made of some audio; None if its feature is not here."""
         try:
             outcome = Outcome(**json.loads(self._outcome_file(sha256).read_bytes()))
-            if outcome.status != "skipped":
-                self.load(sha256)
+            self.load(sha256)
         except (OSError, ValueError, TypeError, Fcn4DistError):
             return None
         return outcome
 
-    def store(self, sha256: str, outcome: Outcome, feature: np.ndarray | None) -> None:
-        """Keep what became of some audio, and its feature if it has one.
+    def store(self, sha256: str, outcome: Outcome, feature: np.ndarray) -> None:
+        """Keep the feature of some audio.
 
         Args:
             sha256: Hash of the audio file.
-            outcome: What became of it.
-            feature: float32 of the shape of the parameters; None if it was skipped.
+            outcome: What was made of it.
+            feature: float32 of the shape of the parameters.
 
         Raises:
             OSError: If it cannot be written, with the name of the file.
         """
         self.feature_file(sha256).parent.mkdir(parents=True, exist_ok=True)
+        # np.save would not say what is wrong with the disk.
+        header = io.BytesIO()
+        np.lib.format.write_array_header_1_0(
+            header, np.lib.format.header_data_from_array_1_0(feature)
+        )
+        _write(self.feature_file(sha256), header.getvalue(), np.ascontiguousarray(feature).data)
         # The outcome comes last: where it is, the feature is.
-        if feature is not None:
-            # Not saved to the file itself: then NumPy does not say what is wrong with the disk.
-            content = io.BytesIO()
-            np.save(content, feature)
-            _write(self.feature_file(sha256), content.getbuffer())
         _write(self._outcome_file(sha256), json.dumps(asdict(outcome)).encode())
 
     def load(self, sha256: str) -> np.ndarray:
@@ -121,9 +121,10 @@ class FeatureCache:
         return self.feature_file(sha256).with_suffix(".json")
 
 
-def _write(path: Path, content: bytes | memoryview) -> None:
+def _write(path: Path, *parts: bytes | memoryview) -> None:
     try:
         with replace_file(path) as file:
-            file.write(content)
+            for part in parts:
+                file.write(part)
     except OSError as error:
         raise OSError(error.errno, error.strerror, os.fspath(path)) from error

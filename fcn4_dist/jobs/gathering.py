@@ -62,9 +62,8 @@ def gather_features(
             cache.store(sha256, outcome, feature)
 
 
-def _taken_out(cache: FeatureCache, sha256: str) -> tuple[str, Outcome, np.ndarray | None]:
+def _taken_out(cache: FeatureCache, sha256: str) -> tuple[str, Outcome, np.ndarray]:
     outcome = cache.outcome(sha256)
     if outcome is None:
         raise Fcn4DistError(f"the feature {cache.feature_file(sha256)} has gone: run it again")
-    feature = None if outcome.status == "skipped" else np.array(cache.load(sha256))
-    return sha256, outcome, feature
+    return sha256, outcome, np.array(cache.load(sha256))

@@ -266,7 +266,8 @@ def _report(features: Sequence[ClipFeature], settings: Settings) -> None:
     if skipped:
         warn(f"skipped {len(skipped)} of {len(features)} clips:")
         for clip in skipped[:_SHOWN_SKIPS]:
-            say(f"  {clip.id}: {clip.reason}")
+            name = clip.id if clip.id.isprintable() else repr(clip.id)
+            say(f"  {name}: {clip.reason}")
         if len(skipped) > _SHOWN_SKIPS:
             say(f"  … and {len(skipped) - _SHOWN_SKIPS} more, all in {settings.npy_path}")
     _check_skipped(skipped, settings)

@@ -63,7 +63,7 @@ def test_a_rank_has_the_environment_that_a_launcher_would_have_given_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(mpi, "_keep_output", lambda log, rank: None)
-    job = MpiJob(rank=1, size=2, local_rank=1, local_size=2, exchange=lambda value: [value] * 2)
+    job = MpiJob(1, 2, 1, 2, exchange=lambda value: [value] * 2, gather=lambda value: None)
     launch = plan_launch(["x.py"], local_topology(2), tmp_path, {}, {"HCCL_BUFFSIZE": "100"})
     environment = {"OMPI_COMM_WORLD_SIZE": "2", "PMIX_RANK": "1", "RANK_TABLE_FILE": "/t.json"}
     become_mpi_rank(job, launch, environment)

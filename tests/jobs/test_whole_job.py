@@ -249,7 +249,7 @@ def test_preprocessing_that_cannot_succeed_leaves_the_shards_that_are_there(
     monkeypatch.chdir(job.folder)
     shutil.copytree("data", "second")
     before = {path: path.read_bytes() for path in Path("second/mindrecord").iterdir()}
-    next(Path("second/npy/rain").glob("*.npy")).unlink()
+    next(Path("second/npy").rglob("*.npy")).unlink()
     paths = ["--npy_path", "second/npy", "--mr_path", "second/mindrecord"]
     assert main(["preprocess", "--config", "job.yaml", "--get_npy", "0", *paths]) == 1
     assert "cannot read the feature" in capsys.readouterr().err

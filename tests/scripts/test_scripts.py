@@ -73,7 +73,7 @@ def test_paths_are_relative_to_where_the_user_stands(tmp_path: Path, real_clips:
         cwd=tmp_path,
     )
     assert result.returncode == 0, result.stderr
-    assert len(list((tmp_path / "data/npy/rain").glob("*.npy"))) == 7
+    assert len(list((tmp_path / "data/npy").rglob("*.npy"))) == 21
 
 
 def test_a_python_without_the_packages_is_told_what_to_do(tmp_path: Path) -> None:
