@@ -11,7 +11,6 @@ Prints milliseconds a clip for one worker and for two at once, and the ratios. W
 """
 
 import argparse
-import hashlib
 import multiprocessing
 import os
 import shutil
@@ -21,6 +20,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"))
@@ -32,6 +32,7 @@ from scipy.fft import rfft
 
 from fcn4_dist.cluster.device import prepare_environment
 from fcn4_dist.config import Settings
+from fcn4_dist.files import sha256_of
 from fcn4_dist.terminal import say, table
 from fcn4_dist.versions import package_versions
 
@@ -146,7 +147,7 @@ def floor(folder: Path, work: Path) -> dict[str, float]:
 
     features = []
     for path in sorted(folder.iterdir())[:100]:
-        timed("SHA-256 of the audio", lambda path: sha256(path.read_bytes()), path)
+        timed("SHA-256 of the audio", sha256_of, path)
         decoded = timed("decode", lambda path: soundfile.read(path, dtype="float32")[0], path)
         resampled = timed("soxr HQ", soxr.resample, decoded, RATE, settings.sample_rate)
         surplus = len(resampled) - samples
@@ -158,10 +159,6 @@ def floor(folder: Path, work: Path) -> dict[str, float]:
         "FileWriter": write_records(features, work),
         **hash_shard(work, len(features)),
     }
-
-
-def sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
 
 
 def write_records(features: list[np.ndarray], work: Path) -> float:
@@ -190,12 +187,15 @@ def write_records(features: list[np.ndarray], work: Path) -> float:
 
 
 def hash_shard(work: Path, clips: int) -> dict[str, float]:
-    begun = time.perf_counter()
-    content = (work / "floor").read_bytes()
-    sha256(content)
+    shard = work / "floor"
     # A shard of few clips is padded to a page: count what the clips take.
-    share = min(1.0, clips * 4 * 96 * 1366 / len(content))
-    return {"SHA-256 of the shards": (time.perf_counter() - begun) * share / clips}
+    share = min(1.0, clips * 4 * 96 * 1366 / shard.stat().st_size)
+    repeats = []
+    for _ in range(3):
+        begun = time.perf_counter()
+        sha256_of(shard)
+        repeats.append(time.perf_counter() - begun)
+    return {"SHA-256 of the shards": float(np.median(repeats)) * share / clips}
 
 
 def known_script(folder: Path, work: Path) -> dict[str, float]:
@@ -246,11 +246,11 @@ def this_package(workers: int, audio: Path, clips: int, folder: Path) -> tuple[f
     """Milliseconds a clip of wall time of the whole command, and its seconds to start.
 
     The start (importing, starting workers) is what the same command takes for few clips more than
-    their share, so it is the difference of two runs that counts.
+    their share, so it is the difference of two runs, each the median of three, that counts.
     """
     few = 20
-    whole = timed_command(workers, audio, clips, folder / f"whole{workers}")
-    start = timed_command(workers, audio, few, folder / f"few{workers}")
+    whole = median(timed_command(workers, audio, clips, folder / "whole") for _ in range(3))
+    start = median(timed_command(workers, audio, few, folder / "few") for _ in range(3))
     each = (whole - start) / (clips - few)
     return 1e3 * each, start - few * each
 

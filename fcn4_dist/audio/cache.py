@@ -82,7 +82,9 @@ class FeatureCache:
         Raises:
             OSError: If it cannot be written, with the name of the file.
         """
-        self.feature_file(sha256).parent.mkdir(parents=True, exist_ok=True)
+        folder = self.feature_file(sha256).parent
+        if not folder.is_dir():
+            folder.mkdir(parents=True, exist_ok=True)
         # np.save would not say what is wrong with the disk.
         header = io.BytesIO()
         np.lib.format.write_array_header_1_0(

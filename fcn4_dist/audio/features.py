@@ -108,7 +108,9 @@ class LogMel:
         padded = np.pad(window, n_fft // 2)
         frames = np.lib.stride_tricks.sliding_window_view(padded, n_fft)[::hop_length]
         spectrum = rfft(frames * self._taper, axis=1, overwrite_x=True)
-        return spectrum.real**2 + spectrum.imag**2
+        power = np.square(spectrum.real)
+        power += np.square(spectrum.imag)
+        return power
 
 
 def _decibels(mel_power: np.ndarray, log_mel: str) -> np.ndarray:

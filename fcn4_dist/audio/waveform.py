@@ -241,6 +241,8 @@ def _resampled(waveform: np.ndarray, rate: int, sample_rate: int) -> np.ndarray:
 
 
 def _of_length(waveform: np.ndarray, samples: int) -> np.ndarray:
+    if len(waveform) == samples:
+        return waveform
     return np.pad(waveform[:samples], (0, max(0, samples - len(waveform))))
 
 
