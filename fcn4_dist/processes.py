@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
@@ -52,6 +53,7 @@ def run_in_processes(
     tasks: Iterable[_Task],
     processes: int,
     *,
+    ahead: int = 0,
     timeout: float | None = None,
     prepare: Callable[..., None],
     arguments: tuple[Any, ...] = (),
@@ -67,6 +69,8 @@ def run_in_processes(
         function: What to do with a task; a function of a module, since the processes import it.
         tasks: The tasks.
         processes: Number of processes.
+        ahead: Tasks that wait at each process behind the one it is at. One saves short tasks the
+            time to come and go; long ones are shared out best with none.
         timeout: Seconds one task may take; None for any time.
         prepare: Called in each process before its first task.
         arguments: Its arguments.
@@ -89,16 +93,14 @@ def run_in_processes(
             worker.give(task)
         busy = workers
         while busy:
-            wait([worker.connection for worker in busy], _SECONDS_BETWEEN_LOOKS)
-            finished = []
+            # Before the finished are handed out, which may take any time.
             for worker in busy:
-                if worker.look(timeout):
-                    finished.append((worker.task, worker.future))
-                    # Before the finished are handed out, which may take any time.
-                    for task in islice(remaining, 1):
-                        worker.give(task)
-            busy = [worker for worker in busy if not worker.future.done()]
-            yield from finished
+                for task in islice(remaining, 1 + ahead - len(worker.tasks)):
+                    worker.give(task)
+            busy = [worker for worker in busy if worker.tasks]
+            wait([worker.connection for worker in busy], _SECONDS_BETWEEN_LOOKS)
+            for worker in busy:
+                yield from worker.look(timeout)
             while_waiting()
     finally:
         for worker in workers:
@@ -112,52 +114,73 @@ def die_with_parent() -> None:
 
 
 class _Worker(Generic[_Task]):
-    """A process, its task, and the next process when that one is dead.
+    """A process, its tasks, and the next process when that one is dead.
 
     Each process has a pipe of its own, at whose end stands that it is dead, behind all it has said:
-    what became of its task is never in doubt.
-    """
+    what became of its tasks is never in doubt.
 
-    task: _Task
-    future: Future
+    Attributes:
+        tasks: The task the process is at, and those that wait behind it.
+    """
 
     def __init__(self, *work: Any) -> None:
         self._work = work
+        self.tasks: deque[_Task] = deque()
         self._start()
 
     def give(self, task: _Task) -> None:
-        """Have the process begin with a task."""
-        if not self._process.is_alive():
-            self._start()
-        self.task, self.future = task, Future()
-        self._begun = time.monotonic()
+        """Have the process begin with a task when those before it are finished."""
+        if not self.tasks:
+            self._begun = time.monotonic()
+        self.tasks.append(task)
         # The next look finds out that the process has just died.
         with suppress(ConnectionError):
             self.connection.send(task)
 
-    def look(self, timeout: float | None) -> bool:
-        """See whether the task is finished, or its time is over."""
+    def look(self, timeout: float | None) -> list[tuple[_Task, Future]]:
+        """Take the tasks that are finished, or whose time is over."""
+        finished = []
         try:
             while self.connection.poll():
-                self._hear(self.connection.recv())
+                finished += self._hear(self.connection.recv())
         except (EOFError, OSError):
             self._process.join(_SECONDS_TO_DIE)
             self.kill()
-            self.future.set_exception(ProcessDiedError(self._cause_of_death()))
             if not self._ready:
                 raise Fcn4DistError(
                     f"a process to share the work with cannot start ({self._cause_of_death()}): "
                     "is memory short?"
                 ) from None
-        if not self.future.done() and self._ready and self._seconds() > (timeout or math.inf):
-            self.kill()
-            self.future.set_exception(TaskTimeoutError())
-        return self.future.done()
+            # One that was not at a task has done no harm.
+            finished += self._fail(ProcessDiedError(self._cause_of_death()))
+        too_long = time.monotonic() - self._begun > (timeout or math.inf)
+        if self.tasks and self._ready and too_long:
+            finished += self._fail(TaskTimeoutError())
+        return finished
 
     def kill(self) -> None:
         self._process.kill()
         self._process.join()
         self.connection.close()
+
+    def _fail(self, error: Exception) -> list[tuple[_Task, Future]]:
+        """Blame the task the process was at, and have a new process go on with the others."""
+        self.kill()
+        failed = [self._finish(None, error)] if self.tasks else []
+        waiting, self.tasks = self.tasks, deque()
+        self._start()
+        for task in waiting:
+            self.give(task)
+        return failed
+
+    def _finish(self, result: Any, error: BaseException | None) -> tuple[_Task, Future]:
+        future: Future = Future()
+        if error is None:
+            future.set_result(result)
+        else:
+            future.set_exception(error)
+        self._begun = time.monotonic()
+        return self.tasks.popleft(), future
 
     def _start(self) -> None:
         self.connection, theirs = _SPAWN.Pipe()
@@ -167,19 +190,12 @@ class _Worker(Generic[_Task]):
         theirs.close()
         self._ready = False
 
-    def _seconds(self) -> float:
-        return time.monotonic() - self._begun
-
-    def _hear(self, message: tuple[Any, BaseException | None] | None) -> None:
-        if message is None:
-            # The time to start is not the task's.
-            self._ready, self._begun = True, time.monotonic()
-            return
-        result, error = message
-        if error is None:
-            self.future.set_result(result)
-        else:
-            self.future.set_exception(error)
+    def _hear(self, message: tuple[Any, BaseException | None] | None) -> list[tuple[_Task, Future]]:
+        if message is not None:
+            return [self._finish(*message)]
+        # The time to start is not the task's.
+        self._ready, self._begun = True, time.monotonic()
+        return []
 
     def _cause_of_death(self) -> str:
         code = self._process.exitcode or 0

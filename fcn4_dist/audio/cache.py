@@ -10,6 +10,7 @@ import json
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 
@@ -65,14 +66,17 @@ class FeatureCache:
     def outcome(self, sha256: str) -> Outcome | None:
         """Look up what was made of some audio; None if its feature is not here."""
         try:
-            outcome = Outcome(**json.loads(self._outcome_file(sha256).read_bytes()))
-            self.load(sha256)
+            feature = self._open(sha256, "r")
+            with self.feature_file(sha256).open("rb") as file:
+                file.seek(feature.offset + feature.nbytes)
+                return Outcome(**json.loads(file.read()))
         except (OSError, ValueError, TypeError, Fcn4DistError):
             return None
-        return outcome
 
     def store(self, sha256: str, outcome: Outcome, feature: np.ndarray) -> None:
         """Keep the feature of some audio.
+
+        The file is one that ``numpy.load`` reads, with the outcome behind the array.
 
         Args:
             sha256: Hash of the audio file.
@@ -82,31 +86,45 @@ class FeatureCache:
         Raises:
             OSError: If it cannot be written, with the name of the file.
         """
-        folder = self.feature_file(sha256).parent
-        if not folder.is_dir():
-            folder.mkdir(parents=True, exist_ok=True)
-        # np.save would not say what is wrong with the disk.
+        path = self.feature_file(sha256)
+        if not path.parent.is_dir():
+            path.parent.mkdir(parents=True, exist_ok=True)
         header = io.BytesIO()
         np.lib.format.write_array_header_1_0(
             header, np.lib.format.header_data_from_array_1_0(feature)
         )
-        _write(self.feature_file(sha256), header.getvalue(), np.ascontiguousarray(feature).data)
-        # The outcome comes last: where it is, the feature is.
-        _write(self._outcome_file(sha256), json.dumps(asdict(outcome)).encode())
+        # Not by np.save, which does not say what is wrong with the disk.
+        try:
+            with replace_file(path) as file:
+                file.write(header.getvalue())
+                file.write(np.ascontiguousarray(feature).data)
+                file.write(json.dumps(asdict(outcome)).encode())
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, os.fspath(path)) from error
 
     def load(self, sha256: str) -> np.ndarray:
-        """Map a feature into memory.
+        """Read a feature.
 
         Returns:
-            float32 of the shape of the parameters; read when it is looked at.
+            float32 of the shape of the parameters.
 
         Raises:
             Fcn4DistError: If it is missing or damaged.
         """
+        return self._open(sha256, None)
+
+    def check(self, sha256: str) -> None:
+        """Look at the head of a feature's file.
+
+        Raises:
+            Fcn4DistError: If it is missing or damaged.
+        """
+        self._open(sha256, "r")
+
+    def _open(self, sha256: str, mode: Literal["r"] | None) -> Any:
         path = self.feature_file(sha256)
         try:
-            # Mapped, so that a look at type and shape reads no more than the head.
-            feature = np.load(path, mmap_mode="r")
+            feature = np.load(path, mmap_mode=mode)
         except (OSError, ValueError, EOFError) as error:
             raise Fcn4DistError(
                 f"cannot read the feature {path} ({error}): run preprocess with --get_npy 1"
@@ -118,15 +136,3 @@ class FeatureCache:
                 "--get_npy 1"
             )
         return feature
-
-    def _outcome_file(self, sha256: str) -> Path:
-        return self.feature_file(sha256).with_suffix(".json")
-
-
-def _write(path: Path, *parts: bytes | memoryview) -> None:
-    try:
-        with replace_file(path) as file:
-            for part in parts:
-                file.write(part)
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, os.fspath(path)) from error

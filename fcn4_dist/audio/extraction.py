@@ -87,6 +87,7 @@ def extract_features(
         _extract_in_worker,
         clips,
         processes,
+        ahead=1,
         timeout=clip_timeout,
         prepare=_prepare_worker,
         arguments=(cache, LogMel(cache.parameters)),

@@ -9,6 +9,7 @@ from scipy.fft import rfft
 from fcn4_dist.config import Settings
 
 _RANGE_DB = 80
+_FRAMES_AT_ONCE = 128
 
 
 @dataclass(frozen=True)
@@ -71,8 +72,8 @@ class LogMel:
     """Computes log-mel spectrograms of windows, all of one kind.
 
     The numbers are librosa's (``melspectrogram``, then ``amplitude_to_db`` or ``power_to_db``)
-    within 1e-3 dB, three times as fast: one batched real FFT in single precision, and a filter
-    bank made once. The decibels of ``amplitude_to_db`` are 20 log10 of the mel *power*, twice the
+    within 1e-3 dB, three times as fast: batched real FFTs in single precision, and a filter bank
+    made once. The decibels of ``amplitude_to_db`` are 20 log10 of the mel *power*, twice the
     usual value, as in Choi's own code and the known MindSpore trainers; values more than 80 dB
     below the loudest are raised to it.
 
@@ -99,18 +100,22 @@ class LogMel:
         Returns:
             float32 decibels of shape (1, n_mels, frames).
         """
-        mel_power = self._filters @ self._power(window).T
-        return _decibels(mel_power, self.parameters.log_mel)[np.newaxis]
+        return _decibels(self._mel_power(window), self.parameters.log_mel)[np.newaxis]
 
-    def _power(self, window: np.ndarray) -> np.ndarray:
-        """Power spectrum of each frame, of shape (frames, 1 + n_fft // 2)."""
+    def _mel_power(self, window: np.ndarray) -> np.ndarray:
+        """Power in each mel band and frame, of shape (n_mels, frames)."""
         n_fft, hop_length = self.parameters.n_fft, self.parameters.hop_length
         padded = np.pad(window, n_fft // 2)
         frames = np.lib.stride_tricks.sliding_window_view(padded, n_fft)[::hop_length]
-        spectrum = rfft(frames * self._taper, axis=1, overwrite_x=True)
-        power = np.square(spectrum.real)
-        power += np.square(spectrum.imag)
-        return power
+        mel_power = np.empty((self.parameters.n_mels, len(frames)), dtype=np.float32)
+        # Some frames at a time, so that all of it stays in the processor's cache.
+        for start in range(0, len(frames), _FRAMES_AT_ONCE):
+            some = slice(start, start + _FRAMES_AT_ONCE)
+            spectrum = rfft(frames[some] * self._taper, axis=1, overwrite_x=True)
+            power = np.square(spectrum.real)
+            power += np.square(spectrum.imag)
+            np.matmul(self._filters, power.T, out=mel_power[:, some])
+        return mel_power
 
 
 def _decibels(mel_power: np.ndarray, log_mel: str) -> np.ndarray:

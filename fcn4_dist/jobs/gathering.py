@@ -66,4 +66,4 @@ def _taken_out(cache: FeatureCache, sha256: str) -> tuple[str, Outcome, np.ndarr
     outcome = cache.outcome(sha256)
     if outcome is None:
         raise Fcn4DistError(f"the feature {cache.feature_file(sha256)} has gone: run it again")
-    return sha256, outcome, np.array(cache.load(sha256))
+    return sha256, outcome, cache.load(sha256)

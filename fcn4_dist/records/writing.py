@@ -181,7 +181,7 @@ def check_features(clips: Iterable[ClipRow], cache: FeatureCache) -> None:
         Fcn4DistError: If one is missing or damaged.
     """
     for clip in clips:
-        cache.load(clip.sha256)
+        cache.check(clip.sha256)
 
 
 def _finished(path: Path, key: str) -> Shard | None:
@@ -245,10 +245,12 @@ def _schema(shard_format: ShardFormat) -> dict[str, Any]:
 
 
 def _record(clip: ClipRow, shard_format: ShardFormat) -> dict[str, Any]:
-    feature = np.array(shard_format.cache.load(clip.sha256), dtype=shard_format.feature_dtype)
+    feature = shard_format.cache.load(clip.sha256)
     return {
         "id": clip.id,
-        "feature": feature if shard_format.feature_dtype == "float32" else feature.tobytes(),
+        "feature": feature
+        if shard_format.feature_dtype == "float32"
+        else feature.astype(shard_format.feature_dtype).tobytes(),
         "label": np.array([name in clip.labels for name in shard_format.class_names], np.int32),
     }
 

@@ -107,7 +107,7 @@ def test_features_are_the_same_bytes_on_any_number_of_processes(
         results = extract(npy_path, clips, processes=processes)
         files = {path.relative_to(npy_path): path.read_bytes() for path in _files(npy_path)}
         runs[processes] = (files, sorted(results.items()))
-    assert len(runs[1][0]) == 2 * len(clips) + 1
+    assert len(runs[1][0]) == len(clips) + 1
     assert runs[1] == runs[2] == runs[3]
 
 
@@ -208,17 +208,13 @@ def test_a_killed_run_leaves_no_process_and_the_next_goes_on_where_it_was(
         assert time.monotonic() < deadline
         time.sleep(0.05)
     before = _times(tmp_path / "npy")
-    done = [path for path in before if path.suffix == ".json" and path.stem != "parameters"]
+    done = [path for path in before if path.suffix == ".npy" and path.name[0] != "."]
     assert 20 <= len(done) < 200
     results = extract(tmp_path / "npy", clips, processes=2)
     assert {clip.status for clip in results.values()} == {"kept"}
     after = _times(tmp_path / "npy")
-    # What was half done, at most a clip of each process, is done anew.
-    assert len(after) == 2 * 200 + 1
+    assert len(after) == 200 + 1
     assert all(after[path] == before[path] for path in done)
-    features = [path for path in before if path.suffix == ".npy"]
-    assert len(features) - len(done) <= 2
-    assert sum(after[path] != before[path] for path in features) <= 2
     assert not list((tmp_path / "npy").rglob("*.tmp"))
 
 
