@@ -101,7 +101,6 @@ def test_the_scheduler_is_no_rank_and_says_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has the signal")
 @pytest.mark.parametrize("role", ["MS_WORKER", "MS_SCHED"])
 def test_no_process_outlives_the_one_that_started_it(tmp_path: Path, role: str) -> None:
     launcher_program = (
