@@ -55,6 +55,11 @@ def replace_file(path: Path) -> Iterator[BinaryIO]:
         raise
 
 
+def writer_of(temporary: Path) -> int:
+    """Tell the process id of the writer of a temporary file of :func:`replace_file`."""
+    return int(temporary.suffixes[-2][1:])
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a UTF-8 text file atomically."""
     with write_atomically(path) as file:

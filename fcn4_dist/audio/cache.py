@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import psutil
 
 from fcn4_dist.audio.features import FeatureParameters
 from fcn4_dist.errors import Fcn4DistError
-from fcn4_dist.files import replace_file, write_json
+from fcn4_dist.files import replace_file, write_json, writer_of
 
 PARAMETERS_NAME = "parameters.json"
 _COMPUTATION = 1
@@ -55,7 +56,9 @@ class FeatureCache:
     def prepare(self) -> None:
         """Make the folder, say in it what it holds, and clear away what a killed run left."""
         for left in self.folder.glob("*/.*.tmp"):
-            left.unlink(missing_ok=True)
+            # Another run may be at work in the same folder.
+            if not psutil.pid_exists(writer_of(left)):
+                left.unlink(missing_ok=True)
         if not (self.folder / PARAMETERS_NAME).exists():
             write_json(self.folder / PARAMETERS_NAME, self.parameters.as_dict())
 

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -83,7 +84,7 @@ def extract_features(
     Raises:
         OSError: If a feature cannot be written.
     """
-    finished = run_in_processes(
+    results = run_in_processes(
         _extract_in_worker,
         clips,
         processes,
@@ -92,13 +93,16 @@ def extract_features(
         prepare=_prepare_worker,
         arguments=(cache, LogMel(cache.parameters)),
     )
-    for (clip_id, source), future in finished:
-        try:
-            yield future.result()
-        except TaskTimeoutError:
-            yield _skipped(clip_id, source, f"takes longer than clip_timeout, {clip_timeout:g} s")
-        except ProcessDiedError as error:
-            yield _skipped(clip_id, source, f"crashes the decoder ({error})")
+    # Closed at once, also when an error is on its way: no worker stays behind.
+    with closing(results) as finished:
+        for (clip_id, source), future in finished:
+            try:
+                yield future.result()
+            except TaskTimeoutError:
+                reason = f"takes longer than clip_timeout, {clip_timeout:g} s"
+                yield _skipped(clip_id, source, reason)
+            except ProcessDiedError as error:
+                yield _skipped(clip_id, source, f"crashes the decoder ({error})")
 
 
 def extract_feature(

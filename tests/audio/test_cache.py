@@ -1,6 +1,8 @@
 """Features found by what they are of."""
 
 import json
+import os
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -144,10 +146,19 @@ def test_a_feature_that_is_missing_is_named_with_what_to_do(cache: FeatureCache)
         cache.load(SHA256)
 
 
-def test_what_a_killed_run_left_is_cleared_away(cache: FeatureCache, feature: np.ndarray) -> None:
+def test_what_a_killed_run_left_is_cleared_away_and_what_another_writes_is_not(
+    cache: FeatureCache, feature: np.ndarray
+) -> None:
     cache.store(SHA256, OUTCOME, feature)
-    left = cache.feature_file(SHA256).with_name(f".{SHA256}.npy.4711.tmp")
-    left.write_bytes(b"half a feature")
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    left, written = (
+        cache.feature_file(SHA256).with_name(f".{SHA256}.npy.{writer}.tmp")
+        for writer in (dead.pid, os.getpid())
+    )
+    for path in (left, written):
+        path.write_bytes(b"half a feature")
     cache.prepare()
     assert not left.exists()
+    assert written.exists()
     assert cache.outcome(SHA256) == OUTCOME
