@@ -223,10 +223,15 @@ def _frames_at_once(source: _SoundFile | _AudioreadFile, sample_rate: int) -> in
 
 
 def _mono(block: np.ndarray) -> np.ndarray:
-    channels = block.shape[1]
-    if channels == 1:
-        return block[:, 0]
-    return block @ np.full(channels, 1 / channels, dtype=np.float32)
+    # Not by a matrix product, whose last bits depend on where in memory a block lies.
+    first, *others = block.T
+    if not others:
+        return first
+    mono = first + others[0]
+    for channel in others[1:]:
+        mono += channel
+    mono *= np.float32(1 / block.shape[1])
+    return mono
 
 
 def _resampled_length(frames: int, rate: int, sample_rate: int) -> int:
