@@ -1,31 +1,72 @@
-"""Metrics of predictions, by scikit-learn."""
+"""Metrics of predictions, equal to scikit-learn's."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from sklearn.metrics import accuracy_score, roc_auc_score
+from sklearn.metrics import average_precision_score, roc_auc_score, top_k_accuracy_score
 
 from fcn4_dist.errors import Fcn4DistError
+
+_THRESHOLD = 0.5
+_TOP = 3
+
+
+@dataclass(frozen=True)
+class ClassMetrics:
+    """How well one class is told from the others.
+
+    Attributes:
+        name: Its name.
+        positives: Number of clips that have it.
+        roc_auc: Area under the ROC curve; None if all clips or none have the class.
+        pr_auc: Area under the precision-recall curve (average precision); None likewise.
+    """
+
+    name: str
+    positives: int
+    roc_auc: float | None
+    pr_auc: float | None
 
 
 @dataclass(frozen=True)
 class Metrics:
     """How good scores are.
 
+    Means over classes leave out those that all clips or none have; they are None if that leaves
+    no class. What is for single-label collections is None where clips have several labels or none.
+
     Attributes:
         clips: Number of clips scored.
-        roc_auc_macro: Mean of the classes' ROC-AUC; None if no class has one.
-        roc_auc: ROC-AUC of each class that has one, by name.
-        left_out: Classes without positives or without negatives, which have no ROC-AUC.
-        accuracy: Share of clips whose highest score is their label; None where clips have
-            several labels or none.
+        classes: Each class by itself.
+        roc_auc_macro: Mean of the classes' ROC-AUC.
+        roc_auc_micro: ROC-AUC of all pairs of a clip and a class; None if their labels are equal.
+        pr_auc_macro: Mean of the classes' average precision.
+        f1_macro: Mean of the classes' F1; a single-label clip is given the class of its highest
+            score, another one all classes with scores of at least 0.5.
+        accuracy: Share of single-label clips whose highest score is their label.
+        balanced_accuracy: Mean of that share within each class that has clips.
+        top_3_accuracy: Share of single-label clips whose label is among their three highest
+            scores; None unless there are more than three classes.
+        confusion_matrix: Numbers of single-label clips, a row for each true class, a column for
+            each class of the highest score.
     """
 
     clips: int
+    classes: tuple[ClassMetrics, ...]
     roc_auc_macro: float | None
-    roc_auc: dict[str, float]
-    left_out: tuple[str, ...]
-    accuracy: float | None
+    roc_auc_micro: float | None
+    pr_auc_macro: float | None
+    f1_macro: float | None
+    accuracy: float | None = None
+    balanced_accuracy: float | None = None
+    top_3_accuracy: float | None = None
+    confusion_matrix: tuple[tuple[int, ...], ...] | None = None
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """Names of the classes that all clips or none have, which are in no mean over classes."""
+        return tuple(each.name for each in self.classes if each.roc_auc is None)
 
 
 def compute_metrics(
@@ -35,7 +76,7 @@ def compute_metrics(
 
     Args:
         labels: 0/1 of shape (clips, classes).
-        scores: Higher for more likely, of the same shape.
+        scores: Higher for more likely, from 0 to 1, of the same shape.
         class_names: Names of the classes.
 
     Raises:
@@ -46,17 +87,65 @@ def compute_metrics(
             f"the network gives NaN for {int(np.isnan(scores).any(axis=1).sum())} of {len(scores)} "
             "clips: it has diverged in training; name an earlier checkpoint with --model_name"
         )
-    roc_auc = {
-        name: float(roc_auc_score(labels[:, column], scores[:, column]))
-        for column, name in enumerate(class_names)
-        if 0 < labels[:, column].sum() < len(labels)
-    }
-    single_label = bool((labels.sum(axis=1) == 1).all())
-    accuracy = accuracy_score(labels.argmax(axis=1), scores.argmax(axis=1))
+    classes = tuple(map(_class_metrics, class_names, labels.T, scores.T))
+    both = labels.any() and not labels.all()
     return Metrics(
         clips=len(labels),
-        roc_auc_macro=float(np.mean(list(roc_auc.values()))) if roc_auc else None,
-        roc_auc=roc_auc,
-        left_out=tuple(name for name in class_names if name not in roc_auc),
-        accuracy=float(accuracy) if single_label else None,
+        classes=classes,
+        roc_auc_macro=_mean([each.roc_auc for each in classes]),
+        roc_auc_micro=float(roc_auc_score(labels.ravel(), scores.ravel())) if both else None,
+        pr_auc_macro=_mean([each.pr_auc for each in classes]),
+        f1_macro=_f1_macro(labels, scores),
+        **(_single_label_metrics(labels, scores) if is_single_label(labels) else {}),
     )
+
+
+def is_single_label(labels: np.ndarray) -> bool:
+    """Tell whether each clip has exactly one label.
+
+    Args:
+        labels: 0/1 of shape (clips, classes).
+    """
+    return bool((labels.sum(axis=1) == 1).all())
+
+
+def _class_metrics(name: str, labels: np.ndarray, scores: np.ndarray) -> ClassMetrics:
+    positives = int(labels.sum())
+    if not 0 < positives < len(labels):
+        return ClassMetrics(name, positives, None, None)
+    roc_auc, pr_auc = roc_auc_score(labels, scores), average_precision_score(labels, scores)
+    return ClassMetrics(name, positives, float(roc_auc), float(pr_auc))
+
+
+def _mean(values: list[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else None
+
+
+def _f1_macro(labels: np.ndarray, scores: np.ndarray) -> float | None:
+    if is_single_label(labels):
+        given = np.eye(labels.shape[1], dtype=bool)[scores.argmax(axis=1)]
+    else:
+        given = scores >= _THRESHOLD
+    # Each class that is counted has positives, so nothing is divided by zero.
+    counted = labels.any(axis=0) & ~labels.all(axis=0)
+    hits = (given & labels.astype(bool)).sum(axis=0)[counted]
+    f1 = 2 * hits / (given.sum(axis=0) + labels.sum(axis=0))[counted]
+    return float(f1.mean()) if counted.any() else None
+
+
+def _single_label_metrics(labels: np.ndarray, scores: np.ndarray) -> dict[str, Any]:
+    true, classes = labels.argmax(axis=1), labels.shape[1]
+    pairs = true * classes + scores.argmax(axis=1)
+    confusion = np.bincount(pairs, minlength=classes**2).reshape(classes, classes)
+    positives = confusion.sum(axis=1)
+    recalls = confusion.diagonal()[positives > 0] / positives[positives > 0]
+    top = None
+    if classes > _TOP:
+        top = float(top_k_accuracy_score(true, scores, k=_TOP, labels=np.arange(classes)))
+    return {
+        "accuracy": float(confusion.trace() / len(labels)),
+        "balanced_accuracy": float(recalls.mean()),
+        "top_3_accuracy": top,
+        "confusion_matrix": tuple(map(tuple, confusion.tolist())),
+    }

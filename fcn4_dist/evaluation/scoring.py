@@ -53,6 +53,7 @@ def score_clips(
     in_order = gathered.swapaxes(0, 1).reshape(-1, classes)[:clips]
     return Predictions(
         ids=tuple(clip.id for clip in record_set.clips),
+        paths=tuple(clip.source for clip in record_set.clips),
         labels=record_set.labels,
         # In float64 a sigmoid does not round confident scores to equal ones.
         scores=expit(in_order.astype(np.float64)),

@@ -3,9 +3,17 @@
 import time
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from fcn4_dist.config import LoadedSettings
-from fcn4_dist.evaluation import Metrics, compute_metrics, write_predictions
+from fcn4_dist.evaluation import (
+    Intervals,
+    Metrics,
+    bootstrap_intervals,
+    compute_metrics,
+    write_predictions,
+)
+from fcn4_dist.evaluation.intervals import LEVEL, RESAMPLES, SEED, Interval
 from fcn4_dist.files import write_json
 from fcn4_dist.jobs.rank import become_rank
 from fcn4_dist.jobs.shards import open_shards
@@ -37,29 +45,67 @@ def evaluate(loaded: LoadedSettings) -> None:
         return
     seconds = time.monotonic() - begun
     metrics = compute_metrics(predictions.labels, predictions.scores, predictions.class_names)
+    intervals = bootstrap_intervals(predictions.labels, predictions.scores)
     write_predictions(predictions, folder / PREDICTIONS_NAME)
-    content = asdict(metrics) | {
+    content = metrics_content(metrics, intervals) | {
         "checkpoint": path,
         "shards": str(record_set.folder / settings.val_filename),
         "versions": package_versions("mindspore", "numpy", "scikit-learn"),
     }
-    write_json(folder / METRICS_NAME, {"format": 1, **content})
-    _print_metrics(metrics)
+    write_json(folder / METRICS_NAME, {"format": 2, **content})
+    say(metrics_text(metrics, intervals))
+    if metrics.left_out:
+        warn(
+            "left out of the means, because all clips or none have the label: "
+            + ", ".join(metrics.left_out)
+        )
     say(f"{len(record_set) / seconds:.1f} samples/s, compilation included")
     say(f"predictions: {folder / PREDICTIONS_NAME}")
     say(f"metrics: {folder / METRICS_NAME}")
 
 
-def _print_metrics(metrics: Metrics) -> None:
-    rows = [["class", "ROC-AUC"]]
-    rows += [[name, f"{value:.4f}"] for name, value in metrics.roc_auc.items()]
-    macro = "none" if metrics.roc_auc_macro is None else f"{metrics.roc_auc_macro:.4f}"
-    rows.append(["macro", macro])
-    say(table(rows))
-    if metrics.left_out:
-        warn(
-            "left out of the mean, because all clips or none have the label: "
-            + ", ".join(metrics.left_out)
-        )
-    accuracy = "" if metrics.accuracy is None else f"   accuracy {metrics.accuracy:.4f}"
-    say(f"macro ROC-AUC {macro}{accuracy}   clips {metrics.clips}")
+def metrics_content(metrics: Metrics, intervals: Intervals) -> dict[str, Any]:
+    """Give the metrics and their intervals as JSON can hold them; null for what is not defined."""
+    return asdict(metrics) | {
+        "classes": [
+            asdict(each) | {"roc_auc_interval": interval}
+            for each, interval in zip(metrics.classes, intervals.roc_auc, strict=True)
+        ],
+        "left_out": metrics.left_out,
+        "intervals": {"roc_auc_macro": intervals.roc_auc_macro, "accuracy": intervals.accuracy},
+        "bootstrap": {"level": LEVEL, "resamples": RESAMPLES, "seed": SEED},
+    }
+
+
+def metrics_text(metrics: Metrics, intervals: Intervals) -> str:
+    """Lay out the metrics for the terminal: a table of the classes, then the summary."""
+    rows = [["class", "positives", f"ROC-AUC [{LEVEL:.0%} interval]", "PR-AUC"]]
+    rows += [
+        [each.name, str(each.positives), _figure(each.roc_auc, interval), _figure(each.pr_auc)]
+        for each, interval in zip(metrics.classes, intervals.roc_auc, strict=True)
+    ]
+    first = {
+        "macro ROC-AUC": _figure(metrics.roc_auc_macro, intervals.roc_auc_macro),
+        "accuracy": _figure(metrics.accuracy, intervals.accuracy),
+        "clips": str(metrics.clips),
+    }
+    second = {
+        "micro ROC-AUC": _figure(metrics.roc_auc_micro),
+        "macro PR-AUC": _figure(metrics.pr_auc_macro),
+        "macro F1": _figure(metrics.f1_macro),
+        "balanced accuracy": _figure(metrics.balanced_accuracy),
+        "top-3 accuracy": _figure(metrics.top_3_accuracy),
+    }
+    return "\n".join([table(rows), _summary(first), _summary(second)])
+
+
+def _figure(value: float | None, interval: Interval | None = None) -> str:
+    if value is None:
+        return "none"
+    return f"{value:.4f}" + ("" if interval is None else " [{:.3f}, {:.3f}]".format(*interval))
+
+
+def _summary(figures: dict[str, str]) -> str:
+    # What a collection cannot have is not worth a place, but that there is no main figure is.
+    shown = {k: v for k, v in figures.items() if v != "none" or k == "macro ROC-AUC"}
+    return "   ".join(f"{name} {figure}" for name, figure in shown.items())

@@ -1,0 +1,114 @@
+"""Bootstrap intervals: how much metrics would vary with other clips of the same kind."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from fcn4_dist.evaluation.metrics import is_single_label
+
+LEVEL = 0.95
+RESAMPLES = 1000
+# Not the setting of that name: one set of predictions has one set of intervals.
+SEED = 1
+
+Interval = tuple[float, float]
+
+# Numbers of a block of resamples: few enough to stay in the cache, many enough to be vectorised.
+_BLOCK = 2**20
+
+
+@dataclass(frozen=True)
+class Intervals:
+    """95 % intervals, each from its lower to its upper end; None where there is no metric.
+
+    Attributes:
+        roc_auc_macro: Of the mean of the classes' ROC-AUC.
+        roc_auc: Of the ROC-AUC of each class.
+        accuracy: Of the accuracy; None where clips have several labels or none.
+    """
+
+    roc_auc_macro: Interval | None
+    roc_auc: tuple[Interval | None, ...]
+    accuracy: Interval | None
+
+
+def bootstrap_intervals(
+    labels: np.ndarray, scores: np.ndarray, resamples: int = RESAMPLES, seed: int = SEED
+) -> Intervals:
+    """Compute intervals by the percentile bootstrap over clips.
+
+    A class that all clips of a resample or none have is left out of the mean of that resample.
+    Source: Efron and Tibshirani, An Introduction to the Bootstrap (1993), chapter 13.
+
+    Args:
+        labels: 0/1 of shape (clips, classes).
+        scores: Higher for more likely, of the same shape; none is NaN.
+        resamples: How often the clips are drawn anew, with replacement.
+        seed: Of the draws.
+    """
+    single_label = is_single_label(labels)
+    correct = scores.argmax(axis=1) == labels.argmax(axis=1)
+    roc_auc, accuracy = [], []
+    for weights in _resampled_weights(len(labels), resamples, seed):
+        roc_auc.append(
+            [weighted_roc_auc(*column, weights) for column in zip(labels.T, scores.T, strict=True)]
+        )
+        accuracy.append(weights @ correct / len(labels))
+    by_class = np.concatenate(roc_auc, axis=1)
+    known = (~np.isnan(by_class)).sum(axis=0)
+    macro = np.nansum(by_class, axis=0)[known > 0] / known[known > 0]
+    return Intervals(
+        roc_auc_macro=_interval(macro),
+        roc_auc=tuple(map(_interval, by_class)),
+        accuracy=_interval(np.concatenate(accuracy)) if single_label else None,
+    )
+
+
+def weighted_roc_auc(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Compute the ROC-AUC of one class for many weightings of the clips at once.
+
+    It is the Mann-Whitney statistic: the share of pairs of a positive and a negative that are in
+    order, ties counting half. Whole weights are counted exactly.
+
+    Args:
+        labels: 0/1 of shape (clips,).
+        scores: Of the same shape.
+        weights: At least 0, of shape (weightings, clips).
+
+    Returns:
+        The areas, of shape (weightings,); NaN where positives or negatives weigh nothing.
+    """
+    order = np.argsort(scores)
+    in_order = scores[order]
+    positive = np.flatnonzero(labels[order])
+    sums = np.zeros((len(weights), len(scores) + 1), dtype=weights.dtype)
+    np.cumsum(weights[:, order], axis=1, out=sums[:, 1:])
+    # Twice the weight below a positive: that below its ties, and that up to their end.
+    below = sums[:, np.searchsorted(in_order, in_order[positive], side="left")]
+    up_to = sums[:, np.searchsorted(in_order, in_order[positive], side="right")]
+    weight = weights[:, order[positive]]
+    positives = weight.sum(axis=1)
+    negatives = sums[:, -1] - positives
+    # Pairs of two positives are in it, too: half of all of them, whatever their scores.
+    doubled = np.einsum("wp,wp->w", weight, below + up_to) - positives**2
+    pairs = 2.0 * positives * negatives
+    return np.divide(doubled, pairs, out=np.full(len(weights), np.nan), where=pairs > 0)
+
+
+def _resampled_weights(clips: int, resamples: int, seed: int) -> Iterator[np.ndarray]:
+    """Draw resamples, in blocks: how often each clip is in each, of shape (resamples, clips)."""
+    generator = np.random.default_rng(seed)
+    rows = max(1, _BLOCK // clips)
+    for first in range(0, resamples, rows):
+        count = min(rows, resamples - first)
+        drawn = generator.integers(clips, size=(count, clips)) + clips * np.arange(count)[:, None]
+        yield np.bincount(drawn.ravel(), minlength=count * clips).reshape(count, clips)
+
+
+def _interval(values: np.ndarray) -> Interval | None:
+    known = values[~np.isnan(values)]
+    if not len(known):
+        return None
+    low, high = np.quantile(known, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return float(low), float(high)
