@@ -1,6 +1,8 @@
 """What the tests share: the environment, real clips, and shards made of them."""
 
 import os
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
@@ -38,6 +40,21 @@ def test_data() -> Path:
     if not (folder := os.environ.get("FCN4_TEST_DATA")):
         pytest.skip("FCN4_TEST_DATA does not name a folder that holds the collection esc10/")
     return Path(folder)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 30 MB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=30m", "tmpfs", folder]
+    if subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip(
+            "a real full disk takes root to mount; tests beside this one do without, by a limit "
+            "on the size of files"
+        )
+    yield folder
+    subprocess.run(["umount", folder], check=True)
 
 
 @pytest.fixture(scope="session")

@@ -154,8 +154,9 @@ def _npy_to_mindrecord(settings: Settings, collection: Collection | None, ranks:
     if collection is not None:
         class_names = collection.class_names
         plan = _plan(settings, collection, cache)
-        clear_folder(plan[0], mr_path)
+        mr_path.mkdir(parents=True, exist_ok=True)
         check_room(plan[0], ShardFormat(cache, mr_path, class_names, settings.feature_dtype))
+        clear_folder(plan[0], mr_path)
     seen = zip(
         ranks_that_see(Path(settings.npy_path), ranks), ranks_that_see(mr_path, ranks), strict=True
     )
