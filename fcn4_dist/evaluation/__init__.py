@@ -2,14 +2,31 @@
 
 from fcn4_dist.evaluation.intervals import Intervals, bootstrap_intervals
 from fcn4_dist.evaluation.metrics import ClassMetrics, Metrics, compute_metrics
-from fcn4_dist.evaluation.predictions import Predictions, write_predictions
+from fcn4_dist.evaluation.predictions import (
+    PREDICTIONS_NAME,
+    Predictions,
+    read_predictions,
+    write_predictions,
+)
+from fcn4_dist.evaluation.summary import (
+    METRICS_FORMAT,
+    METRICS_NAME,
+    metrics_content,
+    metrics_text,
+)
 
 __all__ = [
+    "METRICS_FORMAT",
+    "METRICS_NAME",
+    "PREDICTIONS_NAME",
     "ClassMetrics",
     "Intervals",
     "Metrics",
     "Predictions",
     "bootstrap_intervals",
     "compute_metrics",
+    "metrics_content",
+    "metrics_text",
+    "read_predictions",
     "write_predictions",
 ]

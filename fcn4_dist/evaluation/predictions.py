@@ -2,12 +2,20 @@
 
 import csv
 import io
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from fcn4_dist.errors import InputError
 from fcn4_dist.files import write_text
+
+PREDICTIONS_NAME = "predictions.csv"
+
+_FIRST_COLUMNS = ["id", "path", "labels"]
+_LABEL = re.compile(r"(?:[^|\\]|\\.)+", re.DOTALL)
+_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -37,7 +45,7 @@ def write_predictions(predictions: Predictions, path: Path) -> None:
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["id", "path", "labels", *predictions.class_names])
+    writer.writerow([*_FIRST_COLUMNS, *predictions.class_names])
     names = np.array([_escaped(name) for name in predictions.class_names], dtype=object)
     for clip_id, source, labels, scores in zip(
         predictions.ids, predictions.paths, predictions.labels, predictions.scores, strict=True
@@ -45,6 +53,39 @@ def write_predictions(predictions: Predictions, path: Path) -> None:
         label = "|".join(names[labels.astype(bool)])
         writer.writerow([clip_id, source, label, *(repr(float(score)) for score in scores)])
     write_text(path, text.getvalue())
+
+
+def read_predictions(path: Path) -> Predictions:
+    """Read what :func:`write_predictions` wrote; the scores come back to the bit.
+
+    Args:
+        path: The file.
+
+    Raises:
+        InputError: If it cannot be read, or is no such file.
+    """
+    try:
+        with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
+            heading, *rows = csv.reader(file)
+        class_names = tuple(heading[len(_FIRST_COLUMNS) :])
+        if heading[: len(_FIRST_COLUMNS)] != _FIRST_COLUMNS or not class_names or not rows:
+            raise ValueError("not its columns")
+        column = {name: number for number, name in enumerate(class_names)}
+        labels = np.zeros((len(rows), len(class_names)), dtype=np.int32)
+        for number, row in enumerate(rows):
+            for label in _LABEL.findall(row[2]):
+                labels[number, column[_ESCAPED.sub(r"\1", label)]] = 1
+        scores = np.array([row[len(_FIRST_COLUMNS) :] for row in rows], dtype=np.float64)
+        if scores.shape != labels.shape:
+            raise ValueError("not a score for each class")
+    except OSError as error:
+        raise InputError(f"cannot read the predictions {path}: {error.strerror}") from error
+    except (ValueError, KeyError, IndexError, csv.Error) as error:
+        raise InputError(
+            f"{path} holds no predictions as eval writes them: run eval again, or name its folder"
+        ) from error
+    ids, paths, *_ = zip(*rows, strict=False)
+    return Predictions(ids, paths, labels, scores, class_names)
 
 
 def _escaped(label: str) -> str:

@@ -17,8 +17,12 @@ from sklearn.metrics import (
 )
 
 from fcn4_dist.errors import Fcn4DistError
-from fcn4_dist.evaluation import bootstrap_intervals, compute_metrics
-from fcn4_dist.jobs.evaluate import metrics_content, metrics_text
+from fcn4_dist.evaluation import (
+    bootstrap_intervals,
+    compute_metrics,
+    metrics_content,
+    metrics_text,
+)
 
 NAMES = ("blues", "jazz", "rock", "disco", "metal")
 # Few different values, so that ties, of which ROC-AUC counts half, are usual.

@@ -1,8 +1,6 @@
 """The file of predictions."""
 
-import csv
 import os
-import re
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from fcn4_dist.evaluation import Predictions, write_predictions
+from fcn4_dist.errors import InputError
+from fcn4_dist.evaluation import Predictions, read_predictions, write_predictions
 
 
 def test_a_file_has_a_line_of_names_and_one_for_each_clip(tmp_path: Path) -> None:
@@ -39,10 +38,7 @@ def test_scores_are_read_back_to_the_last_bit(
     labels = np.zeros((3, 2), dtype=np.int32)
     names = ("a", "b", "c")
     write_predictions(Predictions(names, names, labels, scores, ("x", "y")), path)
-    with path.open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    read = np.array([[float(row["x"]), float(row["y"])] for row in rows])
-    assert read.tobytes() == scores.tobytes()
+    assert read_predictions(path).scores.tobytes() == scores.tobytes()
 
 
 @given(class_names=st.lists(st.text("ab|\\", min_size=1), min_size=1, max_size=4, unique=True))
@@ -50,12 +46,12 @@ def test_labels_are_told_apart_whatever_is_in_their_names(
     tmp_path_factory: pytest.TempPathFactory, class_names: list[str]
 ) -> None:
     path = tmp_path_factory.getbasetemp() / "names.csv"
-    labels = np.ones((1, len(class_names)), dtype=np.int32)
-    write_predictions(Predictions(("a",), ("a",), labels, labels, tuple(class_names)), path)
-    with path.open(newline="") as file:
-        (row,) = csv.DictReader(file)
-    written = re.findall(r"(?:[^\\|]|\\.)+", row["labels"])
-    assert [re.sub(r"\\(.)", r"\1", label) for label in written] == class_names
+    labels = np.tri(len(class_names), dtype=np.int32)
+    ids = tuple(map(str, range(len(class_names))))
+    write_predictions(Predictions(ids, ids, labels, labels, tuple(class_names)), path)
+    read = read_predictions(path)
+    assert read.class_names == tuple(class_names)
+    assert np.array_equal(read.labels, labels)
 
 
 def test_an_id_that_is_not_utf_8_leaves_as_the_bytes_it_was(tmp_path: Path) -> None:
@@ -64,3 +60,20 @@ def test_an_id_that_is_not_utf_8_leaves_as_the_bytes_it_was(tmp_path: Path) -> N
     path = tmp_path / "predictions.csv"
     write_predictions(Predictions((name,), (f"/data/{name}",), labels, scores, ("x",)), path)
     assert path.read_bytes() == b"id,path,labels,x\ncaf\xe9.wav,/data/caf\xe9.wav,x,0.5\n"
+    assert read_predictions(path).ids == (name,)
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "id,path,labels,x\n", "a,b\n1,2\n", "id,path,labels,x\na,b,y,0.5\n",
+     "id,path,labels,x\na,b,x,high\n", "id,path,labels,x,y\na,b,x,0.5\n", "id,path,labels,x\na\n"],
+)  # fmt: skip
+def test_a_file_that_holds_no_predictions_is_refused_by_name(tmp_path: Path, content: str) -> None:
+    (tmp_path / "other.csv").write_text(content)
+    with pytest.raises(InputError, match=r"other\.csv holds no predictions"):
+        read_predictions(tmp_path / "other.csv")
+
+
+def test_predictions_that_are_not_there_are_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"no\.csv: No such file"):
+        read_predictions(tmp_path / "no.csv")

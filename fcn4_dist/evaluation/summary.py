@@ -1,0 +1,58 @@
+"""Metrics as people and programs take them away: a table, and the file metrics.json."""
+
+from dataclasses import asdict
+from typing import Any
+
+from fcn4_dist.evaluation.intervals import LEVEL, RESAMPLES, SEED, Interval, Intervals
+from fcn4_dist.evaluation.metrics import Metrics
+from fcn4_dist.terminal import table
+
+METRICS_NAME = "metrics.json"
+METRICS_FORMAT = 3
+
+
+def metrics_content(metrics: Metrics, intervals: Intervals) -> dict[str, Any]:
+    """Give the metrics and their intervals as JSON can hold them; null for what is not defined."""
+    return asdict(metrics) | {
+        "classes": [
+            asdict(each) | {"roc_auc_interval": interval}
+            for each, interval in zip(metrics.classes, intervals.roc_auc, strict=True)
+        ],
+        "left_out": metrics.left_out,
+        "intervals": {"roc_auc_macro": intervals.roc_auc_macro, "accuracy": intervals.accuracy},
+        "bootstrap": {"level": LEVEL, "resamples": RESAMPLES, "seed": SEED},
+    }
+
+
+def metrics_text(metrics: Metrics, intervals: Intervals) -> str:
+    """Lay out the metrics for the terminal: a table of the classes, then the summary."""
+    rows = [["class", "positives", f"ROC-AUC [{LEVEL:.0%} interval]", "PR-AUC"]]
+    rows += [
+        [each.name, str(each.positives), _figure(each.roc_auc, interval), _figure(each.pr_auc)]
+        for each, interval in zip(metrics.classes, intervals.roc_auc, strict=True)
+    ]
+    first = {
+        "macro ROC-AUC": _figure(metrics.roc_auc_macro, intervals.roc_auc_macro),
+        "accuracy": _figure(metrics.accuracy, intervals.accuracy),
+        "clips": str(metrics.clips),
+    }
+    second = {
+        "micro ROC-AUC": _figure(metrics.roc_auc_micro),
+        "macro PR-AUC": _figure(metrics.pr_auc_macro),
+        "macro F1": _figure(metrics.f1_macro),
+        "balanced accuracy": _figure(metrics.balanced_accuracy),
+        "top-3 accuracy": _figure(metrics.top_3_accuracy),
+    }
+    return "\n".join([table(rows), _summary(first), _summary(second)])
+
+
+def _figure(value: float | None, interval: Interval | None = None) -> str:
+    if value is None:
+        return "none"
+    return f"{value:.4f}" + ("" if interval is None else " [{:.3f}, {:.3f}]".format(*interval))
+
+
+def _summary(figures: dict[str, str]) -> str:
+    # What a collection cannot have is not worth a place, but that there is no main figure is.
+    shown = {k: v for k, v in figures.items() if v != "none" or k == "macro ROC-AUC"}
+    return "   ".join(f"{name} {figure}" for name, figure in shown.items())
