@@ -16,10 +16,11 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     packages=find_packages(include=["fcn4_dist", "fcn4_dist.*"]),
-    package_data={"fcn4_dist": ["py.typed", "clips/gtzan_filtered/*"]},
+    package_data={"fcn4_dist": ["py.typed", "clips/gtzan_filtered/*", "reports/templates/*"]},
     python_requires=">=3.10",
     install_requires=[
         "audioread>=3",
+        "jinja2>=3.1",
         "librosa>=0.10",
         "matplotlib>=3.7",
         # MindSpore up to 2.9 needs it, and 2.10 breaks with NumPy 2 in its data sets.
@@ -30,6 +31,7 @@ setup(
         "scipy>=1.10",
         "soundfile>=0.12",
         "soxr>=0.3.2",
+        "tensorboardX>=2.6",
         "tqdm>=4.60",
     ],
     extras_require={"train": ["mindspore>=2.7.1,<2.11", "mpi4py>=3.1"]},

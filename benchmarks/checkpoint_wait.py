@@ -41,7 +41,7 @@ def main() -> None:
     arguments = _arguments()
     start_worker("CPU", 0)
     network = build_fcn4(50, 1.0, mixed_precision=False)
-    state = TrainingStep(network, Worker(0, 1), lr=0.0005, loss_scale=1024.0).state()
+    state = TrainingStep(network, Worker(0, 1), loss_scale=1024.0).state()
     copy = HostCopy(state)
     figures: dict[str, list[float]] = {}
     with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:

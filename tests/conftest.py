@@ -14,6 +14,8 @@ from fcn4_dist.config import Settings, load_settings
 
 # MindSpore reads the environment when it is imported; none of the imports above does that.
 prepare_environment("CPU")
+# MindSpore needs it and sets it itself, too late where TensorBoard was imported before.
+os.environ["PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION"] = "python"
 
 # The same examples in every run: what a change breaks is found where the change is made.
 hypothesis.settings.register_profile(
@@ -62,7 +64,7 @@ def small_features() -> FeatureParameters:
     """Features of a whole real clip, about as small as FCN-4's pools allow."""
     return FeatureParameters(
         sample_rate=12000,
-        window_seconds=1.5,
+        clip_seconds=1.5,
         n_fft=512,
         hop_length=96,
         n_mels=32,
@@ -74,7 +76,7 @@ def small_features() -> FeatureParameters:
 def small_flags(small_features: FeatureParameters) -> dict[str, str]:
     """Flags that say of the shards of the real clips what is not at its default."""
     flags = {name: str(value) for name, value in small_features.as_dict().items()}
-    return flags | {"num_classes": "3"}
+    return flags | {"window_seconds": flags.pop("clip_seconds"), "num_classes": "3"}
 
 
 @pytest.fixture(scope="session")

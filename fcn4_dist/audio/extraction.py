@@ -132,7 +132,7 @@ def extract_feature(
     if outcome is None:
         parameters = log_mel.parameters
         try:
-            window = load_window(source, parameters.sample_rate, parameters.window_samples)
+            window = load_window(source, parameters.sample_rate, parameters.clip_samples)
             feature = log_mel(window.samples)
         except UndecodableClipError as error:
             return _skipped(clip_id, source, str(error))

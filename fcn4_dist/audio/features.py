@@ -18,7 +18,7 @@ class FeatureParameters:
 
     Attributes:
         sample_rate: Hz.
-        window_seconds: Length of the network's input, in seconds.
+        clip_seconds: How much of each clip is kept, in seconds.
         n_fft: Length of the FFT, in samples.
         hop_length: Samples between two frames.
         n_mels: Number of mel bands.
@@ -26,7 +26,7 @@ class FeatureParameters:
     """
 
     sample_rate: int
-    window_seconds: float
+    clip_seconds: float
     n_fft: int
     hop_length: int
     n_mels: int
@@ -35,19 +35,23 @@ class FeatureParameters:
     @classmethod
     def from_settings(cls, settings: Settings) -> "FeatureParameters":
         """Take the feature parameters out of the settings."""
-        return cls(**{name: getattr(settings, name) for name in cls.__dataclass_fields__})
+        values = {name: getattr(settings, name) for name in cls.__dataclass_fields__}
+        return cls(**values | {"clip_seconds": settings.clip_seconds or settings.window_seconds})
 
     @property
-    def window_samples(self) -> int:
-        """Length of the network's input in samples."""
-        # Rounded: in binary fractions 8.2 * 12000 is a little less than 98400.
-        return round(self.window_seconds * self.sample_rate)
+    def clip_samples(self) -> int:
+        """Length of what is kept of a clip, in samples."""
+        return self._samples(self.clip_seconds)
 
     @property
     def frames(self) -> int:
-        """Number of spectrogram frames of one window (centred frames, one at each hop)."""
+        """Number of spectrogram frames of one clip (centred frames, one at each hop)."""
+        return self.frames_in(self.clip_seconds)
+
+    def frames_in(self, seconds: float) -> int:
+        """Count the spectrogram frames of so many seconds."""
         # Padding by n_fft // 2 on both sides is one sample short of an odd n_fft.
-        return 1 + (self.window_samples - self.n_fft % 2) // self.hop_length
+        return 1 + (self._samples(seconds) - self.n_fft % 2) // self.hop_length
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -67,9 +71,13 @@ class FeatureParameters:
             if mine[name] != others[name]
         ]
 
+    def _samples(self, seconds: float) -> int:
+        # Rounded: in binary fractions 8.2 * 12000 is a little less than 98400.
+        return round(seconds * self.sample_rate)
+
 
 class LogMel:
-    """Computes log-mel spectrograms of windows, all of one kind.
+    """Computes log-mel spectrograms of clips, all of one length.
 
     The numbers are librosa's (``melspectrogram``, then ``amplitude_to_db`` or ``power_to_db``)
     within 1e-3 dB, three times as fast: batched real FFTs in single precision, and a filter bank
@@ -91,21 +99,21 @@ class LogMel:
             sr=parameters.sample_rate, n_fft=parameters.n_fft, n_mels=parameters.n_mels
         )
 
-    def __call__(self, window: np.ndarray) -> np.ndarray:
-        """Compute the log-mel spectrogram of one window.
+    def __call__(self, waveform: np.ndarray) -> np.ndarray:
+        """Compute the log-mel spectrogram of one clip.
 
         Args:
-            window: float32 samples of shape (parameters.window_samples,).
+            waveform: float32 samples of shape (parameters.clip_samples,).
 
         Returns:
             float32 decibels of shape (1, n_mels, frames).
         """
-        return _decibels(self._mel_power(window), self.parameters.log_mel)[np.newaxis]
+        return _decibels(self._mel_power(waveform), self.parameters.log_mel)[np.newaxis]
 
-    def _mel_power(self, window: np.ndarray) -> np.ndarray:
+    def _mel_power(self, waveform: np.ndarray) -> np.ndarray:
         """Power in each mel band and frame, of shape (n_mels, frames)."""
         n_fft, hop_length = self.parameters.n_fft, self.parameters.hop_length
-        padded = np.pad(window, n_fft // 2)
+        padded = np.pad(waveform, n_fft // 2)
         frames = np.lib.stride_tricks.sliding_window_view(padded, n_fft)[::hop_length]
         mel_power = np.empty((self.parameters.n_mels, len(frames)), dtype=np.float32)
         # Some frames at a time, so that all of it stays in the processor's cache.

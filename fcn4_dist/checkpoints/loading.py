@@ -1,6 +1,6 @@
 """From a checkpoint into a network's parameters, and back. Needs MindSpore."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 from mindspore import Parameter, Tensor, nn
@@ -38,18 +38,21 @@ def load_into_network(network: nn.Cell, checkpoint: Checkpoint, *, fresh_dense: 
     return left
 
 
-def load_state(state: Iterable[Parameter], checkpoint: Checkpoint) -> None:
+def load_state(
+    state: Iterable[Parameter], checkpoint: Checkpoint, names: Mapping[str, str]
+) -> None:
     """Put everything that training changes back to where it was.
 
     Args:
-        state: All parameters of network and optimiser.
+        state: All parameters that training changes.
         checkpoint: Where the values come from.
+        names: Name of a parameter -> its name in the checkpoint.
 
     Raises:
         InputError: If one is missing or has another shape.
     """
     for parameter in state:
-        value = checkpoint.values.get(parameter.name)
+        value = checkpoint.values.get(names[parameter.name])
         if value is None or value.shape != parameter.shape:
             raise _misfit(checkpoint, parameter)
         parameter.set_data(Tensor(value, parameter.dtype))

@@ -11,6 +11,7 @@ from fcn4_dist.cli.checkpoints import run_checkpoints
 from fcn4_dist.cli.launch import launch_request, split_launch_flags
 from fcn4_dist.cli.parser import Parser, given_flags, parse
 from fcn4_dist.cli.rank_table import run_rank_table
+from fcn4_dist.cli.report import run_report
 from fcn4_dist.cli.shards import run_inspect, run_verify
 from fcn4_dist.cluster.stopping import hold_sigterm
 from fcn4_dist.config import COMMANDS, SETTINGS, LoadedSettings, load_settings
@@ -142,4 +143,5 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "checkpoints": run_checkpoints,
     "verify": run_verify,
     "inspect": run_inspect,
+    "report": run_report,
 }

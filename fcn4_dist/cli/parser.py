@@ -14,6 +14,7 @@ from fcn4_dist.cli.launch import (
     add_launch_flags,
 )
 from fcn4_dist.cli.rank_table import add_rank_table
+from fcn4_dist.cli.report import add_report
 from fcn4_dist.cli.shards import add_shards
 from fcn4_dist.config import COMMANDS, SETTINGS, Setting, nearest_name
 from fcn4_dist.errors import InputError
@@ -71,6 +72,7 @@ def build_parser() -> Parser:
     add_rank_table(commands)
     add_checkpoints(commands)
     add_shards(commands)
+    add_report(commands)
     return parser
 
 

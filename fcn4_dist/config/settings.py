@@ -109,6 +109,15 @@ class Settings:
         unit="s",
         above=0,
     )
+    clip_seconds: float = setting(
+        "preprocess train eval",
+        0.0,
+        "how much of each clip the shards keep, from its centre, if more than one window: training "
+        "takes another window of it in each epoch, at random, and evaluation all of it, window by "
+        "window, of which a clip's score is the mean; 0: one window (window_seconds)",
+        unit="s",
+        minimum=0,
+    )
     n_fft: int = setting(
         "preprocess train eval", 512, "length of the FFT", unit="samples", minimum=2
     )
@@ -226,7 +235,70 @@ class Settings:
         above=0,
         maximum=16,
     )
-    lr: float = setting("train", 0.0005, "learning rate of Adam", above=0)
+    lr: float = setting("train", 0.0005, "learning rate of Adam, or the highest of it", above=0)
+    lr_schedule: str = setting(
+        "train",
+        "constant",
+        "the learning rate after its warm-up: constant, or cosine (falling to 0 at the last step)",
+        choices=("constant", "cosine"),
+    )
+    warmup_epochs: float = setting(
+        "train",
+        0.0,
+        "epochs in which the learning rate rises from 0 to lr, step by step",
+        minimum=0,
+    )
+    weight_decay: float = setting(
+        "train",
+        0.0,
+        "share of the convolutions' and the dense layer's weights that a step at learning rate 1 "
+        "would take away (decoupled, as in AdamW)",
+        minimum=0,
+        maximum=1,
+    )
+    ema_decay: float = setting(
+        "train",
+        0.0,
+        "decay of the exponential moving average of the weights, taken at each step, that is "
+        "validated, saved and used instead of the last weights; 0: none",
+        minimum=0,
+        below=1,
+    )
+    label_smoothing: float = setting(
+        "train",
+        0.0,
+        "how far labels are drawn from 0 and 1 to one half: 0.1 makes them 0.05 and 0.95",
+        minimum=0,
+        below=1,
+    )
+    mixup: float = setting(
+        "train",
+        0.0,
+        "alpha of mixup: each sample is blended with another of the epoch, labels too, at a share "
+        "drawn from Beta(alpha, alpha); 0: none",
+        minimum=0,
+    )
+    time_shift: float = setting(
+        "train",
+        0.0,
+        "each sample is turned around in time, by at most so much to either side, at random",
+        unit="s",
+        minimum=0,
+    )
+    freq_mask: int = setting(
+        "train",
+        0,
+        "SpecAugment: mel bands that each of two masks hides in a sample at most",
+        unit="mel bands",
+        minimum=0,
+    )
+    time_mask: float = setting(
+        "train",
+        0.0,
+        "SpecAugment: time that each of two masks hides in a sample at most",
+        unit="s",
+        minimum=0,
+    )
     batch_size: int = setting("train eval", 32, "clips in a batch, per card", minimum=1)
     epoch_size: int = setting("train", 10, "epochs", minimum=1)
     loss_scale: float = setting("train", 1024.0, "fixed loss scale", above=0, maximum=2**24)
@@ -239,7 +311,8 @@ class Settings:
     seed: int = setting(
         "synth preprocess train",
         1,
-        "seed of the made clips, the split, the initial weights and the order of samples",
+        "seed of the made clips, the split, the initial weights, the order of samples and their "
+        "augmentation",
         minimum=0,
         maximum=2**32 - 1,
     )
@@ -262,6 +335,12 @@ class Settings:
         1,
         "epochs between two validations while training, which decide what the best checkpoint is; "
         "0: none",
+        minimum=0,
+    )
+    patience: int = setting(
+        "train",
+        0,
+        "validations without a better macro ROC-AUC after which training ends; 0: never",
         minimum=0,
     )
     grace_period: float = setting(
@@ -313,6 +392,14 @@ class Settings:
             raise SettingsError("mr_name", f"must be two or three different names, got [{given}]")
         if self.fold > self.folds:
             raise SettingsError("fold", f"must be at most folds ({self.folds}), got {self.fold}")
+        if 0 < self.clip_seconds < self.window_seconds:
+            raise SettingsError(
+                "clip_seconds",
+                f"must be 0 or at least window_seconds ({self.window_seconds:g}), got "
+                f"{self.clip_seconds:g}",
+            )
+        if self.patience and not self.val_interval:
+            raise SettingsError("patience", "needs validations: give val_interval, too")
         if self.val_pattern and self.split != "auto":
             raise SettingsError("val_pattern", "and split are both given: choose one of them")
         if not (self.get_npy or self.get_mindrecord):

@@ -11,14 +11,18 @@ from fcn4_dist.evaluation.predictions import (
 from fcn4_dist.evaluation.summary import (
     METRICS_FORMAT,
     METRICS_NAME,
+    TITLES,
     metrics_content,
     metrics_text,
+    summary_figures,
+    summary_text,
 )
 
 __all__ = [
     "METRICS_FORMAT",
     "METRICS_NAME",
     "PREDICTIONS_NAME",
+    "TITLES",
     "ClassMetrics",
     "Intervals",
     "Metrics",
@@ -28,5 +32,7 @@ __all__ = [
     "metrics_content",
     "metrics_text",
     "read_predictions",
+    "summary_figures",
+    "summary_text",
     "write_predictions",
 ]

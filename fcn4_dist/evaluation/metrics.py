@@ -8,7 +8,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score, top_k_accura
 
 from fcn4_dist.errors import Fcn4DistError
 
-_THRESHOLD = 0.5
+THRESHOLD = 0.5
 _TOP = 3
 
 
@@ -126,7 +126,7 @@ def _f1_macro(labels: np.ndarray, scores: np.ndarray) -> float | None:
     if is_single_label(labels):
         given = np.eye(labels.shape[1], dtype=bool)[scores.argmax(axis=1)]
     else:
-        given = scores >= _THRESHOLD
+        given = scores >= THRESHOLD
     # Each class that is counted has positives, so nothing is divided by zero.
     counted = labels.any(axis=0) & ~labels.all(axis=0)
     hits = (given & labels.astype(bool)).sum(axis=0)[counted]

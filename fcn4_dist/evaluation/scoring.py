@@ -1,61 +1,131 @@
 """Scoring a set of clips on one rank or many, with the same bits on any number."""
 
+from dataclasses import dataclass, replace
+
 import numpy as np
 from mindspore import Tensor, nn
 from scipy.special import expit
 
 from fcn4_dist.cluster.worker import Worker
 from fcn4_dist.evaluation.predictions import Predictions
-from fcn4_dist.pipeline import evaluation_batches, pad_batch, read_batches
+from fcn4_dist.pipeline import Windowing, evaluation_batches, pad_batch, read_batches
 from fcn4_dist.records import RecordSet
 from fcn4_dist.terminal import Progress
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What the network gives for a set.
+
+    Attributes:
+        clips: A score for each clip: the mean of those of its windows.
+        windows: A score for each window, its id that of the clip with the window's first second
+            behind an @; None where no clip is longer than a window.
+    """
+
+    clips: Predictions
+    windows: Predictions | None
 
 
 def score_clips(
     network: nn.Cell,
     record_set: RecordSet,
+    window_seconds: float,
     batch_size: int,
     worker: Worker,
     *,
     visible: bool = True,
-) -> Predictions | None:
-    """Score every clip of a set exactly once.
+) -> Scores | None:
+    """Score every window of every clip of a set exactly once.
 
     Args:
         network: Gives logits of shape (batch, classes).
         record_set: The clips.
-        batch_size: Clips in a batch of one rank.
+        window_seconds: Length of the network's input.
+        batch_size: Windows in a batch of one rank, and clips that are read at once.
         worker: This rank; all ranks have to call this.
         visible: Whether rank 0 shows its progress.
 
     Returns:
-        The predictions, in the order of the manifest, on rank 0; None on the others.
+        The scores, in the order of the manifest, on rank 0; None on the others.
     """
     network.set_train(False)
+    windowing = Windowing(record_set.parameters, window_seconds)
+    starts = [windowing.starts(clip) for clip in record_set.clips]
     clips, classes = len(record_set), len(record_set.class_names)
     batches = evaluation_batches(clips, batch_size, worker.rank, worker.world_size)
-    # Every rank hands in as many batches as rank 0 has, the missing ones as zeros.
+    # Every rank hands in as many batches of clips as rank 0 has, all of the size of the largest.
     turns = len(evaluation_batches(clips, batch_size, 0, worker.world_size))
-    logits = np.zeros((turns, batch_size, classes), dtype=np.float32)
+    windows = [
+        sum(len(starts[clip]) for clip in batch)
+        for batch in evaluation_batches(clips, batch_size, 0, 1)
+    ]
+    width = -(-max(windows) // batch_size) * batch_size
+    logits = np.zeros((turns, width, classes), dtype=np.float32)
     with Progress("scoring", clips, "clips", visible=visible and worker.is_main) as progress:
         reader = read_batches(record_set, batches)
         for turn in range(turns):
             worker.heartbeat.at(f"scoring batch {turn + 1} of {turns}", unhurried=turn == 0)
             if turn < len(batches):
-                features = pad_batch(next(reader).features, batch_size)
-                logits[turn] = network(Tensor(features)).asnumpy()
+                cut = _cut(
+                    next(reader).features, [starts[i] for i in batches[turn]], windowing.frames
+                )
+                for first in range(0, len(cut), batch_size):
+                    some = slice(first, first + batch_size)
+                    features = pad_batch(cut[some], batch_size)
+                    logits[turn, some] = network(Tensor(features)).asnumpy()
             progress.advance(min(batch_size * worker.world_size, clips - progress.done))
     worker.heartbeat.at("handing its scores to rank 0")
     gathered = worker.gather(logits)
     if not worker.is_main:
         return None
-    # Rank r's turn t is the global batch t * world_size + r; padding is at the very end.
-    in_order = gathered.swapaxes(0, 1).reshape(-1, classes)[:clips]
-    return Predictions(
+    # Rank r's turn t is the global batch t * world_size + r; padding is at the end of each.
+    in_order = gathered.swapaxes(0, 1).reshape(-1, width, classes)
+    of_windows = np.concatenate(
+        [of_batch[:count] for of_batch, count in zip(in_order, windows, strict=False)]
+    )
+    # In float64 a sigmoid does not round confident scores to equal ones.
+    return _scores(record_set, windowing, starts, expit(of_windows.astype(np.float64)))
+
+
+def _cut(features: np.ndarray, starts: list[np.ndarray], frames: int) -> np.ndarray:
+    """Cut clips into their windows, of shape (windows, 1, n_mels, frames)."""
+    if features.shape[-1] == frames:
+        return features
+    return np.stack(
+        [
+            feature[..., start : start + frames]
+            for feature, of_clip in zip(features, starts, strict=True)
+            for start in of_clip
+        ]
+    )
+
+
+def _scores(
+    record_set: RecordSet, windowing: Windowing, starts: list[np.ndarray], scores: np.ndarray
+) -> Scores:
+    counts = np.array([len(of_clip) for of_clip in starts])
+    firsts = np.cumsum(counts) - counts
+    # With one window it is that window's score, to the bit.
+    means = np.add.reduceat(scores, firsts, axis=0) / counts[:, np.newaxis]
+    clips = Predictions(
         ids=tuple(clip.id for clip in record_set.clips),
         paths=tuple(clip.source for clip in record_set.clips),
         labels=record_set.labels,
-        # In float64 a sigmoid does not round confident scores to equal ones.
-        scores=expit(in_order.astype(np.float64)),
+        scores=means,
         class_names=record_set.class_names,
     )
+    if len(scores) == len(means):
+        return Scores(clips, None)
+    windows = replace(
+        clips,
+        ids=tuple(
+            f"{clip_id}@{windowing.start_seconds(start):.2f}"
+            for clip_id, of_clip in zip(clips.ids, starts, strict=True)
+            for start in of_clip
+        ),
+        paths=tuple(np.repeat(np.array(clips.paths, dtype=object), counts)),
+        labels=np.repeat(clips.labels, counts, axis=0),
+        scores=scores,
+    )
+    return Scores(clips, windows)

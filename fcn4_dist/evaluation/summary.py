@@ -10,6 +10,17 @@ from fcn4_dist.terminal import table
 METRICS_NAME = "metrics.json"
 METRICS_FORMAT = 3
 
+TITLES = {
+    "roc_auc_macro": "macro ROC-AUC",
+    "accuracy": "accuracy",
+    "roc_auc_micro": "micro ROC-AUC",
+    "pr_auc_macro": "macro PR-AUC",
+    "f1_macro": "macro F1",
+    "balanced_accuracy": "balanced accuracy",
+    "top_3_accuracy": "top-3 accuracy",
+}
+"""What the metrics that are one number each are called where people read them."""
+
 
 def metrics_content(metrics: Metrics, intervals: Intervals) -> dict[str, Any]:
     """Give the metrics and their intervals as JSON can hold them; null for what is not defined."""
@@ -37,13 +48,24 @@ def metrics_text(metrics: Metrics, intervals: Intervals) -> str:
         "clips": str(metrics.clips),
     }
     second = {
-        "micro ROC-AUC": _figure(metrics.roc_auc_micro),
-        "macro PR-AUC": _figure(metrics.pr_auc_macro),
-        "macro F1": _figure(metrics.f1_macro),
-        "balanced accuracy": _figure(metrics.balanced_accuracy),
-        "top-3 accuracy": _figure(metrics.top_3_accuracy),
+        TITLES[name]: _figure(value)
+        for name, value in summary_figures(metrics).items()
+        if TITLES[name] not in first
     }
     return "\n".join([table(rows), _summary(first), _summary(second)])
+
+
+def summary_figures(metrics: Metrics) -> dict[str, float]:
+    """Give the metrics that are one number each, those that are defined, by name."""
+    figures = {name: getattr(metrics, name) for name in TITLES}
+    return {name: value for name, value in figures.items() if value is not None}
+
+
+def summary_text(metrics: Metrics) -> str:
+    """Give those metrics in one line."""
+    figures = summary_figures(metrics)
+    texts = [f"{TITLES[name]} {value:.4f}" for name, value in figures.items()]
+    return ", ".join(texts) or "nothing, since no class has both kinds of clips"
 
 
 def _figure(value: float | None, interval: Interval | None = None) -> str:

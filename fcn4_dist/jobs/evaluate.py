@@ -2,6 +2,7 @@
 
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from fcn4_dist.config import LoadedSettings
 from fcn4_dist.evaluation import (
@@ -12,13 +13,21 @@ from fcn4_dist.evaluation import (
     compute_metrics,
     metrics_content,
     metrics_text,
+    summary_figures,
+    summary_text,
     write_predictions,
 )
 from fcn4_dist.files import write_json
 from fcn4_dist.jobs.rank import become_rank
+from fcn4_dist.jobs.run_record import write_run_record
 from fcn4_dist.jobs.shards import open_shards
 from fcn4_dist.terminal import say, warn
 from fcn4_dist.versions import package_versions
+
+if TYPE_CHECKING:
+    from fcn4_dist.evaluation.scoring import Scores
+
+WINDOW_PREDICTIONS_NAME = "window_predictions.csv"
 
 
 def evaluate(loaded: LoadedSettings) -> None:
@@ -27,7 +36,7 @@ def evaluate(loaded: LoadedSettings) -> None:
     folder = Path(settings.run_dir)
     if worker.is_main:
         # Scores of an earlier evaluation must not outlive a failure of this one.
-        for name in (PREDICTIONS_NAME, METRICS_NAME):
+        for name in (PREDICTIONS_NAME, WINDOW_PREDICTIONS_NAME, METRICS_NAME):
             (folder / name).unlink(missing_ok=True)
 
     from fcn4_dist.evaluation.scoring import score_clips
@@ -36,26 +45,40 @@ def evaluate(loaded: LoadedSettings) -> None:
     manifest, record_set = open_shards(settings, settings.val_filename)
     worker.check_agreement({"shards' manifest": int(manifest.fingerprint()[:15], 16)})
     network, path = load_trained_network(settings, manifest, worker)
+    if worker.is_main:
+        write_run_record("eval", settings, manifest, worker.world_size, checkpoint=path)
     begun = time.monotonic()
-    predictions = score_clips(network, record_set, settings.batch_size, worker)
-    if predictions is None:
+    scores = score_clips(network, record_set, settings.window_seconds, settings.batch_size, worker)
+    if scores is None:
         return
     seconds = time.monotonic() - begun
-    metrics = compute_metrics(predictions.labels, predictions.scores, predictions.class_names)
-    intervals = bootstrap_intervals(predictions.labels, predictions.scores)
-    write_predictions(predictions, folder / PREDICTIONS_NAME)
-    content = metrics_content(metrics, intervals) | {
+    content = _written(scores, folder) | {
         "checkpoint": path,
         "shards": str(record_set.folder / settings.val_filename),
         "versions": package_versions("mindspore", "numpy", "scikit-learn"),
     }
     write_json(folder / METRICS_NAME, {"format": METRICS_FORMAT, **content})
+    say(f"{len(record_set) / seconds:.1f} samples/s, compilation included")
+    say(f"predictions: {folder / PREDICTIONS_NAME}")
+    say(f"metrics: {folder / METRICS_NAME}")
+
+
+def _written(scores: "Scores", folder: Path) -> dict[str, Any]:
+    """Write the predictions, print the metrics, and give them for the file."""
+    clips, windows = scores.clips, scores.windows
+    metrics = compute_metrics(clips.labels, clips.scores, clips.class_names)
+    intervals = bootstrap_intervals(clips.labels, clips.scores)
+    write_predictions(clips, folder / PREDICTIONS_NAME)
     say(metrics_text(metrics, intervals))
     if metrics.left_out:
         warn(
             "left out of the means, because all clips or none have the label: "
             + ", ".join(metrics.left_out)
         )
-    say(f"{len(record_set) / seconds:.1f} samples/s, compilation included")
-    say(f"predictions: {folder / PREDICTIONS_NAME}")
-    say(f"metrics: {folder / METRICS_NAME}")
+    content = metrics_content(metrics, intervals)
+    if windows is None:
+        return content
+    write_predictions(windows, folder / WINDOW_PREDICTIONS_NAME)
+    of_windows = compute_metrics(windows.labels, windows.scores, windows.class_names)
+    say(f"each of {of_windows.clips} windows by itself: {summary_text(of_windows)}")
+    return content | {"windows": {"windows": of_windows.clips, **summary_figures(of_windows)}}

@@ -94,7 +94,7 @@ def _origin(manifest: Manifest, folder: Path) -> str:
         (
             f"{folder}: dataset {manifest.dataset}, {len(manifest.clips)} clips",
             f"sets: {rule}",
-            f"features: windows of {parameters.window_seconds:g} s at {parameters.sample_rate} Hz, "
+            f"features: {parameters.clip_seconds:g} s of a clip at {parameters.sample_rate} Hz, "
             f"n_fft {parameters.n_fft} samples, hop_length {parameters.hop_length} samples, "
             f"{parameters.n_mels} mel bands, {parameters.log_mel} (dB); {manifest.feature_dtype} "
             f"of shape {parameters.shape}",
@@ -176,7 +176,7 @@ def _draw(manifest: Manifest, folder: Path, sheet: Path, per_class: int) -> None
         sheet,
         f"{folder.absolute().name}: the first clips of each class",
         groups,
-        seconds=manifest.parameters.window_seconds,
+        seconds=manifest.parameters.clip_seconds,
         decibels=f"dB ({manifest.parameters.log_mel})",
     )
     say(f"mel-spectrograms of {len(features)} clips: {sheet}")

@@ -96,7 +96,7 @@ def _run(loaded: LoadedSettings, ranks: MpiJob) -> None:
 
 
 def _check(settings: Settings) -> None:
-    check_window(FeatureParameters.from_settings(settings))
+    check_window(FeatureParameters.from_settings(settings), settings.window_seconds)
     if settings.get_mindrecord:
         check_mindspore()
     for name in ("info_path", "npy_path", "mr_path"):

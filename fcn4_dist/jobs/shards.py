@@ -35,7 +35,7 @@ def open_shards(settings: Settings, filename: str) -> tuple[Manifest, RecordSet]
     folder = Path(settings.shard_folder)
     manifest = read_manifest(folder)
     check_against_settings(manifest, settings)
-    check_window(manifest.parameters)
+    check_window(manifest.parameters, settings.window_seconds)
     return manifest, manifest.record_set(set_of_file(filename), folder)
 
 
@@ -53,20 +53,23 @@ def open_validation_set(settings: Settings) -> RecordSet | None:
     return manifest.record_set(name, folder) if name in manifest.sets else None
 
 
-def check_window(parameters: FeatureParameters) -> None:
+def check_window(parameters: FeatureParameters, window_seconds: float) -> None:
     """Refuse windows the network or a MindRecord page cannot take.
 
     Args:
         parameters: Feature parameters of the shards, made or to be made.
+        window_seconds: Length of the network's input.
 
     Raises:
         InputError: Naming the settings to change.
     """
     seconds_a_frame = parameters.hop_length / parameters.sample_rate
-    check_input_size(parameters.n_mels, parameters.frames, seconds_a_frame)
+    frames = parameters.frames_in(window_seconds)
+    check_input_size(parameters.n_mels, frames, seconds_a_frame)
     megabytes = 4 * parameters.n_mels * parameters.frames / 1e6
     if megabytes > LARGEST_SAMPLE_MB:
         raise InputError(
-            f"a window of {parameters.window_seconds:g} s makes features of {megabytes:.0f} MB, "
-            f"and a MindRecord page holds {LARGEST_SAMPLE_MB} MB: lower --window_seconds"
+            f"{parameters.clip_seconds:g} s of a clip make features of {megabytes:.0f} MB, and a "
+            f"MindRecord page holds {LARGEST_SAMPLE_MB} MB: lower --clip_seconds, or "
+            "--window_seconds where that is 0"
         )

@@ -2,18 +2,19 @@
 
 import resource
 from contextlib import ExitStack
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fcn4_dist.checkpoints import CheckpointFolder
 from fcn4_dist.cluster.stopping import StopRequest
 from fcn4_dist.config import LoadedSettings, Settings
+from fcn4_dist.evaluation import TITLES
 from fcn4_dist.jobs.rank import become_rank
+from fcn4_dist.jobs.run_record import write_run_record
 from fcn4_dist.jobs.shards import open_shards, open_validation_set
 from fcn4_dist.terminal import say
 
 if TYPE_CHECKING:
-    from fcn4_dist.training.loop import TrainingSummary
+    from fcn4_dist.training.loop import Trainer, TrainingSummary
 
 
 def train(loaded: LoadedSettings) -> None:
@@ -35,18 +36,49 @@ def train(loaded: LoadedSettings) -> None:
             worker,
             stop_asked=lambda: stop.asked,
         )
+        if worker.is_main:
+            _write_record(trainer)
         summary = trainer.run()
     if worker.is_main:
         _say_summary(summary, trainer.settings)
 
 
+def _write_record(trainer: "Trainer") -> None:
+    write_run_record(
+        "train",
+        trainer.settings,
+        trainer.manifest,
+        trainer.worker.world_size,
+        run_id=trainer.run_id,
+        global_batch=trainer.plan.global_batch,
+        steps_per_epoch=trainer.plan.steps_per_epoch,
+    )
+
+
 def _say_summary(summary: "TrainingSummary", settings: Settings) -> None:
-    if not summary.epoch_losses:
+    if summary.epoch_losses:
+        _say_figures(summary)
+    elif not summary.ended_early:
         say(
             f"the run has had all its {settings.epoch_size} epochs: nothing is left to train; "
             "raise --epoch_size to go on"
         )
-        return
+    if summary.ended_early:
+        say(
+            f"ended early: {settings.patience} validations (patience) have not been better than "
+            "the best"
+        )
+    say(f"settings, metrics.jsonl and logs: {settings.run_dir}")
+    say(f"last checkpoint: {summary.checkpoint}")
+    if summary.best:
+        scores = {name: value for name, value in summary.best.items() if name in TITLES}
+        texts = [f"{TITLES[name]} {value:.4f}" for name, value in scores.items()]
+        best_file = CheckpointFolder.from_settings(settings).best_file
+        kept = f" ({best_file})" if best_file.exists() else ""
+        say(f"best epoch: {summary.best['epoch']:.0f}{kept}, {', '.join(texts)}")
+
+
+def _say_figures(summary: "TrainingSummary") -> None:
     peak_memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     rate = summary.samples_per_second
     speed = "" if rate is None else f"{rate:.1f} samples/s, "
@@ -55,10 +87,3 @@ def _say_summary(summary: "TrainingSummary", settings: Settings) -> None:
         f"the first and {summary.epoch_losses[-1]:.4f} in the last, {speed}peak memory of rank 0 "
         f"{peak_memory:.2f} GB"
     )
-    if summary.best:
-        scores = ", ".join(f"{k} {v:.4f}" for k, v in summary.best.items() if k != "epoch")
-        folder = CheckpointFolder(Path(settings.checkpoint_path), settings.prefix)
-        kept = f"; kept as {folder.best_file}" if folder.best_file.exists() else ""
-        say(f"best epoch: {summary.best['epoch']:.0f}, {scores}{kept}")
-    say(f"checkpoint: {summary.checkpoint}")
-    say(f"settings and logs: {settings.run_dir}")

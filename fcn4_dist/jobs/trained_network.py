@@ -52,4 +52,10 @@ def load_trained_network(
     if checkpoint:
         place = f"epoch {description.epoch}, step {description.step}" if description else "foreign"
         say(f"weights from {checkpoint.path} ({place})")
+        window = description.settings["window_seconds"] if description else settings.window_seconds
+        if window != settings.window_seconds:
+            warn(
+                f"they were trained on windows of {window:g} s, and score windows of "
+                f"{settings.window_seconds:g} s: --window_seconds {window:g} scores the same"
+            )
     return network, str(checkpoint.path) if checkpoint else ""

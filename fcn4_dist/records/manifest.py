@@ -13,7 +13,7 @@ from fcn4_dist.errors import InputError
 from fcn4_dist.files import read_json, write_json
 
 MANIFEST_NAME = "manifest.json"
-_FORMAT = 2
+_FORMAT = 3
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class RecordSet:
         shards: The shards, in order.
         clips: One row a clip: row i of the shards, read one after the other, is clip i.
         class_names: Names of all classes.
-        feature_shape: Shape of one feature.
+        parameters: How the features were computed.
         feature_dtype: Type of the features, "float32" or "float16".
     """
 
@@ -82,7 +82,7 @@ class RecordSet:
     shards: tuple[Shard, ...]
     clips: tuple[ClipRow, ...]
     class_names: tuple[str, ...]
-    feature_shape: tuple[int, int, int]
+    parameters: FeatureParameters
     feature_dtype: str
 
     def __len__(self) -> int:
@@ -155,7 +155,7 @@ class Manifest:
             self.sets[name],
             clips,
             self.class_names,
-            self.parameters.shape,
+            self.parameters,
             self.feature_dtype,
         )
 

@@ -26,6 +26,9 @@ def check_against_settings(manifest: Manifest, settings: Settings) -> None:
     """
     wanted = FeatureParameters.from_settings(settings)
     differences = manifest.parameters.differences(wanted)
+    if not settings.clip_seconds:
+        # The setting that decides how much of a clip is kept, then.
+        differences = [text.replace("clip_seconds", "window_seconds") for text in differences]
     if len(manifest.class_names) != settings.num_classes:
         differences.append(
             f"num_classes {len(manifest.class_names)} instead of {settings.num_classes}"

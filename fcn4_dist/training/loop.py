@@ -1,9 +1,9 @@
-"""The training loop: epochs of steps, progress, validation, checkpoints."""
+"""The training loop: epochs of steps, validation, checkpoints."""
 
 import hashlib
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,12 +18,17 @@ from fcn4_dist.cluster.compile_cache import compile_cache
 from fcn4_dist.cluster.worker import Worker
 from fcn4_dist.config import Settings
 from fcn4_dist.errors import Fcn4DistError, StoppedError
-from fcn4_dist.model.fcn4 import build_fcn4
-from fcn4_dist.pipeline import Batch, read_batches, training_batches
+from fcn4_dist.evaluation import PREDICTIONS_NAME, write_predictions
+from fcn4_dist.model.fcn4 import Fcn4, build_fcn4
+from fcn4_dist.pipeline import Batch, partner_batches, read_batches, training_batches
 from fcn4_dist.records import Manifest, RecordSet
-from fcn4_dist.terminal import Progress, say, still_running, warn
+from fcn4_dist.terminal import say, still_running, warn
+from fcn4_dist.training.announcing import announce, divergence
+from fcn4_dist.training.augmentation import Augmentation
+from fcn4_dist.training.averaging import name_as_average, start_average
+from fcn4_dist.training.best import BestValidation
+from fcn4_dist.training.history import RunHistory
 from fcn4_dist.training.plan import (
-    FEW_STEPS,
     SHAPING_SETTINGS,
     TrainingPlan,
     plan_training,
@@ -31,9 +36,11 @@ from fcn4_dist.training.plan import (
     settings_for_resuming,
 )
 from fcn4_dist.training.resuming import Resumption
-from fcn4_dist.training.saving import Saver, statistics_of
-from fcn4_dist.training.step import TrainingStep
+from fcn4_dist.training.saving import Saver
+from fcn4_dist.training.schedule import Schedule
+from fcn4_dist.training.step import TrainingStep, step_controls
 from fcn4_dist.training.validation import Validator
+from fcn4_dist.training.watching import Watch
 from fcn4_dist.versions import package_versions
 
 
@@ -47,12 +54,14 @@ class TrainingSummary:
             validation and checkpoints; None if there was no other step.
         epoch_losses: Mean loss of each epoch that was run, from the step it went on at.
         best: Epoch and scores of the best validation; empty for none.
+        ended_early: Whether ``patience`` ended it.
     """
 
     checkpoint: Path
     samples_per_second: float | None
     epoch_losses: tuple[float, ...]
     best: Mapping[str, float]
+    ended_early: bool
 
 
 class Trainer:
@@ -86,27 +95,28 @@ class Trainer:
         settings = self.settings
         self.folder = CheckpointFolder.from_settings(settings)
         ms.set_seed(settings.seed)
-        self.network = build_fcn4(
-            settings.num_classes,
-            settings.width,
-            mixed_precision=settings.float16,
-            batch_norm_ranks=worker.world_size if settings.sync_bn else 1,
+        self.network = self._build_network()
+        self.average = self._build_network() if settings.ema_decay else None
+        if self.average:
+            name_as_average(self.average)
+        self.step = TrainingStep(
+            self.network, worker, settings.loss_scale, settings.weight_decay, self.average
         )
-        self.step = TrainingStep(self.network, worker, settings.lr, settings.loss_scale)
+        self.schedule = Schedule(settings, self.plan)
+        self.augmentation = Augmentation(settings, record_set)
         self.validator = (
-            Validator(self.network, validation_set, settings.batch_size, worker)
+            Validator(self.average or self.network, validation_set, settings, worker)
             if validation_set and settings.val_interval
             else None
         )
         before = self.resumed.description
         self.run_id = before.run_id if before else uuid.uuid4().hex
-        self.best: dict[str, float] = dict(before.best) if before else {}
+        patience = settings.patience if self.validator else 0
+        self.best = BestValidation(settings.val_interval, patience, before.best if before else {})
         self._global_step = self.plan.steps_done
-        self._first_step_ended = 0.0
-        self._seconds_aside = 0.0
 
     def run(self) -> TrainingSummary:
-        """Train all epochs that are left.
+        """Train all epochs that are left, or until ``patience`` is at its end.
 
         Returns:
             What the run amounts to.
@@ -118,28 +128,22 @@ class Trainer:
         """
         self._start_alike()
         if self.worker.is_main:
-            _announce(self.plan, self.worker, self.settings, resumed=self._global_step > 0)
+            announce(self.plan, self.worker, self.settings, resumed=self._global_step > 0)
         written = self._checkpoints_of_this_run()
         self.saver = Saver(self.settings, self.step.state(), self.worker, written)
         self._make_up_for_best()
-        first_epoch = self._global_step // self.plan.steps_per_epoch + 1
-        with Progress(
-            "training", self.plan.steps, "steps", visible=self.worker.is_main
-        ) as progress:
-            progress.count(self._global_step)
-            progress.restart_clock()
-            epoch_losses = [
-                self._run_epoch(epoch, progress)
-                for epoch in range(first_epoch, self.plan.epochs + 1)
-            ]
-        samples_per_second = self._samples_per_second()
+        self.watch = Watch(self.plan, self._open_history(), visible=self.worker.is_main)
+        with self.watch:
+            epoch_losses = list(self._epochs())
         self.saver.finish()
         self._check_equal_weights()
+        epoch, step = self._place
         return TrainingSummary(
-            checkpoint=self.folder.file(self.plan.epochs, self.plan.steps_per_epoch),
-            samples_per_second=samples_per_second,
+            checkpoint=self.folder.file(epoch, step),
+            samples_per_second=self.watch.samples_per_second,
             epoch_losses=tuple(epoch_losses),
-            best=self.best,
+            best=self.best.scores,
+            ended_early=epoch < self.plan.epochs,
         )
 
     def _planned(self, settings: Settings) -> tuple[Settings, TrainingPlan]:
@@ -157,14 +161,24 @@ class Trainer:
             plan = resume_plan(plan, description, self.manifest.fingerprint(), path)
         return settings, plan
 
+    def _build_network(self) -> Fcn4:
+        return build_fcn4(
+            self.settings.num_classes,
+            self.settings.width,
+            mixed_precision=self.settings.float16,
+            batch_norm_ranks=self.worker.world_size if self.settings.sync_bn else 1,
+        )
+
     def _start_alike(self) -> None:
         if self.resumed.description is not None:
-            self.resumed.load(self.step.state(), statistics_of(self.step.state()))
+            self.resumed.load(self.step.state())
         else:
             if self.settings.pre_trained:
                 self.worker.on_main(self._load_pre_trained)
             # The moments are zero on every rank; only the weights need sending.
             self.worker.broadcast_parameters(self.network.get_parameters())
+            if self.average:
+                start_average(self.average, self.network)
         self.worker.check_agreement(
             {
                 "number of steps": self.plan.steps - self.plan.steps_done,
@@ -193,46 +207,80 @@ class Trainer:
         if ends_epoch and before.best.get("epoch") == before.epoch:
             self.saver.keep_as_best(self.resumed.path)
 
-    def _run_epoch(self, epoch: int, progress: Progress) -> float:
-        batches = training_batches(
+    def _open_history(self) -> RunHistory | None:
+        if not self.worker.is_main:
+            return None
+        before = self.resumed.description
+        earlier = Path(before.settings["run_dir"]) if before else None
+        return RunHistory(Path(self.settings.run_dir), self.plan.steps_done, earlier)
+
+    def _epochs(self) -> Iterator[float]:
+        """Run the epochs, and give the mean loss of each."""
+        epoch, steps = divmod(self._global_step, self.plan.steps_per_epoch)
+        # In the middle of an epoch there is nothing to decide yet.
+        while epoch < self.plan.epochs and (steps or not self._ends_early(epoch)):
+            epoch, steps = epoch + 1, 0
+            yield self._run_epoch(epoch)
+
+    def _ends_early(self, epoch: int) -> bool:
+        if not self.best.patience:
+            return False
+        # Only rank 0 knows the scores.
+        ends = np.array([self.best.ends_training(epoch)], dtype=np.int32)
+        return bool(self.worker.broadcast(ends)[0])
+
+    @property
+    def _place(self) -> tuple[int, int]:
+        """Epoch, and step within it, of the last step."""
+        epochs, steps = divmod(self._global_step - 1, self.plan.steps_per_epoch)
+        return epochs + 1, steps + 1
+
+    def _run_epoch(self, epoch: int) -> float:
+        done = self._global_step - (epoch - 1) * self.plan.steps_per_epoch
+        samples = self._samples(epoch, done)
+        self.watch.begin_epoch(epoch)
+        for step in range(done + 1, self.plan.steps_per_epoch + 1):
+            self.worker.heartbeat.at(f"reading the batch of epoch {epoch}, step {step}")
+            begun = time.monotonic()
+            batch = next(samples)
+            read = time.monotonic()
+            loss, stop = self._run_step(batch, epoch, step)
+            computing = time.monotonic() - read
+            self.watch.end_step(epoch, step, loss, self._learning_rate, read - begun, computing)
+            with self.watch.aside():
+                self._end_step(epoch, step, stop)
+        return self.watch.mean_loss
+
+    def _samples(self, epoch: int, done: int) -> Iterator[Batch]:
+        """Read and augment what is left of this rank's share of an epoch."""
+        share = (
             self.plan.clips,
             self.settings.batch_size,
             self.worker.rank,
             self.worker.world_size,
-            seed=self.settings.seed,
-            epoch=epoch,
         )
-        done = self._global_step - (epoch - 1) * self.plan.steps_per_epoch
-        losses: list[float] = []
-        reader = read_batches(self.record_set, batches[done:])
-        for step in range(done + 1, len(batches) + 1):
-            self.worker.heartbeat.at(f"reading the batch of epoch {epoch}, step {step}")
-            loss, stop = self._run_step(next(reader), epoch, step)
-            losses.append(loss)
-            progress.count()
-            if not self._timed_clips:
-                progress.restart_clock()
-            rate = progress.units_per_second * self.plan.global_batch
-            progress.show(
-                f"epoch {epoch}/{self.plan.epochs}  step {step}/{len(batches)}  "
-                f"mean loss {np.mean(losses):.4f}  {rate:.1f} samples/s",
-                now=step == len(batches),
-            )
-            begun = time.monotonic()
-            self._end_step(epoch, step, stop)
-            progress.leave_out(time.monotonic() - begun)
-            self._seconds_aside += time.monotonic() - begun
-        return float(np.mean(losses))
+        place = {"seed": self.settings.seed, "epoch": epoch}
+        batches = read_batches(self.record_set, training_batches(*share, **place)[done:])
+        if not self.augmentation.blends:
+            yield from (self.augmentation(batch, epoch) for batch in batches)
+            return
+        partners = read_batches(self.record_set, partner_batches(*share, **place)[done:])
+        for batch, others in zip(batches, partners, strict=True):
+            yield self.augmentation(batch, epoch, others)
 
     def _end_step(self, epoch: int, step: int, stop: bool) -> None:
+        """Validate and save where it is time to, and stop if a rank is asked to."""
         ends_epoch = step == self.plan.steps_per_epoch
+        scores: Mapping[str, float] = {}
+        is_best = False
         self.saver.check()
         if ends_epoch or stop or self._global_step % self.settings.save_step == 0:
-            scores = self._validate(epoch) if ends_epoch and not stop else {}
-            auc = scores.get("roc_auc_macro")
-            is_best = auc is not None and auc > self.best.get("roc_auc_macro", -1.0)
-            if is_best:
-                self.best = {"epoch": epoch, **scores}
+            if ends_epoch:
+                if not stop:
+                    scores, is_best = self._validate(epoch)
+                # Before the checkpoint, from which on nobody would come back to it.
+                self.watch.end_epoch(epoch, self._learning_rate, scores, best=is_best)
+            self._check_finite_weights(epoch, step)
             self.saver.save(self._description(epoch, step, scores), is_best=is_best)
         if stop:
             self.saver.finish()
@@ -243,29 +291,64 @@ class Trainer:
                 "--resume auto goes on from there"
             )
 
-    def _validate(self, epoch: int) -> dict[str, float]:
+    def _validate(self, epoch: int) -> tuple[Mapping[str, float], bool]:
         if self.validator is None or epoch % self.settings.val_interval:
-            return {}
-        scores = self.validator.scores()
-        if self.worker.is_main:
-            texts = [f"{name} {value:.4f}" for name, value in scores.items()]
-            say(f"validation after epoch {epoch}: {', '.join(texts) or 'no class has both kinds'}")
-        return scores
+            return {}, False
+        validation = self.validator.validate(epoch)
+        if validation is None:
+            return {}, False
+        is_best = self.best.offer(epoch, validation.scores)
+        if is_best:
+            path = Path(self.settings.run_dir) / PREDICTIONS_NAME
+            write_predictions(validation.predictions, path)
+        return validation.scores, is_best
 
     def _run_step(self, batch: Batch, epoch: int, step: int) -> tuple[float, bool]:
         first = self._global_step == self.plan.steps_done
         self.worker.heartbeat.at(f"in epoch {epoch}, step {step}", unhurried=first)
-        stop = Tensor(np.float32(self.stop_asked()))
-        inputs = Tensor(batch.features), Tensor(batch.labels), stop
-        told = self._run_first_step(*inputs) if first else self.step(*inputs).asnumpy()
         self._global_step += 1
+        controls = step_controls(
+            stop=self.stop_asked(),
+            learning_rate=self._learning_rate,
+            ema_share=self.schedule.ema_share(self._global_step),
+        )
+        inputs = Tensor(batch.features), Tensor(batch.labels), controls
+        told = self._run_first_step(*inputs) if first else self.step(*inputs).asnumpy()
         loss = float(told[0])
         if not np.isfinite(loss):
-            raise Fcn4DistError(
-                f"the loss is {loss} at epoch {epoch}, step {step}: lower --lr (or --loss_scale), "
-                f"or start again from a checkpoint in {self.folder.path}"
-            )
+            self._give_up(f"the loss is {loss}", epoch, step)
         return loss, bool(told[1] > 0)
+
+    @property
+    def _learning_rate(self) -> float:
+        """The learning rate of the step that runs, or ran last."""
+        return self.schedule.learning_rate(self._global_step)
+
+    def _give_up(self, what: str, epoch: int, step: int) -> None:
+        """End a run that has diverged.
+
+        Raises:
+            Fcn4DistError: Always.
+        """
+        self.saver.finish()
+        ids = self._global_batch_ids(epoch, step)
+        self.watch.end_run(epoch, step, what, ids)
+        newest = self.folder.newest_whole(lambda text: None) if self.worker.is_main else None
+        raise Fcn4DistError(
+            divergence(what, epoch, step, ids, Path(self.settings.run_dir), newest and newest[0])
+        )
+
+    def _check_finite_weights(self, epoch: int, step: int) -> None:
+        # A gradient may overflow where the loss does not; no checkpoint is to hold what it leaves.
+        for parameter in self.network.trainable_params():
+            if not np.isfinite(parameter.asnumpy().sum(dtype=np.float64)):
+                self._give_up(f"{parameter.name} is no longer finite", epoch, step)
+
+    def _global_batch_ids(self, epoch: int, step: int) -> list[str]:
+        (batch,) = training_batches(
+            self.plan.clips, self.plan.global_batch, 0, 1, seed=self.settings.seed, epoch=epoch
+        )[step - 1 : step]
+        return [self.record_set.clips[index].id for index in batch]
 
     def _run_first_step(self, *inputs: Tensor) -> np.ndarray:
         begun = time.monotonic()
@@ -275,9 +358,8 @@ class Trainer:
             compile_cache(self._what_is_compiled(inputs[0]), Path(self.settings.run_dir)),
         ):
             told = self.step(*inputs).asnumpy()
-        self._first_step_ended = time.monotonic()
         if self.worker.is_main:
-            say(f"compiled; the first step took {self._first_step_ended - begun:.1f} s")
+            say(f"compiled; the first step took {time.monotonic() - begun:.1f} s")
         return told
 
     def _what_is_compiled(self, features: Tensor) -> dict[str, object]:
@@ -287,14 +369,6 @@ class Trainer:
             | {"device": self.settings.device_target}
             | {"world size": self.worker.world_size, "input": str(features.shape)}
         )
-
-    @property
-    def _timed_clips(self) -> int:
-        return max(self._global_step - self.plan.steps_done - 1, 0) * self.plan.global_batch
-
-    def _samples_per_second(self) -> float | None:
-        seconds = time.monotonic() - self._first_step_ended - self._seconds_aside
-        return self._timed_clips / seconds if self._timed_clips else None
 
     def _description(
         self, epoch: int, step: int, metrics: Mapping[str, float]
@@ -314,34 +388,13 @@ class Trainer:
             settings=self.settings.as_dict(),
             versions=package_versions("mindspore", "numpy"),
             metrics=metrics,
-            best=self.best,
+            best=self.best.scores,
         )
 
     def _check_equal_weights(self) -> None:
         self.worker.heartbeat.at("comparing its weights with those of the others")
         weights = parameter_values(self.network.trainable_params())
         self.worker.check_agreement({"weights after training": _hash_of(weights)})
-
-
-def _announce(plan: TrainingPlan, worker: Worker, settings: Settings, *, resumed: bool) -> None:
-    say(
-        f"training {plan.clips} clips, {settings.device_target} workers: {worker.world_size}; "
-        f"{plan.epochs} epochs of {plan.steps_per_epoch} steps of {plan.global_batch} clips "
-        f"({settings.batch_size} a worker); {plan.left_out} clips are left out of each epoch, "
-        "others each time"
-    )
-    earlier = CheckpointFolder.from_settings(settings).files()
-    if earlier and not resumed:
-        warn(
-            f"{settings.checkpoint_path} holds {len(earlier)} checkpoints of an earlier run; they "
-            "stay, unless this run writes one of the same name: --checkpoint_path or --prefix "
-            "keeps runs apart"
-        )
-    if plan.steps_per_epoch < FEW_STEPS:
-        warn(
-            f"only {plan.steps_per_epoch} steps an epoch, fewer than {FEW_STEPS}: a smaller "
-            "--batch_size or fewer workers may train better"
-        )
 
 
 def _hash_of(values: Mapping[str, np.ndarray]) -> int:

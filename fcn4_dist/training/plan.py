@@ -17,7 +17,17 @@ SHAPING_SETTINGS = (
     "mixed_precision",
     "sync_bn",
     "seed",
+    "window_seconds",
     "lr",
+    "lr_schedule",
+    "warmup_epochs",
+    "weight_decay",
+    "ema_decay",
+    "label_smoothing",
+    "mixup",
+    "time_shift",
+    "freq_mask",
+    "time_mask",
 )
 
 
@@ -89,9 +99,11 @@ def settings_for_resuming(
         InputError: If the run could not go on as if nothing had happened.
     """
     before = description.settings
+    # A cosine is as long as the run.
+    shaping = (*SHAPING_SETTINGS, *(["epoch_size"] if settings.lr_schedule == "cosine" else []))
     differences = [
         f"{name} {before.get(name)} instead of {getattr(settings, name)}"
-        for name in SHAPING_SETTINGS
+        for name in shaping
         if before.get(name) != getattr(settings, name)
     ]
     if differences:

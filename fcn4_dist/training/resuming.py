@@ -15,7 +15,9 @@ from fcn4_dist.checkpoints.loading import load_state
 from fcn4_dist.cluster.worker import Worker
 from fcn4_dist.config import Settings
 from fcn4_dist.terminal import say, warn
+from fcn4_dist.training.averaging import names_in_checkpoint
 from fcn4_dist.training.resume_file import find_resume_file
+from fcn4_dist.training.saving import statistics_of
 
 
 class Resumption:
@@ -42,23 +44,22 @@ class Resumption:
         self.path = Path(worker.broadcast_text(str(self.path) if worker.is_main else ""))
         self.description = CheckpointDescription.from_json(text) if text else None
 
-    def load(self, state: list[Parameter], statistics: list[Parameter]) -> None:
+    def load(self, state: list[Parameter]) -> None:
         """Put everything that training changes back, on every rank.
 
         Args:
-            state: All parameters of network and optimiser.
-            statistics: Those of them that differ from rank to rank: batch-norm's moving ones.
+            state: All parameters that training changes.
         """
         if self.description is None:
             return
 
         def read() -> None:
             assert self._checkpoint
-            load_state(state, self._checkpoint)
+            load_state(state, self._checkpoint, names_in_checkpoint(state))
 
         self._worker.on_main(read)
         self._worker.broadcast_parameters(state)
-        self._load_own_statistics(statistics)
+        self._load_own_statistics(statistics_of(state))
         if self._worker.is_main:
             say(
                 f"goes on from {self.path}: epoch {self.description.epoch}, step "

@@ -1,7 +1,6 @@
 """Saving what a run needs to go on: gathered from the ranks, written in the background."""
 
 import time
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +13,7 @@ from fcn4_dist.checkpoints.writer import CheckpointWriter
 from fcn4_dist.cluster.worker import Worker
 from fcn4_dist.config import Settings
 from fcn4_dist.terminal import say
+from fcn4_dist.training.averaging import names_in_checkpoint
 
 _STATISTICS = (".moving_mean", ".moving_variance")
 
@@ -32,6 +32,7 @@ class Saver:
         self, settings: Settings, state: list[Parameter], worker: Worker, written: list[Path]
     ) -> None:
         self._state, self._worker = state, worker
+        self._names = names_in_checkpoint(state)
         folder = CheckpointFolder.from_settings(settings)
         self._writer = CheckpointWriter(folder, settings.keep_checkpoint_max, written)
         self._copy = HostCopy(state if worker.is_main else [])
@@ -56,11 +57,8 @@ class Saver:
             return
         # What the copy before holds may still be being written.
         self._writer.finish()
-        values: Mapping[str, np.ndarray] = {
-            **self._copy.take(),
-            **average,
-            RANK_STATISTICS: of_ranks,
-        }
+        values = {self._names[name]: value for name, value in (self._copy.take() | average).items()}
+        values[RANK_STATISTICS] = of_ranks
         self._writer.save(values, description, is_best=is_best)
         waited = time.monotonic() - begun
         say(f"saving the checkpoint of {place}; training waited {waited:.2f} s")

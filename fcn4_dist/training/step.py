@@ -1,7 +1,8 @@
-"""One training step, compiled: forward, gradients, their average over the ranks, Adam."""
+"""One training step, compiled: forward, gradients, their average over the ranks, the update."""
 
 import mindspore as ms
-from mindspore import Parameter, Tensor, nn, ops
+import numpy as np
+from mindspore import Parameter, ParameterTuple, Tensor, nn, ops
 
 from fcn4_dist.cluster.worker import Worker
 from fcn4_dist.model.fcn4 import BinaryCrossEntropy
@@ -13,21 +14,39 @@ class TrainingStep(nn.Cell):
     Args:
         network: The network; its parameters are changed by each call.
         worker: This process's place in the job.
-        lr: Learning rate of Adam.
         loss_scale: Factor on the loss, taken off the gradients again by the optimiser, so that
             small gradients survive float16.
+        weight_decay: Share of the weights that a step at learning rate 1 takes away, decoupled
+            from the gradients (Loshchilov and Hutter, Decoupled Weight Decay Regularization, ICLR
+            2019); biases and batch-norm are left alone.
+        average: A network of the same parameters, changed to the exponential moving average of
+            the first one's; None for none.
     """
 
-    def __init__(self, network: nn.Cell, worker: Worker, lr: float, loss_scale: float) -> None:
+    def __init__(
+        self,
+        network: nn.Cell,
+        worker: Worker,
+        loss_scale: float,
+        weight_decay: float = 0.0,
+        average: nn.Cell | None = None,
+    ) -> None:
         # Without prefixes the parameters keep the network's own names in checkpoints.
         super().__init__(auto_prefix=False)
         self.network = network
         self.loss = BinaryCrossEntropy()
         self.loss_scale = loss_scale
+        self.weight_decay = weight_decay
         self.world_size = worker.world_size
         weights = network.trainable_params()
-        self.optimizer = nn.Adam(weights, learning_rate=lr, loss_scale=loss_scale)
+        # The learning rate is a parameter of the optimiser, which each step sets.
+        self.optimizer = nn.Adam(weights, learning_rate=0.0, loss_scale=loss_scale)
         self.value_and_gradients = ms.value_and_grad(self.scaled_loss, None, weights)
+        self.decayed = ParameterTuple([each for each in weights if each.ndim > 1])
+        self.averages = average is not None
+        if average is not None:
+            self.averaged = ParameterTuple(list(network.get_parameters()))
+            self.average = ParameterTuple(list(average.get_parameters()))
         if self.world_size > 1:
             self.average_gradients = nn.DistributedGradReducer(weights, mean=True)
             self.sum_over_ranks = ops.AllReduce(ops.ReduceOp.SUM)
@@ -36,31 +55,53 @@ class TrainingStep(nn.Cell):
         """Compute this rank's loss times the loss scale."""
         return self.loss(self.network(features), labels) * self.loss_scale
 
-    def construct(self, features: Tensor, labels: Tensor, stop: Tensor) -> Tensor:
+    def construct(self, features: Tensor, labels: Tensor, controls: Tensor) -> Tensor:
         """Take one step.
 
         Args:
             features: This rank's share of the global batch, (batch, 1, n_mels, frames).
             labels: float32 of shape (batch, num_classes).
-            stop: float32 scalar, 1 if this rank is asked to stop, else 0. It travels with the
-                loss, so that all ranks learn of it at the same step.
+            controls: Of :func:`step_controls`.
 
         Returns:
             Of shape (2,): the loss before the step, averaged over the global batch, and how many
             ranks are asked to stop.
         """
         loss, gradients = self.value_and_gradients(features, labels)
-        told = ops.stack((loss, stop))
+        # The request travels with the loss, so that all ranks learn of it at the same step.
+        told = ops.stack((loss, controls[0]))
         if self.world_size > 1:
             gradients = self.average_gradients(gradients)
             told = self.sum_over_ranks(told)
+        learning_rate = controls[1]
+        if self.weight_decay > 0:
+            for weight in self.decayed:
+                ops.assign(weight, weight * (1 - learning_rate * self.weight_decay))
+        ops.assign(self.optimizer.learning_rate, learning_rate)
+        updated = self.optimizer(gradients)
+        if self.averages:
+            for average, value in zip(self.average, self.averaged):  # noqa: B905
+                ops.assign(average, average + controls[2] * (value - average))
         # It is handed on only after the optimiser has run.
         loss = told[0] / (self.world_size * self.loss_scale)
-        return ops.depend(ops.stack((loss, told[1])), self.optimizer(gradients))
+        return ops.depend(ops.stack((loss, told[1])), updated)
 
     def state(self) -> list[Parameter]:
-        """List everything that training changes: weights, statistics, moments, step count."""
+        """List everything that training changes: weights, statistics, averages, moments, counts."""
         known = {id(parameter): parameter for parameter in self.network.get_parameters()}
+        if self.averages:
+            known |= {id(parameter): parameter for parameter in self.average}
         for parameter in self.optimizer.get_parameters():
             known.setdefault(id(parameter), parameter)
         return list(known.values())
+
+
+def step_controls(*, learning_rate: float, stop: bool = False, ema_share: float = 0.0) -> Tensor:
+    """Give a step the numbers that differ from step to step.
+
+    Args:
+        learning_rate: Of Adam.
+        stop: Whether this rank is asked to stop.
+        ema_share: Share of the weights after the step in their moving average.
+    """
+    return Tensor(np.array([stop, learning_rate, ema_share], dtype=np.float32))

@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from fcn4_dist.cluster.device import prepare_environment
 
@@ -21,11 +22,12 @@ from mindspore import Tensor, nn, ops  # noqa: E402
 
 from fcn4_dist.cluster.worker import Worker, start_worker  # noqa: E402
 from fcn4_dist.model.fcn4 import Fcn4, build_fcn4  # noqa: E402
-from fcn4_dist.training.step import TrainingStep  # noqa: E402
+from fcn4_dist.training.averaging import name_as_average  # noqa: E402
+from fcn4_dist.training.step import TrainingStep, step_controls  # noqa: E402
 
 FEATURES = Tensor(np.zeros((2, 1, 24, 160), np.float32))
 LABELS = Tensor(np.zeros((2, 3), np.float32))
-STOP = Tensor(np.float32(0))
+CONTROLS = step_controls(learning_rate=0.0005)
 
 
 class Fcn4WithFmax(nn.Cell):
@@ -47,6 +49,9 @@ def main() -> None:
         "training, sync_bn": lambda: compile_training(build(ranks), worker),
         "training, float16": lambda: compile_training(build(1, float16=True), worker),
         "training, sync_bn, float16": lambda: compile_training(build(ranks, float16=True), worker),
+        "training, weight decay and average": lambda: compile_training(
+            build(1), worker, weight_decay=0.1, average=build_average()
+        ),
         "evaluation": lambda: compile_evaluation(build(1)),
         "evaluation, float16": lambda: compile_evaluation(build(1, float16=True)),
         "training with Fmax": lambda: compile_training(Fcn4WithFmax(), worker),
@@ -61,9 +66,15 @@ def build(batch_norm_ranks: int, *, float16: bool = False) -> Fcn4:
     return build_fcn4(3, 0.02, mixed_precision=float16, batch_norm_ranks=batch_norm_ranks)
 
 
-def compile_training(network: nn.Cell, worker: Worker) -> None:
-    step = TrainingStep(network.set_train(True), worker, lr=0.0005, loss_scale=1024.0)
-    step.compile(FEATURES, LABELS, STOP)
+def build_average() -> Fcn4:
+    network = build(1)
+    name_as_average(network)
+    return network
+
+
+def compile_training(network: nn.Cell, worker: Worker, **options: Any) -> None:
+    step = TrainingStep(network.set_train(True), worker, 1024.0, **options)
+    step.compile(FEATURES, LABELS, CONTROLS)
 
 
 def compile_evaluation(network: nn.Cell) -> None:

@@ -28,6 +28,7 @@ GRAPHS = (
     "training, sync_bn",
     "training, float16",
     "training, sync_bn, float16",
+    "training, weight decay and average",
     "evaluation",
     "evaluation, float16",
 )
@@ -156,6 +157,10 @@ def test_the_graphs_are_whole(graphs: dict[str, Nodes]) -> None:
         assert "BatchNormGrad" not in counts[graph]
         # Of each layer the mean and the variance, and two means of its gradient.
         assert counts[graph]["AllReduce"] == trainable + 1 + 4 * 4
+    # The learning rate is set, and the powers of Adam's betas; five weights decay; weights and
+    # statistics are averaged.
+    assert counts["training"]["Assign"] == 3
+    assert counts["training, weight decay and average"]["Assign"] == 3 + 5 + trainable + 8
     for graph in ("evaluation", "evaluation, float16"):
         assert counts[graph]["Conv2D"] == counts[graph]["BatchNorm"] == 4
         assert "AllReduce" not in counts[graph]

@@ -52,7 +52,7 @@ def test_a_cache_of_equal_parameters_is_the_same_cache(
 
 OTHERS = {
     "sample_rate": 12001,
-    "window_seconds": 1.5001,
+    "clip_seconds": 1.5001,
     "n_fft": 513,
     "hop_length": 97,
     "n_mels": 33,

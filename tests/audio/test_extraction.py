@@ -59,7 +59,7 @@ def test_a_clip_of_another_length_than_the_window_says_how_long_it_was(
     status: str,
     reason: str,
 ) -> None:
-    parameters = replace(small_features, window_seconds=seconds)
+    parameters = replace(small_features, clip_seconds=seconds)
     clip = extract(tmp_path, [real_clip], parameters)[real_clip.name]
     assert (clip.status, clip.reason, clip.seconds) == (status, reason, 1.5)
     assert FeatureCache(tmp_path, parameters).load(clip.sha256).shape == parameters.shape

@@ -17,13 +17,13 @@ DEFAULTS = FeatureParameters.from_settings(Settings())
 
 
 def test_the_default_feature_has_the_shape_fcn_4_was_published_with() -> None:
-    assert DEFAULTS.window_samples == 349440
+    assert DEFAULTS.clip_samples == 349440
     assert DEFAULTS.shape == (1, 96, 1366)
 
 
 def test_a_window_that_binary_fractions_make_a_little_shorter_keeps_its_last_sample() -> None:
     assert int(8.2 * 12000) == 98399
-    assert replace(DEFAULTS, window_seconds=8.2).window_samples == 98400
+    assert replace(DEFAULTS, clip_seconds=8.2).clip_samples == 98400
 
 
 def test_the_parameters_are_those_of_the_settings() -> None:
@@ -67,7 +67,7 @@ def test_features_of_whole_songs_are_those_of_the_known_trainers(test_data: Path
 @pytest.mark.filterwarnings("ignore:n_fft=:UserWarning", "ignore:Empty filters:UserWarning")
 def test_the_announced_shape_is_the_shape(samples: int, n_fft: int, hop: int) -> None:
     parameters = FeatureParameters(8000, samples / 8000, n_fft, hop, 3, "amplitude_to_db")
-    silence = np.zeros(parameters.window_samples, dtype=np.float32)
+    silence = np.zeros(parameters.clip_samples, dtype=np.float32)
     assert len(silence) == samples
     feature = LogMel(parameters)(silence)
     assert feature.shape == parameters.shape
@@ -78,7 +78,7 @@ def test_the_announced_shape_is_the_shape(samples: int, n_fft: int, hop: int) ->
 @pytest.mark.parametrize("n_fft", [511, 512])
 def test_the_announced_shape_is_the_shape_where_hops_fill_the_window(n_fft: int) -> None:
     parameters = FeatureParameters(12000, 1.5, n_fft, 100, 32, "amplitude_to_db")
-    silence = np.zeros(parameters.window_samples, dtype=np.float32)
+    silence = np.zeros(parameters.clip_samples, dtype=np.float32)
     assert LogMel(parameters)(silence).shape == parameters.shape
 
 
@@ -86,7 +86,7 @@ def test_decibels_of_the_amplitude_route_are_twice_those_of_the_power_route(
     real_clip: Path, small_features: FeatureParameters
 ) -> None:
     # Loud, and fading by 60 dB: each route meets its own bound, 80 dB below its loudest value.
-    fading = 10 ** np.linspace(0, -3, small_features.window_samples, dtype=np.float32)
+    fading = 10 ** np.linspace(0, -3, small_features.clip_samples, dtype=np.float32)
     clip = load_waveform(real_clip, 12000)
     window = fading * clip / np.abs(clip).max()
     amplitude = LogMel(small_features)(window)
@@ -116,7 +116,7 @@ def test_changing_parameters_between_clips_changes_the_filters_too(
 
 
 def test_silence_has_a_finite_feature(small_features: FeatureParameters) -> None:
-    silence = np.zeros(small_features.window_samples, dtype=np.float32)
+    silence = np.zeros(small_features.clip_samples, dtype=np.float32)
     feature = LogMel(small_features)(silence)
     assert np.isfinite(feature).all()
     assert np.ptp(feature) == 0
@@ -156,7 +156,7 @@ def test_differences_are_told_as_what_is_instead_of_what_is_wanted() -> None:
 
 
 def _greatest_difference_from_known_trainers(clip: Path) -> float:
-    window = load_window(clip, 12000, DEFAULTS.window_samples)
+    window = load_window(clip, 12000, DEFAULTS.clip_samples)
     feature = LogMel(DEFAULTS)(window.samples)
     theirs = _feature_of_known_trainers(clip)
     assert feature.shape == (1, *theirs.shape)

@@ -133,13 +133,14 @@ def test_the_state_of_training_is_put_back_to_the_bit_or_refused(tmp_path: Path)
     for moment in moments:
         moment.set_data(Tensor(np.ones(moment.shape, np.float32)))
     state = [*target.get_parameters(), *moments]
-    load_state(state, read_checkpoint(path))
+    names = {each.name: each.name for each in state}
+    load_state(state, read_checkpoint(path), names)
     assert not any(moment.asnumpy().any() for moment in moments)
     expected = parameter_values(source.get_parameters())
     np.testing.assert_array_equal(target.conv1.weight.asnumpy(), expected["conv1.weight"])
     alone = read_checkpoint(written(tmp_path, target))
     with pytest.raises(InputError, match=r"moment1\.conv1\.weight .*the file lacks it"):
-        load_state(state, alone)
+        load_state(state, alone, names)
 
 
 def test_parameter_values_are_copies() -> None:

@@ -17,7 +17,7 @@ from fcn4_dist.cluster.worker import Worker, start_worker  # noqa: E402
 from fcn4_dist.errors import Fcn4DistError, InputError  # noqa: E402
 from fcn4_dist.model.batch_norm import GlobalBatchNorm2d  # noqa: E402
 from fcn4_dist.model.fcn4 import Fcn4, build_fcn4  # noqa: E402
-from fcn4_dist.training.step import TrainingStep  # noqa: E402
+from fcn4_dist.training.step import TrainingStep, step_controls  # noqa: E402
 
 
 def main(folder: Path) -> None:
@@ -59,16 +59,17 @@ def train(worker: Worker) -> dict[str, Any]:
     # Other initial weights on every rank, to see that rank 0's win.
     ms.set_seed(worker.rank)
     network = Fcn4(3, (2, 3, 4, 5)).set_train(True)
-    step = TrainingStep(network, worker, lr=0.01, loss_scale=1024.0)
+    step = TrainingStep(network, worker, loss_scale=1024.0)
     worker.broadcast_parameters(step.state())
     random = np.random.default_rng(worker.rank)
     losses, stops = [], []
     first: dict[str, Any] = {}
     for count in range(3):
         # The last rank is asked to stop in the second step.
-        stop = Tensor(np.float32(count == 1 and worker.rank == worker.world_size - 1))
+        stop = count == 1 and worker.rank == worker.world_size - 1
+        controls = step_controls(learning_rate=0.01, stop=stop)
         features = Tensor(random.normal(size=(2, 1, 24, 160)).astype(np.float32))
-        told = step(features, Tensor(np.eye(2, 3, dtype=np.float32)), stop).asnumpy()
+        told = step(features, Tensor(np.eye(2, 3, dtype=np.float32)), controls).asnumpy()
         losses.append(float(told[0]))
         stops.append(float(told[1]))
         # Adam's first moment is a tenth of the first gradient.
@@ -87,10 +88,10 @@ def train_alone(share: int) -> dict[str, Any]:
     ms.reset_auto_parallel_context()
     ms.set_seed(0)
     network = Fcn4(3, (2, 3, 4, 5)).set_train(True)
-    step = TrainingStep(network, Worker(0, 1), lr=0.01, loss_scale=1024.0)
+    step = TrainingStep(network, Worker(0, 1), loss_scale=1024.0)
     features = np.random.default_rng(share).normal(size=(2, 1, 24, 160)).astype(np.float32)
     labels = Tensor(np.eye(2, 3, dtype=np.float32))
-    loss, _ = step(Tensor(features), labels, Tensor(np.float32(0))).asnumpy()
+    loss, _ = step(Tensor(features), labels, step_controls(learning_rate=0.01)).asnumpy()
     return {
         "loss": float(loss),
         "first moments": {p.name: p.asnumpy().tolist() for p in step.optimizer.moment1},

@@ -25,7 +25,7 @@ from fcn4_dist.model.fcn4 import Fcn4  # noqa: E402
 from fcn4_dist.pipeline import read_batches, training_batches  # noqa: E402
 from fcn4_dist.records import RecordSet, read_manifest  # noqa: E402
 from fcn4_dist.training.plan import plan_training  # noqa: E402
-from fcn4_dist.training.step import TrainingStep  # noqa: E402
+from fcn4_dist.training.step import TrainingStep, step_controls  # noqa: E402
 
 ALONE = Worker(0, 1)
 
@@ -41,7 +41,7 @@ def main(shards: Path, folder: Path) -> None:
             few = first_clips(clips, count)
             answers["scored"].append(scores(network, few, batch_size, worker))
             answers["alone"].append(scores(network, few, batch_size, ALONE))
-    step = TrainingStep(network.set_train(True), worker, lr=0.001, loss_scale=1.0)
+    step = TrainingStep(network.set_train(True), worker, loss_scale=1.0)
     for count in range(1, worker.world_size + 2):
         answers["trained"][count] = train(step, first_clips(clips, count), worker)
     (folder / f"rank_{worker.rank}.json").write_text(json.dumps(answers))
@@ -53,9 +53,10 @@ def first_clips(clips: RecordSet, count: int) -> RecordSet:
 
 def scores(network: Fcn4, clips: RecordSet, batch_size: int, worker: Worker) -> Any:
     """Scores by id, as they would be written; None on all ranks but rank 0."""
-    predictions = score_clips(network, clips, batch_size, worker)
-    if predictions is None:
+    scored = score_clips(network, clips, clips.parameters.clip_seconds, batch_size, worker)
+    if scored is None:
         return None
+    predictions = scored.clips
     assert predictions.ids == tuple(clip.id for clip in clips.clips)
     return [
         [clip, *row] for clip, row in zip(predictions.ids, predictions.scores.tolist(), strict=True)
@@ -74,8 +75,9 @@ def train(step: TrainingStep, clips: RecordSet, worker: Worker) -> Any:
             plan.clips, 1, worker.rank, worker.world_size, seed=1, epoch=epoch
         )
         for batch in read_batches(clips, batches):
-            inputs = Tensor(batch.features), Tensor(batch.labels), Tensor(np.float32(0))
-            loss = float(step(*inputs).asnumpy()[0])
+            inputs = Tensor(batch.features), Tensor(batch.labels)
+            told = step(*inputs, step_controls(learning_rate=0.001))
+            loss = float(told.asnumpy()[0])
             assert np.isfinite(loss)
             ids.append(batch.ids[0])
     return ids

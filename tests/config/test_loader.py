@@ -226,12 +226,18 @@ def _values_of(setting: Setting) -> st.SearchStrategy[Any]:
     return st.text(letters, min_size=0 if setting.optional else 1)
 
 
+def _long_enough(values: dict[str, Any]) -> float:
+    return values["clip_seconds"] and max(values["clip_seconds"], values["window_seconds"])
+
+
 ALL_SETTINGS = (
     st.fixed_dictionaries({name: _values_of(setting) for name, setting in SETTINGS.items()})
     .filter(lambda values: values["get_npy"] or values["get_mindrecord"])
     .filter(lambda values: not (values["resume"] and values["pre_trained"]))
     .map(lambda values: values | {"fold": min(values["fold"], values["folds"])})
     .map(lambda values: values | ({"split": "auto"} if values["val_pattern"] else {}))
+    .map(lambda values: values | ({} if values["val_interval"] else {"patience": 0}))
+    .map(lambda values: values | {"clip_seconds": _long_enough(values)})
     .map(lambda values: Settings(**values))
 )
 

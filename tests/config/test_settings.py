@@ -119,6 +119,18 @@ def test_preprocessing_with_both_stages_off_is_refused() -> None:
         Settings(get_npy=False, get_mindrecord=False)
 
 
+def test_a_clip_is_at_least_a_window() -> None:
+    with pytest.raises(SettingsError, match=r"clip_seconds must be 0 or at least window_seconds"):
+        Settings(window_seconds=10, clip_seconds=9.9)
+    assert Settings(window_seconds=10, clip_seconds=10).clip_seconds == 10
+    assert Settings(window_seconds=10, clip_seconds=0).clip_seconds == 0
+
+
+def test_patience_needs_validations() -> None:
+    with pytest.raises(SettingsError, match="patience needs validations"):
+        Settings(patience=1, val_interval=0)
+
+
 def test_shards_are_read_from_mr_path_unless_data_dir_is_given() -> None:
     assert Settings(mr_path="shards").shard_folder == "shards"
     assert Settings(mr_path="shards", data_dir="elsewhere").shard_folder == "elsewhere"

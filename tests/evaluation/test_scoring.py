@@ -1,5 +1,6 @@
 """Scoring a set of clips."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import mindspore as ms
@@ -63,10 +64,35 @@ def test_scoring_twice_gives_the_same_bits_and_changes_no_parameter(
         np.testing.assert_array_equal(each.asnumpy(), before[each.name])
 
 
+@pytest.mark.parametrize("batch_size", [1, 5, 16])
+def test_a_longer_clip_is_scored_window_by_window_and_by_their_mean(
+    network: Fcn4, clips: RecordSet, batch_size: int
+) -> None:
+    # The first clip is short: behind its 1.2 s there is silence, which has no window.
+    first, *others = clips.clips
+    short = replace(first, status="padded", seconds=1.2)
+    clips = replace(clips, clips=(short, *others))
+    scores = score_clips(network, clips, 1.0, batch_size, ALONE)
+    assert scores is not None
+    assert scores.windows is not None
+    ids, values = scores.windows.ids, scores.windows.scores
+    assert ids[:2] == (f"{first.id}@0.00", f"{first.id}@0.20")
+    assert ids[2:4] == (f"{others[0].id}@0.00", f"{others[0].id}@0.50")
+    assert len(ids) == len(set(ids)) == len(values) == 32
+    np.testing.assert_allclose(scores.clips.scores, values.reshape(16, 2, 3).mean(axis=1))
+    np.testing.assert_array_equal(scores.windows.labels, np.repeat(clips.labels, 2, axis=0))
+    (batch,) = read_batches(clips, [np.array([1])])
+    frames = clips.parameters.frames_in(1.0)
+    for window, start in ((2, 0), (3, clips.parameters.frames - frames)):
+        expected = network(ms.Tensor(batch.features[..., start : start + frames])).asnumpy()
+        np.testing.assert_allclose(values[window], expit(expected[0]), rtol=1e-4)
+
+
 def _score(network: Fcn4, clips: RecordSet, batch_size: int) -> Predictions:
-    predictions = score_clips(network, clips, batch_size, ALONE)
-    assert predictions is not None
-    return predictions
+    scores = score_clips(network, clips, clips.parameters.clip_seconds, batch_size, ALONE)
+    assert scores is not None
+    assert scores.windows is None
+    return scores.clips
 
 
 def _scores_one_by_one(network: Fcn4, clips: RecordSet) -> np.ndarray:

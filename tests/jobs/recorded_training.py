@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psutil
@@ -142,6 +143,15 @@ class RecordedTraining:
                 found[int(environment["RANK_ID"])] = process
         return found
 
+    def history(self) -> list[dict[str, Any]]:
+        """Read metrics.jsonl, without what depends on time."""
+        lines = (self.folder / "run" / "metrics.jsonl").read_text().splitlines()
+        timed = {"time", "seconds", "samples_per_second", "waiting_for_data"}
+        return [
+            {name: value for name, value in json.loads(line).items() if name not in timed}
+            for line in lines
+        ]
+
     def last_values(self) -> Mapping[str, np.ndarray]:
         """Read all arrays of the checkpoint of the last step."""
         return read_checkpoint(self.checkpoints.files()[-1]).values
@@ -177,6 +187,7 @@ def assert_went_on_as_if_nothing_had_happened(
         assert steps
         assert steps == undisturbed.steps(rank)[-len(steps) :]
     assert_same_values(resumed.last_values(), undisturbed.last_values())
+    assert resumed.history() == undisturbed.history()
 
 
 def assert_same_values(one: Mapping[str, np.ndarray], other: Mapping[str, np.ndarray]) -> None:

@@ -123,7 +123,7 @@ def test_what_is_in_the_shards_is_shown_and_drawn(
     assert f"{shards}: dataset folder, 21 clips" in lines
     assert "sets: split random, val_ratio 0.2, seed 1" in lines
     assert any(
-        line.startswith("features: windows of 1.5 s at 12000 Hz, n_fft 512 samples, hop_length 96 ")
+        line.startswith("features: 1.5 s of a clip at 12000 Hz, n_fft 512 samples, hop_length 96 ")
         for line in lines
     )
     counted = [line.split() for line in lines if line.startswith(("dog_bark", "rain", "rooster"))]

@@ -13,17 +13,17 @@ from fcn4_dist.cluster.device import prepare_environment
 prepare_environment("CPU")
 
 import mindspore as ms  # noqa: E402
-import numpy as np  # noqa: E402
 from mindspore import Tensor, nn  # noqa: E402
 
 from fcn4_dist.cluster.worker import Worker, start_worker  # noqa: E402
 from fcn4_dist.model.fcn4 import Fcn4, build_fcn4  # noqa: E402
 from fcn4_dist.pipeline import read_batches, training_batches  # noqa: E402
 from fcn4_dist.records import RecordSet, read_manifest  # noqa: E402
-from fcn4_dist.training.step import TrainingStep  # noqa: E402
+from fcn4_dist.training.step import TrainingStep, step_controls  # noqa: E402
 
 GLOBAL_BATCH = 8
 EPOCHS = 10
+CONTROLS = step_controls(learning_rate=0.0005)
 WIDTH = 0.04
 
 
@@ -54,7 +54,7 @@ def with_fixed_statistics(network: Fcn4) -> Fcn4:
 
 
 def train(network: Fcn4, clips: RecordSet, worker: Worker) -> dict[str, Any]:
-    step = TrainingStep(network, worker, lr=0.0005, loss_scale=1024.0)
+    step = TrainingStep(network, worker, loss_scale=1024.0)
     losses = []
     for epoch in range(1, EPOCHS + 1):
         batches = training_batches(
@@ -66,7 +66,7 @@ def train(network: Fcn4, clips: RecordSet, worker: Worker) -> dict[str, Any]:
             epoch=epoch,
         )
         for batch in read_batches(clips, batches):
-            inputs = Tensor(batch.features), Tensor(batch.labels), Tensor(np.float32(0))
+            inputs = Tensor(batch.features), Tensor(batch.labels), CONTROLS
             losses.append(float(step(*inputs).asnumpy()[0]))
     parameters = {each.name: each.asnumpy().tolist() for each in network.get_parameters()}
     return {"losses": losses, "parameters": parameters}

@@ -70,7 +70,17 @@ OTHER: dict[str, Any] = {
     "mixed_precision": True,
     "sync_bn": True,
     "seed": 7,
+    "window_seconds": 10.0,
     "lr": 0.01,
+    "lr_schedule": "cosine",
+    "warmup_epochs": 1.0,
+    "weight_decay": 0.1,
+    "ema_decay": 0.9,
+    "label_smoothing": 0.1,
+    "mixup": 0.2,
+    "time_shift": 1.0,
+    "freq_mask": 8,
+    "time_mask": 0.5,
 }
 
 
@@ -105,6 +115,16 @@ def test_a_run_does_not_go_on_with_a_setting_that_would_make_it_another_one(name
 def test_all_settings_that_differ_are_named_at_once() -> None:
     with pytest.raises(InputError, match=r"seed \d+ instead of 7, lr 0\.0005 instead of 0\.01;"):
         settings_for_resuming(Settings(seed=7, lr=0.01), described(), PATH, 2)
+
+
+def test_a_cosine_goes_on_in_a_run_of_its_own_length_alone() -> None:
+    cosine = Settings(lr_schedule="cosine", epoch_size=20)
+    before = described(settings=cosine.as_dict())
+    assert settings_for_resuming(cosine, before, PATH, 2).epoch_size == 20
+    with pytest.raises(InputError, match=r"epoch_size 20 instead of 30"):
+        settings_for_resuming(replace(cosine, epoch_size=30), before, PATH, 2)
+    constant = described(settings=Settings(epoch_size=20).as_dict())
+    assert settings_for_resuming(Settings(epoch_size=30), constant, PATH, 2).epoch_size == 30
 
 
 def test_a_checkpoint_that_does_not_know_a_setting_is_of_a_run_with_another_one() -> None:

@@ -6,9 +6,13 @@ from mindspore import Parameter, Tensor, nn
 
 from fcn4_dist.cluster.worker import Worker
 from fcn4_dist.model.fcn4 import Fcn4
-from fcn4_dist.training.step import TrainingStep
+from fcn4_dist.training.averaging import name_as_average, start_average
+from fcn4_dist.training.step import TrainingStep, step_controls
 
-GO_ON = Tensor(np.float32(0))
+GO_ON = step_controls(learning_rate=0.01)
+
+
+BATCH = Tensor(np.ones((3, 2), np.float32)), Tensor(np.zeros((3, 2), np.float32))
 
 
 class LinearNetwork(nn.Cell):
@@ -24,7 +28,7 @@ class LinearNetwork(nn.Cell):
 
 def test_a_step_is_adam_on_the_mean_binary_cross_entropy() -> None:
     network = LinearNetwork()
-    step = TrainingStep(network, Worker(0, 1), lr=0.01, loss_scale=1024.0)
+    step = TrainingStep(network, Worker(0, 1), loss_scale=1024.0)
     weight = network.weight.asnumpy().astype(np.float64)
     first = second = np.zeros_like(weight)
     random = np.random.default_rng(0)
@@ -48,22 +52,23 @@ def test_a_step_is_adam_on_the_mean_binary_cross_entropy() -> None:
 def test_the_loss_scale_leaves_no_trace_in_the_weights() -> None:
     def trained(loss_scale: float) -> np.ndarray:
         network = LinearNetwork()
-        step = TrainingStep(network, Worker(0, 1), lr=0.01, loss_scale=loss_scale)
-        step(Tensor(np.ones((3, 2), np.float32)), Tensor(np.zeros((3, 2), np.float32)), GO_ON)
+        step = TrainingStep(network, Worker(0, 1), loss_scale=loss_scale)
+        step(*BATCH, GO_ON)
         return network.weight.asnumpy()
 
     np.testing.assert_array_equal(trained(1.0), trained(1024.0))
 
 
 def test_a_rank_asked_to_stop_takes_its_step_all_the_same() -> None:
-    def stepped(stop: float) -> tuple[np.ndarray, np.ndarray]:
+    def stepped(stop: bool) -> tuple[np.ndarray, np.ndarray]:
         network = LinearNetwork()
-        step = TrainingStep(network, Worker(0, 1), lr=0.01, loss_scale=1024.0)
-        batch = Tensor(np.ones((3, 2), np.float32)), Tensor(np.zeros((3, 2), np.float32))
-        return step(*batch, Tensor(np.float32(stop))).asnumpy(), network.weight.asnumpy()
+        step = TrainingStep(network, Worker(0, 1), loss_scale=1024.0)
+        return step(
+            *BATCH, step_controls(learning_rate=0.01, stop=stop)
+        ).asnumpy(), network.weight.asnumpy()
 
-    (loss, nobody), weights = stepped(0)
-    (same_loss, one), same_weights = stepped(1)
+    (loss, nobody), weights = stepped(False)
+    (same_loss, one), same_weights = stepped(True)
     assert (nobody, one) == (0, 1)
     assert loss == same_loss
     np.testing.assert_array_equal(weights, same_weights)
@@ -74,7 +79,7 @@ def test_equal_seeds_give_equal_weights_to_the_bit() -> None:
         ms.set_seed(7)
         random = np.random.default_rng(7)
         network = Fcn4(3, (4, 6, 8, 10)).set_train(True)
-        step = TrainingStep(network, Worker(0, 1), lr=0.001, loss_scale=1024.0)
+        step = TrainingStep(network, Worker(0, 1), loss_scale=1024.0)
         for _ in range(3):
             features = random.normal(size=(4, 1, 32, 170)).astype(np.float32)
             step(Tensor(features), Tensor(np.eye(4, 3, dtype=np.float32)), GO_ON)
@@ -86,7 +91,7 @@ def test_equal_seeds_give_equal_weights_to_the_bit() -> None:
 
 def test_the_state_is_all_that_training_changes_under_the_modelzoos_names() -> None:
     network = Fcn4(3, (2, 2, 2, 2))
-    step = TrainingStep(network, Worker(0, 1), lr=0.001, loss_scale=1.0)
+    step = TrainingStep(network, Worker(0, 1), loss_scale=1.0)
     names = [parameter.name for parameter in step.state()]
     weights = [parameter.name for parameter in network.trainable_params()]
     assert len(names) == len(set(names))
@@ -95,3 +100,71 @@ def test_the_state_is_all_that_training_changes_under_the_modelzoos_names() -> N
         | {f"{moment}.{name}" for moment in ("moment1", "moment2") for name in weights}
         | {"global_step", "learning_rate", "beta1_power", "beta2_power"}
     )
+
+
+def test_each_step_has_the_learning_rate_it_is_given() -> None:
+    def moved(rates: list[float]) -> np.ndarray:
+        network = LinearNetwork()
+        step = TrainingStep(network, Worker(0, 1), loss_scale=1.0)
+        before = network.weight.asnumpy().copy()
+        for rate in rates:
+            step(*BATCH, step_controls(learning_rate=rate))
+        return network.weight.asnumpy() - before
+
+    np.testing.assert_array_equal(moved([0.0, 0.0]), 0)
+    np.testing.assert_allclose(np.abs(moved([0.01])), 0.01, rtol=1e-4)
+    np.testing.assert_allclose(np.abs(moved([0.01, 0.0, 0.03])), 0.04, rtol=1e-3)
+
+
+def test_weight_decay_takes_its_share_of_the_weights_and_leaves_their_update_alone() -> None:
+    def trained(weight_decay: float) -> np.ndarray:
+        network = LinearNetwork()
+        step = TrainingStep(network, Worker(0, 1), 1.0, weight_decay)
+        step(*BATCH, step_controls(learning_rate=0.01))
+        return network.weight.asnumpy()
+
+    start = LinearNetwork().weight.asnumpy()
+    np.testing.assert_allclose(trained(0.5), trained(0.0) - 0.01 * 0.5 * start, rtol=1e-5)
+
+
+def test_weight_decay_leaves_biases_and_batch_norm_alone() -> None:
+    step = TrainingStep(Fcn4(3, (2, 2, 2, 2)), Worker(0, 1), 1.0, 0.5)
+    names = {parameter.name for parameter in step.decayed}
+    assert names == {f"conv{layer}.weight" for layer in range(1, 5)} | {"dense.weight"}
+
+
+def test_the_average_moves_by_its_share_towards_the_weights_after_each_step() -> None:
+    network, average = LinearNetwork(), LinearNetwork()
+    name_as_average(average)
+    step = TrainingStep(network, Worker(0, 1), 1.0, average=average)
+    expected = network.weight.asnumpy().astype(np.float64)
+    for share in (0.9, 0.5, 0.25):
+        step(*BATCH, step_controls(learning_rate=0.1, ema_share=share))
+        expected += share * (network.weight.asnumpy() - expected)
+        np.testing.assert_allclose(average.weight.asnumpy(), expected, rtol=1e-5)
+
+
+def test_an_average_changes_nothing_of_the_training() -> None:
+    def trained(average: nn.Cell | None) -> np.ndarray:
+        network = LinearNetwork()
+        if average:
+            name_as_average(average)
+        step = TrainingStep(network, Worker(0, 1), 1.0, average=average)
+        for _ in range(3):
+            step(*BATCH, step_controls(learning_rate=0.1, ema_share=0.5))
+        return network.weight.asnumpy()
+
+    np.testing.assert_array_equal(trained(None), trained(LinearNetwork()))
+
+
+def test_batch_norm_has_its_statistics_averaged_too() -> None:
+    network, average = (Fcn4(3, (2, 2, 2, 2)).set_train(True) for _ in range(2))
+    name_as_average(average)
+    start_average(average, network)
+    step = TrainingStep(network, Worker(0, 1), 1.0, average=average)
+    features = np.random.default_rng(1).normal(size=(4, 1, 32, 170)).astype(np.float32)
+    labels = Tensor(np.eye(4, 3, dtype=np.float32))
+    step(Tensor(features), labels, step_controls(learning_rate=0.1, ema_share=0.5))
+    half = network.bn1.moving_mean.asnumpy() / 2
+    assert half.any()
+    np.testing.assert_allclose(average.bn1.moving_mean.asnumpy(), half, rtol=1e-5)

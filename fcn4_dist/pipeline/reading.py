@@ -1,9 +1,4 @@
-"""From shards to the batches of one rank of N.
-
-The order of samples is decided here by index alone, before anything is read: a permutation made
-from (seed, epoch), cut into global batches, of which each rank takes its share. The same global
-batch size therefore gives the same batches on any number of ranks.
-"""
+"""Batches of clips out of the shards, in any order."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -23,7 +18,7 @@ class Batch:
     Attributes:
         ids: Ids of the clips.
         features: float32 decibels of shape (samples, 1, n_mels, frames).
-        labels: float32 0/1 of shape (samples, classes).
+        labels: float32 of shape (samples, classes), 0 or 1 as they are read.
     """
 
     ids: tuple[str, ...]
@@ -32,51 +27,6 @@ class Batch:
 
     def __len__(self) -> int:
         return len(self.ids)
-
-
-def training_batches(
-    clips: int, batch_size: int, rank: int, world_size: int, *, seed: int, epoch: int
-) -> list[np.ndarray]:
-    """Decide what one rank reads in one epoch of training.
-
-    What is left after the last full global batch is not read in this epoch.
-
-    Args:
-        clips: Number of clips in the training set.
-        batch_size: Clips in a batch of one rank.
-        rank: This rank, from 0.
-        world_size: Number of ranks.
-        seed: Seed of the run.
-        epoch: The epoch, from 1.
-
-    Returns:
-        The rank's batches, each an array of batch_size indices of clips; on every rank the same
-        number of them.
-    """
-    global_batch = batch_size * world_size
-    steps = clips // global_batch
-    order = np.random.default_rng([seed, epoch]).permutation(clips)
-    batches = order[: steps * global_batch].reshape(steps, world_size, batch_size)
-    return list(batches[:, rank])
-
-
-def evaluation_batches(clips: int, batch_size: int, rank: int, world_size: int) -> list[np.ndarray]:
-    """Decide what one rank scores: every clip is in exactly one batch of exactly one rank.
-
-    Batches are cut by global index and go whole to ranks, in turn, so that a clip's neighbours,
-    on which the last bits of its score depend, are the same on any number of ranks.
-
-    Args:
-        clips: Number of clips in the set.
-        batch_size: Clips in a batch; only the last batch of all may be shorter.
-        rank: This rank, from 0.
-        world_size: Number of ranks.
-
-    Returns:
-        The rank's batches, each an array of indices of clips; maybe none.
-    """
-    starts = range(rank * batch_size, clips, world_size * batch_size)
-    return [np.arange(start, min(start + batch_size, clips)) for start in starts]
 
 
 def read_batches(record_set: RecordSet, batches: Sequence[np.ndarray]) -> Iterator[Batch]:
@@ -117,7 +67,7 @@ def _features(record_set: RecordSet, stored: np.ndarray) -> np.ndarray:
         return stored
     # MindRecord knows no float16: such features travel as bytes.
     halves = np.ascontiguousarray(stored).view(record_set.feature_dtype)
-    return halves.reshape(len(stored), *record_set.feature_shape).astype(np.float32)
+    return halves.reshape(len(stored), *record_set.parameters.shape).astype(np.float32)
 
 
 def pad_batch(features: np.ndarray, batch_size: int) -> np.ndarray:

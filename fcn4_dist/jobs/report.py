@@ -1,0 +1,38 @@
+"""The command report: what runs left, on one page."""
+
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+from fcn4_dist.errors import InputError
+from fcn4_dist.files import check_writable, write_atomically
+from fcn4_dist.terminal import say
+
+REPORT_NAME = "report.html"
+
+
+def report(folders: Sequence[Path], output: Path | None) -> None:
+    """Write a page about one run, or about several side by side.
+
+    Args:
+        folders: Folders of jobs of train or eval.
+        output: HTML file to write; None for ``report.html`` in the first folder.
+
+    Raises:
+        InputError: If a folder holds no run, or the page cannot be written.
+    """
+    for package in ("jinja2", "matplotlib"):
+        if find_spec(package) is None:
+            raise InputError(f"{package} is not installed in this Python: pip install {package}")
+    from fcn4_dist.reports.run_record import read_run
+    from fcn4_dist.reports.run_report import run_report
+
+    records = [read_run(folder) for folder in folders]
+    path = output or folders[0] / REPORT_NAME
+    check_writable(path.parent, "output")
+    if path.is_dir():
+        raise InputError(f"output {path} is a folder: name a file with --output")
+    page = run_report(records)
+    with write_atomically(path) as file:
+        file.write(page)
+    say(f"report of {len(records)} {'run' if len(records) == 1 else 'runs'}: {path}")

@@ -1,0 +1,184 @@
+"""The charts of a report of runs: curves of training, and what each class scores."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from markupsafe import Markup
+
+from fcn4_dist.evaluation.intervals import Interval
+from fcn4_dist.reports.charts import Line, draw_lines
+from fcn4_dist.reports.run_record import Course, Step
+from fcn4_dist.reports.run_view import RunView, score_text
+from fcn4_dist.reports.text import readable, shorten
+
+_CHANCE = 0.5
+_LOSS = "Training loss"
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A chart of all runs.
+
+    Attributes:
+        title: What it shows.
+        svg: The picture.
+    """
+
+    title: str
+    svg: Markup
+
+
+@dataclass(frozen=True)
+class Bar:
+    """What a run scores for a class.
+
+    Attributes:
+        run: The run.
+        text: The score and its interval.
+        end: Where the bar ends, in percent of the axis; None if there is no score.
+        whisker: Beginning and length of the interval, likewise; None if there is none.
+    """
+
+    run: RunView
+    text: str
+    end: float | None
+    whisker: tuple[float, float] | None
+
+
+@dataclass(frozen=True)
+class ClassBars:
+    """What the runs score for a class.
+
+    Attributes:
+        name: Name of the class.
+        positives: Number of clips that have it, in each run's set.
+        bars: Of each run that knows the class.
+    """
+
+    name: str
+    positives: tuple[int, ...]
+    bars: tuple[Bar, ...]
+
+
+def curves(runs: Sequence[RunView]) -> list[Curve]:
+    """Draw the curves that there are any values of.
+
+    Args:
+        runs: The runs; those without a course have no line.
+    """
+    kinds: list[tuple[str, Callable[[Course], Sequence[Step]], Callable[..., float | None]]] = [
+        (_LOSS, lambda course: course.steps, lambda step: step.loss),
+        ("Validation ROC-AUC", _epochs, lambda epoch: epoch.validation.get("roc_auc_macro")),
+        ("Validation accuracy", _epochs, lambda epoch: epoch.validation.get("accuracy")),
+        ("Learning rate", lambda course: course.steps, lambda step: step.lr),
+        ("Samples per second", lambda course: course.steps, lambda step: step.samples_per_second),
+    ]
+    trained = [run for run in runs if run.record.course]
+    in_epochs = all(_steps_per_epoch(run) for run in trained)
+    drawn = []
+    for title, points, value in kinds:
+        lines = [
+            line
+            for run in trained
+            if run.record.course
+            and (line := _line(run, points(run.record.course), value, in_epochs))
+        ]
+        if lines:
+            text = _description(title, runs, lines)
+            axis = "epoch" if in_epochs else "step"
+            svg = draw_lines(title, lines, axis, text, logarithmic=title == _LOSS)
+            drawn.append(Curve(title, svg))
+    return drawn
+
+
+def class_bars(runs: Sequence[RunView]) -> tuple[float, list[ClassBars]]:
+    """Lay out what each class scores, the lowest of the first run first.
+
+    Args:
+        runs: The runs; those without metrics have no bars.
+
+    Returns:
+        Where the axis begins (it ends at 1), and the classes.
+    """
+    scored = [run for run in runs if run.metrics]
+    found = {run.number: _class_scores(run) for run in scored}
+    values = [
+        end
+        for classes in found.values()
+        for _, value, interval in classes.values()
+        for end in (value, *(interval or ()))
+        if end is not None
+    ]
+    begin = _CHANCE if min(values, default=0.0) >= _CHANCE else 0.0
+    names = dict.fromkeys(name for classes in found.values() for name in classes)
+    bars = [
+        ClassBars(
+            name,
+            tuple(found[run.number][name][0] for run in scored if name in found[run.number]),
+            tuple(
+                _bar(run, *found[run.number][name][1:], begin)
+                for run in scored
+                if name in found[run.number]
+            ),
+        )
+        for name in names
+    ]
+    return begin, sorted(bars, key=lambda each: _first_end(each.bars))
+
+
+def _epochs(course: Course) -> Sequence[Step]:
+    return course.epochs
+
+
+def _steps_per_epoch(run: RunView) -> int | None:
+    return run.record.description.steps_per_epoch if run.record.description else None
+
+
+def _line(
+    run: RunView, points: Sequence[Step], value: Callable[..., float | None], in_epochs: bool
+) -> Line | None:
+    """Make the line of a run; None if it has no value."""
+    values = np.array([value(point) for point in points], dtype=np.float64)
+    if np.isnan(values).all():
+        return None
+    places = np.array([point.global_step for point in points], dtype=np.float64)
+    best = run.record.course.best if run.record.course else None
+    marked = next((number for number, point in enumerate(points) if point is best), None)
+    return Line(
+        run.number, places / ((_steps_per_epoch(run) or 1) if in_epochs else 1), values, marked
+    )
+
+
+def _description(title: str, runs: Sequence[RunView], lines: Sequence[Line]) -> str:
+    names = {run.number: readable(shorten(run.name)) for run in runs}
+    parts = []
+    for line in lines:
+        known = line.y[~np.isnan(line.y)]
+        parts.append(
+            f"{names[line.number]}: first {known[0]:.4g}, last {known[-1]:.4g}, lowest "
+            f"{known.min():.4g}, highest {known.max():.4g}"
+        )
+    return f"{title}. {'; '.join(parts)}"
+
+
+def _class_scores(run: RunView) -> dict[str, tuple[int, float | None, Interval | None]]:
+    assert run.metrics and run.intervals
+    return {
+        each.name: (each.positives, each.roc_auc, interval)
+        for each, interval in zip(run.metrics.classes, run.intervals.roc_auc, strict=True)
+    }
+
+
+def _bar(run: RunView, value: float | None, interval: Interval | None, begin: float) -> Bar:
+    def place(score: float) -> float:
+        return round(100 * (score - begin) / (1 - begin), 2)
+
+    whisker = interval and (place(interval[0]), round(place(interval[1]) - place(interval[0]), 2))
+    text = score_text(value, interval)
+    return Bar(run, text, None if value is None else place(value), whisker)
+
+
+def _first_end(bars: Sequence[Bar]) -> float:
+    # What has no score comes last.
+    return next((bar.end for bar in bars if bar.end is not None), 1000.0)

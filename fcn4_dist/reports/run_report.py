@@ -1,0 +1,70 @@
+"""One page about one run, or about several side by side, that needs nothing but itself."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from fcn4_dist import __version__
+from fcn4_dist.evaluation.intervals import LEVEL, RESAMPLES
+from fcn4_dist.reports.charts import PALETTE, POINTS_SHOWN, STYLES
+from fcn4_dist.reports.data_tables import data_summaries
+from fcn4_dist.reports.mistakes import SHOWN, THRESHOLD
+from fcn4_dist.reports.run_charts import class_bars, curves
+from fcn4_dist.reports.run_record import RunRecord
+from fcn4_dist.reports.run_view import RunView, score_text, view_runs
+from fcn4_dist.reports.score_tables import epochs_table, mistakes_tables, scores_table
+from fcn4_dist.reports.setting_tables import environment_table, settings_tables
+from fcn4_dist.reports.text import readable, shorten
+
+# A matrix of more classes says nothing to the eye.
+_MATRIX_CLASSES = 60
+
+
+def run_report(records: Sequence[RunRecord]) -> bytes:
+    """Make the page. The same records give the same bytes.
+
+    Args:
+        records: What the runs left, one or more.
+
+    Returns:
+        HTML in UTF-8, without scripts, that loads nothing.
+    """
+    environment = Environment(
+        loader=PackageLoader("fcn4_dist.reports"),
+        autoescape=True,
+        finalize=lambda value: readable(value) if type(value) is str else value,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+    )
+    environment.filters |= {"shorten": shorten, "score": score_text}
+    page = environment.get_template("report.html.j2").render(_content(view_runs(records)))
+    return page.encode()
+
+
+def _content(runs: Sequence[RunView]) -> dict[str, Any]:
+    axis_begin, classes = class_bars(runs)
+    return {
+        "title": f"Run {runs[0].name}" if len(runs) == 1 else f"{len(runs)} runs side by side",
+        "runs": runs,
+        "version": __version__,
+        "palette": PALETTE,
+        "styles": STYLES,
+        "level": f"{LEVEL:.0%}".replace("%", " %"),
+        "resamples": RESAMPLES,
+        "points_shown": POINTS_SHOWN,
+        "mistakes_shown": SHOWN,
+        "threshold": THRESHOLD,
+        "scores": scores_table(runs),
+        "curves": curves(runs),
+        "epochs": [table for run in runs if (table := epochs_table(run)).rows],
+        "axis_begin": axis_begin,
+        "classes": classes,
+        "matrices": [run for run in runs if run.metrics and run.metrics.confusion_matrix],
+        "matrix_classes": _MATRIX_CLASSES,
+        "mistakes": [(run, tables) for run in runs if (tables := mistakes_tables(run))],
+        "settings": settings_tables(runs),
+        "data": data_summaries(runs),
+        "environment": environment_table(runs),
+    }

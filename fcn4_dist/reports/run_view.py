@@ -1,0 +1,157 @@
+"""A run as a report sees it: its scores, and what has to be said of it before anything else."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from fcn4_dist.errors import Fcn4DistError
+from fcn4_dist.evaluation import Intervals, Metrics, bootstrap_intervals, compute_metrics
+from fcn4_dist.evaluation.intervals import Interval
+from fcn4_dist.reports.run_record import Course, RunRecord
+from fcn4_dist.reports.text import counted
+from fcn4_dist.terminal import clock
+
+_COMMANDS = {"train": "training", "eval": "evaluation"}
+
+
+@dataclass(frozen=True)
+class RunView:
+    """A run of a report.
+
+    Attributes:
+        number: Its place in the report, from 0.
+        name: What it is called there.
+        record: What it left.
+        metrics: Of its predictions; None if there are none, or if they are not numbers.
+        intervals: Of the metrics; None likewise.
+        fault: Why predictions have no metrics; "" if they have, or if there are none.
+    """
+
+    number: int
+    name: str
+    record: RunRecord
+    metrics: Metrics | None
+    intervals: Intervals | None
+    fault: str
+
+    @property
+    def facts(self) -> list[str]:
+        """What it was, in a few short texts."""
+        facts = []
+        if description := self.record.description:
+            facts.append(_COMMANDS.get(description.command, description.command))
+            facts.append(
+                f"{counted(description.world_size, 'rank')} on {description.machine['device']}"
+            )
+            facts.append(description.started.replace("T", " ").replace("+00:00", " UTC"))
+        if course := self.record.course:
+            facts.append(_progress(self.record, course))
+            if seconds := sum(epoch.seconds or 0 for epoch in course.epochs):
+                facts.append(f"trained for {clock(seconds)}")
+        if self.metrics:
+            facts.append(f"{counted(self.metrics.clips, 'clip')} scored")
+        return [fact for fact in facts if fact]
+
+    @property
+    def warnings(self) -> list[str]:
+        """What went wrong."""
+        return [*([self.fault] if self.fault else []), *_course_warnings(self.record.course)]
+
+    @property
+    def missing(self) -> list[str]:
+        """What is not there, and what the report has to do without for that."""
+        return list(_missing(self.record))
+
+    @property
+    def scored(self) -> str:
+        """Which clips and which weights the scores are of."""
+        description, course = self.record.description, self.record.course
+        if description and description.checkpoint:
+            return f"checkpoint {Path(description.checkpoint).name}"
+        if course and course.best and self.record.predictions:
+            return f"validation set, epoch {course.best.epoch} (best)"
+        return ""
+
+
+def view_runs(records: Sequence[RunRecord]) -> list[RunView]:
+    """Compute what a report shows of runs, and name them: by their folders.
+
+    Args:
+        records: What they left.
+    """
+    names = [record.folder.absolute().name for record in records]
+    counts = Counter(names)
+    # Folders of one name are told apart by their paths.
+    shown = [
+        name if counts[name] == 1 and name else str(record.folder)
+        for name, record in zip(names, records, strict=True)
+    ]
+    return [_view(number, *each) for number, each in enumerate(zip(shown, records, strict=True))]
+
+
+def score_text(value: float | None, interval: Interval | None = None) -> str:
+    """Write a score, with its interval if there is one."""
+    if value is None:
+        return "—"
+    return f"{value:.4f}" + ("" if interval is None else " [{:.3f}, {:.3f}]".format(*interval))
+
+
+def _view(number: int, name: str, record: RunRecord) -> RunView:
+    predictions = record.predictions
+    if predictions is None:
+        return RunView(number, name, record, None, None, "")
+    try:
+        metrics = compute_metrics(
+            predictions.labels, predictions.scores, tuple(predictions.class_names)
+        )
+    except Fcn4DistError as error:
+        return RunView(number, name, record, None, None, str(error))
+    intervals = bootstrap_intervals(predictions.labels, predictions.scores)
+    return RunView(number, name, record, metrics, intervals, "")
+
+
+def _progress(record: RunRecord, course: Course) -> str:
+    done = len(course.epochs) and course.epochs[-1].epoch
+    asked = record.description and record.description.settings.get("epoch_size")
+    return f"{done} of {counted(asked, 'epoch')}" if asked else counted(done, "epoch")
+
+
+def _course_warnings(course: Course | None) -> Iterator[str]:
+    if course is None:
+        return
+    if course.stop:
+        yield (
+            f"stopped at epoch {course.stop.epoch}, step {course.stop.step}: {course.stop.reason}"
+        )
+    lost = [step.global_step for step in course.steps if step.loss is None]
+    if lost:
+        yield (
+            f"the loss was no finite number at {len(lost)} of "
+            f"{counted(len(course.steps), 'step')}, first at step {lost[0]}"
+        )
+
+
+def _missing(record: RunRecord) -> Iterator[str]:
+    evaluated = record.description is not None and record.description.command == "eval"
+    if record.description is None:
+        yield "no run.json: settings, data, versions and machine are not known"
+    if record.course is None:
+        if not evaluated:
+            yield "no metrics.jsonl: there are no curves"
+    elif not record.course.epochs:
+        yield "no epoch is finished yet: the curves are of steps"
+    if record.predictions is None:
+        yield (
+            "no predictions.csv: no scores with intervals, no classes, no confusion matrix and no "
+            "mistakes"
+        )
+    if record.course:
+        asked = record.description.settings.get("epoch_size") if record.description else None
+        if asked and len(record.course.epochs) < asked and not record.course.stop:
+            yield f"{_progress(record, record.course)}: it is still going, or ended early"
+        if record.course.unreadable:
+            yield (
+                f"{counted(record.course.unreadable, 'unreadable line')} of metrics.jsonl left "
+                "out, as the torn last one of a killed run"
+            )

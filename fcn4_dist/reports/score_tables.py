@@ -1,0 +1,123 @@
+"""The tables of scores, epochs and mistakes."""
+
+from collections.abc import Callable, Sequence
+
+from fcn4_dist.evaluation import TITLES
+from fcn4_dist.reports.mistakes import (
+    Mistake,
+    confusions,
+    false_negatives,
+    false_positives,
+    wrong_classes,
+)
+from fcn4_dist.reports.run_record import Epoch
+from fcn4_dist.reports.run_view import RunView, score_text
+from fcn4_dist.reports.tables import NOTHING, Row, Table
+from fcn4_dist.terminal import clock
+
+
+def scores_table(runs: Sequence[RunView]) -> Table:
+    """Lay out the scores, those by the predictions and those while training."""
+    rows = [Row("scores of", [run.scored or NOTHING for run in runs])]
+    rows += [Row(title, [_score(run, name) for run in runs]) for name, title in TITLES.items()]
+    rows.append(Row("best validation", [_validation(run, _best) for run in runs]))
+    rows.append(Row("last validation", [_validation(run, _last_validated) for run in runs]))
+    rows.append(Row("loss of the last epoch", [_last_loss(run) for run in runs]))
+    known = [row for row in rows if set(row.cells) != {NOTHING}]
+    return Table("Scores", ["score"], known, runs)
+
+
+def epochs_table(run: RunView) -> Table:
+    """Lay out what each epoch of a run gave."""
+    course = run.record.course
+    epochs = course.epochs if course else ()
+    best = course.best if course else None
+    names = [name for name in TITLES if any(name in epoch.validation for epoch in epochs)]
+    columns = ["epoch", "loss", *(TITLES[name] for name in names)]
+    columns += ["learning rate", "samples/s", "waiting for data", "time"]
+    rows = [Row(str(epoch.epoch), _epoch(epoch, names), marked=epoch is best) for epoch in epochs]
+    return Table(f"Epochs of {run.name} (the best is marked)", columns, rows, numbers=True)
+
+
+def mistakes_tables(run: RunView) -> list[Table]:
+    """Lay out the most confident mistakes of a run, and what it takes for what."""
+    predictions, metrics = run.record.predictions, run.metrics
+    if predictions is None or metrics is None:
+        return []
+    if metrics.confusion_matrix is None:
+        columns = ["clip", "labels", "tag", "score", "audio file"]
+        kinds = {
+            "Tags given wrongly": false_positives(predictions),
+            "Tags not given": false_negatives(predictions),
+        }
+        return [Table(title, columns, _mistakes(found)) for title, found in kinds.items()]
+    often = [
+        Row(each.true, [each.given, str(each.clips), f"{each.share:.0%}"])
+        for each in confusions(metrics)
+    ]
+    columns = ["clip", "label", "taken for", "score", "score of the label", "audio file"]
+    return [
+        Table("Clips taken for another class", columns, _mistakes(wrong_classes(predictions))),
+        Table(
+            "Classes taken for another most often",
+            ["class", "taken for", "clips", "of the class"],
+            often,
+        ),
+    ]
+
+
+def _score(run: RunView, name: str) -> str:
+    if run.metrics is None:
+        return NOTHING
+    return score_text(getattr(run.metrics, name), getattr(run.intervals, name, None))
+
+
+def _validation(run: RunView, choose: Callable[[RunView], Epoch | None]) -> str:
+    epoch = choose(run)
+    if epoch is None:
+        return NOTHING
+    known = [name for name in ("roc_auc_macro", "accuracy") if name in epoch.validation]
+    texts = [f"{TITLES[name]} {score_text(epoch.validation[name])}" for name in known]
+    return ", ".join([*texts, f"epoch {epoch.epoch}"])
+
+
+def _best(run: RunView) -> Epoch | None:
+    return run.record.course.best if run.record.course else None
+
+
+def _last_validated(run: RunView) -> Epoch | None:
+    epochs = run.record.course.epochs if run.record.course else ()
+    return next((epoch for epoch in reversed(epochs) if epoch.validation), None)
+
+
+def _last_loss(run: RunView) -> str:
+    epochs = run.record.course.epochs if run.record.course else ()
+    return score_text(epochs[-1].loss) if epochs else NOTHING
+
+
+def _epoch(epoch: Epoch, names: Sequence[str]) -> list[str]:
+    pace, waiting = epoch.samples_per_second, epoch.waiting_for_data
+    return [
+        score_text(epoch.loss),
+        *(score_text(epoch.validation.get(name)) for name in names),
+        NOTHING if epoch.lr is None else f"{epoch.lr:.3g}",
+        NOTHING if pace is None else f"{pace:.1f}",
+        NOTHING if waiting is None else f"{waiting:.0%}",
+        NOTHING if epoch.seconds is None else clock(epoch.seconds),
+    ]
+
+
+def _mistakes(found: Sequence[Mistake]) -> list[Row]:
+    return [
+        Row(
+            each.id,
+            [
+                ", ".join(each.labels) or NOTHING,
+                each.class_name,
+                f"{each.score:.3f}",
+                *([] if each.true_score is None else [f"{each.true_score:.3f}"]),
+                each.path,
+            ],
+        )
+        for each in found
+    ]

@@ -1,0 +1,48 @@
+"""What changes from step to step: the learning rate, and how fast the average of weights moves."""
+
+import math
+from dataclasses import dataclass
+
+from fcn4_dist.config import Settings
+from fcn4_dist.training.plan import TrainingPlan
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """The numbers of each step.
+
+    Attributes:
+        settings: The settings of the run.
+        plan: Its steps.
+    """
+
+    settings: Settings
+    plan: TrainingPlan
+
+    def learning_rate(self, step: int) -> float:
+        """Give the learning rate: a warm-up in even steps, then constant or a half cosine to 0.
+
+        Source: Loshchilov and Hutter, SGDR, ICLR 2017 (one period).
+
+        Args:
+            step: The step within the run, from 1.
+        """
+        warmup = round(self.settings.warmup_epochs * self.plan.steps_per_epoch)
+        if step <= warmup:
+            return self.settings.lr * step / warmup
+        if self.settings.lr_schedule == "constant":
+            return self.settings.lr
+        # From the first step after the warm-up, at lr, to one step beyond the last, at 0.
+        progress = (step - warmup - 1) / (self.plan.steps - warmup)
+        return self.settings.lr * (1 + math.cos(math.pi * progress)) / 2
+
+    def ema_share(self, step: int) -> float:
+        """Give the share of the weights after a step in their exponential moving average.
+
+        In the beginning it is larger than ``1 - ema_decay``, so that the initial weights are
+        forgotten soon.
+
+        Args:
+            step: The step within the run, from 1.
+        """
+        return 1 - min(self.settings.ema_decay, step / (step + 9))

@@ -1,0 +1,82 @@
+"""The command report."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from fcn4_dist.cli import main
+from tests.reports.run_folders import write_run
+
+
+def test_the_page_is_beside_the_first_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, second = (write_run(tmp_path / name) for name in ("first", "second"))
+    assert main(["report", str(first)]) == 0
+    assert capsys.readouterr().out == f"report of 1 run: {first / 'report.html'}\n"
+    alone = (first / "report.html").read_bytes()
+    assert main(["report", str(first), str(second)]) == 0
+    assert capsys.readouterr().out == f"report of 2 runs: {first / 'report.html'}\n"
+    assert (first / "report.html").read_bytes() != alone
+    assert not (second / "report.html").exists()
+
+
+def test_the_page_goes_where_it_is_wanted(tmp_path: Path) -> None:
+    run, output = write_run(tmp_path / "run"), tmp_path / "pages" / "of" / "run.html"
+    assert main(["report", str(run), "--output", str(output)]) == 0
+    assert output.read_bytes().startswith(b"<!DOCTYPE html>")
+    assert not (run / "report.html").exists()
+
+
+def test_a_folder_without_a_run_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = write_run(tmp_path / "run")
+    assert main(["report", str(run), str(tmp_path)]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"fcn4-dist: error: {tmp_path} holds no run: none of run.json, ")
+    assert error.count("\n") == 1
+    assert not (run / "report.html").exists()
+
+
+@pytest.mark.parametrize(
+    ("output", "sentence"),
+    [
+        ("", "is a folder: name a file with --output"),
+        ("run/run.json/page.html", "run.json is a file): name another folder with --output"),
+    ],
+)
+def test_a_place_that_cannot_be_written_is_refused(
+    tmp_path: Path, output: str, sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = write_run(tmp_path / "run")
+    assert main(["report", str(run), "--output", str(tmp_path / output)]) == 2
+    assert sentence in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("package", ["jinja2", "matplotlib"])
+def test_a_package_that_is_not_installed_is_named(
+    tmp_path: Path,
+    package: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    run = write_run(tmp_path / "run")
+    monkeypatch.setattr("fcn4_dist.jobs.report.find_spec", lambda name: name != package or None)
+    assert main(["report", str(run)]) == 2
+    assert f"{package} is not installed in this Python: pip install" in capsys.readouterr().err
+
+
+def test_the_command_does_without_mindspore(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run")
+    program = (
+        "import sys\n"
+        "from fcn4_dist.cli import main\n"
+        "code = main(['report', *sys.argv[1:]])\n"
+        "sys.exit(f\"{code} {'mindspore' in sys.modules}\")"
+    )
+    command = [sys.executable, "-c", program, str(run)]
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert result.stderr.strip() == "0 False"

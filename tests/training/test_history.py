@@ -1,0 +1,106 @@
+"""What a run leaves to be looked at."""
+
+import json
+import math
+from pathlib import Path
+
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from fcn4_dist.training.history import Pace, RunHistory
+
+PACE = Pace(samples_per_second=75.5, waiting_for_data=0.25)
+
+
+def lines(folder: Path) -> list[dict[str, object]]:
+    text = (folder / "metrics.jsonl").read_text()
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def write(history: RunHistory, steps: range, loss: float = 0.5) -> None:
+    for step in steps:
+        history.add_step(1, step, step, loss / step, 0.001, PACE)
+
+
+def curve(folder: Path, name: str) -> list[tuple[int, float]]:
+    events = EventAccumulator(str(folder / "tensorboard"))
+    events.Reload()
+    return [(event.step, round(event.value, 6)) for event in events.Scalars(name)]
+
+
+def test_each_step_and_each_epoch_is_a_line_that_is_on_disk_at_once(tmp_path: Path) -> None:
+    history = RunHistory(tmp_path, 0)
+    history.add_step(1, 1, 1, 0.5, 0.001, Pace(None, None))
+    history.add_step(1, 2, 2, 0.25, 0.0005, PACE)
+    history.add_epoch(1, 2, 0.375, 0.0005, PACE, 3.5, {"roc_auc_macro": 0.75}, True)
+    first, second, epoch = lines(tmp_path)
+    assert all(line.pop("time") for line in (first, second, epoch))
+    assert first == {
+        "kind": "step", "epoch": 1, "step": 1, "global_step": 1, "loss": 0.5, "lr": 0.001,
+        "samples_per_second": None, "waiting_for_data": None,
+    }  # fmt: skip
+    assert second["waiting_for_data"] == 0.25
+    assert epoch == {
+        "kind": "epoch", "epoch": 1, "global_step": 2, "loss": 0.375, "lr": 0.0005,
+        "samples_per_second": 75.5, "waiting_for_data": 0.25, "seconds": 3.5,
+        "validation": {"roc_auc_macro": 0.75}, "best": True,
+    }  # fmt: skip
+    history.close()
+
+
+def test_tensorboard_reads_the_curves(tmp_path: Path) -> None:
+    history = RunHistory(tmp_path, 0)
+    write(history, range(1, 5))
+    history.add_epoch(1, 4, 0.26, 0.001, PACE, 1.0, {"roc_auc_macro": 0.75}, True)
+    history.close()
+    assert curve(tmp_path, "train/loss") == [(1, 0.5), (2, 0.25), (3, 0.166667), (4, 0.125)]
+    assert curve(tmp_path, "train/samples_per_second") == [(step, 75.5) for step in range(1, 5)]
+    assert curve(tmp_path, "validation/roc_auc_macro") == [(4, 0.75)]
+
+
+def test_a_resumed_run_goes_on_with_the_lines_before_it_and_forgets_those_behind(
+    tmp_path: Path,
+) -> None:
+    for folder in ("killed", "resumed"):
+        (tmp_path / folder).mkdir()
+    killed = RunHistory(tmp_path / "killed", 0)
+    write(killed, range(1, 6), loss=0.5)
+    killed.close()
+    with (tmp_path / "killed" / "metrics.jsonl").open("a") as file:
+        file.write('{"kind": "step", "epo')
+    resumed = RunHistory(tmp_path / "resumed", 3, tmp_path / "killed")
+    assert resumed.losses_of(1) == [0.5, 0.25, 0.5 / 3]
+    assert resumed.losses_of(2) == []
+    write(resumed, range(4, 7), loss=8.0)
+    resumed.close()
+    assert [line["loss"] for line in lines(tmp_path / "resumed")] == [
+        0.5, 0.25, 0.5 / 3, 2.0, 1.6, 8 / 6
+    ]  # fmt: skip
+
+
+def test_a_run_resumed_in_its_own_folder_leaves_one_history_and_one_curve(tmp_path: Path) -> None:
+    for steps_done, steps, loss in ((0, range(1, 6), 0.5), (3, range(4, 7), 8.0)):
+        history = RunHistory(tmp_path, steps_done, tmp_path if steps_done else None)
+        write(history, steps, loss)
+        history.close()
+    assert [line["global_step"] for line in lines(tmp_path)] == [1, 2, 3, 4, 5, 6]
+    assert [step for step, _ in curve(tmp_path, "train/loss")] == [1, 2, 3, 4, 5, 6]
+    assert dict(curve(tmp_path, "train/loss"))[4] == 2.0
+
+
+def test_a_new_run_in_the_same_folder_begins_anew(tmp_path: Path) -> None:
+    for loss in (0.5, 8.0):
+        history = RunHistory(tmp_path, 0)
+        write(history, range(1, 3), loss)
+        history.close()
+    assert [line["loss"] for line in lines(tmp_path)] == [8.0, 4.0]
+    assert curve(tmp_path, "train/loss") == [(1, 8.0), (2, 4.0)]
+
+
+def test_a_loss_that_is_no_number_is_null_and_the_stop_names_the_clips(tmp_path: Path) -> None:
+    history = RunHistory(tmp_path, 0)
+    history.add_step(1, 1, 1, math.nan, 0.001, PACE)
+    history.add_stop(1, 1, 1, "the loss is nan", ["a.wav", "b.wav"])
+    history.close()
+    step, stop = lines(tmp_path)
+    assert step["loss"] is None
+    assert (stop["kind"], stop["ids"]) == ("stopped", ["a.wav", "b.wav"])
