@@ -8,6 +8,7 @@ import traceback
 from collections.abc import Callable, Sequence
 
 from fcn4_dist.cli.checkpoints import run_checkpoints
+from fcn4_dist.cli.folds import run_folds
 from fcn4_dist.cli.launch import launch_request, split_launch_flags
 from fcn4_dist.cli.parser import Parser, given_flags, parse
 from fcn4_dist.cli.rank_table import run_rank_table
@@ -124,6 +125,13 @@ def _doctor(parsed: argparse.Namespace) -> int:
     return doctor(_load(parsed), launch_request(parsed))
 
 
+def _cross_validate(parsed: argparse.Namespace) -> int:
+    from fcn4_dist.jobs.cross_validation import cross_validate
+
+    cross_validate(_load(parsed), parsed.device_num)
+    return 0
+
+
 def _load(parsed: argparse.Namespace) -> LoadedSettings:
     loaded = load_settings(parsed.config, given_flags(parsed))
     for name in given_flags(parsed):
@@ -139,6 +147,8 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "eval": _eval,
     "launch": _launch,
     "doctor": _doctor,
+    "cross-validate": _cross_validate,
+    "folds": run_folds,
     "rank-table": run_rank_table,
     "checkpoints": run_checkpoints,
     "verify": run_verify,

@@ -6,6 +6,7 @@ from typing import NoReturn
 
 from fcn4_dist import __version__
 from fcn4_dist.cli.checkpoints import add_checkpoints
+from fcn4_dist.cli.folds import CROSS_VALIDATE_SUMMARY, add_cross_validate_flags, add_folds
 from fcn4_dist.cli.launch import (
     DOCTOR_SUMMARY,
     LAUNCH_FLAG_NAMES,
@@ -69,6 +70,16 @@ def build_parser() -> Parser:
     )
     add_launch_flags(doctor)
     _add_settings(doctor, "doctor")
+    cross_validate = commands.add_parser(
+        "cross-validate",
+        help=CROSS_VALIDATE_SUMMARY,
+        description=_sentence(CROSS_VALIDATE_SUMMARY),
+        epilog="Example: fcn4-dist cross-validate --config configs/gtzan_recipe.yaml --folds 5",
+        allow_abbrev=False,
+    )
+    add_cross_validate_flags(cross_validate)
+    _add_settings(cross_validate, "cross-validate")
+    add_folds(commands)
     add_rank_table(commands)
     add_checkpoints(commands)
     add_shards(commands)
@@ -117,7 +128,7 @@ def _add_settings(parser: argparse.ArgumentParser, command: str) -> None:
         "--config", metavar="FILE", help="YAML file of settings, one 'name: value' line for each"
     )
     for setting in SETTINGS.values():
-        effective = command in setting.commands or command == "doctor"
+        effective = command in setting.commands or command not in COMMANDS
         parser.add_argument(
             f"--{setting.name}",
             metavar="VALUE",

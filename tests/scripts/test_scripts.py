@@ -14,6 +14,7 @@ JOBS = [
     "run_standalone_eval.sh",
     "run_distribute_train.sh",
     "run_distribute_eval.sh",
+    "run_cross_validation.sh",
 ]
 
 
@@ -49,6 +50,7 @@ def test_help_prints_the_usage_and_does_nothing(script: str, tmp_path: Path) -> 
         ("run_distribute_train.sh", ["2"], "give --device_target CPU"),
         ("run_distribute_eval.sh", ["0"], "--device_num must be at least 1, got 0"),
         ("run_distribute_eval.sh", ["2", "--batch_sice", "1"], "did you mean 'batch_size'?"),
+        ("run_cross_validation.sh", ["--folds", "1"], "folds must be at least 2, got 1"),
         ("quickstart.sh", ["now"], "quickstart.sh takes no arguments, got 'now'"),
     ],
 )

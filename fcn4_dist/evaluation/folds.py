@@ -1,0 +1,94 @@
+"""Cross-validation: the scores of several folds, and those of all their clips together."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from fcn4_dist.errors import InputError
+from fcn4_dist.evaluation.metrics import compute_metrics
+from fcn4_dist.evaluation.predictions import PREDICTIONS_NAME, Predictions, read_predictions
+from fcn4_dist.evaluation.summary import summary_figures
+
+
+@dataclass(frozen=True)
+class Folds:
+    """Evaluations of the folds of one split.
+
+    Attributes:
+        folders: Where they lie.
+        clips: Number of clips of each fold.
+        figures: Metrics of each fold that are one number each and defined, by name.
+        pooled: The predictions of all folds, one after the other.
+    """
+
+    folders: tuple[Path, ...]
+    clips: tuple[int, ...]
+    figures: tuple[Mapping[str, float], ...]
+    pooled: Predictions
+
+    @property
+    def known(self) -> list[str]:
+        """Names of the metrics that all folds have."""
+        return [name for name in self.figures[0] if all(name in each for each in self.figures)]
+
+    @property
+    def mean(self) -> dict[str, float]:
+        """Mean of each metric over the folds."""
+        return {name: float(np.mean(self._values(name))) for name in self.known}
+
+    @property
+    def spread(self) -> dict[str, float]:
+        """Sample standard deviation of each metric over the folds."""
+        return {name: float(np.std(self._values(name), ddof=1)) for name in self.known}
+
+    def _values(self, name: str) -> list[float]:
+        return [figures[name] for figures in self.figures]
+
+
+def gather_folds(folders: Sequence[Path]) -> Folds:
+    """Read the evaluations of several folds.
+
+    Args:
+        folders: Folders of eval jobs, one for each fold; at least two.
+
+    Raises:
+        InputError: If predictions are missing, or are not of folds of one split.
+    """
+    if len(folders) < 2:
+        raise InputError("a single fold has neither mean nor spread: name two folders or more")
+    folds = [read_predictions(folder / PREDICTIONS_NAME) for folder in folders]
+    _check_folds(folders, folds)
+    return Folds(
+        folders=tuple(folders),
+        clips=tuple(len(fold.ids) for fold in folds),
+        figures=tuple(
+            summary_figures(compute_metrics(fold.labels, fold.scores, fold.class_names))
+            for fold in folds
+        ),
+        pooled=Predictions(
+            ids=tuple(clip_id for fold in folds for clip_id in fold.ids),
+            paths=tuple(path for fold in folds for path in fold.paths),
+            labels=np.concatenate([fold.labels for fold in folds]),
+            scores=np.concatenate([fold.scores for fold in folds]),
+            class_names=folds[0].class_names,
+        ),
+    )
+
+
+def _check_folds(folders: Sequence[Path], folds: Sequence[Predictions]) -> None:
+    seen: dict[str, Path] = {}
+    for folder, fold in zip(folders, folds, strict=True):
+        if fold.class_names != folds[0].class_names:
+            raise InputError(
+                f"{folders[0]} and {folder} have other classes ({', '.join(folds[0].class_names)}; "
+                f"{', '.join(fold.class_names)}): name folds of one collection"
+            )
+        for clip_id in fold.ids:
+            if clip_id in seen:
+                raise InputError(
+                    f"{clip_id} was scored in {seen[clip_id]} and in {folder}: name each fold of "
+                    "one split once"
+                )
+        seen |= dict.fromkeys(fold.ids, folder)

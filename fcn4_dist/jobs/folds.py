@@ -1,0 +1,68 @@
+"""The command folds: the evaluations of a cross-validation in one table."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from fcn4_dist.evaluation import (
+    METRICS_FORMAT,
+    METRICS_NAME,
+    PREDICTIONS_NAME,
+    TITLES,
+    bootstrap_intervals,
+    compute_metrics,
+    metrics_content,
+    metrics_text,
+    write_predictions,
+)
+from fcn4_dist.evaluation.folds import Folds, gather_folds
+from fcn4_dist.files import check_writable, write_json
+from fcn4_dist.terminal import say, table
+
+
+def show_folds(folders: Sequence[Path], output: Path | None) -> None:
+    """Print the metrics of folds, their mean and spread, and those of all clips together.
+
+    Args:
+        folders: Folders of eval jobs, one for each fold.
+        output: Folder to write predictions.csv and metrics.json of all clips to; None for none.
+
+    Raises:
+        InputError: If they are not the folds of one split.
+    """
+    folds = gather_folds(folders)
+    if output:
+        check_writable(output, "output")
+    pooled = folds.pooled
+    metrics = compute_metrics(pooled.labels, pooled.scores, pooled.class_names)
+    intervals = bootstrap_intervals(pooled.labels, pooled.scores)
+    say(_folds_table(folds))
+    say(f"\nall {metrics.clips} clips together:\n")
+    say(metrics_text(metrics, intervals))
+    if output:
+        write_predictions(pooled, output / PREDICTIONS_NAME)
+        content = metrics_content(metrics, intervals) | _folds_content(folds)
+        write_json(output / METRICS_NAME, {"format": METRICS_FORMAT, **content})
+        say(f"predictions and metrics of all: {output}")
+
+
+def _folds_table(folds: Folds) -> str:
+    names = folds.known
+    rows = [["fold", "clips", *(TITLES[name] for name in names)]]
+    for folder, clips, figures in zip(folds.folders, folds.clips, folds.figures, strict=True):
+        rows.append([str(folder), str(clips), *(f"{figures[name]:.4f}" for name in names)])
+    for title, values in (("mean", folds.mean), ("standard deviation", folds.spread)):
+        rows.append([title, "", *(f"{values[name]:.4f}" for name in names)])
+    return table(rows)
+
+
+def _folds_content(folds: Folds) -> dict[str, object]:
+    return {
+        "folds": [
+            {"folder": str(folder), "clips": clips, **figures}
+            for folder, clips, figures in zip(
+                folds.folders, folds.clips, folds.figures, strict=True
+            )
+        ],
+        "mean": folds.mean,
+        "standard_deviation": folds.spread,
+    }

@@ -1,0 +1,125 @@
+"""The commands folds and cross-validate."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.metrics import accuracy_score
+
+from fcn4_dist.cli import main
+from fcn4_dist.evaluation import read_predictions
+from tests.evaluation.test_folds import predictions, write
+
+SETTINGS = """
+num_classes: 3
+window_seconds: 1.5
+hop_length: 96
+num_consumer: 1
+num_workers: 1
+device_target: CPU
+width: 0.05
+batch_size: 2
+epoch_size: 2
+folds: 2
+"""
+
+
+def test_folds_are_shown_each_by_itself_their_mean_and_spread_and_all_together(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folders = [str(folder) for folder in write(tmp_path, predictions(1), predictions(2))]
+    assert main(["folds", *folders, "--output", str(tmp_path / "all")]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split()[:4] == ["fold", "clips", "macro", "ROC-AUC"]
+    assert [line.split()[:2] for line in lines[2:4]] == [[folder, "12"] for folder in folders]
+    assert lines[4].startswith("mean  ")
+    assert lines[5].startswith("standard deviation  ")
+    assert any(line.startswith("macro ROC-AUC ") and "clips 24" in line for line in lines)
+    metrics = json.loads((tmp_path / "all/metrics.json").read_text())
+    assert [fold["folder"] for fold in metrics["folds"]] == folders
+    pooled = read_predictions(tmp_path / "all/predictions.csv")
+    assert len(pooled.ids) == metrics["clips"] == 24
+    assert metrics["mean"]["accuracy"] == pytest.approx(
+        np.mean([fold["accuracy"] for fold in metrics["folds"]])
+    )
+
+
+def test_nothing_is_written_unless_it_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folders = [str(folder) for folder in write(tmp_path / "folds", predictions(1), predictions(2))]
+    monkeypatch.chdir(tmp_path)
+    assert main(["folds", *folders]) == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["folds"]
+
+
+@pytest.fixture
+def command(real_clips: Path, tmp_path: Path) -> list[str]:
+    """A cross-validation of two folds of the real clips, by one worker or more."""
+    config = tmp_path / "job.yaml"
+    folders = {"audio_path": real_clips, "npy_path": tmp_path / "npy", "info_path": tmp_path}
+    config.write_text(SETTINGS + "".join(f"{k}: {v}\n" for k, v in folders.items()))
+    run_dir = ["--run_dir", str(tmp_path / "cv")]
+    return [sys.executable, "-m", "fcn4_dist", "cross-validate", "--config", str(config), *run_dir]
+
+
+def run(command: list[str], *further: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run([*command, *further], capture_output=True, text=True, check=False)
+
+
+@pytest.mark.slow
+def test_every_clip_is_scored_once_by_a_network_that_has_not_seen_it(
+    command: list[str], tmp_path: Path
+) -> None:
+    done = run(command, "--device_num", "2")
+    assert done.returncode == 0, done.stdout + done.stderr
+    pooled = read_predictions(tmp_path / "cv/predictions.csv")
+    assert len(set(pooled.ids)) == len(pooled.ids) == 21
+    for fold in (1, 2):
+        folder = tmp_path / f"cv/fold-{fold}"
+        manifest = json.loads((folder / "mindrecord/manifest.json").read_text())
+        sets = {name: {c["id"] for c in manifest["clips"] if c["set"] == name} for name in ("train", "val")}  # fmt: skip  # noqa: E501
+        assert set(read_predictions(folder / "eval/predictions.csv").ids) == sets["val"]
+        assert not sets["val"] & sets["train"]
+    metrics = json.loads((tmp_path / "cv/metrics.json").read_text())
+    expected = accuracy_score(pooled.labels.argmax(axis=1), pooled.scores.argmax(axis=1))
+    assert metrics["accuracy"] == expected
+    assert "MusicTagger-2_2.ckpt (epoch 2, step 2)" in done.stdout
+    again = run(command, "--device_num", "2")
+    assert again.returncode == 0
+    assert "fold 1 of 2 is finished" in again.stdout
+    assert "training" not in again.stdout
+    other = run(command, "--device_num", "2", "--lr", "0.1")
+    assert other.returncode == 2
+    assert "other settings (lr 0.0005 instead of 0.1): name another folder" in other.stderr
+    assert "device_num 2 instead of None" in run(command).stderr
+
+
+@pytest.mark.slow
+def test_one_that_is_stopped_goes_on_where_it_was(command: list[str], tmp_path: Path) -> None:
+    command = [*command, "--epoch_size", "20", "--keep_checkpoint_max", "2"]
+    started = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    ends = time.monotonic() + 120
+    while not list(tmp_path.glob("cv/fold-1/weight/MusicTagger-*_*.ckpt")):
+        assert time.monotonic() < ends
+        time.sleep(0.05)
+    os.kill(started.pid, signal.SIGTERM)
+    output, _ = started.communicate(timeout=60)
+    assert started.returncode == 75, output
+    assert "fold 1: train ended with exit code 75; the same command goes on from there" in output
+    done = run(command)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "goes on from" in done.stdout
+    assert (tmp_path / "cv/metrics.json").exists()
+
+
+def test_a_step_that_fails_is_named_with_its_fold(command: list[str]) -> None:
+    failed = run(command, "--num_classes", "4")
+    assert failed.returncode == 2
+    assert "fold 1: preprocess ended with exit code 2" in failed.stderr
