@@ -11,11 +11,20 @@ from typing import Any
 _LONGEST_RULE = 40
 _SECONDS_BETWEEN_LINES = 5.0
 _SECONDS_BETWEEN_REMINDERS = 15.0
+# Short, so that the figures behind it have room on a usual terminal.
+_BAR = "{desc}: {percentage:3.0f}%|{bar:10}| {n_fmt}/{total_fmt}{unit}, left {remaining}{postfix}"
+
+_bars: list[Any] = []
 
 
 def say(text: str = "") -> None:
-    """Print a line at once, also into a file or a pipe."""
-    print(text, flush=True)
+    """Print a line at once, also into a file or a pipe, and above a bar that is shown."""
+    if _bars:
+        # It takes the bar away and draws it again below the line.
+        _bars[-1].write(text, file=sys.stdout)
+        sys.stdout.flush()
+    else:
+        print(text, flush=True)
 
 
 def warn(text: str) -> None:
@@ -86,7 +95,14 @@ class Progress:
         if self._visible and sys.stderr.isatty():
             from tqdm import tqdm
 
-            self._bar = tqdm(total=self._total, desc=self._title, unit=f" {self._unit}")
+            self._bar = tqdm(
+                total=self._total,
+                desc=self._title,
+                unit=f" {self._unit}",
+                bar_format=_BAR,
+                dynamic_ncols=True,
+            )
+            _bars.append(self._bar)
         return self
 
     @property
@@ -137,6 +153,7 @@ class Progress:
         trace: TracebackType | None,
     ) -> None:
         if self._bar is not None:
+            _bars.remove(self._bar)
             self._bar.close()
 
     def _print_line(self, figures: str, time_now: float) -> None:

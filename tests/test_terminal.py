@@ -1,5 +1,9 @@
 """What a person sees while something runs."""
 
+import os
+import pty
+import subprocess
+import sys
 import time
 
 import pytest
@@ -35,3 +39,52 @@ def test_a_table_has_columns_as_wide_as_their_widest_cell() -> None:
     assert terminal.table(rows) == (
         "class      ROC-AUC\n---------  -------\npop        0.9\nclassical  1.0"
     )
+
+
+WORK = """
+import time
+from fcn4_dist.terminal import Progress, say
+with Progress("training", 4, "steps") as progress:
+    for step in range(1, 5):
+        time.sleep(0.15)
+        progress.show(f"mean loss 0.{step}")
+        progress.count()
+        say(f"step {step} is done")
+"""
+
+
+def shown_on_a_terminal() -> list[str]:
+    """Run it on a terminal, and give what was drawn, line by line."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        ["sh", "-c", 'stty cols 100 rows 30; exec "$0" -c "$1"', sys.executable, WORK],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    output = b""
+    try:
+        while part := os.read(ours, 4096):
+            output += part
+    except OSError:
+        # Linux says so when the other side of a terminal has gone.
+        pass
+    assert process.wait() == 0
+    return output.decode().replace("\r", "\n").split("\n")
+
+
+def test_a_terminal_shows_a_bar_with_the_figures_and_lines_of_their_own_above_it() -> None:
+    lines = shown_on_a_terminal()
+    for step in range(1, 5):
+        assert f"step {step} is done" in lines
+    bars = [line for line in lines if line.startswith("training: ")]
+    assert any(" 2/4 steps, left 00:0" in bar and "mean loss 0.2" in bar for bar in bars)
+    assert bars[-1].startswith("training: 100%|██████████| 4/4 steps, left 00:00, mean loss 0.4")
+
+
+def test_elsewhere_there_are_lines() -> None:
+    result = subprocess.run([sys.executable, "-c", WORK], capture_output=True, text=True)
+    assert result.stderr == ""
+    lines = result.stdout.splitlines()
+    assert [line for line in lines if "done" in line] == [f"step {n} is done" for n in range(1, 5)]
