@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The whole job on this machine, without any card: a small made music collection is preprocessed,
-# trained on by two CPU workers, and scored by two CPU workers. Works in the folder quickstart/.
+# trained on by two CPU workers, scored by two CPU workers, and reported on one page. Works in the
+# folder quickstart/.
 #
 # Usage: bash scripts/quickstart.sh
 #
@@ -24,6 +25,7 @@ run fcn4-dist synth --config configs/quickstart.yaml
 run bash scripts/run_preprocess.sh configs/quickstart.yaml
 run bash scripts/run_distribute_train.sh 2 configs/quickstart.yaml --run_dir quickstart/train
 run bash scripts/run_distribute_eval.sh 2 configs/quickstart.yaml --run_dir quickstart/eval
+run fcn4-dist report quickstart/train --output quickstart/report.html
 cat <<'TEXT'
 
 What is where:
@@ -33,4 +35,5 @@ What is where:
   quickstart/train/, quickstart/eval/  settings and logs of the two jobs
   quickstart/eval/predictions.csv    the score of every validation clip for every genre
   quickstart/eval/metrics.json       the table above
+  quickstart/report.html             curves, scores, confusion matrix, mistakes: open it in a browser
 TEXT
