@@ -8,16 +8,44 @@ from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 
+from fcn4_dist.cluster.topology import LaunchRequest
 from fcn4_dist.config import SETTINGS, LoadedSettings, Settings
 from fcn4_dist.errors import Fcn4DistError, InputError
 from fcn4_dist.evaluation import METRICS_NAME
 from fcn4_dist.files import read_json, write_json
 from fcn4_dist.jobs.folds import show_folds
-from fcn4_dist.jobs.run_folder import choose_run_folder, save_settings
+from fcn4_dist.jobs.run_folder import choose_run_folder, save_settings, settings_file
+from fcn4_dist.processes import die_with_parent
 from fcn4_dist.terminal import say
 
 RECORD_NAME = "cross_validation.json"
 _FORMAT = 1
+
+# What each fold is given here; in a settings file, where other jobs need it, it has no effect.
+_OF_A_FOLD = (
+    "split",
+    "fold",
+    "val_pattern",
+    "get_mindrecord",
+    "mr_path",
+    "data_dir",
+    "train_filename",
+    "val_filename",
+    "checkpoint_path",
+    "resume",
+)
+# How the work is done, not what comes of it: what stopped a run may have to be mended here.
+_MAY_CHANGE = (
+    "num_workers",
+    "device_id",
+    "step_timeout",
+    "hccl_connect_timeout",
+    "hccl_socket_ifname",
+    "hccl_buffsize",
+    "grace_period",
+    "keep_checkpoint_max",
+    "run_dir",
+)
 
 
 def cross_validate(loaded: LoadedSettings, device_num: int | None) -> None:
@@ -29,77 +57,121 @@ def cross_validate(loaded: LoadedSettings, device_num: int | None) -> None:
         device_num: Workers of each training and evaluation; None for a single one, not launched.
 
     Raises:
-        InputError: If the folder holds a cross-validation with other settings.
+        InputError: If a setting does not go with a cross-validation, or the folder holds another.
         Fcn4DistError: If a step fails.
     """
-    settings = replace(loaded.settings, split="kfold")
-    if settings.model_name == SETTINGS["model_name"].default:
-        # Chosen by the fold that is scored, the best checkpoint would flatter.
-        settings = replace(settings, model_name="last")
-    loaded = choose_run_folder(LoadedSettings(settings, loaded.origins), "cross-validate")
-    folder = Path(loaded.settings.run_dir)
-    _check_same(folder / RECORD_NAME, loaded.settings, device_num)
+    # An impossible number is better known now than after preprocessing.
+    LaunchRequest(device_num=device_num)
+    loaded = choose_run_folder(_of_all_folds(loaded), "cross-validate")
+    settings = loaded.settings
+    folder = Path(settings.run_dir)
+    _check_same(folder, settings, device_num)
     config = save_settings(loaded)
     folders = [folder / f"fold-{fold}" for fold in range(1, settings.folds + 1)]
     for fold, of_fold in enumerate(folders, start=1):
         if (of_fold / "eval" / METRICS_NAME).exists():
             say(f"fold {fold} of {settings.folds} is finished: {of_fold}")
             continue
-        for arguments in _steps(config, fold, of_fold, device_num):
+        for name, arguments in _steps(config, fold, of_fold, device_num):
             say(f"\nfold {fold} of {settings.folds}: fcn4-dist {' '.join(arguments)}\n")
-            _run(arguments, fold)
+            if code := _run(arguments):
+                error = Fcn4DistError(
+                    f"fold {fold}: {name} ended with exit code {code}; the same command with "
+                    f"--run_dir {folder} goes on from there"
+                )
+                error.exit_code = code
+                raise error
     say()
     show_folds([of_fold / "eval" for of_fold in folders], folder)
 
 
-def _check_same(record: Path, settings: Settings, device_num: int | None) -> None:
-    """Refuse to go on with what other settings have begun."""
+def _of_all_folds(loaded: LoadedSettings) -> LoadedSettings:
+    """Settle what is the same for all folds, whatever a settings file says of a single job."""
+    settings, origins = loaded.settings, loaded.origins
+    for name in _OF_A_FOLD:
+        if origins.get(name) == f"--{name}" and (name, settings.split) != ("split", "kfold"):
+            raise InputError(f"--{name}: a cross-validation sees to it in each fold: leave it out")
+    if settings.pre_trained:
+        raise InputError(
+            f"{origins['pre_trained']}: pre_trained does not go with a cross-validation, as the "
+            "weights may have been trained on the clips of a fold: leave it out"
+        )
+    train, val, _ = settings.set_names
+    own = {name: SETTINGS[name].default for name in _OF_A_FOLD} | {
+        "split": "kfold",
+        "train_filename": f"{train}.mindrecord0",
+        "val_filename": f"{val}.mindrecord0",
+    }
+    if settings.model_name == SETTINGS["model_name"].default:
+        # Chosen by the fold that is scored, the best checkpoint would flatter.
+        own["model_name"] = "last"
+    return LoadedSettings(
+        replace(settings, **own), {**origins, **dict.fromkeys(own, "cross-validate")}
+    )
+
+
+def _check_same(folder: Path, settings: Settings, device_num: int | None) -> None:
+    """Refuse to go on with what other settings have begun to train."""
+    record = folder / RECORD_NAME
     asked = settings.as_dict() | {"device_num": device_num}
     if record.exists():
         begun = read_json(record, _FORMAT)["settings"]
         differing = [
             f"{name} {begun.get(name)} instead of {value}"
             for name, value in asked.items()
-            if begun.get(name) != value
+            if begun.get(name) != value and name not in (*_OF_A_FOLD, *_MAY_CHANGE)
         ]
-        if differing:
+        # Shards are written again in any case.
+        if differing and any(folder.glob("fold-*/weight/*.ckpt")):
             raise InputError(
-                f"{record.parent} holds a cross-validation with other settings "
-                f"({', '.join(differing)}): name another folder with --run_dir"
+                f"{folder} holds a cross-validation with other settings ({', '.join(differing)}): "
+                "name another folder with --run_dir, or remove this one"
             )
+    elif settings_file(settings).exists() or any(folder.glob("fold-*")):
+        raise InputError(
+            f"{folder} holds another job, or lacks its {RECORD_NAME}: name another folder with "
+            "--run_dir"
+        )
     write_json(record, {"format": _FORMAT, "settings": asked})
 
 
-def _steps(config: Path, fold: int, folder: Path, device_num: int | None) -> Iterator[list[str]]:
-    """Give the commands of a fold."""
+def _steps(
+    config: Path, fold: int, folder: Path, device_num: int | None
+) -> Iterator[tuple[str, list[str]]]:
+    """Give the name and the arguments of each command of a fold."""
     shards = ["--config", str(config), "--mr_path", str(folder / "mindrecord")]
-    job = [*shards, "--data_dir", "", "--checkpoint_path", str(folder / "weight")]
+    job = [*shards, "--checkpoint_path", str(folder / "weight")]
     launch = [] if device_num is None else ["launch", "--device_num", str(device_num)]
-    yield ["preprocess", *shards, "--fold", str(fold)]
-    yield [*launch, "train", *job, "--run_dir", str(folder / "train"), "--resume", "auto"]
-    yield [*launch, "eval", *job, "--run_dir", str(folder / "eval")]
+    yield "preprocess", ["preprocess", *shards, "--fold", str(fold)]
+    train = ["train", *job, "--run_dir", str(folder / "train"), "--resume", "auto"]
+    yield "train", [*launch, *train]
+    yield "eval", [*launch, "eval", *job, "--run_dir", str(folder / "eval")]
 
 
-def _run(arguments: list[str], fold: int) -> None:
-    """Run a command of ours to its end, and let it end in its own way if we are asked to stop."""
-    process = subprocess.Popen([sys.executable, "-m", "fcn4_dist", *arguments])
+def _run(arguments: list[str]) -> int:
+    """Run a command of ours to its end, in its own way if we are asked to stop.
 
-    def pass_on(number: int, frame: FrameType | None) -> None:
+    Returns:
+        Its exit code, as a shell has it; not 0 if we were asked to stop.
+    """
+    # In a session of its own: a Ctrl-C reaches this process alone, from wherever it comes.
+    process = subprocess.Popen(
+        [sys.executable, "-m", "fcn4_dist", *arguments],
+        start_new_session=True,
+        preexec_fn=die_with_parent,
+    )
+    asked: list[int] = []
+
+    def pass_on(number: int, _: FrameType | None) -> None:
+        asked.append(number)
         process.send_signal(number)
 
-    before = signal.signal(signal.SIGTERM, pass_on)
+    before = {number: signal.signal(number, pass_on) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         code = process.wait()
-    except KeyboardInterrupt:
-        # The terminal has told it, too.
-        process.wait()
-        raise
     finally:
-        signal.signal(signal.SIGTERM, before)
-    if code:
-        error = Fcn4DistError(
-            f"fold {fold}: {arguments[0]} ended with exit code {code}; the same command goes on "
-            "from there"
-        )
-        error.exit_code = code if code > 0 else 128 - code
-        raise error
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if asked and code == 0:
+        return 128 + asked[0]
+    return code if code >= 0 else 128 - code

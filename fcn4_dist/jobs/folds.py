@@ -1,8 +1,10 @@
 """The command folds: the evaluations of a cross-validation in one table."""
 
 from collections.abc import Sequence
+from os.path import commonpath
 from pathlib import Path
 
+from fcn4_dist.errors import InputError
 from fcn4_dist.evaluation import (
     METRICS_FORMAT,
     METRICS_NAME,
@@ -27,11 +29,15 @@ def show_folds(folders: Sequence[Path], output: Path | None) -> None:
         output: Folder to write predictions.csv and metrics.json of all clips to; None for none.
 
     Raises:
-        InputError: If they are not the folds of one split.
+        InputError: If they are not the folds of one split, or the output would replace one.
     """
     folds = gather_folds(folders)
     if output:
         check_writable(output, "output")
+        if output.resolve() in [folder.resolve() for folder in folders]:
+            raise InputError(
+                f"--output {output} is a fold, whose predictions would be lost: name another folder"
+            )
     pooled = folds.pooled
     metrics = compute_metrics(pooled.labels, pooled.scores, pooled.class_names)
     intervals = bootstrap_intervals(pooled.labels, pooled.scores)
@@ -47,10 +53,12 @@ def show_folds(folders: Sequence[Path], output: Path | None) -> None:
 
 def _folds_table(folds: Folds) -> str:
     names = folds.known
+    above = commonpath([folder.absolute() for folder in folds.folders])
     rows = [["fold", "clips", *(TITLES[name] for name in names)]]
     for folder, clips, figures in zip(folds.folders, folds.clips, folds.figures, strict=True):
-        rows.append([str(folder), str(clips), *(f"{figures[name]:.4f}" for name in names)])
-    for title, values in (("mean", folds.mean), ("standard deviation", folds.spread)):
+        short = folder.absolute().relative_to(above)
+        rows.append([str(short), str(clips), *(f"{figures[name]:.4f}" for name in names)])
+    for title, values in (("mean", folds.mean), ("sample standard deviation", folds.spread)):
         rows.append([title, "", *(f"{values[name]:.4f}" for name in names)])
     return table(rows)
 

@@ -126,11 +126,15 @@ def test_nothing_is_left_outside_the_jobs_folder(settings: Settings, tmp_path: P
     assert {path.name for path in Path(settings.run_dir).iterdir()} == {
         "command.txt",
         "compile_cache",
+        "metrics.jsonl",
         "msrun.log",
+        "predictions.csv",
         "rank_0.log",
         "rank_1.log",
+        "run.json",
         "scheduler.log",
         "settings.yaml",
+        "tensorboard",
     }
 
 

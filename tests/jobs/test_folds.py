@@ -9,10 +9,12 @@ import time
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 from sklearn.metrics import accuracy_score
 
 from fcn4_dist.cli import main
+from fcn4_dist.config import load_settings
 from fcn4_dist.evaluation import read_predictions
 from tests.evaluation.test_folds import predictions, write
 
@@ -37,9 +39,9 @@ def test_folds_are_shown_each_by_itself_their_mean_and_spread_and_all_together(
     assert main(["folds", *folders, "--output", str(tmp_path / "all")]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split()[:4] == ["fold", "clips", "macro", "ROC-AUC"]
-    assert [line.split()[:2] for line in lines[2:4]] == [[folder, "12"] for folder in folders]
+    assert [line.split()[:2] for line in lines[2:4]] == [["fold-1", "12"], ["fold-2", "12"]]
     assert lines[4].startswith("mean  ")
-    assert lines[5].startswith("standard deviation  ")
+    assert lines[5].startswith("sample standard deviation  ")
     assert any(line.startswith("macro ROC-AUC ") and "clips 24" in line for line in lines)
     metrics = json.loads((tmp_path / "all/metrics.json").read_text())
     assert [fold["folder"] for fold in metrics["folds"]] == folders
@@ -67,6 +69,16 @@ def command(real_clips: Path, tmp_path: Path) -> list[str]:
     config.write_text(SETTINGS + "".join(f"{k}: {v}\n" for k, v in folders.items()))
     run_dir = ["--run_dir", str(tmp_path / "cv")]
     return [sys.executable, "-m", "fcn4_dist", "cross-validate", "--config", str(config), *run_dir]
+
+
+def test_an_output_that_would_replace_a_fold_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folders = [str(folder) for folder in write(tmp_path, predictions(1), predictions(2))]
+    before = (tmp_path / "fold-1/predictions.csv").read_bytes()
+    assert main(["folds", *folders, "--output", folders[0]]) == 2
+    assert "is a fold, whose predictions would be lost" in capsys.readouterr().err
+    assert (tmp_path / "fold-1/predictions.csv").read_bytes() == before
 
 
 def run(command: list[str], *further: str) -> "subprocess.CompletedProcess[str]":
@@ -112,7 +124,11 @@ def test_one_that_is_stopped_goes_on_where_it_was(command: list[str], tmp_path: 
     os.kill(started.pid, signal.SIGTERM)
     output, _ = started.communicate(timeout=60)
     assert started.returncode == 75, output
-    assert "fold 1: train ended with exit code 75; the same command goes on from there" in output
+    folder = tmp_path / "cv"
+    assert (
+        f"fold 1: train ended with exit code 75; the same command with --run_dir {folder} goes on "
+        "from there"
+    ) in output
     done = run(command)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "goes on from" in done.stdout
@@ -123,3 +139,74 @@ def test_a_step_that_fails_is_named_with_its_fold(command: list[str]) -> None:
     failed = run(command, "--num_classes", "4")
     assert failed.returncode == 2
     assert "fold 1: preprocess ended with exit code 2" in failed.stderr
+
+
+@pytest.mark.parametrize(
+    ("flags", "sentence"),
+    [
+        (["--fold", "2"], "--fold: a cross-validation sees to it in each fold: leave it out"),
+        (["--split", "random"], "--split: a cross-validation sees to it"),
+        (["--checkpoint_path", "x"], "--checkpoint_path: a cross-validation sees to it"),
+        (["--pre_trained", "True"], "--pre_trained: pre_trained does not go with a cross-"),
+        (["--device_num", "0"], "--device_num must be at least 1, got 0"),
+    ],
+)
+def test_what_does_not_go_with_a_cross_validation_is_refused_before_work(
+    command: list[str], flags: list[str], sentence: str, tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    assert main([*command[3:], *flags]) == 2
+    assert sentence in capsys.readouterr().err
+    assert not (tmp_path / "cv").exists()
+
+
+@pytest.mark.slow
+def test_what_a_settings_file_says_of_a_single_job_has_no_effect(
+    command: list[str], tmp_path: Path
+) -> None:
+    config = tmp_path / "job.yaml"
+    config.write_text(
+        config.read_text()
+        + "val_pattern: '*/5-*'\nget_mindrecord: 0\ndata_dir: x\nval_filename: test.mindrecord0\n"
+    )
+    # It ends where training begins, for want of a card.
+    failed = run(command, "--device_target", "Ascend")
+    assert "fold 1: train ended with exit code 2" in failed.stderr
+    assert (tmp_path / "cv/fold-1/mindrecord/manifest.json").exists()
+    saved = load_settings(tmp_path / "cv/settings.yaml").settings
+    assert (saved.split, saved.val_pattern, saved.data_dir) == ("kfold", "", "")
+    assert (saved.val_filename, saved.model_name) == ("val.mindrecord0", "last")
+    # Nothing is trained yet, so the mistake may be mended.
+    assert "device_target is Ascend, and this" in run(command, "--device_target", "Ascend").stderr
+    assert "training clips are fewer" in run(command, "--batch_size", "1000").stderr
+
+
+def test_a_folder_of_another_job_is_left_alone(
+    command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "cv").mkdir()
+    (tmp_path / "cv/settings.yaml").write_text("lr: 0.1\n")
+    assert main(command[3:]) == 2
+    assert "cv holds another job, or lacks its cross_validation.json" in capsys.readouterr().err
+    assert (tmp_path / "cv/settings.yaml").read_text() == "lr: 0.1\n"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_a_signal_to_the_command_alone_leaves_no_step_behind(
+    how: signal.Signals, command: list[str], tmp_path: Path
+) -> None:
+    command = [*command, "--epoch_size", "5000", "--keep_checkpoint_max", "2"]
+    started = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    ends = time.monotonic() + 120
+    while not list(tmp_path.glob("cv/fold-1/weight/MusicTagger-*_*.ckpt")):
+        assert time.monotonic() < ends
+        time.sleep(0.05)
+    (step,) = psutil.Process(started.pid).children()
+    started.send_signal(how)
+    output, _ = started.communicate(timeout=60)
+    psutil.wait_procs([step], timeout=10)
+    assert not step.is_running()
+    if how == signal.SIGINT:
+        assert started.returncode == 130
+        assert "fold 1: train ended with exit code 130; the same command" in output

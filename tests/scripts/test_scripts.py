@@ -88,4 +88,7 @@ def test_a_python_without_the_packages_is_told_what_to_do(tmp_path: Path) -> Non
         text=True,
     )
     assert result.returncode == 2
-    assert "lacks librosa, numpy, sklearn, yaml, tqdm: activate the right" in result.stderr
+    assert (
+        "lacks jinja2, librosa, numpy, sklearn, tensorboardX, tqdm, yaml: activate the right"
+        in result.stderr
+    )
