@@ -73,6 +73,7 @@ def test_a_rank_has_the_environment_that_a_launcher_would_have_given_it(
     assert not {"OMPI_COMM_WORLD_SIZE", "PMIX_RANK", "RANK_TABLE_FILE"} & set(environment)
 
 
+@pytest.mark.slow
 def test_mpirun_trains_and_evaluates_as_the_launcher_does(job: Path) -> None:
     trained = run(job, 2, "train", "--config", "job.yaml", "--run_dir", "mpi")
     assert trained.returncode == 0, trained.stdout + trained.stderr

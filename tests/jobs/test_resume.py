@@ -53,6 +53,7 @@ def test_a_resumed_run_is_one_that_never_stopped_to_the_bit(
     assert killed.steps() == undisturbed.steps()[:14]
 
 
+@pytest.mark.slow
 def test_a_damaged_checkpoint_is_named_and_the_one_before_is_taken(
     killed: RecordedTraining, undisturbed: RecordedTraining, tmp_path: Path
 ) -> None:
