@@ -44,6 +44,7 @@ def test_the_quickstart_prints_each_command_before_it_runs(quickstart: str) -> N
         "$ bash scripts/run_distribute_train.sh 2 configs/quickstart.yaml "
         "--run_dir quickstart/train",
         "$ bash scripts/run_distribute_eval.sh 2 configs/quickstart.yaml --run_dir quickstart/eval",
+        "$ fcn4-dist report quickstart/train --output quickstart/report.html",
     ]
 
 
