@@ -39,10 +39,11 @@ def partner_batches(
     """Decide which other clip each clip of :func:`training_batches` is blended with.
 
     The partners are the same permutation, read from another place on, so that who is whose does
-    not depend on the number of ranks, and nobody is blended with itself.
+    not depend on the number of ranks, and nobody is blended with itself but a
+    single clip.
 
     Args:
-        clips: Number of clips in the training set; more than one.
+        clips: Number of clips in the training set.
         batch_size: Clips in a batch of one rank.
         rank: This rank, from 0.
         world_size: Number of ranks.
@@ -53,7 +54,7 @@ def partner_batches(
         As :func:`training_batches`, with the partner in each clip's place.
     """
     order = _order(clips, seed, epoch)
-    distance = int(np.random.default_rng([seed, epoch, _DISTANCE]).integers(1, clips))
+    distance = int(np.random.default_rng([seed, epoch, _DISTANCE]).integers(1, max(clips, 2)))
     return _rank_share(np.roll(order, -distance), batch_size, rank, world_size)
 
 

@@ -275,12 +275,13 @@ class Trainer:
         is_best = False
         self.saver.check()
         if ends_epoch or stop or self._global_step % self.settings.save_step == 0:
+            # Before a validation, too, which can only say that the scores are no numbers.
+            self._check_finite_weights(epoch, step)
             if ends_epoch:
                 if not stop:
                     scores, is_best = self._validate(epoch)
                 # Before the checkpoint, from which on nobody would come back to it.
                 self.watch.end_epoch(epoch, self._learning_rate, scores, best=is_best)
-            self._check_finite_weights(epoch, step)
             self.saver.save(self._description(epoch, step, scores), is_best=is_best)
         if stop:
             self.saver.finish()
@@ -333,10 +334,10 @@ class Trainer:
         self.saver.finish()
         ids = self._global_batch_ids(epoch, step)
         self.watch.end_run(epoch, step, what, ids)
-        newest = self.folder.newest_whole(lambda text: None) if self.worker.is_main else None
-        raise Fcn4DistError(
-            divergence(what, epoch, step, ids, Path(self.settings.run_dir), newest and newest[0])
-        )
+        # What else lies in the folder is of other runs.
+        written = self.folder.files_of_run(self.run_id) if self.worker.is_main else []
+        newest = written[-1] if written else None
+        raise Fcn4DistError(divergence(what, epoch, step, ids, Path(self.settings.run_dir), newest))
 
     def _check_finite_weights(self, epoch: int, step: int) -> None:
         # A gradient may overflow where the loss does not; no checkpoint is to hold what it leaves.

@@ -77,6 +77,14 @@ def test_a_run_that_diverges_names_the_step_its_clips_and_the_last_good_checkpoi
     assert f"go on from {before}, the last good one, with --resume" in error
 
 
+def test_weights_that_are_no_numbers_are_found_before_they_are_validated(
+    settings: Settings,
+) -> None:
+    spoilt = run(replace(settings, lr=1e30), "train")
+    assert spoilt.returncode == 1
+    assert "conv1.weight is no longer finite at epoch 1, step 4, a batch of " in spoilt.stderr
+
+
 def test_no_checkpoint_holds_weights_that_are_not_finite(settings: Settings) -> None:
     # Decayed by more than float32 holds.
     spoilt = run(replace(settings, lr=3e38, weight_decay=1.0, save_step=1), "train")

@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +16,7 @@ from fcn4_dist.cli import main
 from fcn4_dist.config import load_settings
 from fcn4_dist.evaluation import read_predictions
 from tests.evaluation.test_folds import predictions, write
+from tests.jobs.recorded_training import wait_until
 
 SETTINGS = """
 num_classes: 3
@@ -117,10 +117,7 @@ def test_every_clip_is_scored_once_by_a_network_that_has_not_seen_it(
 def test_one_that_is_stopped_goes_on_where_it_was(command: list[str], tmp_path: Path) -> None:
     command = [*command, "--epoch_size", "20", "--keep_checkpoint_max", "2"]
     started = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    ends = time.monotonic() + 120
-    while not list(tmp_path.glob("cv/fold-1/weight/MusicTagger-*_*.ckpt")):
-        assert time.monotonic() < ends
-        time.sleep(0.05)
+    wait_until(lambda: any(tmp_path.glob("cv/fold-1/weight/MusicTagger-*_*.ckpt")))
     os.kill(started.pid, signal.SIGTERM)
     output, _ = started.communicate(timeout=60)
     assert started.returncode == 75, output
@@ -198,10 +195,7 @@ def test_a_signal_to_the_command_alone_leaves_no_step_behind(
 ) -> None:
     command = [*command, "--epoch_size", "5000", "--keep_checkpoint_max", "2"]
     started = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    ends = time.monotonic() + 120
-    while not list(tmp_path.glob("cv/fold-1/weight/MusicTagger-*_*.ckpt")):
-        assert time.monotonic() < ends
-        time.sleep(0.05)
+    wait_until(lambda: any(tmp_path.glob("cv/fold-1/weight/MusicTagger-*_*.ckpt")))
     (step,) = psutil.Process(started.pid).children()
     started.send_signal(how)
     output, _ = started.communicate(timeout=60)

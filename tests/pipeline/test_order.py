@@ -11,7 +11,13 @@ from hypothesis import strategies as st
 from fcn4_dist.audio import FeatureCache, FeatureParameters
 from fcn4_dist.config import Settings
 from fcn4_dist.errors import Fcn4DistError
-from fcn4_dist.pipeline import evaluation_batches, pad_batch, read_batches, training_batches
+from fcn4_dist.pipeline import (
+    evaluation_batches,
+    pad_batch,
+    partner_batches,
+    read_batches,
+    training_batches,
+)
 from fcn4_dist.records import RecordSet, read_manifest
 
 CLIPS = st.integers(0, 300)
@@ -50,6 +56,27 @@ def test_a_step_has_the_same_clips_on_any_number_of_ranks_with_the_same_global_b
         batches = batches.reshape(-1, first * second * third)
         steps.append([sorted(step) for step in batches.tolist()])
     assert steps[0] == steps[1] == steps[2]
+
+
+@given(clips=st.integers(2, 200), first=SIZES, second=SIZES, seed=SEEDS)
+def test_a_clip_has_the_same_partner_on_any_number_of_ranks_and_never_itself(
+    clips: int, first: int, second: int, seed: int
+) -> None:
+    partners = []
+    for ranks, batch_size in ((first, second), (1, first * second)):
+        share = [(clips, batch_size, rank, ranks) for rank in range(ranks)]
+        own = [training_batches(*each, seed=seed, epoch=2) for each in share]
+        others = [partner_batches(*each, seed=seed, epoch=2) for each in share]
+        assert np.shape(own) == np.shape(others)
+        pairs = zip(np.ravel(own).tolist(), np.ravel(others).tolist(), strict=True)
+        partners.append(dict(pairs))
+    assert partners[0] == partners[1]
+    assert all(clip != partner for clip, partner in partners[0].items())
+    assert len(set(partners[0].values())) == len(partners[0])
+
+
+def test_a_single_clip_is_its_own_partner() -> None:
+    assert partner_batches(1, 1, 0, 1, seed=1, epoch=1) == [np.array([0])]
 
 
 def test_the_order_is_made_from_the_seed_and_the_epoch() -> None:
