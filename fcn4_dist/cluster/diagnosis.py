@@ -57,6 +57,11 @@ class Workers:
             except psutil.NoSuchProcess:
                 self.ended.append(rank)
 
+    def all_left(self) -> bool:
+        """Tell whether all of this host's workers have been seen, and msrun has seen their ends."""
+        found = len(self.processes) == self.launch.topology.local_ranks
+        return found and not any(process.is_running() for process in self.processes.values())
+
     def rank_of(self, process: int) -> int | None:
         """Tell which rank a process id belongs to."""
         for rank, known in self.processes.items():

@@ -115,11 +115,13 @@ def _supervise(
     """Wait for the end; return what went wrong, in lines, or nothing."""
     workers = Workers(launch)
     kills_before = out_of_memory_kills()
+    had_left = False
     while True:
         with suppress(subprocess.TimeoutExpired):
             if msrun.wait(_SECONDS_BETWEEN_LOOKS) == 0:
                 return []
         workers.look(msrun.pid)
+        left, had_left = had_left, workers.all_left()
         if link:
             link.report(workers.behind())
         log = launch.msrun_log.read_text("utf-8", "replace")
@@ -134,6 +136,10 @@ def _supervise(
             return [failure]
         elif workers.hang():
             problems = explain_hang(workers, link)
+        elif left and launch.topology.nodes.count == 1:
+            # A look ago already, so that msrun has told of any death. It goes on to wait for its
+            # scheduler, which looks for the end of the job every five seconds.
+            return []
         if problems:
             if link:
                 link.tell(problems[0])

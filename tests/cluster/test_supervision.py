@@ -96,6 +96,20 @@ def test_only_rank_0s_output_is_shown_while_all_is_well(
     }
 
 
+def test_a_job_of_one_host_ends_with_its_workers_and_does_not_wait_for_its_scheduler(
+    tmp_path: Path,
+) -> None:
+    # The scheduler would sleep for ten minutes.
+    assert run_job(tmp_path, "end before the scheduler", rank=-1, step=0) == 0
+
+
+def test_the_last_of_the_workers_may_still_fail(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert run_job(tmp_path, "exit last", step=0) == 1
+    assert "rank 1 ended with exit code 7" in capfd.readouterr().out
+
+
 def test_a_rank_that_does_not_enter_the_collective_is_named_with_its_python_stack(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
