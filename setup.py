@@ -16,7 +16,14 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     packages=find_packages(include=["fcn4_dist", "fcn4_dist.*"]),
-    package_data={"fcn4_dist": ["py.typed", "clips/gtzan_filtered/*", "reports/templates/*"]},
+    package_data={
+        "fcn4_dist": [
+            "py.typed",
+            "clips/gtzan_filtered/*",
+            "export/clips/*",
+            "reports/templates/*",
+        ]
+    },
     python_requires=">=3.10",
     install_requires=[
         "audioread>=3",
@@ -34,6 +41,10 @@ setup(
         "tensorboardX>=2.6",
         "tqdm>=4.60",
     ],
-    extras_require={"train": ["mindspore>=2.7.1,<2.11", "mpi4py>=3.1"]},
+    extras_require={
+        "train": ["mindspore>=2.7.1,<2.11", "mpi4py>=3.1"],
+        # ml_dtypes is onnx's: later ones need NumPy 2.
+        "onnx": ["ml_dtypes<0.6", "onnx>=1.16", "onnxruntime>=1.18"],
+    },
     entry_points={"console_scripts": ["fcn4-dist = fcn4_dist.cli:main"]},
 )

@@ -9,7 +9,7 @@ from fcn4_dist.audio.extraction import (
     extract_features,
     read_feature_index,
 )
-from fcn4_dist.audio.features import FeatureParameters, LogMel
+from fcn4_dist.audio.features import FeatureParameters, LogMel, limit_range, window_starts
 from fcn4_dist.audio.waveform import (
     UndecodableClipError,
     Window,
@@ -31,7 +31,9 @@ __all__ = [
     "extract_feature",
     "extract_features",
     "fit_to_window",
+    "limit_range",
     "load_waveform",
     "load_window",
     "read_feature_index",
+    "window_starts",
 ]

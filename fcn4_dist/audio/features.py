@@ -108,7 +108,19 @@ class LogMel:
         Returns:
             float32 decibels of shape (1, n_mels, frames).
         """
-        return _decibels(self._mel_power(waveform), self.parameters.log_mel)[np.newaxis]
+        decibels = self.decibels(waveform)
+        return limit_range(decibels, decibels.max())[np.newaxis]
+
+    def decibels(self, waveform: np.ndarray) -> np.ndarray:
+        """Compute the log-mel spectrogram of a waveform of any length, over its full range.
+
+        Args:
+            waveform: float32 samples of shape (n,).
+
+        Returns:
+            float32 decibels of shape (n_mels, frames), as low as they are.
+        """
+        return _decibels(self._mel_power(waveform), self.parameters.log_mel)
 
     def _mel_power(self, waveform: np.ndarray) -> np.ndarray:
         """Power in each mel band and frame, of shape (n_mels, frames)."""
@@ -126,9 +138,35 @@ class LogMel:
         return mel_power
 
 
+def limit_range(decibels: np.ndarray, loudest: np.floating) -> np.ndarray:
+    """Raise what is more than 80 dB below the loudest to that level.
+
+    Args:
+        decibels: float32 of any shape.
+        loudest: The loudest decibels of the clip it is of.
+
+    Returns:
+        float32 decibels of the same shape.
+    """
+    return np.maximum(decibels, loudest - np.float32(_RANGE_DB))
+
+
+def window_starts(room: int, step: int) -> np.ndarray:
+    """Place as few windows as there can be, evenly, from the first frame to the last.
+
+    Args:
+        room: The frame at which the last window begins.
+        step: Frames between the beginnings of two windows, at most.
+
+    Returns:
+        The first frame of each window, ascending.
+    """
+    return np.linspace(0, room, 1 + -(-room // step)).round().astype(int)
+
+
 def _decibels(mel_power: np.ndarray, log_mel: str) -> np.ndarray:
     # librosa's floors: 1e-5 for amplitudes, 1e-10 for powers.
     factor, floor = (20, 1e-5) if log_mel == "amplitude_to_db" else (10, 1e-10)
     decibels = np.log10(np.maximum(mel_power, np.float32(floor)))
     decibels *= np.float32(factor)
-    return np.maximum(decibels, decibels.max() - np.float32(_RANGE_DB), out=decibels)
+    return decibels

@@ -8,12 +8,14 @@ import traceback
 from collections.abc import Callable, Sequence
 
 from fcn4_dist.cli.checkpoints import run_checkpoints
+from fcn4_dist.cli.export import run_export
 from fcn4_dist.cli.folds import run_folds
 from fcn4_dist.cli.launch import launch_request, split_launch_flags
 from fcn4_dist.cli.parser import Parser, given_flags, parse
 from fcn4_dist.cli.rank_table import run_rank_table
 from fcn4_dist.cli.report import run_report
 from fcn4_dist.cli.shards import run_inspect, run_verify
+from fcn4_dist.cli.tag import run_tag
 from fcn4_dist.cluster.stopping import hold_sigterm
 from fcn4_dist.config import COMMANDS, SETTINGS, LoadedSettings, load_settings
 from fcn4_dist.errors import Fcn4DistError, InputError, StoppedError
@@ -154,4 +156,6 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "verify": run_verify,
     "inspect": run_inspect,
     "report": run_report,
+    "tag": run_tag,
+    "export": run_export,
 }

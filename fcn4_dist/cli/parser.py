@@ -6,6 +6,7 @@ from typing import NoReturn
 
 from fcn4_dist import __version__
 from fcn4_dist.cli.checkpoints import add_checkpoints
+from fcn4_dist.cli.export import add_export
 from fcn4_dist.cli.folds import CROSS_VALIDATE_SUMMARY, add_cross_validate_flags, add_folds
 from fcn4_dist.cli.launch import (
     DOCTOR_SUMMARY,
@@ -17,6 +18,7 @@ from fcn4_dist.cli.launch import (
 from fcn4_dist.cli.rank_table import add_rank_table
 from fcn4_dist.cli.report import add_report
 from fcn4_dist.cli.shards import add_shards
+from fcn4_dist.cli.tag import add_tag
 from fcn4_dist.config import COMMANDS, SETTINGS, Setting, nearest_name
 from fcn4_dist.errors import InputError
 
@@ -84,6 +86,8 @@ def build_parser() -> Parser:
     add_checkpoints(commands)
     add_shards(commands)
     add_report(commands)
+    add_tag(commands)
+    add_export(commands)
     return parser
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Hashable, Iterable, Sequence
 
 import numpy as np
-from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, train_test_split
 
 
 def group_by_keys(keys_of_clips: Iterable[Iterable[Hashable]]) -> np.ndarray:
@@ -48,6 +47,9 @@ def hold_out(labels: np.ndarray, groups: np.ndarray, share: float, seed: int) ->
     Raises:
         ValueError: If clips of one label each, without groups, are too few.
     """
+    # A second to import here and below, for which nobody should wait who splits nothing.
+    from sklearn.model_selection import train_test_split
+
     if _one_label_each(labels) and not _any_together(groups):
         _, taken = train_test_split(
             np.arange(len(labels)),
@@ -71,6 +73,8 @@ def cut_into_folds(labels: np.ndarray, groups: np.ndarray, folds: int, seed: int
     Returns:
         int of shape (clips,): number of each clip's fold, from 0.
     """
+    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+
     if not _one_label_each(labels):
         return _stratify_groups(labels, groups, [1 / folds] * folds, seed)
     classes = labels.argmax(axis=1)

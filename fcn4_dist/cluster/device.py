@@ -10,8 +10,19 @@ from fcn4_dist.errors import InputError
 LAUNCHED_VARIABLE = "FCN4_DIST_LAUNCHED"
 """Set by our launcher in every process of a distributed job, to the job's folder."""
 
+_DEVICE_FOLDER = Path("/dev")
 
-def check_device(device_target: str, device_folder: Path = Path("/dev")) -> None:
+
+def shows_ascend_card(device_folder: Path = _DEVICE_FOLDER) -> bool:
+    """Tell whether this machine shows an Ascend card.
+
+    Args:
+        device_folder: Where the driver shows its cards.
+    """
+    return any(device_folder.glob("davinci[0-9]*"))
+
+
+def check_device(device_target: str, device_folder: Path = _DEVICE_FOLDER) -> None:
     """Refuse a device this machine does not have.
 
     Args:
@@ -21,7 +32,7 @@ def check_device(device_target: str, device_folder: Path = Path("/dev")) -> None
     Raises:
         InputError: If there is no card of that kind.
     """
-    if device_target == "Ascend" and not list(device_folder.glob("davinci[0-9]*")):
+    if device_target == "Ascend" and not shows_ascend_card(device_folder):
         raise InputError(
             "device_target is Ascend, and this machine shows no Ascend card "
             f"({device_folder}/davinci*): give --device_target CPU to run on the processor"

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fcn4_dist.audio import FeatureParameters
+from fcn4_dist.audio import FeatureParameters, window_starts
 from fcn4_dist.records import ClipRow
 
 
@@ -34,9 +34,7 @@ class Windowing:
         Returns:
             The first frame of each window.
         """
-        room = self.room(clip)
-        count = 1 + -(-room // self.frames)
-        return np.linspace(0, room, count).round().astype(int)
+        return window_starts(self.room(clip), self.frames)
 
     def room(self, clip: ClipRow) -> int:
         """Give the last frame at which a window may begin and end within what is no silence."""

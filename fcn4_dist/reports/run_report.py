@@ -3,19 +3,17 @@
 from collections.abc import Sequence
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from fcn4_dist import __version__
 from fcn4_dist.evaluation.intervals import LEVEL, RESAMPLES
 from fcn4_dist.reports.charts import PALETTE, POINTS_SHOWN, STYLES
 from fcn4_dist.reports.data_tables import data_summaries
 from fcn4_dist.reports.mistakes import SHOWN, THRESHOLD
+from fcn4_dist.reports.pages import render_page
 from fcn4_dist.reports.run_charts import class_bars, curves
 from fcn4_dist.reports.run_record import RunRecord
 from fcn4_dist.reports.run_view import RunView, score_text, view_runs
 from fcn4_dist.reports.score_tables import epochs_table, mistakes_tables, scores_table
 from fcn4_dist.reports.setting_tables import environment_table, settings_tables
-from fcn4_dist.reports.text import readable, shorten
 
 # A matrix of more classes says nothing to the eye.
 _MATRIX_CLASSES = 60
@@ -30,17 +28,7 @@ def run_report(records: Sequence[RunRecord]) -> bytes:
     Returns:
         HTML in UTF-8, without scripts, that loads nothing.
     """
-    environment = Environment(
-        loader=PackageLoader("fcn4_dist.reports"),
-        autoescape=True,
-        finalize=lambda value: readable(value) if type(value) is str else value,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=StrictUndefined,
-    )
-    environment.filters |= {"shorten": shorten, "score": score_text}
-    page = environment.get_template("report.html.j2").render(_content(view_runs(records)))
-    return page.encode()
+    return render_page("report.html.j2", _content(view_runs(records)), score=score_text)
 
 
 def _content(runs: Sequence[RunView]) -> dict[str, Any]:

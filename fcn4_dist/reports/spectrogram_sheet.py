@@ -1,24 +1,21 @@
 """A sheet of small mel-spectrograms, a few for each class."""
 
 import math
-import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
-from matplotlib.font_manager import get_font_names
 from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator
 
 from fcn4_dist.files import write_atomically
+from fcn4_dist.reports.own_style import own_style
 
 # In inches: a picture, the room to the next one for titles and ticks, the room around them all.
 _WIDTH, _HEIGHT = 2.5, 1.2
@@ -31,8 +28,6 @@ _DPI = 120
 _HEADING_POINTS, _TITLE_POINTS, _SMALL_POINTS = 11, 8, 6.5
 _GREY = "0.4"
 _COLOURS = "magma"
-# DejaVu comes with matplotlib, and lacks the letters of East Asia.
-_FONTS = ("DejaVu Sans", "Noto Sans CJK SC", "Noto Sans CJK JP", "WenQuanYi Zen Hei")
 
 
 @dataclass(frozen=True)
@@ -50,20 +45,7 @@ class Picture:
     spectrogram: np.ndarray | None = None
 
 
-@contextmanager
-def _own_style() -> Iterator[None]:
-    """Draw the same whatever the user's settings of matplotlib, and take any text literally."""
-    with matplotlib.rc_context(), warnings.catch_warnings():
-        matplotlib.rcdefaults()
-        installed = set(get_font_names())
-        fonts = [name for name in _FONTS if name in installed]
-        matplotlib.rcParams.update({"text.parse_math": False, "font.family": fonts})
-        # A letter that no font has is drawn as a box, which says it all.
-        warnings.filterwarnings("ignore", "Glyph .* missing")
-        yield
-
-
-@_own_style()
+@own_style()
 def write_sheet(
     path: Path,
     heading: str,
@@ -89,7 +71,7 @@ def write_sheet(
         figure.savefig(file, format="png", metadata={"Software": None})
 
 
-@_own_style()
+@own_style()
 def draw_sheet(
     heading: str, groups: Sequence[Sequence[Picture]], *, seconds: float, decibels: str
 ) -> Figure:

@@ -1,52 +1,22 @@
 """The page about runs, in a real browser."""
 
-import json
-import os
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
-from typing import NoReturn
 
 import pytest
-from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 
 from fcn4_dist.cli import main
+from tests.reports.browsing import (
+    DESKTOP,
+    PHONE,
+    Browser,
+    contrast,
+    luminance,
+    open_page,
+    requests,
+)
 from tests.reports.run_folders import write_description, write_run
 from tests.reports.test_run_report import HOSTILE, write_hostile_run
-
-Browser = webdriver.Chrome
-
-PHONE, DESKTOP = 390, 1280
-
-
-def _unavailable(reason: str) -> NoReturn:
-    if os.environ.get("FCN4_BROWSER_REQUIRED") == "1":
-        pytest.fail(reason)
-    pytest.skip(reason)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Chromium without a window, and without any network."""
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-    driver = shutil.which("chromedriver")
-    if not (chromium and driver):
-        _unavailable(
-            "the page is looked at in Chromium, which is not installed: on Debian, apt-get install "
-            "chromium chromium-driver"
-        )
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    for argument in ("headless=new", "no-sandbox", "disable-dev-shm-usage", "hide-scrollbars"):
-        options.add_argument(f"--{argument}")
-    # Where a page asks for a host, it gets none, and the log says that it asked.
-    options.add_argument("--host-resolver-rules=MAP * ~NOTFOUND")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    started = webdriver.Chrome(options=options, service=Service(driver))
-    yield started
-    started.quit()
 
 
 @pytest.fixture(scope="module")
@@ -81,31 +51,11 @@ def _page(*folders: Path) -> Path:
     return output
 
 
-def _open(browser: Browser, page: Path, width: int = DESKTOP) -> None:
-    for log in ("browser", "performance"):
-        browser.get_log(log)
-    metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width == PHONE}
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
-    browser.get(page.as_uri())
-    # What is folded away has to fit, too.
-    for folded in browser.find_elements(By.CSS_SELECTOR, "details:not([open]) > summary"):
-        folded.click()
-
-
-def _requests(browser: Browser) -> list[str]:
-    messages = [json.loads(each["message"])["message"] for each in browser.get_log("performance")]
-    return [
-        message["params"]["request"]["url"]
-        for message in messages
-        if message["method"] == "Network.requestWillBeSent"
-    ]
-
-
 def test_only_the_page_itself_is_asked_for_and_nothing_goes_wrong(
     browser: Browser, page: Path
 ) -> None:
-    _open(browser, page)
-    asked = _requests(browser)
+    open_page(browser, page)
+    asked = requests(browser)
     assert asked[0] == page.as_uri()
     assert all(url.startswith("data:") for url in asked[1:])
     assert browser.get_log("browser") == []
@@ -114,14 +64,14 @@ def test_only_the_page_itself_is_asked_for_and_nothing_goes_wrong(
 def test_a_page_that_does_ask_is_caught(browser: Browser, tmp_path: Path) -> None:
     page = tmp_path / "page.html"
     page.write_text("<!DOCTYPE html><title>x</title><img src='https://example.org/x.png'>")
-    _open(browser, page)
-    assert "https://example.org/x.png" in _requests(browser)
+    open_page(browser, page)
+    assert "https://example.org/x.png" in requests(browser)
     assert browser.get_log("browser")
 
 
 @pytest.mark.parametrize("width", [PHONE, DESKTOP])
 def test_the_page_is_no_wider_than_the_window(browser: Browser, page: Path, width: int) -> None:
-    _open(browser, page, width)
+    open_page(browser, page, width)
     root = "document.documentElement"
     shown, content = browser.execute_script(f"return [{root}.clientWidth, {root}.scrollWidth]")
     assert shown == width
@@ -136,7 +86,7 @@ def test_the_page_is_no_wider_than_the_window(browser: Browser, page: Path, widt
 
 @pytest.mark.parametrize("width", [PHONE, DESKTOP])
 def test_all_charts_are_drawn(browser: Browser, two_runs: Path, width: int) -> None:
-    _open(browser, two_runs, width)
+    open_page(browser, two_runs, width)
     charts = browser.find_elements(By.CSS_SELECTOR, "svg.chart")
     assert len(charts) == 5
     for chart in charts:
@@ -154,7 +104,7 @@ def test_all_charts_are_drawn(browser: Browser, two_runs: Path, width: int) -> N
 
 
 def test_labels_of_charts_stay_within_them(browser: Browser, two_runs: Path) -> None:
-    _open(browser, two_runs, PHONE)
+    open_page(browser, two_runs, PHONE)
     outside = browser.execute_script(
         "return [...document.querySelectorAll('svg.chart text')].filter(each => {"
         "  const text = each.getBoundingClientRect();"
@@ -166,7 +116,7 @@ def test_labels_of_charts_stay_within_them(browser: Browser, two_runs: Path) -> 
 
 
 def test_several_runs_stand_side_by_side(browser: Browser, two_runs: Path) -> None:
-    _open(browser, two_runs)
+    open_page(browser, two_runs)
     cards = browser.find_elements(By.CSS_SELECTOR, ".runs section")
     assert [card.find_element(By.TAG_NAME, "h2").text for card in cards] == ["first", "second"]
     assert cards[0].location["y"] == cards[1].location["y"]
@@ -184,7 +134,7 @@ def test_several_runs_stand_side_by_side(browser: Browser, two_runs: Path) -> No
 
 
 def test_hostile_names_are_text_and_no_script_runs(browser: Browser, hostile: Path) -> None:
-    _open(browser, hostile)
+    open_page(browser, hostile)
     text = browser.find_element(By.TAG_NAME, "body").text
     for name in (*HOSTILE[:4], "<img src=x onerror=alert(1)>", "موسيقى"):
         assert name in text
@@ -209,7 +159,7 @@ def test_texts_and_lines_stand_out_in_light_and_dark(
 ) -> None:
     feature = {"name": "prefers-color-scheme", "value": scheme}
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
-    _open(browser, two_runs)
+    open_page(browser, two_runs)
     page, ink, label, *lines = browser.execute_script(
         "const colour = (at, name) => getComputedStyle(document.querySelector(at))[name];"
         "return [colour('#curves', 'backgroundColor'), colour('body', 'color'),"
@@ -218,20 +168,7 @@ def test_texts_and_lines_stand_out_in_light_and_dark(
         "    .map(each => getComputedStyle(each).borderTopColor)]"
     )
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
-    assert (_luminance(page) > 0.5) == (scheme == "light")
+    assert (luminance(page) > 0.5) == (scheme == "light")
     # The levels AA of WCAG 2.2, for texts and for graphics.
-    assert _contrast(ink, page) >= 7 and _contrast(label, page) >= 4.5
-    assert len(lines) == 2 and min(_contrast(line, page) for line in lines) >= 3
-
-
-def _contrast(first: str, second: str) -> float:
-    low, high = sorted((_luminance(first), _luminance(second)))
-    return (high + 0.05) / (low + 0.05)
-
-
-def _luminance(colour: str) -> float:
-    parts = [int(part) / 255 for part in colour[colour.index("(") + 1 : -1].split(",")[:3]]
-    linear = [
-        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
-    ]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+    assert contrast(ink, page) >= 7 and contrast(label, page) >= 4.5
+    assert len(lines) == 2 and min(contrast(line, page) for line in lines) >= 3

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import butter, sosfilt
 
 Signal = NDArray[np.float32]
 """Mono samples of shape (n,)."""
@@ -141,6 +140,9 @@ def band_pass(
         high_hz: Upper edge; both edges are moved below Nyquist if need be.
         sample_rate: Of the signal, in Hz.
     """
+    # A second to import, which no other command of this package need wait for.
+    from scipy.signal import butter, sosfilt
+
     high = min(high_hz, 0.45 * sample_rate)
     low = min(low_hz, 0.5 * high)
     sections = butter(1, (low, high), "bandpass", fs=sample_rate, output="sos")

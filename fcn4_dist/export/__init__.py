@@ -1,0 +1,10 @@
+"""A trained network as a file that other programs run, compared with the network itself."""
+
+from fcn4_dist.export.comparison import (
+    LARGEST_DIFFERENCE,
+    Comparison,
+    compare,
+    comparison_windows,
+)
+
+__all__ = ["LARGEST_DIFFERENCE", "Comparison", "compare", "comparison_windows"]

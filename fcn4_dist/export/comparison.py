@@ -1,0 +1,80 @@
+"""Whether an exported file gives the logits of the network it was made of."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from fcn4_dist.tagging import ModelDescription, SongReader
+
+LARGEST_DIFFERENCE = 1e-4
+"""Of the logits, as a share of the largest: above it an export fails."""
+
+_CLIPS_FOLDER = Path(__file__).parent / "clips"
+_LARGEST_BATCH = 8
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How far logits are from those they should be.
+
+    Attributes:
+        windows: Number of windows compared.
+        difference: Largest difference of a logit.
+        relative: The same, as a share of the largest logit.
+    """
+
+    windows: int
+    difference: float
+    relative: float
+
+    @property
+    def failed(self) -> bool:
+        """Whether the difference is more than rounding explains."""
+        # Not a number is no small difference.
+        return not self.relative <= LARGEST_DIFFERENCE
+
+
+def comparison_windows(description: ModelDescription, songs: Sequence[Path]) -> np.ndarray:
+    """Read real audio as the network sees it.
+
+    Args:
+        description: Of the network.
+        songs: Audio files; none for three short clips that come with the package.
+
+    Returns:
+        float32 of shape (windows, 1, n_mels, frames).
+
+    Raises:
+        UndecodableClipError: If one cannot be decoded.
+    """
+    reader = SongReader(description)
+    paths = songs or sorted(_CLIPS_FOLDER.glob("*.ogg"))
+    return np.stack([window for path in paths for window in reader.read(path).windows()])
+
+
+def compare(
+    exported: Callable[[np.ndarray], np.ndarray],
+    original: Callable[[np.ndarray], np.ndarray],
+    windows: np.ndarray,
+) -> Comparison:
+    """Hold logits against those they should be, window by window and in batches.
+
+    Args:
+        exported: Gives the logits of the exported file.
+        original: Gives those of the network.
+        windows: float32 of shape (windows, 1, n_mels, frames).
+    """
+    expected = _in_batches(original, windows, _LARGEST_BATCH)
+    # Of two sizes, since the number of windows is free.
+    found = [_in_batches(exported, windows, size) for size in (1, _LARGEST_BATCH)]
+    difference = max(float(np.abs(logits - expected).max()) for logits in found)
+    return Comparison(len(windows), difference, difference / float(np.abs(expected).max()))
+
+
+def _in_batches(
+    logits: Callable[[np.ndarray], np.ndarray], windows: np.ndarray, size: int
+) -> np.ndarray:
+    parts = [logits(windows[first : first + size]) for first in range(0, len(windows), size)]
+    return np.concatenate(parts)

@@ -1,0 +1,146 @@
+"""The command export: a checkpoint in, a model file and its description out."""
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fcn4_dist.audio import UndecodableClipError
+from fcn4_dist.cluster.device import shows_ascend_card
+from fcn4_dist.errors import Fcn4DistError, InputError
+from fcn4_dist.export import LARGEST_DIFFERENCE, Comparison, compare, comparison_windows
+from fcn4_dist.files import check_writable, sha256_of, write_atomically, write_json
+from fcn4_dist.terminal import say
+from fcn4_dist.versions import package_versions
+
+if TYPE_CHECKING:
+    from fcn4_dist.tagging.checkpoint_network import CheckpointNetwork
+
+SUFFIXES = {"MINDIR": ".mindir", "ONNX": ".onnx", "AIR": ".air"}
+_PACKAGES = {"MINDIR": (), "ONNX": ("onnx", "onnxruntime"), "AIR": ()}
+
+
+@dataclass(frozen=True)
+class ExportRequest:
+    """What to export, and where to.
+
+    Attributes:
+        checkpoint: The checkpoint.
+        file_format: "MINDIR", "ONNX" or "AIR".
+        output: File to write; None for the name of the checkpoint with the format's ending, in the
+            working directory.
+        force: Whether to overwrite files.
+        songs: Audio files on which the file is compared with the network; none for clips that come
+            with the package.
+        class_names: Names of the classes, for a checkpoint that does not say them.
+        device_target: As :class:`~fcn4_dist.tagging.checkpoint_network.CheckpointNetwork`.
+        device_id: The card.
+    """
+
+    checkpoint: Path
+    file_format: str
+    output: Path | None = None
+    force: bool = False
+    songs: Sequence[Path] = ()
+    class_names: tuple[str, ...] = ()
+    device_target: str = ""
+    device_id: int = 0
+
+
+def export(request: ExportRequest) -> None:
+    """Export a checkpoint, after comparing what was written with the network.
+
+    Raises:
+        InputError: If the request cannot be met.
+        Fcn4DistError: If the exported file gives other logits; nothing is written then.
+    """
+    output = request.output or Path(f"{request.checkpoint.stem}{SUFFIXES[request.file_format]}")
+    _check(request, output)
+    from fcn4_dist.tagging.checkpoint_network import CheckpointNetwork
+
+    network = CheckpointNetwork(
+        request.checkpoint, request.class_names, request.device_target, request.device_id
+    )
+    # Beside the output, so that it is seen early whether there is room.
+    with tempfile.TemporaryDirectory(dir=output.parent, prefix=".export-") as folder:
+        written = Path(folder) / f"model{SUFFIXES[request.file_format]}"
+        comparison = _write_and_compare(request, network, written)
+        with write_atomically(output) as file:
+            file.write(written.read_bytes())
+    description = description_file(output)
+    content = network.description.as_dict() | {
+        "file": output.name,
+        "file_format": request.file_format,
+        "sha256": sha256_of(output),
+        "exported_by": package_versions("mindspore", *_PACKAGES[request.file_format]),
+    }
+    if comparison is not None:
+        content["largest_logit_difference"] = comparison.difference
+    write_json(description, content)
+    say(f"{request.file_format}: {output}")
+    say(f"description: {description}")
+
+
+def description_file(output: Path) -> Path:
+    """Name the description beside a model file."""
+    return output.with_name(f"{output.name}.json")
+
+
+def _check(request: ExportRequest, output: Path) -> None:
+    if request.file_format == "AIR" and not shows_ascend_card():
+        raise InputError(
+            "AIR files can be written on a machine with an Ascend card only, and this one shows "
+            "none: export MINDIR, which Ascend runs, too"
+        )
+    if missing := [name for name in _PACKAGES[request.file_format] if find_spec(name) is None]:
+        raise InputError(
+            f"{' and '.join(missing)} not installed in this Python: pip install 'fcn4_dist[onnx]'"
+        )
+    suffix = SUFFIXES[request.file_format]
+    if output.suffix.lower() != suffix:
+        raise InputError(f"--output {output} must end in {suffix} for {request.file_format}")
+    check_writable(output.parent, "output")
+    for path in (output, description_file(output)):
+        if path.is_dir():
+            raise InputError(f"{path} is a folder: name another file with --output")
+        if path.exists() and not request.force:
+            raise InputError(
+                f"{path} is there already: overwrite it with --force, or name another file with "
+                "--output"
+            )
+    for song in request.songs:
+        if not song.is_file():
+            raise InputError(f"there is no audio file {song}")
+
+
+def _write_and_compare(
+    request: ExportRequest, network: "CheckpointNetwork", path: Path
+) -> Comparison | None:
+    from fcn4_dist.export import formats
+
+    if request.file_format == "AIR":
+        formats.write_air(network, path)
+        say("AIR files run on Ascend's own runtime only: this one was not compared")
+        return None
+    write, run = {
+        "ONNX": (formats.write_onnx, formats.run_onnx),
+        "MINDIR": (formats.write_mindir, formats.run_mindir),
+    }[request.file_format]
+    try:
+        windows = comparison_windows(network.description, request.songs)
+    except UndecodableClipError as error:
+        raise InputError(f"an audio file of --songs cannot be used: it {error}") from error
+    write(network, path)
+    comparison = compare(run(path), network.logits, windows)
+    say(
+        f"largest difference of a logit from the network's on {comparison.windows} windows of real "
+        f"audio: {comparison.difference:.2g}, {comparison.relative:.2g} of the largest"
+    )
+    if comparison.failed:
+        raise Fcn4DistError(
+            f"the {request.file_format} file does not give the network's logits: the difference "
+            f"is more than {LARGEST_DIFFERENCE:g} of the largest; nothing was written"
+        )
+    return comparison

@@ -1,0 +1,224 @@
+"""The command tag: songs in, tags out."""
+
+import csv
+import io
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from heapq import heappop, heappush
+from pathlib import Path
+from typing import Any
+
+from fcn4_dist.clips.folder import AUDIO_SUFFIXES
+from fcn4_dist.errors import Fcn4DistError, InputError
+from fcn4_dist.files import check_writable, write_atomically
+from fcn4_dist.processes import usable_cores
+from fcn4_dist.tagging import Network, SongTags, Tagger, UntaggedSong
+from fcn4_dist.terminal import Progress, clock, say, table
+
+_DIGITS = 6
+
+
+@dataclass(frozen=True)
+class TagRequest:
+    """What to tell of songs, and how.
+
+    Attributes:
+        songs: Audio files, and folders of them.
+        top_n: How many tags of a song to show.
+        output: "text", "json" or "csv".
+        plot: PNG file to draw the tags of one song over time; None for none.
+        html: HTML file to show them with the music; None for none.
+        hop_seconds: From a window's beginning to the next one's; None for the length of a window.
+        batch_size: Windows the network gets at once.
+        processes: Processes that decode; 0 for one a core.
+    """
+
+    songs: Sequence[Path]
+    top_n: int = 5
+    output: str = "text"
+    plot: Path | None = None
+    html: Path | None = None
+    hop_seconds: float | None = None
+    batch_size: int = 8
+    processes: int = 0
+
+
+def tag(request: TagRequest, load: Callable[[], Network]) -> int:
+    """Tag songs.
+
+    Args:
+        request: Which, and what to tell of them.
+        load: Gives the network; called when the request has been found to make sense.
+
+    Returns:
+        The exit code: 0 if at least one song has tags, else 1.
+
+    Raises:
+        InputError: If the request cannot be met; also if its only song cannot be decoded.
+    """
+    paths = _find_songs(request.songs)
+    _check(request, paths)
+    network = load()
+    tagger = Tagger(network, request.hop_seconds, request.batch_size)
+    _remark(f"tags by {network.path}", request.output)
+    tell = _TELLERS[request.output](tagger.network.description.class_names, request.top_n)
+    if len(paths) == 1:
+        _tag_one(tagger, paths[0], request, tell)
+        return 0
+    tagged = 0
+    with Progress("tagging", len(paths), "songs", visible=_has_room(request.output)) as progress:
+        processes = min(request.processes or usable_cores(), len(paths))
+        for result in _in_order(tagger.tag_all(paths, processes)):
+            progress.count()
+            if isinstance(result, UntaggedSong):
+                _remark(f"warning: no tags of {result.path}: it {result.reason}", request.output)
+            else:
+                tagged += 1
+            if (text := tell(result)) is not None:
+                say(text)
+            progress.show()
+    _remark(f"{tagged} of {len(paths)} songs have tags", request.output)
+    return 0 if tagged else Fcn4DistError.exit_code
+
+
+def _find_songs(places: Sequence[Path]) -> list[Path]:
+    songs: list[Path] = []
+    for place in places:
+        if place.is_dir():
+            inside = sorted(
+                Path(folder) / name
+                for folder, _, names in os.walk(place)
+                for name in names
+                if Path(name).suffix.lower() in AUDIO_SUFFIXES
+            )
+            if not inside:
+                raise InputError(
+                    f"there is no audio file ({', '.join(sorted(AUDIO_SUFFIXES))}) in {place}: "
+                    "name the files themselves if they have other endings"
+                )
+            songs += inside
+        elif place.exists():
+            songs.append(place)
+        else:
+            raise InputError(f"there is no file or folder {place}")
+    return songs
+
+
+def _check(request: TagRequest, paths: Sequence[Path]) -> None:
+    for flag, file in (("plot", request.plot), ("html", request.html)):
+        if file is None:
+            continue
+        if len(paths) != 1:
+            raise InputError(f"--{flag} shows one song, and {len(paths)} are named: name one")
+        if file.is_dir():
+            raise InputError(f"--{flag} {file} is a folder: name a file")
+        check_writable(file.parent, flag)
+    if request.top_n < 1:
+        raise InputError(f"--top_n must be at least 1, got {request.top_n}")
+    if request.processes < 0:
+        raise InputError(f"--processes must be at least 0, got {request.processes}")
+
+
+def _tag_one(
+    tagger: Tagger, path: Path, request: TagRequest, tell: Callable[[SongTags], str | None]
+) -> None:
+    if request.plot is None and request.html is None:
+        say(tell(tagger.tag(path)) or "")
+        return
+    song = tagger.read(path)
+    tags = tagger.tag_read(song)
+    say(tell(tags) or "")
+    if request.plot is not None:
+        from fcn4_dist.reports.taggram_picture import write_taggram
+
+        write_taggram(request.plot, tags, song.decibels, request.top_n)
+        _remark(f"tags over time: {request.plot}", request.output)
+    if request.html is not None:
+        from fcn4_dist.reports.playable_audio import playable_audio
+        from fcn4_dist.reports.taggram_page import taggram_page
+
+        page = taggram_page(tags, song.decibels, playable_audio(path), request.top_n)
+        with write_atomically(request.html) as file:
+            file.write(page)
+        _remark(f"tags over time, with the music: {request.html}", request.output)
+
+
+def _in_order(
+    results: Iterator[tuple[int, SongTags | UntaggedSong]],
+) -> Iterator[SongTags | UntaggedSong]:
+    """Give results in the order of the songs; those that are early wait."""
+    early: list[tuple[int, Any]] = []
+    awaited = 0
+    for entry in results:
+        heappush(early, entry)
+        while early and early[0][0] == awaited:
+            yield heappop(early)[1]
+            awaited += 1
+
+
+def _has_room(output: str) -> bool:
+    # Where standard output is data, progress has the terminal only if it is a bar.
+    return output == "text" or sys.stderr.isatty()
+
+
+def _remark(text: str, output: str) -> None:
+    if output == "text":
+        say(text)
+    else:
+        print(text, file=sys.stderr, flush=True)
+
+
+def _text(class_names: tuple[str, ...], top_n: int) -> Callable[[Any], str | None]:
+    def tell(result: SongTags | UntaggedSong) -> str | None:
+        if isinstance(result, UntaggedSong):
+            return None
+        rows = [[name, f"{score:.3f}"] for name, score in result.top(top_n)]
+        return f"{result.path} ({clock(result.seconds)})\n{table([['tag', 'score'], *rows])}\n"
+
+    return tell
+
+
+def _json(class_names: tuple[str, ...], top_n: int) -> Callable[[Any], str | None]:
+    def tell(result: SongTags | UntaggedSong) -> str:
+        path = str(result.path)
+        if isinstance(result, UntaggedSong):
+            return json.dumps({"path": path, "error": result.reason})
+        windows = {
+            "seconds": result.window_seconds,
+            "starts": result.starts.round(3).tolist(),
+            "scores": result.window_scores.round(_DIGITS).tolist(),
+        }
+        content = {
+            "path": path,
+            "seconds": round(result.seconds, 3),
+            "top": [name for name, _ in result.top(top_n)],
+            "scores": dict(zip(class_names, result.scores.round(_DIGITS).tolist(), strict=True)),
+            "windows": windows,
+        }
+        return json.dumps(content)
+
+    return tell
+
+
+def _csv(class_names: tuple[str, ...], top_n: int) -> Callable[[Any], str | None]:
+    say(_csv_line(["path", "seconds", *class_names]))
+
+    def tell(result: SongTags | UntaggedSong) -> str | None:
+        if isinstance(result, UntaggedSong):
+            return None
+        scores = [f"{score:.{_DIGITS}f}" for score in result.scores]
+        return _csv_line([str(result.path), f"{result.seconds:.3f}", *scores])
+
+    return tell
+
+
+def _csv_line(cells: Sequence[str]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="").writerow(cells)
+    return text.getvalue()
+
+
+_TELLERS = {"text": _text, "json": _json, "csv": _csv}

@@ -1,0 +1,123 @@
+"""The tags of a song over time, as one page that plays it and needs nothing but itself."""
+
+import base64
+import io
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from markupsafe import Markup
+from matplotlib.image import imsave
+
+from fcn4_dist import __version__
+from fcn4_dist.reports.pages import render_page
+from fcn4_dist.reports.taggram_picture import RANGE_DB, SPECTROGRAM_COLOURS, clock_text
+from fcn4_dist.tagging import SongTags
+
+_COLUMNS = 2000
+_TICKS = 8
+_ROUND_SECONDS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1200, 1800, 3600)
+_STRIP_WIDTH = 1000
+
+
+@dataclass(frozen=True)
+class Strip:
+    """One tag over time.
+
+    Attributes:
+        name: The tag.
+        score: Its score in the whole song.
+        boxes: (place, width, score) of each stretch; places of ``_STRIP_WIDTH``.
+    """
+
+    name: str
+    score: float
+    boxes: list[tuple[str, str, str]]
+
+
+def taggram_page(song: SongTags, spectrogram: np.ndarray, audio: bytes, top_n: int) -> bytes:
+    """Make the page. The same input gives the same bytes.
+
+    Args:
+        song: The tags.
+        spectrogram: Decibels of shape (n_mels, frames), from the song's beginning to its end.
+        audio: The song as MP3.
+        top_n: How many tags are shown over time: those of the highest scores.
+
+    Returns:
+        HTML in UTF-8 that loads nothing. Without scripts it shows and plays the same, and its
+        playhead stands still.
+    """
+    edges, scores = song.over_time()
+    columns = [song.class_names.index(name) for name, _ in song.top(top_n)]
+    content: dict[str, Any] = {
+        "title": song.path.name,
+        "facts": _facts(song),
+        "seconds": song.seconds,
+        "length": clock_text(song.seconds),
+        "audio": _embedded("audio/mpeg", audio),
+        "spectrogram": _embedded("image/png", _picture(spectrogram)),
+        "strips": [_strip(song, edges, scores, column) for column in columns],
+        "strip_width": _STRIP_WIDTH,
+        "ticks": _ticks(song.seconds),
+        "all_tags": [(name, f"{score:.3f}") for name, score in song.top(len(song.class_names))],
+        "version": __version__,
+        # Numbers only, so that nothing in it can end the element it stands in.
+        "data": Markup(
+            json.dumps(
+                {
+                    "seconds": song.seconds,
+                    "edges": edges.round(3).tolist(),
+                    "scores": scores[:, columns].round(3).tolist(),
+                }
+            )
+        ),
+    }
+    return render_page("taggram.html.j2", content)
+
+
+def _facts(song: SongTags) -> list[str]:
+    windows = len(song.starts)
+    counted = f"{windows} windows" if windows > 1 else "one window"
+    return [clock_text(song.seconds), f"{counted} of {song.window_seconds:g} s"]
+
+
+def _embedded(kind: str, content: bytes) -> Markup:
+    return Markup(f"data:{kind};base64,{base64.b64encode(content).decode()}")
+
+
+def _picture(spectrogram: np.ndarray) -> bytes:
+    loudest = spectrogram.max()
+    frames = spectrogram.shape[1]
+    firsts = np.unique(np.linspace(0, frames, min(frames, _COLUMNS), endpoint=False).astype(int))
+    content = io.BytesIO()
+    imsave(
+        content,
+        np.maximum.reduceat(spectrogram, firsts, axis=1),
+        vmin=loudest - RANGE_DB,
+        vmax=loudest,
+        cmap=SPECTROGRAM_COLOURS,
+        origin="lower",
+        format="png",
+        # Without matplotlib's version, which would be in the file.
+        metadata={"Software": None},  # type: ignore[dict-item]
+    )
+    return content.getvalue()
+
+
+def _strip(song: SongTags, edges: np.ndarray, scores: np.ndarray, column: int) -> Strip:
+    places = edges / song.seconds * _STRIP_WIDTH
+    boxes = [
+        (f"{place:.2f}", f"{width:.2f}", f"{score:.3f}")
+        for place, width, score in zip(places, np.diff(places), scores[:, column], strict=False)
+    ]
+    return Strip(song.class_names[column], float(song.scores[column]), boxes)
+
+
+def _ticks(seconds: float) -> list[tuple[str, str]]:
+    """Place round times: (percent of the width, text)."""
+    enough = (each for each in _ROUND_SECONDS if seconds / each <= _TICKS)
+    step = next(enough, max(1, round(seconds / _TICKS)))
+    times = np.arange(0, seconds, step)
+    return [(f"{100 * time / seconds:.3f}", clock_text(time)) for time in times]

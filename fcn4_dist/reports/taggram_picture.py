@@ -1,0 +1,114 @@
+"""The tags of a song over time, as a picture."""
+
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.collections import QuadMesh
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+from matplotlib.gridspec import GridSpec
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from fcn4_dist.files import write_atomically
+from fcn4_dist.reports.own_style import own_style
+from fcn4_dist.reports.text import readable
+from fcn4_dist.tagging import SongTags
+
+# In inches.
+_WIDTH, _SPECTROGRAM_HEIGHT, _ROW_HEIGHT = 10.0, 1.8, 0.28
+_LEFT, _RIGHT, _TOP, _BOTTOM, _GAP, _BAR_GAP, _BAR_WIDTH = 2.6, 0.75, 0.5, 0.5, 0.2, 0.12, 0.12
+_DPI = 120
+_TITLE_POINTS, _POINTS = 11, 8
+_LONGEST_TITLE, _LONGEST_NAME = 90, 28
+RANGE_DB = 80
+SPECTROGRAM_COLOURS = "magma"
+_SCORE_COLOURS = "viridis"
+
+
+@own_style()
+def write_taggram(path: Path, song: SongTags, spectrogram: np.ndarray, top_n: int) -> None:
+    """Draw the tags of a song over time under its spectrogram, and write it as PNG.
+
+    The same input gives the same bytes.
+
+    Args:
+        path: File to write.
+        song: The tags.
+        spectrogram: Decibels of shape (n_mels, frames), from the song's beginning to its end.
+        top_n: How many tags: those of the highest scores.
+    """
+    figure, above, below, bars = _axes(min(top_n, len(song.class_names)))
+    above.set_title(_cut(song.path.name, _LONGEST_TITLE), fontsize=_TITLE_POINTS, loc="left")
+    loudest = float(spectrogram.max())
+    image = above.imshow(
+        spectrogram,
+        origin="lower",
+        aspect="auto",
+        extent=(0, song.seconds, 0, len(spectrogram)),
+        cmap=SPECTROGRAM_COLOURS,
+        norm=Normalize(loudest - RANGE_DB, loudest),
+    )
+    above.set_ylabel("mel band", fontsize=_POINTS)
+    above.tick_params(labelbottom=False)
+    mesh = _draw_scores(below, song, top_n)
+    for bar, drawn, label in ((bars[0], image, "dB"), (bars[1], mesh, "score")):
+        figure.colorbar(drawn, cax=bar).set_label(label, fontsize=_POINTS)
+    for axes in (above, below, *bars):
+        axes.tick_params(labelsize=_POINTS, length=2, width=0.5)
+    with write_atomically(path) as file:
+        # Otherwise matplotlib's version would be in the file.
+        figure.savefig(file, format="png", metadata={"Software": None})
+
+
+def _axes(rows: int) -> tuple[Figure, Axes, Axes, tuple[Axes, Axes]]:
+    heights = (_SPECTROGRAM_HEIGHT, max(rows, 3) * _ROW_HEIGHT)
+    height = _TOP + sum(heights) + _GAP + _BOTTOM
+    figure = Figure((_WIDTH, height), dpi=_DPI)
+    # What measures texts.
+    FigureCanvasAgg(figure)
+    width = _WIDTH - _LEFT - _RIGHT
+    grid = GridSpec(
+        2,
+        2,
+        figure,
+        left=_LEFT / _WIDTH,
+        right=1 - _RIGHT / _WIDTH,
+        top=1 - _TOP / height,
+        bottom=_BOTTOM / height,
+        height_ratios=heights,
+        width_ratios=(width - _BAR_GAP - _BAR_WIDTH, _BAR_WIDTH),
+        hspace=_GAP / (sum(heights) / 2),
+        wspace=_BAR_GAP / (width / 2),
+    )
+    above = figure.add_subplot(grid[0, 0])
+    below = figure.add_subplot(grid[1, 0], sharex=above)
+    return figure, above, below, (figure.add_subplot(grid[0, 1]), figure.add_subplot(grid[1, 1]))
+
+
+def _draw_scores(axes: Axes, song: SongTags, top_n: int) -> QuadMesh:
+    top = song.top(top_n)
+    columns = [song.class_names.index(name) for name, _ in top]
+    edges, scores = song.over_time()
+    rows = np.arange(len(top) + 1)
+    mesh = axes.pcolormesh(
+        edges, rows, scores[:, columns].T, cmap=_SCORE_COLOURS, norm=Normalize(0, 1)
+    )
+    axes.set_yticks(rows[:-1] + 0.5)
+    axes.set_yticklabels([f"{_cut(name, _LONGEST_NAME)}  {score:.2f}" for name, score in top])
+    axes.invert_yaxis()
+    axes.xaxis.set_major_locator(MaxNLocator(10, steps=[1, 1.5, 2, 3, 6, 10]))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda seconds, _: clock_text(seconds)))
+    return mesh
+
+
+def clock_text(seconds: float) -> str:
+    """Write a place in a song as minutes:seconds."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}:{rest:02}"
+
+
+def _cut(text: str, longest: int) -> str:
+    text = readable(text)
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"

@@ -1,0 +1,65 @@
+"""A checkpoint's network, run by MindSpore."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fcn4_dist.checkpoints.content import Checkpoint, read_checkpoint
+from fcn4_dist.cluster.device import check_device, prepare_environment, shows_ascend_card
+from fcn4_dist.tagging.model_description import ModelDescription, describe_checkpoint
+from fcn4_dist.tagging.network import Network
+
+if TYPE_CHECKING:
+    from fcn4_dist.model.fcn4 import Fcn4
+
+
+class CheckpointNetwork(Network):
+    """The network of a checkpoint; MindSpore is imported when it is made.
+
+    Args:
+        path: Checkpoint of this package, or of the ModelZoo's FCN-4.
+        class_names: Names of the classes, where the checkpoint does not say them.
+        device_target: "Ascend", "CPU", or "" for an Ascend card where there is one.
+        device_id: The card.
+
+    Attributes:
+        cell: The network itself, not in training.
+
+    Raises:
+        InputError: If the checkpoint, the device or MindSpore is not there or does not fit.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        class_names: tuple[str, ...] = (),
+        device_target: str = "",
+        device_id: int = 0,
+    ) -> None:
+        checkpoint = read_checkpoint(path)
+        super().__init__(describe_checkpoint(checkpoint, class_names), path)
+        device_target = device_target or ("Ascend" if shows_ascend_card() else "CPU")
+        check_device(device_target)
+        prepare_environment(device_target)
+
+        from fcn4_dist.cluster.worker import start_worker
+
+        start_worker(device_target, device_id)
+        self.cell = _built(self.description, checkpoint)
+
+    def logits(self, windows: np.ndarray) -> np.ndarray:
+        """Compute the logits of some windows; another number of them is compiled anew."""
+        from mindspore import Tensor
+
+        return self.cell(Tensor(windows)).asnumpy()
+
+
+def _built(description: ModelDescription, checkpoint: Checkpoint) -> "Fcn4":
+    from fcn4_dist.checkpoints.loading import load_into_network
+    from fcn4_dist.model.fcn4 import build_fcn4
+
+    cell = build_fcn4(len(description.class_names), description.width, mixed_precision=False)
+    load_into_network(cell, checkpoint, fresh_dense=False)
+    cell.set_train(False)
+    return cell

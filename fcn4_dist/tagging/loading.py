@@ -1,0 +1,96 @@
+"""Finding and loading the network that somebody names."""
+
+import os
+import sys
+from pathlib import Path
+
+from fcn4_dist.checkpoints import CheckpointFolder
+from fcn4_dist.checkpoints.folder import BEST, LAST
+from fcn4_dist.config import SETTINGS
+from fcn4_dist.errors import InputError
+from fcn4_dist.tagging.network import Network
+
+ONNX_SUFFIX = ".onnx"
+
+
+def load_network(
+    model: str | os.PathLike[str],
+    *,
+    class_names: tuple[str, ...] = (),
+    device_target: str = "",
+    device_id: int = 0,
+) -> Network:
+    """Load a network.
+
+    Args:
+        model: A checkpoint of this package or of the ModelZoo's FCN-4, a folder of checkpoints,
+            or an ONNX file that ``export`` wrote, which needs onnxruntime and no MindSpore.
+        class_names: Names of the classes, for a checkpoint that does not say them.
+        device_target: "Ascend", "CPU", or "" for an Ascend card where there is one. ONNX files
+            run on the CPU.
+        device_id: The card.
+
+    Raises:
+        InputError: If there is none, or it cannot be used here.
+    """
+    path = Path(model)
+    if path.suffix == ONNX_SUFFIX:
+        from fcn4_dist.tagging.onnx_network import OnnxNetwork
+
+        return OnnxNetwork(path)
+    from fcn4_dist.tagging.checkpoint_network import CheckpointNetwork
+
+    return CheckpointNetwork(find_checkpoint(path), class_names, device_target, device_id)
+
+
+def find_checkpoint(
+    place: Path, folder: Path | None = None, prefix: str = SETTINGS["prefix"].default
+) -> Path:
+    """Find the checkpoint that somebody names.
+
+    Args:
+        place: A checkpoint; a folder, for its best one or else its last; or "best" or "last".
+        folder: Where "best" and "last" are.
+        prefix: First part of the checkpoints' names.
+
+    Raises:
+        InputError: If there is none.
+    """
+    if place.is_file():
+        return place
+    name = str(place)
+    if place.is_dir():
+        folder, name = place, SETTINGS["model_name"].default
+    if folder is None or not (place.is_dir() or name in (BEST, LAST)):
+        raise InputError(
+            f"there is no checkpoint {place}: name a file, or a folder of checkpoints, with "
+            "--checkpoint"
+        )
+    try:
+        return CheckpointFolder(folder, prefix).find(name, _warn)
+    except InputError as error:
+        which = "" if place.is_dir() else f"{place} "
+        raise InputError(
+            f"there is no whole {which}checkpoint {prefix}-*.ckpt in {folder}: name a file or "
+            "another folder with --checkpoint, or their --prefix"
+        ) from error
+
+
+def parse_class_names(text: str) -> tuple[str, ...]:
+    """Read names of classes: separated by commas, or the path of a file with a name a line.
+
+    Raises:
+        InputError: If the file cannot be read.
+    """
+    try:
+        if Path(text).is_file():
+            lines = Path(text).read_text("utf-8").splitlines()
+            return tuple(line.strip() for line in lines if line.strip())
+    except (OSError, ValueError) as error:
+        raise InputError(f"cannot read the names of the classes from {text}: {error}") from error
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def _warn(text: str) -> None:
+    # Standard output may be data.
+    print(f"warning: {text}", file=sys.stderr, flush=True)

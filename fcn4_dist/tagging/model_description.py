@@ -1,0 +1,151 @@
+"""What has to be known of a network to tag songs with it."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from fcn4_dist.audio import FeatureParameters
+from fcn4_dist.checkpoints.content import Checkpoint
+from fcn4_dist.clips.gtzan import GTZAN_GENRES
+from fcn4_dist.clips.magnatagatune import MODELZOO_TAGS
+from fcn4_dist.config import Settings
+from fcn4_dist.errors import InputError
+from fcn4_dist.files import sha256_of
+from fcn4_dist.model import channels
+
+_FORMAT = 1
+_KNOWN_CLASSES = {len(names): names for names in (GTZAN_GENRES, MODELZOO_TAGS)}
+
+
+@dataclass(frozen=True)
+class ModelDescription:
+    """What a model file says of itself.
+
+    Attributes:
+        class_names: Names of the classes, in the order of the scores.
+        parameters: Feature parameters.
+        window_seconds: Length of the network's input.
+        width: Factor on the network's channels.
+        source: The checkpoint it comes from: its file name, SHA-256, epoch, step, metrics and the
+            versions of the packages that trained it, as far as they are known.
+    """
+
+    class_names: tuple[str, ...]
+    parameters: FeatureParameters
+    window_seconds: float
+    width: float
+    source: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def input_shape(self) -> tuple[int, int, int]:
+        """Shape of one window: (1, n_mels, frames)."""
+        return (1, self.parameters.n_mels, self.parameters.frames_in(self.window_seconds))
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give the description as values that JSON can hold."""
+        return {"format": _FORMAT, **asdict(self)}
+
+    @classmethod
+    def from_json(cls, text: str, place: str) -> "ModelDescription":
+        """Read what was written of :meth:`as_dict`.
+
+        Args:
+            text: JSON.
+            place: Where it stood, for the error.
+
+        Raises:
+            InputError: If it is no description, or one of another format.
+        """
+        try:
+            content = json.loads(text)
+            if content.pop("format") != _FORMAT:
+                raise ValueError
+            parameters = FeatureParameters(**content.pop("parameters"))
+            class_names = tuple(content.pop("class_names"))
+            return cls(parameters=parameters, class_names=class_names, **content)
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+            raise InputError(
+                f"the description in {place} is not one this version reads: export the checkpoint "
+                "again"
+            ) from error
+
+
+def describe_checkpoint(
+    checkpoint: Checkpoint, class_names: tuple[str, ...] = ()
+) -> ModelDescription:
+    """Tell what has to be known of the network whose weights are in a checkpoint.
+
+    A checkpoint of another program does not say what it was trained on: with the documented
+    feature parameters, then, and where no names are given, on GTZAN's genres if it has 10 classes,
+    and on the ModelZoo's tags of MagnaTagATune if it has 50.
+
+    Args:
+        checkpoint: Of this package, or of the ModelZoo's FCN-4.
+        class_names: Names to give the classes of a checkpoint that does not name them.
+
+    Raises:
+        InputError: If the weights are not FCN-4's, or the classes cannot be named.
+    """
+    source: dict[str, Any] = {
+        "checkpoint": checkpoint.path.name,
+        "sha256": sha256_of(checkpoint.path),
+    }
+    description = checkpoint.description
+    if description is None:
+        classes, width = _size(checkpoint)
+        settings = Settings()
+        return ModelDescription(
+            _named(checkpoint, classes, class_names),
+            FeatureParameters.from_settings(settings),
+            settings.window_seconds,
+            width,
+            source,
+        )
+    if class_names and class_names != description.class_names:
+        raise InputError(
+            f"{checkpoint.path} names its classes itself ({', '.join(description.class_names)}): "
+            "leave --class_names out"
+        )
+    return ModelDescription(
+        description.class_names,
+        description.parameters,
+        description.settings["window_seconds"],
+        description.width,
+        source
+        | {"epoch": description.epoch, "step": description.step}
+        | {"metrics": dict(description.metrics), "versions": dict(description.versions)},
+    )
+
+
+def _size(checkpoint: Checkpoint) -> tuple[int, float]:
+    """Read the number of classes and the width from the shapes of the weights."""
+    try:
+        classes = len(checkpoint.values["dense.bias"])
+        # The widest layer tells the width best, which is rounded in each.
+        of_last_layer = len(checkpoint.values["conv4.weight"])
+    except KeyError as error:
+        raise InputError(
+            f"{checkpoint.path} holds no {error.args[0]}: it is no checkpoint of FCN-4"
+        ) from error
+    if (biased := [name for name in checkpoint.values if _is_bias_of_convolution(name)]) != []:
+        raise InputError(
+            f"{checkpoint.path} holds {biased[0]}, for which the known FCN-4 has no place: it is "
+            "another network's"
+        )
+    return classes, of_last_layer / channels(1.0)[3]
+
+
+def _is_bias_of_convolution(name: str) -> bool:
+    return name.startswith("conv") and name.endswith(".bias")
+
+
+def _named(checkpoint: Checkpoint, classes: int, class_names: tuple[str, ...]) -> tuple[str, ...]:
+    names = class_names or _KNOWN_CLASSES.get(classes, ())
+    if len(names) != classes:
+        told = f"--class_names gives {len(names)} names" if names else "says not which"
+        raise InputError(
+            f"{checkpoint.path} has {classes} classes and {told}: name them in its order with "
+            "--class_names, separated by commas, or a file with a name a line"
+        )
+    return names

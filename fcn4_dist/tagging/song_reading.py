@@ -1,0 +1,97 @@
+"""From a song's file to the windows the network sees."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from fcn4_dist.audio import LogMel, limit_range, load_waveform, window_starts
+from fcn4_dist.tagging.model_description import ModelDescription
+
+
+@dataclass(frozen=True)
+class Song:
+    """A song as the network is shown it.
+
+    Attributes:
+        path: Its audio file.
+        seconds: How long it is.
+        decibels: Log-mel spectrogram over its full range, float32 of shape (n_mels, frames).
+        starts: First frame of each window, ascending.
+        window_frames: Frames of a window.
+        clip_frames: Frames of a clip as the network was trained on; what is much softer than the
+            loudest of a clip is raised, so a window's neighbourhood of that length counts.
+    """
+
+    path: Path
+    seconds: float
+    decibels: np.ndarray
+    starts: np.ndarray
+    window_frames: int
+    clip_frames: int
+
+    def windows(self) -> Iterator[np.ndarray]:
+        """Cut out the windows, one after the other: float32 of shape (1, n_mels, frames)."""
+        for start in self.starts:
+            window = self.decibels[:, start : start + self.window_frames]
+            yield limit_range(window, self._neighbourhood(start).max())[np.newaxis]
+
+    def _neighbourhood(self, start: int) -> np.ndarray:
+        centred = start + self.window_frames // 2 - self.clip_frames // 2
+        first = max(0, min(centred, self.decibels.shape[1] - self.clip_frames))
+        return self.decibels[:, first : first + self.clip_frames]
+
+
+class SongReader:
+    """Reads songs of any length for one network.
+
+    Args:
+        description: Of the network.
+        hop_seconds: From a window's beginning to the next one's, at most; None for the length of
+            a window. The last window ends with the song.
+    """
+
+    def __init__(self, description: ModelDescription, hop_seconds: float | None = None) -> None:
+        self._parameters = parameters = description.parameters
+        self._log_mel = LogMel(parameters)
+        self._window_frames = description.input_shape[-1]
+        self._window_samples = round(description.window_seconds * parameters.sample_rate)
+        self._step = self._window_frames
+        if hop_seconds is not None:
+            self._step = max(1, round(hop_seconds * parameters.sample_rate / parameters.hop_length))
+
+    def read(self, path: Path) -> Song:
+        """Decode a song and compute its spectrogram.
+
+        Args:
+            path: Any file that libsndfile or an installed audioread back end decodes; one that is
+                shorter than a window gets silence behind it.
+
+        Raises:
+            UndecodableClipError: If it cannot be decoded.
+        """
+        return self.show(path, load_waveform(path, self._parameters.sample_rate))
+
+    def show(self, path: Path, waveform: np.ndarray) -> Song:
+        """Compute the spectrogram of a song that has been decoded.
+
+        Args:
+            path: Where it comes from.
+            waveform: float32 samples of shape (n,), at the network's sample rate.
+        """
+        seconds = len(waveform) / self._parameters.sample_rate
+        missing = max(0, self._window_samples - len(waveform))
+        decibels = self._log_mel.decibels(np.pad(waveform, (0, missing)))
+        return Song(
+            path,
+            seconds,
+            decibels,
+            window_starts(decibels.shape[1] - self._window_frames, self._step),
+            self._window_frames,
+            self._parameters.frames,
+        )
+
+    def start_seconds(self, song: Song) -> np.ndarray:
+        """Give the second at which each window of a song begins, (windows,)."""
+        return song.starts * self._parameters.hop_length / self._parameters.sample_rate

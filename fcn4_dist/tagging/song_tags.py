@@ -1,0 +1,59 @@
+"""What a network hears in a song, as a whole and over time."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class SongTags:
+    """The scores of a song.
+
+    Attributes:
+        path: Its audio file.
+        seconds: How long it is.
+        class_names: Names of the classes.
+        window_seconds: Length of a window.
+        starts: Seconds at which each window begins, (windows,), ascending.
+        window_scores: float64 in 0..1 of each window and class, (windows, classes).
+    """
+
+    path: Path
+    seconds: float
+    class_names: tuple[str, ...]
+    window_seconds: float
+    starts: np.ndarray
+    window_scores: np.ndarray
+
+    @property
+    def scores(self) -> np.ndarray:
+        """Score of each class: the mean over the windows, (classes,)."""
+        return self.window_scores.mean(axis=0)
+
+    def top(self, number: int) -> list[tuple[str, float]]:
+        """List the classes of the highest scores, the highest first.
+
+        Args:
+            number: How many; all if there are no more.
+        """
+        scores = self.scores
+        order = np.argsort(-scores, kind="stable")[:number]
+        return [(self.class_names[index], float(scores[index])) for index in order]
+
+    def over_time(self) -> tuple[np.ndarray, np.ndarray]:
+        """Give the scores over time; where windows overlap, the mean of those that lie there.
+
+        Returns:
+            The edges of the stretches, in seconds from 0 to the end of the song, (stretches + 1,);
+            and the scores of each stretch, (stretches, classes).
+        """
+        # A window's last frame lasts until the next window begins, and until the song ends.
+        next_starts = np.append(self.starts[1:], self.seconds)
+        ends = np.minimum(self.starts + self.window_seconds, self.seconds)
+        ends = np.maximum(ends, next_starts)
+        edges = np.unique(np.concatenate([[0.0, self.seconds], self.starts, ends]))
+        middles = (edges[:-1] + edges[1:]) / 2
+        lies_there = (self.starts <= middles[:, np.newaxis]) & (middles[:, np.newaxis] < ends)
+        means = lies_there @ self.window_scores / lies_there.sum(axis=1, keepdims=True)
+        return edges, means

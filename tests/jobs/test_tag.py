@@ -1,0 +1,177 @@
+"""The command tag: songs in, tags out."""
+
+import csv
+import json
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import fcn4_dist
+from fcn4_dist.cli import main
+from fcn4_dist.tagging import Tagger, load_network
+from tests.tagging.conftest import checkpoint, description, exported, parameters
+from tests.tagging.networks import CLASS_NAMES
+
+__all__ = ["checkpoint", "description", "exported", "parameters"]
+
+Captured = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def songs(tmp_path: Path, real_clips: Path) -> Path:
+    """A folder of four songs, one of them broken, and a text."""
+    folder = tmp_path / "songs"
+    shutil.copytree(real_clips / "rain", folder / "b", copy_function=shutil.copy)
+    for song in sorted(folder.glob("b/*"))[2:]:
+        song.unlink()
+    shutil.copy(sorted(real_clips.glob("rooster/*"))[0], folder / "a, <i>.OGG")
+    (folder / "c.mp3").write_text("no music")
+    (folder / "notes.txt").write_text("no song")
+    return folder
+
+
+def test_the_tags_of_a_song_are_listed_with_the_highest_first(
+    checkpoint: Path, real_clip: Path, capsys: Captured
+) -> None:
+    assert main(["tag", str(real_clip), "--checkpoint", str(checkpoint), "--top_n", "2"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    top = Tagger(load_network(checkpoint)).tag(real_clip).top(2)
+    assert lines[0] == f"tags by {checkpoint}"
+    assert lines[1] == f"{real_clip} (0:00:02)"
+    assert [line.rsplit(maxsplit=1)[0].strip() for line in lines[4:6]] == [name for name, _ in top]
+    assert float(lines[4].split()[-1]) == pytest.approx(top[0][1], abs=1e-3)
+
+
+def test_the_best_checkpoint_is_taken_by_name_or_without_a_name(
+    checkpoint: Path, real_clip: Path, tmp_path: Path, capsys: Captured
+) -> None:
+    best = shutil.copy(checkpoint, tmp_path / "MusicTagger-best.ckpt")
+    for flags in ([], ["--checkpoint", "best"]):
+        command = ["tag", str(real_clip), "--checkpoint_path", str(tmp_path), *flags]
+        assert main(command) == 0
+        assert f"tags by {best}" in capsys.readouterr().out
+    assert main([*command[:-1], "last"]) == 2
+
+
+def test_python_gives_the_same_in_one_line(
+    checkpoint: Path, exported: Path, real_clip: Path
+) -> None:
+    expected = Tagger(load_network(checkpoint)).tag(real_clip).top(2)
+    assert fcn4_dist.top_tags(str(real_clip), checkpoint.parent, top_n=2) == expected
+    by_onnx = fcn4_dist.top_tags(real_clip, str(exported), top_n=2)
+    assert [name for name, _ in by_onnx] == [name for name, _ in expected]
+
+
+def test_a_folder_is_tagged_in_its_order_and_what_is_broken_is_passed_over(
+    exported: Path, songs: Path, capsys: Captured
+) -> None:
+    assert main(["tag", str(songs), "--model", str(exported), "--top_n", "1"]) == 0
+    told = capsys.readouterr().out
+    names = [line.split(" (")[0] for line in told.splitlines() if "(0:00:" in line]
+    found = [songs / "a, <i>.OGG", *sorted(songs.glob("b/*"))]
+    assert names == [str(path) for path in found]
+    assert f"warning: no tags of {songs / 'c.mp3'}: it cannot be decoded" in told
+    assert "3 of 4 songs have tags" in told
+    assert "notes.txt" not in told
+
+
+def test_json_has_a_line_for_each_song_with_all_there_is(
+    exported: Path, songs: Path, capsys: Captured
+) -> None:
+    assert main(["tag", str(songs), "--model", str(exported), "--json", "--top_n", "2"]) == 0
+    captured = capsys.readouterr()
+    told = [json.loads(line) for line in captured.out.splitlines()]
+    assert next(Path(song["path"]).name for song in told) == "a, <i>.OGG"
+    broken = {"path": str(songs / "c.mp3"), "error": "cannot be decoded: Format not recognised."}
+    assert [song for song in told if "error" in song] == [broken]
+    assert "3 of 4 songs have tags" in captured.err
+    tagger = Tagger(load_network(exported))
+    for song in told:
+        if "error" in song:
+            continue
+        tags = tagger.tag(Path(song["path"]))
+        assert song["seconds"] == pytest.approx(tags.seconds, abs=1e-3)
+        assert list(song["scores"]) == list(CLASS_NAMES)
+        assert list(song["scores"].values()) == pytest.approx(tags.scores.tolist(), abs=2e-6)
+        assert song["top"] == [name for name, _ in tags.top(2)]
+        assert song["windows"]["seconds"] == 1.3
+        np.testing.assert_allclose(song["windows"]["starts"], tags.starts, atol=1e-3)
+        np.testing.assert_allclose(song["windows"]["scores"], tags.window_scores, atol=2e-6)
+
+
+def test_csv_has_a_row_for_each_song_with_the_score_of_each_class(
+    exported: Path, songs: Path, capsys: Captured
+) -> None:
+    assert main(["tag", str(songs), "--model", str(exported), "--csv"]) == 0
+    captured = capsys.readouterr()
+    heading, *rows = csv.reader(captured.out.splitlines())
+    assert heading == ["path", "seconds", *CLASS_NAMES]
+    assert next(Path(row[0]).name for row in rows) == "a, <i>.OGG"
+    assert len(rows) == 3 and all(0 <= float(cell) <= 1 for row in rows for cell in row[2:])
+    assert f"warning: no tags of {songs / 'c.mp3'}" in captured.err
+
+
+def test_without_any_tags_it_has_failed(exported: Path, songs: Path, capsys: Captured) -> None:
+    shutil.copy(songs / "c.mp3", songs / "d.mp3")
+    broken = [str(songs / "c.mp3"), str(songs / "d.mp3")]
+    assert main(["tag", *broken, "--model", str(exported)]) == 1
+    assert "0 of 2 songs have tags" in capsys.readouterr().out
+    assert main(["tag", broken[0], "--model", str(exported)]) == 2
+    assert "c.mp3: it cannot be decoded: Format not recognised." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["gone.mp3"], "there is no file or folder gone.mp3"),
+        (["EMPTY"], "there is no audio file (.aif, .aiff"),
+        (["SONG", "--top_n", "0"], "--top_n must be at least 1, got 0"),
+        (["SONG", "--processes", "-1"], "--processes must be at least 0, got -1"),
+        (["SONG", "--hop_seconds", "9"], "hop_seconds must be above 0 and at most 1.3"),
+        (["SONG", "SONG", "--plot", "a.png"], "--plot shows one song, and 2 are named: name one"),
+        (["SONG", "--html", "EMPTY"], "is a folder: name a file"),
+        (["SONG", "--plot", "SONG/a.png"], "plot SONG cannot be written to (SONG is a file)"),
+        (["SONG", "--checkpoint", "x"], "--model and --checkpoint name two networks: name one"),
+    ],
+)
+def test_what_cannot_be_done_is_said_before_any_work(
+    exported: Path,
+    real_clip: Path,
+    tmp_path: Path,
+    arguments: list[str],
+    sentence: str,
+    capsys: Captured,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "EMPTY").mkdir()
+    shutil.copy(real_clip, tmp_path / "SONG")
+    assert main(["tag", *arguments, "--model", str(exported)]) == 2
+    assert sentence in capsys.readouterr().err
+
+
+def test_the_tags_over_time_are_drawn_and_played(
+    exported: Path, real_clip: Path, tmp_path: Path, capsys: Captured
+) -> None:
+    picture, page = tmp_path / "new" / "a.png", tmp_path / "new" / "a.html"
+    command = ["tag", str(real_clip), "--model", str(exported), "--hop_seconds", "0.1"]
+    assert main([*command, "--plot", str(picture), "--html", str(page)]) == 0
+    told = capsys.readouterr().out
+    assert f"tags over time: {picture}" in told
+    assert f"tags over time, with the music: {page}" in told
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    text = page.read_text()
+    assert text.count('class="strip"') == 3 and "data:audio/mpeg;base64," in text
+    assert "4 windows of 1.3 s" in text and "dog &lt;b&gt;bark" in text
+
+
+def test_a_name_that_is_not_utf_8_is_no_obstacle(
+    exported: Path, real_clip: Path, tmp_path: Path, capsys: Captured
+) -> None:
+    name = os.fsdecode(b"caf\xe9.ogg")
+    shutil.copy(real_clip, tmp_path / name)
+    assert main(["tag", str(tmp_path), "--model", str(exported), "--json"]) == 0
+    assert Path(json.loads(capsys.readouterr().out)["path"]).name == name

@@ -1,0 +1,58 @@
+"""Finding and loading the network that somebody names."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from fcn4_dist.errors import InputError
+from fcn4_dist.tagging import find_checkpoint
+from fcn4_dist.tagging.loading import parse_class_names
+from tests.checkpoints.examples import write_example
+
+
+def test_a_file_is_taken_whatever_its_name(tmp_path: Path) -> None:
+    path = write_example(tmp_path).rename(tmp_path / "mine.bin")
+    assert find_checkpoint(path) == path
+
+
+def test_of_a_folder_the_best_is_taken_or_else_the_last(tmp_path: Path) -> None:
+    for step in (5, 10):
+        last = write_example(tmp_path, 2, step)
+        os.utime(last, (step, step))
+    assert find_checkpoint(tmp_path) == last
+    best = tmp_path / "MusicTagger-best.ckpt"
+    best.write_bytes((tmp_path / "MusicTagger-2_5.ckpt").read_bytes())
+    assert find_checkpoint(tmp_path) == best
+    assert find_checkpoint(Path("last"), tmp_path) == last
+    assert find_checkpoint(Path("best"), tmp_path) == best
+
+
+def test_other_names_are_found_by_their_prefix(tmp_path: Path) -> None:
+    path = write_example(tmp_path, prefix="Rock")
+    assert find_checkpoint(tmp_path, prefix="Rock") == path
+    with pytest.raises(InputError, match=r"no whole checkpoint MusicTagger-\*\.ckpt in .*--prefix"):
+        find_checkpoint(tmp_path)
+
+
+def test_without_a_best_one_best_is_refused(tmp_path: Path) -> None:
+    write_example(tmp_path)
+    with pytest.raises(InputError, match=r"no whole best checkpoint MusicTagger-\*\.ckpt in"):
+        find_checkpoint(Path("best"), tmp_path)
+
+
+def test_what_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(
+        InputError, match=r"there is no checkpoint .*gone: name a file, or a folder"
+    ):
+        find_checkpoint(tmp_path / "gone")
+
+
+def test_names_of_classes_are_separated_by_commas_or_lines_of_a_file(tmp_path: Path) -> None:
+    assert parse_class_names("rock, hip hop,jazz") == ("rock", "hip hop", "jazz")
+    (tmp_path / "names.txt").write_text("rock\nhip, hop\n\n爵士\n", "utf-8")
+    assert parse_class_names(str(tmp_path / "names.txt")) == ("rock", "hip, hop", "爵士")
+    assert parse_class_names("") == ()
+    (tmp_path / "latin.txt").write_bytes(b"caf\xe9")
+    with pytest.raises(InputError, match="cannot read the names of the classes from"):
+        parse_class_names(str(tmp_path / "latin.txt"))
