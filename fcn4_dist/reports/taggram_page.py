@@ -17,6 +17,7 @@ from fcn4_dist.tagging import SongTags
 
 _COLUMNS = 2000
 _TICKS = 8
+_LAST_TICK = 0.95
 _ROUND_SECONDS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1200, 1800, 3600)
 _STRIP_WIDTH = 1000
 
@@ -119,5 +120,6 @@ def _ticks(seconds: float) -> list[tuple[str, str]]:
     """Place round times: (percent of the width, text)."""
     enough = (each for each in _ROUND_SECONDS if seconds / each <= _TICKS)
     step = next(enough, max(1, round(seconds / _TICKS)))
-    times = np.arange(0, seconds, step)
+    # No text fits in at the right edge.
+    times = np.arange(0, _LAST_TICK * seconds, step)
     return [(f"{100 * time / seconds:.3f}", clock_text(time)) for time in times]

@@ -90,7 +90,7 @@ def test_names_are_escaped(real_clip: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "last"), [(0.4, "0:00"), (8.0, "0:07"), (61.0, "1:00"), (36000.0, "525:00")]
+    ("seconds", "last"), [(0.4, "0:00"), (8.0, "0:07"), (61.0, "0:50"), (36000.0, "525:00")]
 )
 def test_ticks_are_at_round_times(real_clip: Path, seconds: float, last: str) -> None:
     page = page_of(
@@ -98,4 +98,4 @@ def test_ticks_are_at_round_times(real_clip: Path, seconds: float, last: str) ->
     )
     ticks = re.findall(r'<span style="left: ([\d.]+)%">([\d:]+)</span>', page)
     assert ticks[0] == ("0.000", "0:00") and ticks[-1][1] == last
-    assert len(ticks) <= 11 and all(float(place) < 100 for place, _ in ticks)
+    assert len(ticks) <= 11 and all(float(place) < 95 for place, _ in ticks)
