@@ -153,6 +153,31 @@ def test_air_is_for_machines_with_a_card(
     assert "export MINDIR" in error
 
 
+def test_where_there_is_a_card_mindspore_is_asked_for_air_of_one_window(
+    checkpoint: Path,
+    description: ModelDescription,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    asked = {}
+
+    def record(cell, window, *, file_name, file_format):
+        asked.update(shape=window.shape, type=window.dtype, format=file_format)
+        asked["scores"] = cell(window).asnumpy()
+        Path(file_name).write_bytes(b"of Ascend's compiler")
+
+    monkeypatch.setattr("fcn4_dist.jobs.export.shows_ascend_card", lambda: True)
+    monkeypatch.setattr(formats.ms, "export", record)
+    assert export(checkpoint, tmp_path / "fcn4.air", "--device_target", "CPU") == 0
+    assert asked.pop("scores").shape == (1, 3)
+    shape = (1, *description.input_shape)
+    assert asked == {"shape": shape, "type": formats.ms.float32, "format": "AIR"}
+    assert (tmp_path / "fcn4.air").read_bytes() == b"of Ascend's compiler"
+    assert "this one was not compared" in capsys.readouterr().out
+    assert "largest_logit_difference" not in json.loads((tmp_path / "fcn4.air.json").read_text())
+
+
 def test_the_ending_has_to_be_the_formats(
     checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
