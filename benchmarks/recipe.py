@@ -42,6 +42,10 @@ VARIANTS = {
     "mixup": "--mixup 0.3",
     "label smoothing": "--label_smoothing 0.1",
     "EMA": "--ema_decay 0.98",
+    "all that help": "--warmup_epochs 2 --lr_schedule cosine --weight_decay 0.05 --time_shift 2.5 "
+    "--ema_decay 0.98",
+    "crop for time shift": "--warmup_epochs 2 --lr_schedule cosine --weight_decay 0.05 "
+    "--clip_seconds 5 --window_seconds 4 --ema_decay 0.98",
 }
 
 
