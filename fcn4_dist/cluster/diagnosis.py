@@ -58,9 +58,11 @@ class Workers:
                 self.ended.append(rank)
 
     def all_left(self) -> bool:
-        """Tell whether all of this host's workers have been seen, and msrun has seen their ends."""
-        found = len(self.processes) == self.launch.topology.local_ranks
-        return found and not any(process.is_running() for process in self.processes.values())
+        """Tell whether all of this host's workers have run, and msrun has seen their ends."""
+        beats = self.beats()
+        return all(
+            self._has_left(rank, beats.get(rank)) for rank in self.launch.topology.ranks_here
+        )
 
     def rank_of(self, process: int) -> int | None:
         """Tell which rank a process id belongs to."""
@@ -102,6 +104,14 @@ class Workers:
         if len(beats) < self.launch.topology.local_ranks:
             return 0
         return min(beat.count for beat in beats.values())
+
+    def _has_left(self, rank: int, beat: Beat | None) -> bool:
+        import psutil
+
+        if rank in self.processes:
+            return not self.processes[rank].is_running()
+        # It may have ended before it was looked for.
+        return beat is not None and not psutil.pid_exists(beat.process)
 
     def _find(self, msrun: int) -> None:
         import psutil

@@ -158,10 +158,7 @@ def start_worker(device_target: str, device_id: int, heartbeat: Heartbeat | None
     """
     ms.set_context(mode=ms.GRAPH_MODE)
     if not launched():
-        if device_target == "Ascend":
-            ms.set_device(device_target, device_id)
-        else:
-            ms.set_device(device_target)
+        _use_device(device_target, device_id if device_target == "Ascend" else 0)
         return Worker(rank=0, world_size=1)
     ms.set_device(device_target)
     _wait_for_scheduler()
@@ -173,6 +170,17 @@ def start_worker(device_target: str, device_id: int, heartbeat: Heartbeat | None
         device_num=worker.world_size,
     )
     return worker
+
+
+def _use_device(device_target: str, device_id: int) -> None:
+    used = (ms.get_context("device_target"), ms.get_context("device_id"))
+    try:
+        ms.set_device(device_target, device_id)
+    except RuntimeError:
+        # A program that has computed before it calls this package cannot choose any more, not
+        # even what it uses already.
+        if used != (device_target, device_id):
+            raise
 
 
 def _wait_for_scheduler() -> None:

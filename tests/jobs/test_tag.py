@@ -4,6 +4,8 @@ import csv
 import json
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -63,6 +65,23 @@ def test_python_gives_the_same_in_one_line(
     assert fcn4_dist.top_tags(str(real_clip), checkpoint.parent, top_n=2) == expected
     by_onnx = fcn4_dist.top_tags(real_clip, str(exported), top_n=2)
     assert [name for name, _ in by_onnx] == [name for name, _ in expected]
+
+
+def test_a_program_that_has_computed_with_mindspore_before_can_ask_for_tags(
+    real_clip: Path, checkpoint: Path
+) -> None:
+    # In a process of its own: in this one the device may have been chosen already.
+    program = (
+        "import mindspore, numpy, fcn4_dist\n"
+        "mindspore.set_context(mode=mindspore.GRAPH_MODE)\n"
+        "mindspore.nn.Dense(1, 1)(mindspore.Tensor(numpy.ones((1, 1), numpy.float32)))\n"
+        "import json\n"
+        f"print(json.dumps(dict(fcn4_dist.top_tags({str(real_clip)!r}, {str(checkpoint)!r}))))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    expected = dict(fcn4_dist.top_tags(real_clip, checkpoint))
+    assert json.loads(done.stdout) == pytest.approx(expected, rel=1e-5)
 
 
 def test_a_folder_is_tagged_in_its_order_and_what_is_broken_is_passed_over(
