@@ -16,6 +16,7 @@ from fcn4_dist.audio.waveform import (
     fit_to_window,
     load_waveform,
     load_window,
+    open_audio,
 )
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "limit_range",
     "load_waveform",
     "load_window",
+    "open_audio",
     "read_feature_index",
     "window_starts",
 ]

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import soundfile
@@ -29,6 +30,35 @@ class UndecodableClipError(Exception):
     """A clip that gives no usable waveform; the message is the reason."""
 
 
+class AudioFile(Protocol):
+    """An audio file that is open to be decoded.
+
+    Attributes:
+        channels: How many it has.
+        rate: Its sample rate, in Hz.
+        frames: How many samples of each channel its header promises; 0 if it does not say.
+    """
+
+    channels: int
+    rate: int
+    frames: int
+
+    def blocks(self, frames: int) -> Iterator[np.ndarray]:
+        """Decode the file from its beginning to its end.
+
+        Args:
+            frames: About how many are given at once.
+
+        Yields:
+            float32 of shape (frames, channels).
+        """
+        ...
+
+    def close(self) -> None:
+        """Close the file."""
+        ...
+
+
 @dataclass(frozen=True)
 class Window:
     """The part of a clip that the network sees.
@@ -46,6 +76,27 @@ class Window:
     header_seconds: float
 
 
+@contextmanager
+def open_audio(path: Path) -> Iterator[AudioFile]:
+    """Open an audio file to be decoded.
+
+    Args:
+        path: Any file that libsndfile or an installed audioread back end decodes.
+
+    Raises:
+        UndecodableClipError: If it cannot be decoded; also of what fails while it is open.
+    """
+    try:
+        with closing(_open(path)) as source:
+            if source.rate not in _SENSIBLE_RATES:
+                raise UndecodableClipError(f"has a sample rate of {source.rate} Hz by its header")
+            yield source
+    except (UndecodableClipError, MemoryError):
+        raise
+    except Exception as error:
+        raise UndecodableClipError(_reason(error)) from error
+
+
 def load_waveform(path: Path, sample_rate: int) -> np.ndarray:
     """Decode an audio file, mix it to mono and resample it.
 
@@ -59,7 +110,7 @@ def load_waveform(path: Path, sample_rate: int) -> np.ndarray:
     Raises:
         UndecodableClipError: If the file cannot be decoded, is empty, or holds NaN or infinity.
     """
-    with _opened(path) as source:
+    with open_audio(path) as source:
         blocks = source.blocks(_frames_at_once(source, sample_rate))
         waveform = np.concatenate([_NO_SAMPLES, *map(_mono, blocks)])
         return _checked(_resampled(waveform, source.rate, sample_rate))
@@ -79,7 +130,7 @@ def load_window(path: Path, sample_rate: int, samples: int) -> Window:
     Raises:
         UndecodableClipError: As :func:`load_waveform`.
     """
-    with _opened(path) as source:
+    with open_audio(path) as source:
         blocks = source.blocks(_frames_at_once(source, sample_rate))
         first = next(blocks, None)
         if next(blocks, None) is None:
@@ -138,7 +189,6 @@ class _SoundFile:
         self.frames: int = self._file.frames % _UNKNOWN_FRAMES
 
     def blocks(self, frames: int) -> Iterator[np.ndarray]:
-        """Decode the file: float32 of shape (frames, channels), the last one maybe shorter."""
         # A header may promise any length, so it is not trusted with more than one block.
         expected = min(frames, self._file.frames + 1)
         while len(block := self._file.read(expected, dtype="float32", always_2d=True)):
@@ -166,7 +216,6 @@ class _AudioreadFile:
         self.frames = 0
 
     def blocks(self, frames: int) -> Iterator[np.ndarray]:
-        """Decode the file: float32 of shape (frames, channels), of about that many frames."""
         buffer = bytearray()
         for content in self._file:
             buffer += content
@@ -185,7 +234,7 @@ class _AudioreadFile:
         return (values / np.float32(2**15)).reshape(-1, self.channels)
 
 
-def _open(path: Path) -> _SoundFile | _AudioreadFile:
+def _open(path: Path) -> AudioFile:
     try:
         return _SoundFile(path)
     except Exception as error:
@@ -199,26 +248,13 @@ def _open(path: Path) -> _SoundFile | _AudioreadFile:
         raise UndecodableClipError(reason) from error
 
 
-@contextmanager
-def _opened(path: Path) -> Iterator[_SoundFile | _AudioreadFile]:
-    try:
-        with closing(_open(path)) as source:
-            if source.rate not in _SENSIBLE_RATES:
-                raise UndecodableClipError(f"has a sample rate of {source.rate} Hz by its header")
-            yield source
-    except (UndecodableClipError, MemoryError):
-        raise
-    except Exception as error:
-        raise UndecodableClipError(_reason(error)) from error
-
-
 def _reason(error: Exception) -> str:
     # Without soundfile's prefix, which names the file.
     text = getattr(error, "error_string", "") or str(error) or type(error).__name__
     return f"cannot be decoded: {' '.join(_CLEARER_REASONS.get(text, text).split())}"
 
 
-def _frames_at_once(source: _SoundFile | _AudioreadFile, sample_rate: int) -> int:
+def _frames_at_once(source: AudioFile, sample_rate: int) -> int:
     return _VALUES_AT_ONCE // max(source.channels, math.ceil(sample_rate / source.rate))
 
 
@@ -266,7 +302,7 @@ def _window_if_as_long(
     path: Path, frames: int, sample_rate: int, samples: int
 ) -> tuple[np.ndarray, int]:
     """Decode what is the centre of a file of so many frames, and count them."""
-    with _opened(path) as source:
+    with open_audio(path) as source:
         length = _resampled_length(frames, source.rate, sample_rate)
         start = max(0, (length - samples) // 2)
         stop = min(start + samples, length)

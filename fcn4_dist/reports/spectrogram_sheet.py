@@ -11,11 +11,11 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
-from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator
 
 from fcn4_dist.files import write_atomically
 from fcn4_dist.reports.own_style import own_style
+from fcn4_dist.reports.picture_text import fit, one_line
 
 # In inches: a picture, the room to the next one for titles and ticks, the room around them all.
 _WIDTH, _HEIGHT = 2.5, 1.2
@@ -127,12 +127,12 @@ def _box(figure: Figure, row: int, column: int, width: float, height: float) -> 
 def _draw_picture(box: Axes, picture: Picture, seconds: float, scale: Normalize) -> None:
     box.tick_params(labelsize=_SMALL_POINTS, length=2, width=0.5, pad=1.5)
     title = box.set_title(
-        _one_line(picture.title), fontsize=_TITLE_POINTS, fontweight="bold", loc="left", pad=11
+        one_line(picture.title), fontsize=_TITLE_POINTS, fontweight="bold", loc="left", pad=11
     )
-    _shorten(title, _WIDTH)
-    subtitle = box.text(0, 1.04, _one_line(picture.subtitle), transform=box.transAxes)
+    fit(title, _WIDTH)
+    subtitle = box.text(0, 1.04, one_line(picture.subtitle), transform=box.transAxes)
     subtitle.set(fontsize=_SMALL_POINTS, color=_GREY)
-    _shorten(subtitle, _WIDTH)
+    fit(subtitle, _WIDTH)
     if picture.spectrogram is None:
         box.set(xticks=[], yticks=[], facecolor="0.95")
         subtitle.set(position=(0.5, 0.5), ha="center", va="center")
@@ -160,23 +160,5 @@ def _draw_colour_bar(figure: Figure, columns: int, scale: Normalize, decibels: s
 def _draw_heading(figure: Figure, heading: str) -> None:
     width, height = figure.get_size_inches()
     place = (_LEFT / width, 1 - 0.2 / height)
-    text = figure.text(*place, _one_line(heading), fontsize=_HEADING_POINTS, va="top")
-    _shorten(text, width - _LEFT)
-
-
-def _one_line(text: str) -> str:
-    return "".join(letter if letter.isprintable() else " " for letter in text)
-
-
-def _shorten(text: Text, inches: float) -> None:
-    """Cut out the middle of a text, since the end tells clips apart, until it fits."""
-    whole, shown = text.get_text(), len(text.get_text())
-    while (excess := _measure(text) / inches) > 1 and shown > 1:
-        shown = min(shown - 1, int(shown / excess))
-        head = math.ceil(shown / 2)
-        text.set_text(f"{whole[:head]}…{whole[len(whole) - shown + head :]}")
-
-
-def _measure(text: Text) -> float:
-    """Give the width of a text on the sheet, in inches."""
-    return text.get_window_extent().width / _DPI
+    text = figure.text(*place, one_line(heading), fontsize=_HEADING_POINTS, va="top")
+    fit(text, width - _LEFT)

@@ -19,7 +19,7 @@ _COLUMNS = 2000
 _TICKS = 8
 _LAST_TICK = 0.95
 _ROUND_SECONDS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1200, 1800, 3600)
-_STRIP_WIDTH = 1000
+_STRIP_WIDTH = 100_000
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Strip:
 
     name: str
     score: float
-    boxes: list[tuple[str, str, str]]
+    boxes: list[tuple[int, int, str]]
 
 
 def taggram_page(song: SongTags, spectrogram: np.ndarray, audio: bytes, top_n: int) -> bytes:
@@ -108,9 +108,10 @@ def _picture(spectrogram: np.ndarray) -> bytes:
 
 
 def _strip(song: SongTags, edges: np.ndarray, scores: np.ndarray, column: int) -> Strip:
-    places = edges / song.seconds * _STRIP_WIDTH
+    # Whole numbers, so that a box ends exactly where the next one begins.
+    places = (edges / song.seconds * _STRIP_WIDTH).round().astype(int)
     boxes = [
-        (f"{place:.2f}", f"{width:.2f}", f"{score:.3f}")
+        (place, width, f"{score:.3f}")
         for place, width, score in zip(places, np.diff(places), scores[:, column], strict=False)
     ]
     return Strip(song.class_names[column], float(song.scores[column]), boxes)

@@ -13,7 +13,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from fcn4_dist.files import write_atomically
 from fcn4_dist.reports.own_style import own_style
-from fcn4_dist.reports.text import readable
+from fcn4_dist.reports.picture_text import fit, one_line
 from fcn4_dist.tagging import SongTags
 
 # In inches.
@@ -21,7 +21,7 @@ _WIDTH, _SPECTROGRAM_HEIGHT, _ROW_HEIGHT = 10.0, 1.8, 0.28
 _LEFT, _RIGHT, _TOP, _BOTTOM, _GAP, _BAR_GAP, _BAR_WIDTH = 2.6, 0.75, 0.5, 0.5, 0.2, 0.12, 0.12
 _DPI = 120
 _TITLE_POINTS, _POINTS = 11, 8
-_LONGEST_TITLE, _LONGEST_NAME = 90, 28
+_SCORE_WIDTH, _EDGE = 0.4, 0.1
 RANGE_DB = 80
 SPECTROGRAM_COLOURS = "magma"
 _SCORE_COLOURS = "viridis"
@@ -39,8 +39,18 @@ def write_taggram(path: Path, song: SongTags, spectrogram: np.ndarray, top_n: in
         spectrogram: Decibels of shape (n_mels, frames), from the song's beginning to its end.
         top_n: How many tags: those of the highest scores.
     """
+    figure = draw_taggram(song, spectrogram, top_n)
+    with write_atomically(path) as file:
+        # Otherwise matplotlib's version would be in the file.
+        figure.savefig(file, format="png", metadata={"Software": None})
+
+
+@own_style()
+def draw_taggram(song: SongTags, spectrogram: np.ndarray, top_n: int) -> Figure:
+    """Draw the picture that :func:`write_taggram` writes; the arguments are the same."""
     figure, above, below, bars = _axes(min(top_n, len(song.class_names)))
-    above.set_title(_cut(song.path.name, _LONGEST_TITLE), fontsize=_TITLE_POINTS, loc="left")
+    title = above.set_title(one_line(song.path.name), fontsize=_TITLE_POINTS, loc="left")
+    fit(title, _WIDTH - _LEFT - _EDGE)
     loudest = float(spectrogram.max())
     image = above.imshow(
         spectrogram,
@@ -57,9 +67,7 @@ def write_taggram(path: Path, song: SongTags, spectrogram: np.ndarray, top_n: in
         figure.colorbar(drawn, cax=bar).set_label(label, fontsize=_POINTS)
     for axes in (above, below, *bars):
         axes.tick_params(labelsize=_POINTS, length=2, width=0.5)
-    with write_atomically(path) as file:
-        # Otherwise matplotlib's version would be in the file.
-        figure.savefig(file, format="png", metadata={"Software": None})
+    return figure
 
 
 def _axes(rows: int) -> tuple[Figure, Axes, Axes, tuple[Axes, Axes]]:
@@ -95,10 +103,15 @@ def _draw_scores(axes: Axes, song: SongTags, top_n: int) -> QuadMesh:
     mesh = axes.pcolormesh(
         edges, rows, scores[:, columns].T, cmap=_SCORE_COLOURS, norm=Normalize(0, 1)
     )
-    axes.set_yticks(rows[:-1] + 0.5)
-    axes.set_yticklabels([f"{_cut(name, _LONGEST_NAME)}  {score:.2f}" for name, score in top])
+    axes.set_yticks(rows[:-1] + 0.5, [f"{score:.2f}" for _, score in top])
+    # Apart from their scores, which would stand before a name that is written from right to left.
+    place = -_SCORE_WIDTH / (_WIDTH - _LEFT - _RIGHT - _BAR_GAP - _BAR_WIDTH)
+    for row, (name, _) in enumerate(top):
+        text = axes.text(place, row + 0.5, one_line(name), transform=axes.get_yaxis_transform())
+        text.set(fontsize=_POINTS, ha="right", va="center")
+        fit(text, _LEFT - _SCORE_WIDTH - _EDGE)
     axes.invert_yaxis()
-    axes.xaxis.set_major_locator(MaxNLocator(10, steps=[1, 1.5, 2, 3, 6, 10]))
+    axes.xaxis.set_major_locator(MaxNLocator(10, steps=[1, 1.5, 2, 3, 6, 10], integer=True))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda seconds, _: clock_text(seconds)))
     return mesh
 
@@ -107,8 +120,3 @@ def clock_text(seconds: float) -> str:
     """Write a place in a song as minutes:seconds."""
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes}:{rest:02}"
-
-
-def _cut(text: str, longest: int) -> str:
-    text = readable(text)
-    return text if len(text) <= longest else f"{text[: longest - 1]}…"

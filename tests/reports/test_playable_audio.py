@@ -27,6 +27,19 @@ def strongest_frequencies(samples: np.ndarray, rate: int) -> list[int]:
     return (spectra.argmax(axis=0) * rate / len(samples)).round().astype(int).tolist()
 
 
+def bit_rates(mp3: bytes) -> set[int]:
+    """Read the head of each frame (ISO/IEC 11172-3, 2.4.1.3), MPEG-1 layer III."""
+    kilobits = (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
+    found = set()
+    place = mp3.index(b"\xff\xfb")
+    while place < len(mp3):
+        assert mp3[place : place + 2] == b"\xff\xfb"
+        rate = kilobits[mp3[place + 2] >> 4]
+        found.add(rate)
+        place += 144 * rate * 1000 // 44100 + (mp3[place + 2] >> 1 & 1)
+    return found
+
+
 @pytest.mark.parametrize(
     ("name", "rate", "rate_of_mp3"),
     [("a.wav", 22050, 22050), ("a.flac", 96000, 44100), ("a.ogg", 44100, 44100)],
@@ -48,9 +61,24 @@ def test_many_channels_become_one(tmp_path: Path) -> None:
     assert strongest_frequencies(samples, rate) == pytest.approx([440], abs=15)
 
 
-def test_an_mp3_is_taken_as_it_is(tmp_path: Path) -> None:
-    soundfile.write(tmp_path / "a.mp3", tones([440], 44100), 44100)
-    assert playable_audio(tmp_path / "a.mp3") == (tmp_path / "a.mp3").read_bytes()
+@pytest.mark.parametrize("name", ["a.wav", "a.mp3"])
+def test_every_second_has_the_same_bits_so_that_browsers_find_it(tmp_path: Path, name: str) -> None:
+    # Easy to encode at first, and then hard.
+    noise = np.random.default_rng(1).uniform(-1, 1, (44100, 2))
+    samples = np.concatenate([tones([440, 440], 44100), noise])
+    soundfile.write(tmp_path / name, samples, 44100)
+    assert bit_rates(playable_audio(tmp_path / name)) == {128}
+
+
+def test_a_file_that_does_not_say_how_long_it_is_is_taken(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.flac", tones([440], 44100), 44100)
+    content = bytearray((tmp_path / "a.flac").read_bytes())
+    # The last 36 bits of these are the number of samples: 0 is unknown.
+    content[21] &= 0xF0
+    content[22:26] = bytes(4)
+    (tmp_path / "a.flac").write_bytes(content)
+    samples, rate = decoded(playable_audio(tmp_path / "a.flac"))
+    assert len(samples) / rate == pytest.approx(2.0, abs=0.06)
 
 
 def test_what_is_no_audio_is_refused(tmp_path: Path) -> None:

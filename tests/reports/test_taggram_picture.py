@@ -1,5 +1,6 @@
 """The tags of a song over time, as a picture."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,8 +8,9 @@ import matplotlib
 import numpy as np
 import pytest
 from matplotlib.image import imread
+from matplotlib.text import Text
 
-from fcn4_dist.reports.taggram_picture import clock_text, write_taggram
+from fcn4_dist.reports.taggram_picture import clock_text, draw_taggram, write_taggram
 from tests.reports.taggrams import HOSTILE, spectrogram_of, tagged
 
 
@@ -53,8 +55,17 @@ def test_what_is_heard_is_seen_where_it_is_heard(tmp_path: Path, real_clip: Path
 def test_any_name_fits(tmp_path: Path, real_clip: Path) -> None:
     path = tmp_path / ("long " * 40 + "$x^2$.ogg")
     path.symlink_to(real_clip)
-    write_taggram(tmp_path / "a.png", tagged(path, HOSTILE), spectrogram_of(path), 5)
-    assert imread(tmp_path / "a.png").shape[1] == 1200
+    figure = draw_taggram(tagged(path, (*HOSTILE, "音" * 99)), spectrogram_of(path), 9)
+    figure.canvas.draw()
+    _, below, *_ = figure.axes
+    assert {"موسيقى", r"$x^2$ \frac{"} <= {name.get_text() for name in below.texts}
+    # Numbers beyond the ends of their axes are not drawn.
+    for text in figure.findobj(lambda x: isinstance(x, Text) and re.search("[a-z]", x.get_text())):
+        left, bottom, right, top = text.get_window_extent().extents
+        assert min(left, bottom) >= 0, text
+        assert right <= figure.bbox.width and top <= figure.bbox.height, text
+    scores = [score.get_window_extent().x0 for score in below.get_yticklabels()]
+    assert max(name.get_window_extent().x1 for name in below.texts) < min(scores)
 
 
 def test_places_in_a_song_are_minutes_and_seconds() -> None:
