@@ -225,6 +225,6 @@ def _check_name(path: Path, description: CheckpointDescription) -> None:
 def _unusable(path: Path, error: Exception) -> InputError:
     reason = getattr(error, "strerror", None) or error
     return InputError(
-        f"{path} cannot be used as a checkpoint: {reason}; name another one with --model_name or "
-        "--resume ('fcn4-dist checkpoints verify' looks through a folder)"
+        f"{path} cannot be used as a checkpoint: {reason}; name another one "
+        "('fcn4-dist checkpoints verify' looks through a folder)"
     )

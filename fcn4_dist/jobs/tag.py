@@ -115,6 +115,8 @@ def _check(request: TagRequest, paths: Sequence[Path]) -> None:
             raise InputError(f"--{flag} shows one song, and {len(paths)} are named: name one")
         if file.is_dir():
             raise InputError(f"--{flag} {file} is a folder: name a file")
+        if file.exists() and file.samefile(paths[0]):
+            raise InputError(f"--{flag} {file} is the song itself: name another file")
         check_writable(file.parent, flag)
     if request.top_n < 1:
         raise InputError(f"--top_n must be at least 1, got {request.top_n}")

@@ -83,8 +83,8 @@ def test_a_file_that_cannot_be_used_is_named_with_the_reason_and_what_to_do(
         with pytest.raises(InputError) as caught:
             read(path)
         assert str(caught.value) == (
-            f"{path} cannot be used as a checkpoint: {reason}; name another one with --model_name "
-            "or --resume ('fcn4-dist checkpoints verify' looks through a folder)"
+            f"{path} cannot be used as a checkpoint: {reason}; name another one "
+            "('fcn4-dist checkpoints verify' looks through a folder)"
         )
 
 

@@ -404,8 +404,8 @@ _TWO = {"nnodes": 2, "node_rank": 0, "master_addr": HERE}
 _AGAIN = "run preprocess again"
 _RESUMED = "weight/MusicTagger-1_4.ckpt"
 _UNUSABLE = (
-    "cannot be used as a checkpoint: it breaks off; name another one with --model_name or "
-    "--resume ('fcn4-dist checkpoints verify' looks through a folder)"
+    "cannot be used as a checkpoint: it breaks off; name another one "
+    "('fcn4-dist checkpoints verify' looks through a folder)"
 )
 _OTHER_DATA = (
     "was trained on other data than these shards hold: classes rock, jazz instead of dog_bark, "
@@ -827,8 +827,7 @@ SECTIONS = {
             "`--resume` names a file that is not there",
             lambda stage: stage.job(resume="none.ckpt"),
             "error: none.ckpt cannot be used as a checkpoint: No such file or directory; name "
-            "another one with --model_name or --resume ('fcn4-dist checkpoints verify' looks "
-            "through a folder)",
+            "another one ('fcn4-dist checkpoints verify' looks through a folder)",
         ),
         Case(
             "`--resume` names a file of another program",

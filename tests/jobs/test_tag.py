@@ -152,6 +152,7 @@ def test_without_any_tags_it_has_failed(exported: Path, songs: Path, capsys: Cap
         (["SONG", "--hop_seconds", "9"], "hop_seconds must be above 0 and at most 1.3"),
         (["SONG", "SONG", "--plot", "a.png"], "--plot shows one song, and 2 are named: name one"),
         (["SONG", "--html", "EMPTY"], "is a folder: name a file"),
+        (["SONG", "--html", "./SONG"], "--html SONG is the song itself: name another file"),
         (["SONG", "--plot", "SONG/a.png"], "plot SONG cannot be written to (SONG is a file)"),
         (["SONG", "--checkpoint", "x"], "--model and --checkpoint name two networks: name one"),
     ],
