@@ -46,6 +46,9 @@ VARIANTS = {
     "--ema_decay 0.98",
     "crop for time shift": "--warmup_epochs 2 --lr_schedule cosine --weight_decay 0.05 "
     "--clip_seconds 5 --window_seconds 4 --ema_decay 0.98",
+    "batch of 16": "--batch_size 16",
+    "recipe": "--warmup_epochs 2 --lr_schedule cosine --weight_decay 0.05 --clip_seconds 5 "
+    "--window_seconds 4 --ema_decay 0.98 --batch_size 16",
 }
 
 
