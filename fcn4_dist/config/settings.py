@@ -236,6 +236,13 @@ class Settings:
         maximum=16,
     )
     lr: float = setting("train", 0.0005, "learning rate of Adam, or the highest of it", above=0)
+    lr_scaling: str = setting(
+        "train",
+        "none",
+        "factor on lr by the global batch (batch_size x accumulation_steps x cards): a 32nd of it "
+        "(linear), the root of that (sqrt), or none",
+        choices=("none", "linear", "sqrt"),
+    )
     lr_schedule: str = setting(
         "train",
         "constant",
@@ -300,6 +307,13 @@ class Settings:
         minimum=0,
     )
     batch_size: int = setting("train eval", 32, "clips in a batch, per card", minimum=1)
+    accumulation_steps: int = setting(
+        "train",
+        1,
+        "batches of each card whose gradients are added up before a step is taken: a global batch "
+        "so many times larger in the memory of one batch (batch-norm sees one batch at a time)",
+        minimum=1,
+    )
     epoch_size: int = setting("train", 10, "epochs", minimum=1)
     loss_scale: float = setting("train", 1024.0, "fixed loss scale", above=0, maximum=2**24)
     mixed_precision: bool = setting(
@@ -422,6 +436,11 @@ class Settings:
     def shard_folder(self) -> str:
         """Folder training and evaluation read their shards from."""
         return self.data_dir or self.mr_path
+
+    @property
+    def share(self) -> int:
+        """Clips of a global batch that one rank sees."""
+        return self.batch_size * self.accumulation_steps
 
     @property
     def float16(self) -> bool:

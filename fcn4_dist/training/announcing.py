@@ -22,10 +22,12 @@ def announce(plan: TrainingPlan, worker: Worker, settings: Settings, *, resumed:
         settings: The settings of the run.
         resumed: Whether it goes on with an earlier one.
     """
+    batches = settings.accumulation_steps
+    shares = f"{batches} x {settings.batch_size}" if batches > 1 else f"{settings.batch_size}"
     say(
         f"training {plan.clips} clips, {settings.device_target} workers: {worker.world_size}; "
         f"{plan.epochs} epochs of {plan.steps_per_epoch} steps of {plan.global_batch} clips "
-        f"({settings.batch_size} a worker); {plan.left_out} clips are left out of each epoch, "
+        f"({shares} a worker); {plan.left_out} clips are left out of each epoch, "
         "others each time"
     )
     earlier = CheckpointFolder.from_settings(settings).files()

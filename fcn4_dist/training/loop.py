@@ -100,7 +100,12 @@ class Trainer:
         if self.average:
             name_as_average(self.average)
         self.step = TrainingStep(
-            self.network, worker, settings.loss_scale, settings.weight_decay, self.average
+            self.network,
+            worker,
+            settings.loss_scale,
+            settings.weight_decay,
+            self.average,
+            settings.accumulation_steps,
         )
         self.schedule = Schedule(settings, self.plan)
         self.augmentation = Augmentation(settings, record_set)
@@ -255,7 +260,7 @@ class Trainer:
         """Read and augment what is left of this rank's share of an epoch."""
         share = (
             self.plan.clips,
-            self.settings.batch_size,
+            self.settings.share,
             self.worker.rank,
             self.worker.world_size,
         )
@@ -313,12 +318,21 @@ class Trainer:
             learning_rate=self._learning_rate,
             ema_share=self.schedule.ema_share(self._global_step),
         )
-        inputs = Tensor(batch.features), Tensor(batch.labels), controls
-        told = self._run_first_step(*inputs) if first else self.step(*inputs).asnumpy()
+        *others, last = self._parts(batch)
+        for part in others:
+            self.step.accumulate(*part)
+        told = self._run_first_step(*last, controls) if first else self.step(*last, controls)
+        told = told.asnumpy()
         loss = float(told[0])
         if not np.isfinite(loss):
             self._give_up(f"the loss is {loss}", epoch, step)
         return loss, bool(told[1] > 0)
+
+    def _parts(self, batch: Batch) -> list[tuple[Tensor, Tensor]]:
+        """Cut this rank's share of a global batch into what the network gets at once."""
+        arrays = (batch.features, batch.labels)
+        parts = (np.split(array, self.settings.accumulation_steps) for array in arrays)
+        return [(Tensor(features), Tensor(labels)) for features, labels in zip(*parts, strict=True)]
 
     @property
     def _learning_rate(self) -> float:
@@ -351,14 +365,15 @@ class Trainer:
         )[step - 1 : step]
         return [self.record_set.clips[index].id for index in batch]
 
-    def _run_first_step(self, *inputs: Tensor) -> np.ndarray:
+    def _run_first_step(self, *inputs: Tensor) -> Tensor:
         begun = time.monotonic()
         notice = "compiling the training step: seconds on a CPU, some minutes on Ascend"
         with (
             still_running(notice, visible=self.worker.is_main),
             compile_cache(self._what_is_compiled(inputs[0]), Path(self.settings.run_dir)),
         ):
-            told = self.step(*inputs).asnumpy()
+            told = self.step(*inputs)
+            told.asnumpy()
         if self.worker.is_main:
             say(f"compiled; the first step took {time.monotonic() - begun:.1f} s")
         return told
@@ -367,7 +382,7 @@ class Trainer:
         constants = {name: getattr(self.settings, name) for name in SHAPING_SETTINGS}
         return (
             constants
-            | {"device": self.settings.device_target}
+            | {"device": self.settings.device_target, "batches": self.settings.accumulation_steps}
             | {"world size": self.worker.world_size, "input": str(features.shape)}
         )
 

@@ -19,6 +19,7 @@ SHAPING_SETTINGS = (
     "seed",
     "window_seconds",
     "lr",
+    "lr_scaling",
     "lr_schedule",
     "warmup_epochs",
     "weight_decay",
@@ -74,12 +75,15 @@ def plan_training(clips: int, settings: Settings, world_size: int) -> TrainingPl
     Raises:
         InputError: If there is no full global batch, so that nothing would be trained.
     """
-    plan = TrainingPlan(clips, settings.epoch_size, settings.batch_size * world_size)
+    plan = TrainingPlan(clips, settings.epoch_size, settings.share * world_size)
     if plan.steps_per_epoch == 0:
+        batches = settings.accumulation_steps
+        accumulated = f" x accumulation_steps {batches}" if batches > 1 else ""
         raise InputError(
             f"an epoch has no step: {clips} training clips are fewer than a global batch of "
-            f"{plan.global_batch} (batch_size {settings.batch_size} x {world_size} ranks); lower "
-            "--batch_size or the number of ranks"
+            f"{plan.global_batch} (batch_size {settings.batch_size}{accumulated} x {world_size} "
+            f"ranks); lower {'--accumulation_steps, ' if accumulated else ''}--batch_size or the "
+            "number of ranks"
         )
     return plan
 
@@ -111,12 +115,16 @@ def settings_for_resuming(
             f"{path} is of a run with other settings: {', '.join(differences)}; give those to go "
             "on with it, or start a new run from its weights with --pre_trained True"
         )
-    if description.global_batch % world_size:
+    batches = world_size * settings.accumulation_steps
+    if description.global_batch % batches:
+        accumulated = settings.accumulation_steps > 1
         raise InputError(
             f"{path} is of a run with a global batch of {description.global_batch} clips, which "
-            f"{world_size} ranks cannot share evenly: use another number of ranks"
+            f"{world_size} ranks cannot share evenly"
+            f"{f' in {settings.accumulation_steps} batches each' if accumulated else ''}: use "
+            f"another number of ranks{' or accumulation_steps' if accumulated else ''}"
         )
-    return replace(settings, batch_size=description.global_batch // world_size)
+    return replace(settings, batch_size=description.global_batch // batches)
 
 
 def resume_plan(

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from fcn4_dist.config import Settings
 from fcn4_dist.training.plan import TrainingPlan
 
+_LR_IS_FOR = 32
+"""Clips of the documented global batch."""
+
 
 @dataclass(frozen=True)
 class Schedule:
@@ -19,6 +22,16 @@ class Schedule:
     settings: Settings
     plan: TrainingPlan
 
+    @property
+    def highest(self) -> float:
+        """The learning rate after its warm-up.
+
+        Source of the linear rule: Goyal et al., Accurate, Large Minibatch SGD, 2017; of the root:
+        Krizhevsky, One weird trick for parallelizing convolutional neural networks, 2014.
+        """
+        exponent = {"none": 0.0, "sqrt": 0.5, "linear": 1.0}[self.settings.lr_scaling]
+        return self.settings.lr * (self.plan.global_batch / _LR_IS_FOR) ** exponent
+
     def learning_rate(self, step: int) -> float:
         """Give the learning rate: a warm-up in even steps, then constant or a half cosine to 0.
 
@@ -29,12 +42,12 @@ class Schedule:
         """
         warmup = round(self.settings.warmup_epochs * self.plan.steps_per_epoch)
         if step <= warmup:
-            return self.settings.lr * step / warmup
+            return self.highest * step / warmup
         if self.settings.lr_schedule == "constant":
-            return self.settings.lr
+            return self.highest
         # From the first step after the warm-up, at lr, to one step beyond the last, at 0.
         progress = (step - warmup - 1) / (self.plan.steps - warmup)
-        return self.settings.lr * (1 + math.cos(math.pi * progress)) / 2
+        return self.highest * (1 + math.cos(math.pi * progress)) / 2
 
     def ema_share(self, step: int) -> float:
         """Give the share of the weights after a step in their exponential moving average.

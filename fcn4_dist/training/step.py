@@ -1,5 +1,8 @@
 """One training step, compiled: forward, gradients, their average over the ranks, the update."""
 
+from collections.abc import Callable, Sequence
+from typing import Any
+
 import mindspore as ms
 import numpy as np
 from mindspore import Parameter, ParameterTuple, Tensor, nn, ops
@@ -21,6 +24,11 @@ class TrainingStep(nn.Cell):
             2019); biases and batch-norm are left alone.
         average: A network of the same parameters, changed to the exponential moving average of
             the first one's; None for none.
+        accumulation: How many batches a step is made of: all but the last are given to
+            :attr:`accumulate`.
+
+    Attributes:
+        accumulate: Adds the gradients of a batch to those of the step; gives the batch's loss.
     """
 
     def __init__(
@@ -30,6 +38,7 @@ class TrainingStep(nn.Cell):
         loss_scale: float,
         weight_decay: float = 0.0,
         average: nn.Cell | None = None,
+        accumulation: int = 1,
     ) -> None:
         # Without prefixes the parameters keep the network's own names in checkpoints.
         super().__init__(auto_prefix=False)
@@ -43,6 +52,10 @@ class TrainingStep(nn.Cell):
         self.optimizer = nn.Adam(weights, learning_rate=0.0, loss_scale=loss_scale)
         self.value_and_gradients = ms.value_and_grad(self.scaled_loss, None, weights)
         self.decayed = ParameterTuple([each for each in weights if each.ndim > 1])
+        self.accumulation = accumulation
+        if accumulation > 1:
+            self.sums = ParameterTuple(_sums_of(weights))
+            self.accumulate = _Accumulation(self.value_and_gradients, self.sums)
         self.averages = average is not None
         if average is not None:
             self.averaged = ParameterTuple(list(network.get_parameters()))
@@ -59,7 +72,8 @@ class TrainingStep(nn.Cell):
         """Take one step.
 
         Args:
-            features: This rank's share of the global batch, (batch, 1, n_mels, frames).
+            features: This rank's share of the global batch, or the last part of it,
+                (batch, 1, n_mels, frames).
             labels: float32 of shape (batch, num_classes).
             controls: Of :func:`step_controls`.
 
@@ -68,6 +82,11 @@ class TrainingStep(nn.Cell):
             ranks are asked to stop.
         """
         loss, gradients = self.value_and_gradients(features, labels)
+        if self.accumulation > 1:
+            sums: tuple[Tensor, ...] = ()
+            for total, gradient in zip(self.sums, (loss, *gradients)):  # noqa: B905
+                sums += ((total + gradient) / self.accumulation,)
+            loss, gradients = sums[0], sums[1:]
         # The request travels with the loss, so that all ranks learn of it at the same step.
         told = ops.stack((loss, controls[0]))
         if self.world_size > 1:
@@ -82,6 +101,11 @@ class TrainingStep(nn.Cell):
         if self.averages:
             for average, value in zip(self.average, self.averaged):  # noqa: B905
                 ops.assign(average, average + controls[2] * (value - average))
+        if self.accumulation > 1:
+            # Once they are read, the next step's begin.
+            updated = ops.depend(updated, sums)
+            for total in self.sums:
+                updated = ops.depend(updated, ops.assign(total, ops.zeros_like(total)))
         # It is handed on only after the optimiser has run.
         loss = told[0] / (self.world_size * self.loss_scale)
         return ops.depend(ops.stack((loss, told[1])), updated)
@@ -94,6 +118,29 @@ class TrainingStep(nn.Cell):
         for parameter in self.optimizer.get_parameters():
             known.setdefault(id(parameter), parameter)
         return list(known.values())
+
+
+class _Accumulation(nn.Cell):
+    def __init__(self, value_and_gradients: Callable[..., Any], sums: Sequence[Parameter]) -> None:
+        super().__init__(auto_prefix=False)
+        self.value_and_gradients = value_and_gradients
+        self.sums = sums
+        self.add = ops.AssignAdd()
+
+    def construct(self, features: Tensor, labels: Tensor) -> Tensor:
+        loss, gradients = self.value_and_gradients(features, labels)
+        for total, gradient in zip(self.sums, (loss, *gradients)):  # noqa: B905
+            loss = ops.depend(loss, self.add(total, gradient))
+        return loss
+
+
+def _sums_of(weights: Sequence[Parameter]) -> list[Parameter]:
+    loss = Parameter(np.zeros((), np.float32), name="sum.loss", requires_grad=False)
+    gradients = [
+        Parameter(np.zeros(each.shape, np.float32), name=f"sum.{each.name}", requires_grad=False)
+        for each in weights
+    ]
+    return [loss, *gradients]
 
 
 def step_controls(*, learning_rate: float, stop: bool = False, ema_share: float = 0.0) -> Tensor:

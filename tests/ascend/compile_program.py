@@ -52,6 +52,8 @@ def main() -> None:
         "training, weight decay and average": lambda: compile_training(
             build(1), worker, weight_decay=0.1, average=build_average()
         ),
+        "training, accumulation": lambda: compile_training(build(1), worker, accumulation=2),
+        "accumulation": lambda: compile_accumulation(build(1), worker),
         "evaluation": lambda: compile_evaluation(build(1)),
         "evaluation, float16": lambda: compile_evaluation(build(1, float16=True)),
         "training with Fmax": lambda: compile_training(Fcn4WithFmax(), worker),
@@ -75,6 +77,11 @@ def build_average() -> Fcn4:
 def compile_training(network: nn.Cell, worker: Worker, **options: Any) -> None:
     step = TrainingStep(network.set_train(True), worker, 1024.0, **options)
     step.compile(FEATURES, LABELS, CONTROLS)
+
+
+def compile_accumulation(network: nn.Cell, worker: Worker) -> None:
+    step = TrainingStep(network.set_train(True), worker, 1024.0, accumulation=2)
+    step.accumulate.compile(FEATURES, LABELS)
 
 
 def compile_evaluation(network: nn.Cell) -> None:

@@ -29,6 +29,8 @@ GRAPHS = (
     "training, float16",
     "training, sync_bn, float16",
     "training, weight decay and average",
+    "training, accumulation",
+    "accumulation",
     "evaluation",
     "evaluation, float16",
 )

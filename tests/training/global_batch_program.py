@@ -13,6 +13,7 @@ from fcn4_dist.cluster.device import prepare_environment
 prepare_environment("CPU")
 
 import mindspore as ms  # noqa: E402
+import numpy as np  # noqa: E402
 from mindspore import Tensor, nn  # noqa: E402
 
 from fcn4_dist.cluster.worker import Worker, start_worker  # noqa: E402
@@ -35,6 +36,9 @@ def main(shards: Path, folder: Path) -> None:
         "sync_bn": train(build(batch_norm_ranks=ranks), clips, worker),
         "own statistics": train(build(batch_norm_ranks=1), clips, worker),
         "fixed statistics": train(with_fixed_statistics(build(batch_norm_ranks=1)), clips, worker),
+        "accumulated": train(
+            with_fixed_statistics(build(batch_norm_ranks=1)), clips, worker, accumulation=2
+        ),
     }
     (folder / f"rank_{worker.rank}.json").write_text(json.dumps(answers))
 
@@ -53,8 +57,8 @@ def with_fixed_statistics(network: Fcn4) -> Fcn4:
     return network
 
 
-def train(network: Fcn4, clips: RecordSet, worker: Worker) -> dict[str, Any]:
-    step = TrainingStep(network, worker, loss_scale=1024.0)
+def train(network: Fcn4, clips: RecordSet, worker: Worker, accumulation: int = 1) -> dict[str, Any]:
+    step = TrainingStep(network, worker, loss_scale=1024.0, accumulation=accumulation)
     losses = []
     for epoch in range(1, EPOCHS + 1):
         batches = training_batches(
@@ -66,8 +70,13 @@ def train(network: Fcn4, clips: RecordSet, worker: Worker) -> dict[str, Any]:
             epoch=epoch,
         )
         for batch in read_batches(clips, batches):
-            inputs = Tensor(batch.features), Tensor(batch.labels), CONTROLS
-            losses.append(float(step(*inputs).asnumpy()[0]))
+            features, labels = (
+                [Tensor(part) for part in np.split(array, accumulation)]
+                for array in (batch.features, batch.labels)
+            )
+            for others in zip(features[:-1], labels[:-1], strict=True):
+                step.accumulate(*others)
+            losses.append(float(step(features[-1], labels[-1], CONTROLS).asnumpy()[0]))
     parameters = {each.name: each.asnumpy().tolist() for each in network.get_parameters()}
     return {"losses": losses, "parameters": parameters}
 

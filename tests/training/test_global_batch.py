@@ -99,6 +99,14 @@ def test_nothing_but_batch_norm_depends_on_the_number_of_workers(
     assert alone[-4:].mean() < 0.9 * alone[:4].mean()
 
 
+@many_workers
+def test_a_step_of_several_batches_is_that_of_one_large_batch(
+    training: Training, workers: int
+) -> None:
+    at_once = losses(training(1), "fixed statistics")
+    np.testing.assert_allclose(losses(training(workers), "accumulated"), at_once, rtol=1e-5)
+
+
 def test_one_worker_alone_has_the_plain_batch_norm_with_sync_bn_too(training: Training) -> None:
     (alone,) = training(1)
     assert alone["sync_bn"] == alone["own statistics"]

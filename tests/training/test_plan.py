@@ -57,6 +57,16 @@ def test_a_run_without_a_step_is_refused_with_its_numbers_and_what_to_do() -> No
         "16 x 4 ranks); lower --batch_size or the number of ranks"
     )
     assert plan_training(64, Settings(batch_size=16), world_size=4).steps_per_epoch == 1
+    with pytest.raises(
+        InputError,
+        match=r"of 64 \(batch_size 4 x accumulation_steps 2 x 8 ranks\); lower --accumulation_ste",
+    ):
+        plan_training(63, Settings(batch_size=4, accumulation_steps=2), world_size=8)
+
+
+def test_accumulated_batches_make_a_larger_global_batch() -> None:
+    settings = Settings(batch_size=4, accumulation_steps=3)
+    assert plan_training(100, settings, world_size=2).global_batch == 24
 
 
 # Going on -------------------------------------------------------------------------------------
@@ -72,6 +82,7 @@ OTHER: dict[str, Any] = {
     "seed": 7,
     "window_seconds": 10.0,
     "lr": 0.01,
+    "lr_scaling": "linear",
     "lr_schedule": "cosine",
     "warmup_epochs": 1.0,
     "weight_decay": 0.1,
@@ -96,6 +107,14 @@ def test_a_run_goes_on_with_its_global_batch_on_any_number_of_ranks_that_share_i
     settings = settings_for_resuming(Settings(batch_size=999), before, PATH, ranks)
     assert settings.batch_size * ranks == global_batch
     assert replace(settings, batch_size=999) == Settings(batch_size=999)
+
+
+def test_a_run_goes_on_with_fewer_ranks_and_more_batches() -> None:
+    before = described(global_batch=24)
+    settings = settings_for_resuming(Settings(accumulation_steps=4), before, PATH, 2)
+    assert settings.batch_size == 3
+    with pytest.raises(InputError, match="which 2 ranks cannot share evenly in 5 batches each: us"):
+        settings_for_resuming(Settings(accumulation_steps=5), before, PATH, 2)
 
 
 @pytest.mark.parametrize("name", SHAPING_SETTINGS)

@@ -23,6 +23,16 @@ def test_the_documented_learning_rate_is_constant() -> None:
     assert rates() == [0.01] * 50
 
 
+def test_the_learning_rate_may_grow_with_the_global_batch() -> None:
+    plan = TrainingPlan(clips=800, epochs=1, global_batch=128)
+
+    def rate(scaling: str) -> float:
+        return Schedule(Settings(lr=0.01, lr_scaling=scaling), plan).learning_rate(1)
+
+    scaled = [rate(scaling) for scaling in ("none", "sqrt", "linear")]
+    assert scaled == pytest.approx([0.01, 0.02, 0.04])
+
+
 def test_a_warm_up_rises_in_even_steps_and_reaches_the_learning_rate_at_its_end() -> None:
     warmed = rates(warmup_epochs=0.5)
     assert warmed[:5] == pytest.approx([0.002, 0.004, 0.006, 0.008, 0.01])

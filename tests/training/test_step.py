@@ -2,6 +2,7 @@
 
 import mindspore as ms
 import numpy as np
+import pytest
 from mindspore import Parameter, Tensor, nn
 
 from fcn4_dist.cluster.worker import Worker
@@ -114,6 +115,45 @@ def test_each_step_has_the_learning_rate_it_is_given() -> None:
     np.testing.assert_array_equal(moved([0.0, 0.0]), 0)
     np.testing.assert_allclose(np.abs(moved([0.01])), 0.01, rtol=1e-4)
     np.testing.assert_allclose(np.abs(moved([0.01, 0.0, 0.03])), 0.04, rtol=1e-3)
+
+
+@pytest.mark.parametrize("batches", [2, 3, 6])
+def test_a_step_of_several_batches_is_that_of_one_large_batch(batches: int) -> None:
+    random = np.random.default_rng(2)
+    steps = [
+        (random.normal(size=(6, 2)).astype(np.float32), random.integers(0, 2, (6, 2)))
+        for _ in range(4)
+    ]
+
+    def trained(accumulation: int) -> tuple[list[float], np.ndarray]:
+        network = LinearNetwork()
+        step = TrainingStep(network, Worker(0, 1), 1024.0, accumulation=accumulation)
+        losses = []
+        for features, labels in steps:
+            *others, last = zip(
+                np.split(features, accumulation), np.split(labels, accumulation), strict=True
+            )
+            for part in others:
+                step.accumulate(*_tensors(part))
+            losses.append(float(step(*_tensors(last), GO_ON).asnumpy()[0]))
+        return losses, network.weight.asnumpy()
+
+    losses, weight = trained(batches)
+    expected_losses, expected_weight = trained(1)
+    np.testing.assert_allclose(losses, expected_losses, rtol=1e-6)
+    np.testing.assert_allclose(weight, expected_weight, rtol=1e-5)
+
+
+def _tensors(arrays: tuple[np.ndarray, ...]) -> list[Tensor]:
+    return [Tensor(array.astype(np.float32)) for array in arrays]
+
+
+def test_what_is_added_up_is_in_no_checkpoint() -> None:
+    plain, accumulating = (
+        TrainingStep(LinearNetwork(), Worker(0, 1), 1.0, accumulation=each).state()
+        for each in (1, 2)
+    )
+    assert [each.name for each in accumulating] == [each.name for each in plain]
 
 
 def test_weight_decay_takes_its_share_of_the_weights_and_leaves_their_update_alone() -> None:
