@@ -40,7 +40,7 @@ from fcn4_dist.versions import package_versions
 def main() -> None:
     arguments = _arguments()
     start_worker("CPU", 0)
-    network = build_fcn4(50, 1.0, mixed_precision=False)
+    network = build_fcn4(50, 1.0)
     state = TrainingStep(network, Worker(0, 1), loss_scale=1024.0).state()
     copy = HostCopy(state)
     figures: dict[str, list[float]] = {}

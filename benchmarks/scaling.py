@@ -138,7 +138,7 @@ def count(width: float) -> tuple[list[Operator], int]:
     from fcn4_dist.model.fcn4 import build_fcn4
 
     ms.set_context(mode=ms.PYNATIVE_MODE)
-    network = build_fcn4(CLASSES, width, mixed_precision=False).set_train(False)
+    network = build_fcn4(CLASSES, width).set_train(False)
     operators: list[Operator] = []
 
     def note(name: str, cell: Any) -> Callable[..., None]:
@@ -339,7 +339,7 @@ def _measured_step(width: float, batch_size: int, repeats: int) -> float:
     from fcn4_dist.training.step import TrainingStep, step_controls
 
     worker = start_worker("CPU", 0)
-    network = build_fcn4(CLASSES, width, mixed_precision=False).set_train(True)
+    network = build_fcn4(CLASSES, width).set_train(True)
     step = TrainingStep(network, worker, 1024.0)
     rng = np.random.default_rng(1)
     features = Tensor(rng.standard_normal((batch_size, 1, MELS, FRAMES), dtype=np.float32))

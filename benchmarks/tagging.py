@@ -73,7 +73,7 @@ def _write_models(folder: Path, width: float) -> tuple[Path, Path]:
     from fcn4_dist.model.fcn4 import build_fcn4
 
     checkpoint, onnx = folder / "random.ckpt", folder / "random.onnx"
-    ms.save_checkpoint(build_fcn4(10, width, mixed_precision=False), str(checkpoint))
+    ms.save_checkpoint(build_fcn4(10, width), str(checkpoint))
     command = ["export", "--file_format", "ONNX", "--checkpoint", checkpoint, "--output", onnx]
     subprocess.run([sys.executable, "-m", "fcn4_dist", *command], check=True, env=_environment())
     return checkpoint, onnx

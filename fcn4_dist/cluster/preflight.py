@@ -91,7 +91,11 @@ def check_software(environment: Mapping[str, str]) -> list[Result]:
 
 
 def check_cards(
-    device_target: str, host: Host, environment: Mapping[str, str], version: str
+    device_target: str,
+    host: Host,
+    environment: Mapping[str, str],
+    version: str,
+    precision: str = "float32",
 ) -> list[Result]:
     """Look whether this host has cards that the installed MindSpore and CANN can use.
 
@@ -100,6 +104,7 @@ def check_cards(
         host: This host.
         environment: The variables workers will start from.
         version: Of MindSpore; "" if there is none.
+        precision: What is to be computed in.
     """
     if device_target == "CPU":
         cores = len(os.sched_getaffinity(0))
@@ -109,6 +114,9 @@ def check_cards(
     found = f"{len(host.cards)} Ascend cards ({_listed(host.cards)})"
     results = [Result("device", Level.OK, f"{found}, {host.generation or 'of unknown kind'}")]
     results.append(_check_generation(host.generation, version))
+    if precision == "bfloat16" and host.generation == "910":
+        sentence = "the first Ascend 910 has no bfloat16: give --amp_dtype float16"
+        results.append(Result("precision", Level.ERROR, sentence))
     results.append(_check_cann(environment, version))
     return results
 

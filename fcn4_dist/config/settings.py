@@ -317,7 +317,29 @@ class Settings:
     epoch_size: int = setting("train", 10, "epochs", minimum=1)
     loss_scale: float = setting("train", 1024.0, "fixed loss scale", above=0, maximum=2**24)
     mixed_precision: bool = setting(
-        "train eval", False, "float16 convolutions where the device has them (Ascend)"
+        "train eval",
+        False,
+        "compute in amp_dtype, with float32 weights, where the device can (Ascend)",
+    )
+    amp_level: str = setting(
+        "train eval",
+        "O2",
+        "what mixed_precision is for: all but batch-norm (O2), or all layers (O3)",
+        choices=("O2", "O3"),
+    )
+    amp_dtype: str = setting(
+        "train eval",
+        "float16",
+        "what mixed_precision computes in; the first Ascend 910 has no bfloat16",
+        choices=("float16", "bfloat16"),
+    )
+    jit_level: str = setting(
+        "train eval",
+        "auto",
+        "how MindSpore compiles: operator by operator (O0), with operators fused (O1), or for the "
+        "graph engine of Ascend (O2); auto: what MindSpore takes for the card, O2 on the first "
+        "910, O0 on others",
+        choices=("auto", "O0", "O1", "O2"),
     )
     sync_bn: bool = setting(
         "train", False, "batch-norm statistics over the global batch instead of each rank's share"
@@ -443,9 +465,14 @@ class Settings:
         return self.batch_size * self.accumulation_steps
 
     @property
-    def float16(self) -> bool:
-        """Whether the network computes in float16: asked for, and the device can."""
-        return self.mixed_precision and self.device_target == "Ascend"
+    def amp_in_use(self) -> str:
+        """``amp_level`` if mixed precision is asked for, and the device can; else ""."""
+        return self.amp_level if self.mixed_precision and self.device_target == "Ascend" else ""
+
+    @property
+    def precision(self) -> str:
+        """What most of the network computes in: "float32", "float16" or "bfloat16"."""
+        return self.amp_dtype if self.amp_in_use else "float32"
 
     def with_absolute_paths(self) -> "Settings":
         """Resolve relative paths now, so that the working directory may change afterwards."""

@@ -40,7 +40,7 @@ def _all_results(loaded: LoadedSettings, request: LaunchRequest) -> list[Result]
     host = Host.find()
     results = check_software(environment)
     version = installed_mindspore()
-    results += check_cards(settings.device_target, host, environment, version)
+    results += check_cards(settings.device_target, host, environment, version, settings.precision)
     ranks, on_main = 1, True
     try:
         request = request.with_table_of_the_site(environment)

@@ -233,7 +233,8 @@ def _results(command: str, loaded: LoadedSettings, topology: Topology, host: Hos
     settings, environment = loaded.settings, os.environ
     results = check_software(environment)
     version = installed_mindspore()
-    results += check_cards(settings.device_target, host, environment, version)
+    device = settings.device_target
+    results += check_cards(device, host, environment, version, settings.precision)
     results += check_workers(topology, settings.device_target, host)
     on_main = topology.nodes.rank == 0
     return results + check_job(command, settings, topology.ranks, on_main=on_main)

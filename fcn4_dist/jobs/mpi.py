@@ -76,7 +76,7 @@ def _checked(command: str, loaded: LoadedSettings, job: MpiJob) -> tuple[LoadedS
 def _check_host(command: str, settings: Settings, job: MpiJob) -> None:
     host = Host.find()
     version = installed_mindspore()
-    results = check_cards(settings.device_target, host, os.environ, version)
+    results = check_cards(settings.device_target, host, os.environ, version, settings.precision)
     refuse_errors([*results, *check_job(command, settings, job.size, on_main=job.rank == 0)])
     if settings.device_target == "Ascend" and job.local_size > len(host.usable):
         raise InputError(

@@ -64,8 +64,8 @@ def _start_alone(command: str, loaded: LoadedSettings) -> LoadedSettings:
 
 
 def _say_unused_settings(settings: Settings, world_size: int) -> None:
-    if settings.mixed_precision and not settings.float16:
-        warn("mixed_precision is left off: the CPU back end has no float16 convolutions")
+    if settings.mixed_precision and not settings.amp_in_use:
+        warn(f"mixed_precision is left off: the CPU has no convolutions in {settings.amp_dtype}")
     if settings.device_id and world_size > 1:
         warn("device_id is ignored: the launcher gives each rank of a distributed run its card")
     elif settings.device_id and settings.device_target == "CPU":

@@ -5,7 +5,7 @@ from fcn4_dist.checkpoints.content import Checkpoint, check_description, read_ch
 from fcn4_dist.checkpoints.loading import load_into_network
 from fcn4_dist.cluster.worker import Worker
 from fcn4_dist.config import Settings
-from fcn4_dist.model.fcn4 import Fcn4, build_fcn4
+from fcn4_dist.model.fcn4 import Fcn4, build_fcn4, use_jit_level
 from fcn4_dist.records import Manifest
 from fcn4_dist.terminal import say, warn
 
@@ -41,8 +41,10 @@ def load_trained_network(
     network = build_fcn4(
         settings.num_classes,
         float(worker.broadcast_text(repr(width))),
-        mixed_precision=settings.float16,
+        amp_level=settings.amp_in_use,
+        amp_dtype=settings.amp_dtype,
     )
+    use_jit_level(network, settings.jit_level)
 
     def load() -> None:
         load_into_network(network, found[0], fresh_dense=False)

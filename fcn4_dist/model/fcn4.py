@@ -6,7 +6,7 @@ Layers and parameter names are those of the MindSpore ModelZoo's trainer, so its
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from mindspore import Tensor, amp, nn, ops
+from mindspore import JitConfig, Tensor, amp, nn, ops
 from mindspore import dtype as mstype
 
 from fcn4_dist.model.batch_norm import GlobalBatchNorm2d
@@ -59,7 +59,8 @@ class Fcn4(nn.Cell):
         x = self.pool2(self.relu(self.bn2(self.conv2(x))))
         x = self.pool3(self.relu(self.bn3(self.conv3(x))))
         x = self.relu(self.bn4(self.conv4(x)))
-        return self.dense(self.pool_rest(x, (2, 3)))
+        # Whatever it computes in, NumPy and the loss get float32.
+        return self.dense(self.pool_rest(x, (2, 3))).astype(mstype.float32)
 
 
 class BinaryCrossEntropy(nn.Cell):
@@ -79,27 +80,46 @@ class BinaryCrossEntropy(nn.Cell):
         Returns:
             A scalar.
         """
-        logits = logits.astype(mstype.float32)
         ones = ops.ones_like(logits)
         return self.cross_entropy(logits, labels, ones, ones)
 
 
 def build_fcn4(
-    num_classes: int, width: float, *, mixed_precision: bool, batch_norm_ranks: int = 1
+    num_classes: int,
+    width: float,
+    *,
+    amp_level: str = "",
+    amp_dtype: str = "float16",
+    batch_norm_ranks: int = 1,
 ) -> Fcn4:
     """Build the network.
 
     Args:
         num_classes: Number of genres or tags.
         width: Factor on the channels, see :func:`fcn4_dist.model.channels`.
-        mixed_precision: Whether all but batch-norm computes in float16, with float32 weights.
+        amp_level: What computes in ``amp_dtype``, with float32 weights: all but batch-norm
+            ("O2"), all layers ("O3"), or nothing ("").
+        amp_dtype: "float16" or "bfloat16".
         batch_norm_ranks: Ranks whose samples batch-norm's statistics are made of in training: 1
             for this rank's own, or all of them.
     """
     synchronised = partial(GlobalBatchNorm2d, ranks=batch_norm_ranks)
     batch_norm = synchronised if batch_norm_ranks > 1 else nn.BatchNorm2d
     network = Fcn4(num_classes, channels(width), batch_norm)
-    return amp.auto_mixed_precision(network, "O2") if mixed_precision else network
+    if not amp_level:
+        return network
+    return amp.auto_mixed_precision(network, amp_level, getattr(mstype, amp_dtype))
+
+
+def use_jit_level(cell: nn.Cell, jit_level: str) -> None:
+    """Say how a cell is compiled, before it is.
+
+    Args:
+        cell: What is going to be called.
+        jit_level: "O0", "O1" or "O2"; "auto" leaves it to MindSpore.
+    """
+    if jit_level != "auto":
+        cell.set_jit_config(JitConfig(jit_level=jit_level))
 
 
 def _convolution(inputs: int, outputs: int) -> nn.Conv2d:

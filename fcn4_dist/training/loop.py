@@ -19,7 +19,7 @@ from fcn4_dist.cluster.worker import Worker
 from fcn4_dist.config import Settings
 from fcn4_dist.errors import Fcn4DistError, StoppedError
 from fcn4_dist.evaluation import PREDICTIONS_NAME, write_predictions
-from fcn4_dist.model.fcn4 import Fcn4, build_fcn4
+from fcn4_dist.model.fcn4 import Fcn4, build_fcn4, use_jit_level
 from fcn4_dist.pipeline import Batch, partner_batches, read_batches, training_batches
 from fcn4_dist.records import Manifest, RecordSet
 from fcn4_dist.terminal import say, still_running, warn
@@ -107,6 +107,8 @@ class Trainer:
             self.average,
             settings.accumulation_steps,
         )
+        for cell in filter(None, (self.step, *self.step.cells(), self.average)):
+            use_jit_level(cell, settings.jit_level)
         self.schedule = Schedule(settings, self.plan)
         self.augmentation = Augmentation(settings, record_set)
         self.validator = (
@@ -170,7 +172,8 @@ class Trainer:
         return build_fcn4(
             self.settings.num_classes,
             self.settings.width,
-            mixed_precision=self.settings.float16,
+            amp_level=self.settings.amp_in_use,
+            amp_dtype=self.settings.amp_dtype,
             batch_norm_ranks=self.worker.world_size if self.settings.sync_bn else 1,
         )
 
@@ -382,7 +385,8 @@ class Trainer:
         constants = {name: getattr(self.settings, name) for name in SHAPING_SETTINGS}
         return (
             constants
-            | {"device": self.settings.device_target, "batches": self.settings.accumulation_steps}
+            | {"device": self.settings.device_target, "jit level": self.settings.jit_level}
+            | {"batches": self.settings.accumulation_steps}
             | {"world size": self.worker.world_size, "input": str(features.shape)}
         )
 

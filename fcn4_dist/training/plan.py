@@ -15,6 +15,8 @@ SHAPING_SETTINGS = (
     "width",
     "loss_scale",
     "mixed_precision",
+    "amp_level",
+    "amp_dtype",
     "sync_bn",
     "seed",
     "window_seconds",

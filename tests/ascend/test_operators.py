@@ -28,6 +28,8 @@ GRAPHS = (
     "training, sync_bn",
     "training, float16",
     "training, sync_bn, float16",
+    "training, bfloat16",
+    "training, all float16",
     "training, weight decay and average",
     "training, accumulation",
     "accumulation",
@@ -150,7 +152,7 @@ def test_the_graphs_are_whole(graphs: dict[str, Nodes]) -> None:
         for graph, nodes in graphs.items()
     }
     trainable = 14
-    for graph in ("training", "training, float16"):
+    for graph in ("training", "training, float16", "training, bfloat16", "training, all float16"):
         assert counts[graph]["Conv2D"] == counts[graph]["Conv2DBackpropFilter"] == 4
         assert counts[graph]["BatchNorm"] == counts[graph]["BatchNormGrad"] == 4
         assert counts[graph]["Adam"] == trainable

@@ -168,8 +168,8 @@ def names_with_sync_bn(worker: Worker) -> list[list[str]]:
     return [
         [parameter.name for parameter in network.get_parameters()]
         for network in (
-            build_fcn4(3, 0.02, mixed_precision=mixed, batch_norm_ranks=ranks)
-            for mixed in (False, True)
+            build_fcn4(3, 0.02, amp_level=level, batch_norm_ranks=ranks)
+            for level in ("", "O2")
             for ranks in (1, worker.world_size)
         )
     ]

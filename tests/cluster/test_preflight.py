@@ -1,7 +1,7 @@
 """What would stop a distributed job is found, and said, before anything is started.
 
 Every sentence is in docs/launch_checks.md, made from the cases below. To write it anew:
-python tests/cluster/test_preflight.py
+PYTHONPATH=. python tests/cluster/test_preflight.py
 """
 
 import ast
@@ -237,6 +237,11 @@ def _cards(
         return check_cards(target or "Ascend", host, environment, mindspore)
 
     return find
+
+
+def _bfloat16(generation: str) -> Callable[[Stage], Found]:
+    host = replace(CARDS, generation=generation)
+    return lambda stage: check_cards("Ascend", host, stage.cann("8.2.RC1"), "2.8.0", "bfloat16")
 
 
 def _flags(host: Host = CARDS, target: str = "Ascend", **wishes: Any) -> Callable[[Stage], Found]:
@@ -488,6 +493,11 @@ SECTIONS = {
             _cards(replace(CARDS, generation="310P3")),
             "error: the cards are 310P3, and MindSpore trains on the Ascend 910, A2 and A3 only: "
             "give --device_target CPU, or use another host",
+        ),
+        Case(
+            "`amp_dtype bfloat16` on the first 910",
+            _bfloat16("910"),
+            "error: the first Ascend 910 has no bfloat16: give --amp_dtype float16",
         ),
         Case(
             "cards, but no MindSpore",

@@ -138,12 +138,14 @@ def test_shards_are_read_from_mr_path_unless_data_dir_is_given() -> None:
 
 @pytest.mark.parametrize(
     ("device", "asked", "computed"),
-    [("Ascend", True, True), ("Ascend", False, False), ("CPU", True, False)],
+    [("Ascend", True, "O3"), ("Ascend", False, ""), ("CPU", True, "")],
 )
-def test_float16_is_computed_where_it_is_asked_for_and_the_device_has_it(
-    device: str, asked: bool, computed: bool
+def test_precision_is_mixed_where_it_is_asked_for_and_the_device_can(
+    device: str, asked: bool, computed: str
 ) -> None:
-    assert Settings(device_target=device, mixed_precision=asked).float16 is computed
+    settings = Settings(device_target=device, mixed_precision=asked, amp_level="O3")
+    assert settings.amp_in_use == computed
+    assert settings.precision == ("float16" if computed else "float32")
 
 
 def test_paths_are_made_absolute_and_nothing_else_is_changed(

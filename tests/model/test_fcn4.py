@@ -7,7 +7,7 @@ from mindspore import Tensor
 from scipy.signal import correlate2d
 
 from fcn4_dist.model import POOLS
-from fcn4_dist.model.fcn4 import BinaryCrossEntropy, Fcn4, build_fcn4
+from fcn4_dist.model.fcn4 import BinaryCrossEntropy, Fcn4, build_fcn4, use_jit_level
 
 MODELZOO_SHAPES = {
     "conv1.weight": (128, 1, 3, 3),
@@ -36,13 +36,17 @@ MODELZOO_SHAPES = {
 
 
 def test_parameters_have_the_names_and_shapes_of_the_modelzoo() -> None:
-    network = build_fcn4(50, 1.0, mixed_precision=False)
+    network = build_fcn4(50, 1.0)
     shapes = {parameter.name: tuple(parameter.shape) for parameter in network.get_parameters()}
     assert shapes == MODELZOO_SHAPES
 
 
-def test_mixed_precision_keeps_the_names_and_float32_weights() -> None:
-    network = build_fcn4(50, 0.125, mixed_precision=True)
+@pytest.mark.parametrize("amp_level", ["O2", "O3"])
+@pytest.mark.parametrize("amp_dtype", ["float16", "bfloat16"])
+def test_mixed_precision_keeps_the_names_and_float32_weights(
+    amp_level: str, amp_dtype: str
+) -> None:
+    network = build_fcn4(50, 0.125, amp_level=amp_level, amp_dtype=amp_dtype)
     assert [parameter.name for parameter in network.get_parameters()] == list(MODELZOO_SHAPES)
     assert {parameter.dtype for parameter in network.get_parameters()} == {ms.float32}
 
@@ -98,3 +102,12 @@ def _max_pool(x: np.ndarray, bands: int, frames: int) -> np.ndarray:
     rows, columns = x.shape[1] // bands, x.shape[2] // frames
     cut = x[:, : rows * bands, : columns * frames]
     return cut.reshape(len(x), rows, bands, columns, frames).max(axis=(2, 4))
+
+
+@pytest.mark.parametrize("jit_level", ["O0", "O1", "O2"])
+def test_what_is_asked_of_the_compiler_is_the_level_that_is_set(jit_level: str) -> None:
+    network = build_fcn4(3, 0.02)
+    use_jit_level(network, "auto")
+    assert not network.jit_config_dict
+    use_jit_level(network, jit_level)
+    assert network.jit_config_dict["jit_level"] == jit_level

@@ -17,7 +17,7 @@ CLASS_NAMES = ("dog <b>bark", "rain", "rooster")
 
 def random_network(classes: int, width: float) -> nn.Cell:
     """Build a network all of whose parameters are random, also those of batch-norm."""
-    network = build_fcn4(classes, width, mixed_precision=False)
+    network = build_fcn4(classes, width)
     random = np.random.default_rng(7)
     for parameter in network.get_parameters():
         values = random.uniform(0.5, 1.5, parameter.shape)

@@ -45,7 +45,7 @@ def main(shards: Path, folder: Path) -> None:
 
 def build(batch_norm_ranks: int) -> Fcn4:
     ms.set_seed(1)
-    network = build_fcn4(3, WIDTH, mixed_precision=False, batch_norm_ranks=batch_norm_ranks)
+    network = build_fcn4(3, WIDTH, batch_norm_ranks=batch_norm_ranks)
     return network.set_train(True)
 
 

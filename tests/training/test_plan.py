@@ -78,6 +78,8 @@ OTHER: dict[str, Any] = {
     "width": 0.5,
     "loss_scale": 512.0,
     "mixed_precision": True,
+    "amp_level": "O3",
+    "amp_dtype": "bfloat16",
     "sync_bn": True,
     "seed": 7,
     "window_seconds": 10.0,
