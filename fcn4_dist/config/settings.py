@@ -201,6 +201,14 @@ class Settings:
         unit="s",
         above=0,
     )
+    bind_cores: str = setting(
+        "train eval",
+        "auto",
+        "whether each rank of a host keeps to its own share of the cores: on, off, or auto "
+        "(training on the CPU does; evaluation does not, since the last bits of scores depend on "
+        "the number of threads)",
+        choices=("auto", "on", "off"),
+    )
     hccl_connect_timeout: int = setting(
         "train eval",
         1800,

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from fcn4_dist.cluster.cores import sharing_variables
 from fcn4_dist.cluster.launch import Launch, file_prefix, plan_launch
 from fcn4_dist.cluster.link import Link, meet
 from fcn4_dist.cluster.preflight import (
@@ -30,7 +31,7 @@ from fcn4_dist.cluster.topology import (
     plan_nodes,
     plan_topology,
 )
-from fcn4_dist.config import LoadedSettings, adopt_settings
+from fcn4_dist.config import LoadedSettings, Settings, adopt_settings
 from fcn4_dist.errors import InputError
 from fcn4_dist.files import write_text
 from fcn4_dist.jobs.checks import check_job, refuse_errors
@@ -284,11 +285,18 @@ def _plan(command: str, loaded: LoadedSettings, topology: Topology) -> Launch:
         ["-m", "fcn4_dist", command, "--config", str(file)],
         topology,
         Path(settings.run_dir),
-        variables=hccl_variables(loaded, os.environ),
+        variables=hccl_variables(loaded, os.environ)
+        | sharing_variables(topology.local_ranks, shared=_binds_cores(command, settings)),
         step_timeout=settings.step_timeout,
         start_timeout=settings.hccl_connect_timeout,
         grace_period=settings.grace_period if command == "train" else 0.0,
     )
+
+
+def _binds_cores(command: str, settings: Settings) -> bool:
+    if settings.bind_cores == "auto":
+        return command == "train" and settings.device_target == "CPU"
+    return settings.bind_cores == "on"
 
 
 def _workers(topology: Topology) -> str:

@@ -4,6 +4,7 @@ import os
 import signal
 from typing import TYPE_CHECKING
 
+from fcn4_dist.cluster.cores import keep_to_own_cores
 from fcn4_dist.cluster.device import check_device, launched, prepare_environment
 from fcn4_dist.cluster.heartbeat import watched_heartbeat
 from fcn4_dist.cluster.mpi import started_by_mpi
@@ -38,6 +39,7 @@ def become_rank(command: str, loaded: LoadedSettings) -> tuple[Settings, "Worker
     else:
         loaded = _start_alone(command, loaded)
     settings = loaded.settings
+    keep_to_own_cores()
     heartbeat = watched_heartbeat()
     heartbeat.at("starting", unhurried=True)
     prepare_environment(settings.device_target)
