@@ -32,6 +32,7 @@ setup(
         "matplotlib>=3.7",
         # MindSpore up to 2.9 needs it, and 2.10 breaks with NumPy 2 in its data sets.
         "numpy>=1.25,<2",
+        "numba>=0.57",
         "psutil>=5.9",
         "scikit-learn>=1.3",
         "PyYAML>=6",

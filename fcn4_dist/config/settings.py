@@ -349,6 +349,13 @@ class Settings:
         "910, O0 on others",
         choices=("auto", "O0", "O1", "O2"),
     )
+    fused_first_block: bool = setting(
+        "train eval",
+        True,
+        "on the CPU, compute the first block (convolution, batch-norm, ReLU, max-pool) in one "
+        "pass: the same network, faster and in half the memory; if not, or with sync_bn, "
+        "MindSpore's operators compute it, as on Ascend",
+    )
     sync_bn: bool = setting(
         "train", False, "batch-norm statistics over the global batch instead of each rank's share"
     )
@@ -476,6 +483,11 @@ class Settings:
     def amp_in_use(self) -> str:
         """``amp_level`` if mixed precision is asked for, and the device can; else ""."""
         return self.amp_level if self.mixed_precision and self.device_target == "Ascend" else ""
+
+    @property
+    def fusion_in_use(self) -> bool:
+        """``fused_first_block`` if the device and batch-norm allow it."""
+        return self.fused_first_block and self.device_target == "CPU" and not self.sync_bn
 
     @property
     def precision(self) -> str:

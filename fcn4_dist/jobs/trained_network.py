@@ -43,6 +43,7 @@ def load_trained_network(
         float(worker.broadcast_text(repr(width))),
         amp_level=settings.amp_in_use,
         amp_dtype=settings.amp_dtype,
+        fused_first_block=settings.fusion_in_use,
     )
     use_jit_level(network, settings.jit_level)
 

@@ -34,14 +34,25 @@ class GlobalBatchNorm2d(nn.BatchNorm2d):
         if not self.training:
             return super().construct(x)
         y, mean, variance = self.normalise(x, self.gamma, self.beta)
-        values = self.ranks * _values_per_channel(x)
-        # The moving variance is the unbiased one, as nn.BatchNorm2d's on the CPU and on Ascend.
-        self._follow(self.moving_mean, mean)
-        self._follow(self.moving_variance, variance * (values / max(values - 1, 1)))
+        follow_batch(self, mean, variance, self.ranks * _values_per_channel(x))
         return y
 
-    def _follow(self, moving: Parameter, batch: Tensor) -> None:
-        ops.assign_sub(moving, ops.stop_gradient((moving - batch) * self.momentum))
+
+def follow_batch(
+    norm: nn.BatchNorm2d, mean: Tensor, variance: Tensor, values_per_channel: int
+) -> None:
+    """Move the moving statistics of a batch-norm towards a batch's, as ``nn.BatchNorm2d`` does.
+
+    Args:
+        norm: What holds them.
+        mean: Of the batch, (channels,).
+        variance: Of the batch, the biased one, (channels,).
+        values_per_channel: How many values these are of.
+    """
+    # The moving variance is the unbiased one, on the CPU and on Ascend.
+    unbiased = variance * (values_per_channel / max(values_per_channel - 1, 1))
+    _follow(norm.moving_mean, mean, norm.momentum)
+    _follow(norm.moving_variance, unbiased, norm.momentum)
 
 
 class _Normalise(nn.Cell):
@@ -116,6 +127,10 @@ class _Normalise(nn.Cell):
 
     def _over_ranks(self, mean_of_rank: Tensor) -> Tensor:
         return self.sum_over_ranks(mean_of_rank) / self.ranks
+
+
+def _follow(moving: Parameter, batch: Tensor, momentum: float) -> None:
+    ops.assign_sub(moving, ops.stop_gradient((moving - batch) * momentum))
 
 
 def _values_per_channel(x: Tensor) -> int:

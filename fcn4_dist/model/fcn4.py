@@ -55,12 +55,16 @@ class Fcn4(nn.Cell):
         Returns:
             Logits of shape (batch, num_classes); a sigmoid makes them probabilities.
         """
-        x = self.pool1(self.relu(self.bn1(self.conv1(features))))
+        x = self.first_block(features)
         x = self.pool2(self.relu(self.bn2(self.conv2(x))))
         x = self.pool3(self.relu(self.bn3(self.conv3(x))))
         x = self.relu(self.bn4(self.conv4(x)))
         # Whatever it computes in, NumPy and the loss get float32.
         return self.dense(self.pool_rest(x, (2, 3))).astype(mstype.float32)
+
+    def first_block(self, features: Tensor) -> Tensor:
+        """Compute the first block."""
+        return self.pool1(self.relu(self.bn1(self.conv1(features))))
 
 
 class BinaryCrossEntropy(nn.Cell):
@@ -91,6 +95,7 @@ def build_fcn4(
     amp_level: str = "",
     amp_dtype: str = "float16",
     batch_norm_ranks: int = 1,
+    fused_first_block: bool = False,
 ) -> Fcn4:
     """Build the network.
 
@@ -102,7 +107,13 @@ def build_fcn4(
         amp_dtype: "float16" or "bfloat16".
         batch_norm_ranks: Ranks whose samples batch-norm's statistics are made of in training: 1
             for this rank's own, or all of them.
+        fused_first_block: Compute the first block in one pass, on the CPU, in float32 and with
+            each rank's own statistics.
     """
+    if fused_first_block:
+        from fcn4_dist.model.cpu_fcn4 import CpuFcn4
+
+        return CpuFcn4(num_classes, channels(width))
     synchronised = partial(GlobalBatchNorm2d, ranks=batch_norm_ranks)
     batch_norm = synchronised if batch_norm_ranks > 1 else nn.BatchNorm2d
     network = Fcn4(num_classes, channels(width), batch_norm)

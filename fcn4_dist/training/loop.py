@@ -4,6 +4,7 @@ import hashlib
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -175,6 +176,7 @@ class Trainer:
             amp_level=self.settings.amp_in_use,
             amp_dtype=self.settings.amp_dtype,
             batch_norm_ranks=self.worker.world_size if self.settings.sync_bn else 1,
+            fused_first_block=self.settings.fusion_in_use,
         )
 
     def _start_alike(self) -> None:
@@ -373,13 +375,19 @@ class Trainer:
         notice = "compiling the training step: seconds on a CPU, some minutes on Ascend"
         with (
             still_running(notice, visible=self.worker.is_main),
-            compile_cache(self._what_is_compiled(inputs[0]), Path(self.settings.run_dir)),
+            self._compile_cache(inputs[0]),
         ):
             told = self.step(*inputs)
             told.asnumpy()
         if self.worker.is_main:
             say(f"compiled; the first step took {time.monotonic() - begun:.1f} s")
         return told
+
+    def _compile_cache(self, features: Tensor) -> AbstractContextManager[None]:
+        if self.settings.fusion_in_use:
+            # A graph that calls functions of this process means nothing to another one.
+            return nullcontext()
+        return compile_cache(self._what_is_compiled(features), Path(self.settings.run_dir))
 
     def _what_is_compiled(self, features: Tensor) -> dict[str, object]:
         constants = {name: getattr(self.settings, name) for name in SHAPING_SETTINGS}

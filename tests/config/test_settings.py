@@ -148,6 +148,22 @@ def test_precision_is_mixed_where_it_is_asked_for_and_the_device_can(
     assert settings.precision == ("float16" if computed else "float32")
 
 
+@pytest.mark.parametrize(
+    ("device", "asked", "sync_bn", "used"),
+    [
+        ("CPU", True, False, True),
+        ("CPU", False, False, False),
+        ("CPU", True, True, False),
+        ("Ascend", True, False, False),
+    ],
+)
+def test_the_first_block_is_fused_on_the_cpu_without_sync_bn(
+    device: str, asked: bool, sync_bn: bool, used: bool
+) -> None:
+    settings = Settings(device_target=device, fused_first_block=asked, sync_bn=sync_bn)
+    assert settings.fusion_in_use == used
+
+
 def test_paths_are_made_absolute_and_nothing_else_is_changed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
