@@ -4,7 +4,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from scipy.fft import rfft
 
 from fcn4_dist.config import Settings
 
@@ -124,6 +123,9 @@ class LogMel:
 
     def _mel_power(self, waveform: np.ndarray) -> np.ndarray:
         """Power in each mel band and frame, of shape (n_mels, frames)."""
+        # Here, because all that only names feature parameters would wait for it, too.
+        from scipy.fft import rfft
+
         n_fft, hop_length = self.parameters.n_fft, self.parameters.hop_length
         padded = np.pad(waveform, n_fft // 2)
         frames = np.lib.stride_tricks.sliding_window_view(padded, n_fft)[::hop_length]

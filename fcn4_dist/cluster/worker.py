@@ -12,16 +12,19 @@ from functools import lru_cache
 
 import mindspore as ms
 import numpy as np
+import psutil
 from mindspore import Parameter, Tensor, nn, ops
 from mindspore.communication import get_group_size, get_rank, init
 
+from fcn4_dist.cluster.cards import find_host_addresses
 from fcn4_dist.cluster.device import launched
 from fcn4_dist.cluster.heartbeat import Heartbeat
+from fcn4_dist.cluster.topology import LOOP_BACK
 from fcn4_dist.errors import Fcn4DistError, InputError
 
 _SECONDS_FOR_SCHEDULER = 600.0
 _SECONDS_OF_A_CALL = 5.0
-_SECONDS_BETWEEN_CALLS = 0.1
+_SECONDS_BETWEEN_LOOKS = 0.05
 
 
 @dataclass(frozen=True)
@@ -192,14 +195,34 @@ def _wait_for_scheduler() -> None:
     if os.environ.get("MS_ROLE") != "MS_WORKER":
         return
     place = (os.environ["MS_SCHED_HOST"], int(os.environ["MS_SCHED_PORT"]))
+    is_here = place[0] in (LOOP_BACK, *find_host_addresses())
+    listens = _listens_here if is_here else _answers
     ends = time.monotonic() + float(os.environ.get("MS_TOPO_TIMEOUT", _SECONDS_FOR_SCHEDULER))
     while time.monotonic() < ends:
-        try:
-            socket.create_connection(place, timeout=_SECONDS_OF_A_CALL).close()
+        if listens(*place):
             return
-        except OSError:
-            time.sleep(_SECONDS_BETWEEN_CALLS)
+        time.sleep(_SECONDS_BETWEEN_LOOKS)
     raise Fcn4DistError(f"the scheduler of this job does not answer on {place[0]}:{place[1]}")
+
+
+def _listens_here(address: str, port: int) -> bool:
+    """Look whether a process of this host listens, without calling it.
+
+    For a caller that says nothing the scheduler's only thread pauses, long enough for the first
+    call of a worker to fail; the worker's next one would come half a second later.
+    """
+    return any(
+        connection.status == psutil.CONN_LISTEN and connection.laddr.port == port
+        for connection in psutil.net_connections("tcp")
+    )
+
+
+def _answers(address: str, port: int) -> bool:
+    try:
+        socket.create_connection((address, port), timeout=_SECONDS_OF_A_CALL).close()
+    except OSError:
+        return False
+    return True
 
 
 def _joined(arrays: Mapping[str, np.ndarray]) -> np.ndarray:

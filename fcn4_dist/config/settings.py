@@ -322,6 +322,14 @@ class Settings:
         "so many times larger in the memory of one batch (batch-norm sees one batch at a time)",
         minimum=1,
     )
+    all_reduce_buckets: int = setting(
+        "train",
+        1,
+        "all-reduces the gradients of a step are averaged by; with 2 or more, those of the last "
+        "layers, most of the bytes, travel while Ascend computes those of the first",
+        minimum=1,
+        maximum=4,
+    )
     epoch_size: int = setting("train", 10, "epochs", minimum=1)
     loss_scale: float = setting("train", 1024.0, "fixed loss scale", above=0, maximum=2**24)
     mixed_precision: bool = setting(

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sklearn.metrics import average_precision_score, roc_auc_score, top_k_accuracy_score
 
 from fcn4_dist.errors import Fcn4DistError
 
@@ -82,6 +81,9 @@ def compute_metrics(
     Raises:
         Fcn4DistError: If a score is NaN: the network has diverged.
     """
+    # Here and below: importing it takes longer than starting a job should wait for.
+    from sklearn.metrics import roc_auc_score
+
     if np.isnan(scores).any():
         raise Fcn4DistError(
             f"the network gives NaN for {int(np.isnan(scores).any(axis=1).sum())} of {len(scores)} "
@@ -113,6 +115,8 @@ def _class_metrics(name: str, labels: np.ndarray, scores: np.ndarray) -> ClassMe
     positives = int(labels.sum())
     if not 0 < positives < len(labels):
         return ClassMetrics(name, positives, None, None)
+    from sklearn.metrics import average_precision_score, roc_auc_score
+
     roc_auc, pr_auc = roc_auc_score(labels, scores), average_precision_score(labels, scores)
     return ClassMetrics(name, positives, float(roc_auc), float(pr_auc))
 
@@ -142,6 +146,8 @@ def _single_label_metrics(labels: np.ndarray, scores: np.ndarray) -> dict[str, A
     recalls = confusion.diagonal()[positives > 0] / positives[positives > 0]
     top = None
     if classes > _TOP:
+        from sklearn.metrics import top_k_accuracy_score
+
         top = float(top_k_accuracy_score(true, scores, k=_TOP, labels=np.arange(classes)))
     return {
         "accuracy": float(confusion.trace() / len(labels)),

@@ -4,7 +4,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from mindspore import Tensor, nn
-from scipy.special import expit
 
 from fcn4_dist.cluster.worker import Worker
 from fcn4_dist.evaluation.predictions import Predictions
@@ -84,6 +83,8 @@ def score_clips(
     of_windows = np.concatenate(
         [of_batch[:count] for of_batch, count in zip(in_order, windows, strict=False)]
     )
+    from scipy.special import expit
+
     # In float64 a sigmoid does not round confident scores to equal ones.
     return _scores(record_set, windowing, starts, expit(of_windows.astype(np.float64)))
 

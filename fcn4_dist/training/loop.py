@@ -107,6 +107,7 @@ class Trainer:
             settings.weight_decay,
             self.average,
             settings.accumulation_steps,
+            settings.all_reduce_buckets,
         )
         for cell in filter(None, (self.step, *self.step.cells(), self.average)):
             use_jit_level(cell, settings.jit_level)
@@ -395,6 +396,7 @@ class Trainer:
             constants
             | {"device": self.settings.device_target, "jit level": self.settings.jit_level}
             | {"batches": self.settings.accumulation_steps}
+            | {"all-reduces": self.settings.all_reduce_buckets}
             | {"world size": self.worker.world_size, "input": str(features.shape)}
         )
 

@@ -1,6 +1,7 @@
 """One training step, compiled: forward, gradients, their average over the ranks, the update."""
 
 from collections.abc import Callable, Sequence
+from itertools import combinations, pairwise
 from typing import Any
 
 import mindspore as ms
@@ -26,6 +27,9 @@ class TrainingStep(nn.Cell):
             the first one's; None for none.
         accumulation: How many batches a step is made of: all but the last are given to
             :attr:`accumulate`.
+        all_reduce_buckets: All-reduces that the gradients are averaged by; those of the last
+            layers, which are known first, can travel while the first layers' are computed. 1
+            leaves it to MindSpore, which makes one of all.
 
     Attributes:
         accumulate: Adds the gradients of a batch to those of the step; gives the batch's loss.
@@ -39,6 +43,7 @@ class TrainingStep(nn.Cell):
         weight_decay: float = 0.0,
         average: nn.Cell | None = None,
         accumulation: int = 1,
+        all_reduce_buckets: int = 1,
     ) -> None:
         # Without prefixes the parameters keep the network's own names in checkpoints.
         super().__init__(auto_prefix=False)
@@ -61,6 +66,9 @@ class TrainingStep(nn.Cell):
             self.averaged = ParameterTuple(list(network.get_parameters()))
             self.average = ParameterTuple(list(average.get_parameters()))
         if self.world_size > 1:
+            ends = bucket_ends([each.size for each in weights], all_reduce_buckets)
+            if ends:
+                ms.set_auto_parallel_context(all_reduce_fusion_config=ends)
             self.average_gradients = nn.DistributedGradReducer(weights, mean=True)
             self.sum_over_ranks = ops.AllReduce(ops.ReduceOp.SUM)
 
@@ -141,6 +149,24 @@ def _sums_of(weights: Sequence[Parameter]) -> list[Parameter]:
         for each in weights
     ]
     return [loss, *gradients]
+
+
+def bucket_ends(sizes: Sequence[int], buckets: int) -> list[int]:
+    """Cut a row of gradients into buckets, the largest of which is as small as can be.
+
+    Args:
+        sizes: Values in each gradient.
+        buckets: How many; no more than there are gradients are made.
+
+    Returns:
+        The index of the last gradient of every bucket but the last.
+    """
+    cuts = combinations(range(1, len(sizes)), min(buckets, len(sizes)) - 1)
+
+    def largest(cut: tuple[int, ...]) -> int:
+        return max(sum(sizes[a:b]) for a, b in pairwise((0, *cut, len(sizes))))
+
+    return [first - 1 for first in min(cuts, key=largest)]
 
 
 def step_controls(*, learning_rate: float, stop: bool = False, ema_share: float = 0.0) -> Tensor:

@@ -60,6 +60,8 @@ def main() -> None:
         "evaluation": lambda: compile_evaluation(build(1)),
         "evaluation, float16": lambda: compile_evaluation(build(1, "O2")),
         "training with Fmax": lambda: compile_training(Fcn4WithFmax(), worker),
+        # Last: MindSpore keeps the buckets for what it compiles from then on.
+        "training, all-reduces": lambda: compile_training(build(1), worker, all_reduce_buckets=3),
     }
     # The compiler makes this folder for each rank.
     saved = FOLDER / f"rank_{worker.rank}"

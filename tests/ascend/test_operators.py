@@ -32,6 +32,7 @@ GRAPHS = (
     "training, all float16",
     "training, weight decay and average",
     "training, accumulation",
+    "training, all-reduces",
     "accumulation",
     "evaluation",
     "evaluation, float16",

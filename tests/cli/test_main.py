@@ -50,6 +50,22 @@ def test_help_imports_neither_mindspore_nor_librosa_nor_numpy() -> None:
     assert result.stderr.strip() == "set()"
 
 
+@pytest.mark.parametrize(
+    ("modules", "packages"),
+    [
+        # The scheduler of a job gets no further; MindSpore brings a part of SciPy.
+        ("fcn4_dist.jobs.train", {"librosa", "mindspore", "scipy", "sklearn"}),
+        ("fcn4_dist.training.loop", {"librosa", "matplotlib", "sklearn", "tensorboardX"}),
+    ],
+)
+def test_what_trains_imports_no_package_before_it_is_needed(
+    modules: str, packages: set[str]
+) -> None:
+    code = f"import sys, {modules}; sys.exit(str({packages} & set(sys.modules)))"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert result.stderr.splitlines()[-1] == "set()"
+
+
 def test_the_module_and_the_console_command_are_the_same_program() -> None:
     console = Path(sys.executable).with_name("fcn4-dist")
     for command in ([str(console)], [sys.executable, "-m", "fcn4_dist"]):

@@ -1,14 +1,19 @@
 """One training step on one rank."""
 
+from collections.abc import Sequence
+from itertools import combinations, pairwise
+
 import mindspore as ms
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from mindspore import Parameter, Tensor, nn
 
 from fcn4_dist.cluster.worker import Worker
-from fcn4_dist.model.fcn4 import Fcn4
+from fcn4_dist.model.fcn4 import Fcn4, build_fcn4
 from fcn4_dist.training.averaging import name_as_average, start_average
-from fcn4_dist.training.step import TrainingStep, step_controls
+from fcn4_dist.training.step import TrainingStep, bucket_ends, step_controls
 
 GO_ON = step_controls(learning_rate=0.01)
 
@@ -208,3 +213,24 @@ def test_batch_norm_has_its_statistics_averaged_too() -> None:
     half = network.bn1.moving_mean.asnumpy() / 2
     assert half.any()
     np.testing.assert_allclose(average.bn1.moving_mean.asnumpy(), half, rtol=1e-5)
+
+
+@given(st.lists(st.integers(1, 100), min_size=1, max_size=8), st.integers(1, 9))
+def test_buckets_are_as_many_as_asked_for_and_none_could_be_smaller(
+    sizes: list[int], buckets: int
+) -> None:
+    def largest(ends: Sequence[int]) -> int:
+        edges = [0, *(end + 1 for end in ends), len(sizes)]
+        return max(sum(sizes[a:b]) for a, b in pairwise(edges))
+
+    ends = bucket_ends(sizes, buckets)
+    assert len(ends) == min(buckets, len(sizes)) - 1
+    others = combinations(range(len(sizes) - 1), len(ends))
+    assert largest(ends) == min(largest(other) for other in others)
+
+
+def test_two_buckets_let_the_largest_layer_travel_first() -> None:
+    sizes = [each.size for each in build_fcn4(50, 1.0).trainable_params()]
+    names = [each.name for each in build_fcn4(50, 1.0).trainable_params()]
+    (end,) = bucket_ends(sizes, 2)
+    assert names[end + 1] == "conv4.weight"
