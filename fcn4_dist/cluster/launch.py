@@ -64,6 +64,7 @@ class Launch:
         environment: All variables msrun runs with.
         removed: Variables taken out of the environment, which an earlier job left there.
         added: Variables of the environment that are not the user's.
+        bind_cores: Whether msrun keeps each worker to cores near its card.
         step_timeout: Seconds without any step after which the job is taken for hanging.
         start_timeout: Seconds more that starting and compiling may take.
         grace_period: Seconds the workers have to stop by themselves after SIGTERM.
@@ -75,6 +76,7 @@ class Launch:
     environment: Mapping[str, str]
     removed: tuple[str, ...]
     added: Mapping[str, str]
+    bind_cores: bool
     step_timeout: float
     start_timeout: float
     grace_period: float
@@ -98,6 +100,8 @@ class Launch:
         }
         if nodes.table_file:
             flags["rank_table_file"] = nodes.table_file
+        if self.bind_cores:
+            flags["bind_core"] = True
         words = [f"--{name}={value}" for name, value in flags.items()]
         return ("msrun", *words, python_of_workers(), *self.program)
 
@@ -159,6 +163,7 @@ def plan_launch(
     log_folder: Path,
     environment: Mapping[str, str] = os.environ,
     variables: Mapping[str, str] | None = None,
+    bind_cores: bool = False,
     step_timeout: float = 600.0,
     start_timeout: float = 1800.0,
     grace_period: float = 0.0,
@@ -171,6 +176,7 @@ def plan_launch(
         log_folder: Folder for the logs.
         environment: Variables to start from; what an earlier job left is taken out.
         variables: More variables for the workers.
+        bind_cores: Whether msrun keeps each worker to cores near its card.
         step_timeout: Seconds without any step after which the job is taken for hanging.
         start_timeout: Seconds more that starting and compiling may take.
         grace_period: Seconds the workers have to stop by themselves after SIGTERM.
@@ -202,6 +208,7 @@ def plan_launch(
         environment=kept | added,
         removed=removed,
         added=added,
+        bind_cores=bind_cores,
         step_timeout=step_timeout,
         start_timeout=start_timeout,
         grace_period=grace_period,

@@ -204,10 +204,24 @@ class Settings:
     bind_cores: str = setting(
         "train eval",
         "auto",
-        "whether each rank of a host keeps to its own share of the cores: on, off, or auto "
-        "(training on the CPU does; evaluation does not, since the last bits of scores depend on "
-        "the number of threads)",
+        "whether each rank of a host keeps to its own share of the cores (on Ascend those near its "
+        "card, by msrun): on, off, or auto (on Ascend A2 and A3, and training on the CPU; "
+        "evaluation there does not, since the last bits of scores depend on the number of "
+        "threads)",
         choices=("auto", "on", "off"),
+    )
+    host_threads: int = setting(
+        "train eval",
+        0,
+        "threads by which MindSpore starts operators on Ascend, for each rank; 0: as many as it "
+        "takes; on the CPU, a rank computes on the cores that it keeps to (bind_cores)",
+        minimum=0,
+    )
+    reader_threads: int = setting(
+        "train eval",
+        0,
+        "threads that read shards ahead, for each rank; 0: as many as MindSpore takes",
+        minimum=0,
     )
     hccl_connect_timeout: int = setting(
         "train eval",
@@ -324,11 +338,20 @@ class Settings:
     )
     all_reduce_buckets: int = setting(
         "train",
-        1,
-        "all-reduces the gradients of a step are averaged by; with 2 or more, those of the last "
-        "layers, most of the bytes, travel while Ascend computes those of the first",
-        minimum=1,
+        0,
+        "all-reduces by which the gradients of a step are averaged; with 2 or more, those of the "
+        "last layers, most of the bytes, travel while Ascend computes those of the first; 0: 2 on "
+        "Ascend A2 and A3, else 1",
+        minimum=0,
         maximum=4,
+    )
+    sink_size: int = setting(
+        "train",
+        0,
+        "data sinking: steps that an Ascend card takes at a time, on batches that wait in a queue "
+        "of its own; what is said of the next step (stopping, saving, diverging) then holds within "
+        "so many steps; 0: the host hands over each batch",
+        minimum=0,
     )
     epoch_size: int = setting("train", 10, "epochs", minimum=1)
     loss_scale: float = setting("train", 1024.0, "fixed loss scale", above=0, maximum=2**24)
@@ -345,9 +368,10 @@ class Settings:
     )
     amp_dtype: str = setting(
         "train eval",
-        "float16",
-        "what mixed_precision computes in; the first Ascend 910 has no bfloat16",
-        choices=("float16", "bfloat16"),
+        "auto",
+        "what mixed_precision computes in; auto: bfloat16 on Ascend A2 and A3, float16 on the "
+        "first 910, which has no bfloat16",
+        choices=("auto", "float16", "bfloat16"),
     )
     jit_level: str = setting(
         "train eval",
@@ -434,6 +458,14 @@ class Settings:
     keep_checkpoint_max: int = setting(
         "train", 10, "checkpoints kept of this run; the oldest go first", minimum=1
     )
+    profile: int = setting(
+        "train",
+        0,
+        "steps of rank 0, from its third one on, of which MindSpore's timeline and a table of "
+        "where the time goes are written to the folder profile in run_dir; 0: none",
+        unit="steps",
+        minimum=0,
+    )
     run_dir: str = setting(
         "train eval",
         "",
@@ -457,6 +489,8 @@ class Settings:
                 f"must be 0 or at least window_seconds ({self.window_seconds:g}), got "
                 f"{self.clip_seconds:g}",
             )
+        if self.sink_size and self.accumulation_steps > 1:
+            raise SettingsError("sink_size", "and accumulation_steps are both given: choose one")
         if self.patience and not self.val_interval:
             raise SettingsError("patience", "needs validations: give val_interval, too")
         if self.val_pattern and self.split != "auto":
@@ -491,6 +525,11 @@ class Settings:
     def amp_in_use(self) -> str:
         """``amp_level`` if mixed precision is asked for, and the device can; else ""."""
         return self.amp_level if self.mixed_precision and self.device_target == "Ascend" else ""
+
+    @property
+    def sink_in_use(self) -> int:
+        """``sink_size`` if the device can; else 0."""
+        return self.sink_size if self.device_target == "Ascend" else 0
 
     @property
     def fusion_in_use(self) -> bool:

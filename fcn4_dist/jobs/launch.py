@@ -34,6 +34,7 @@ from fcn4_dist.cluster.topology import (
 from fcn4_dist.config import LoadedSettings, Settings, adopt_settings
 from fcn4_dist.errors import InputError
 from fcn4_dist.files import write_text
+from fcn4_dist.jobs.card import choose_for_card
 from fcn4_dist.jobs.checks import check_job, refuse_errors
 from fcn4_dist.jobs.hccl import hccl_variables
 from fcn4_dist.jobs.run_folder import (
@@ -85,6 +86,8 @@ def launch(
     with _linked(nodes) as link:
         problems: list[str] = []
         try:
+            if nodes.rank == 0:
+                loaded = choose_for_card(loaded, host.generation)
             loaded = _settings_of_node_0(command, loaded, nodes, link)
             topology = plan_topology(nodes, request, loaded.settings.device_target, host)
             topology = _checked(command, loaded, topology, host)
@@ -143,7 +146,7 @@ def dry_run(command: str, loaded: LoadedSettings, request: LaunchRequest) -> int
     """
     host = Host.find()
     request = _with_table_of_the_site(request)
-    loaded = planned_run_folder(loaded, command)
+    loaded = choose_for_card(planned_run_folder(loaded, command), host.generation)
     device_target = loaded.settings.device_target
     topologies = []
     for rank in _nodes_to_show(request):
@@ -286,17 +289,18 @@ def _plan(command: str, loaded: LoadedSettings, topology: Topology) -> Launch:
         topology,
         Path(settings.run_dir),
         variables=hccl_variables(loaded, os.environ)
-        | sharing_variables(topology.local_ranks, shared=_binds_cores(command, settings)),
+        | sharing_variables(topology.local_ranks, shared=_shares_cores(command, settings)),
+        bind_cores=settings.device_target == "Ascend" and settings.bind_cores == "on",
         step_timeout=settings.step_timeout,
         start_timeout=settings.hccl_connect_timeout,
         grace_period=settings.grace_period if command == "train" else 0.0,
     )
 
 
-def _binds_cores(command: str, settings: Settings) -> bool:
-    if settings.bind_cores == "auto":
-        return command == "train" and settings.device_target == "CPU"
-    return settings.bind_cores == "on"
+def _shares_cores(command: str, settings: Settings) -> bool:
+    if settings.device_target != "CPU":
+        return False
+    return settings.bind_cores == "on" or (settings.bind_cores == "auto" and command == "train")
 
 
 def _workers(topology: Topology) -> str:

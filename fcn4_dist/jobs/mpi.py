@@ -4,11 +4,13 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
+from fcn4_dist.cluster.cards import find_generation
 from fcn4_dist.cluster.mpi import MpiJob, become_mpi_rank, plan_mpi_launch
 from fcn4_dist.cluster.preflight import check_cards
 from fcn4_dist.cluster.topology import Host
 from fcn4_dist.config import LoadedSettings, Settings, adopt_settings
 from fcn4_dist.errors import InputError
+from fcn4_dist.jobs.card import choose_for_card
 from fcn4_dist.jobs.checks import check_job, refuse_errors
 from fcn4_dist.jobs.hccl import hccl_variables
 from fcn4_dist.jobs.run_folder import name_run_folder, save_settings, settings_file, settle_paths
@@ -60,6 +62,8 @@ def start_in_mpi_job(command: str, loaded: LoadedSettings) -> LoadedSettings:
 
 
 def _checked(command: str, loaded: LoadedSettings, job: MpiJob) -> tuple[LoadedSettings, list[str]]:
+    if job.rank == 0 and loaded.settings.device_target == "Ascend":
+        loaded = choose_for_card(loaded, find_generation())
     values = job.exchange(loaded.settings.as_dict())[0]
     if "RANK_TABLE_FILE" in os.environ and job.rank == 0:
         warn("RANK_TABLE_FILE is left aside: under mpirun the order of the ranks is MPI's")

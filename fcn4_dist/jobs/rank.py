@@ -4,11 +4,13 @@ import os
 import signal
 from typing import TYPE_CHECKING
 
+from fcn4_dist.cluster.cards import find_generation
 from fcn4_dist.cluster.cores import keep_to_own_cores
 from fcn4_dist.cluster.device import check_device, launched, prepare_environment
 from fcn4_dist.cluster.heartbeat import watched_heartbeat
 from fcn4_dist.cluster.mpi import started_by_mpi
 from fcn4_dist.config import LoadedSettings, Settings
+from fcn4_dist.jobs.card import choose_for_card
 from fcn4_dist.jobs.checks import check_job, refuse_errors
 from fcn4_dist.jobs.mpi import start_in_mpi_job
 from fcn4_dist.jobs.run_folder import choose_run_folder, save_settings, settle_paths
@@ -44,10 +46,12 @@ def become_rank(command: str, loaded: LoadedSettings) -> tuple[Settings, "Worker
     heartbeat.at("starting", unhurried=True)
     prepare_environment(settings.device_target)
 
+    from fcn4_dist.cluster.threads import use_threads
     from fcn4_dist.cluster.worker import start_worker
 
     os.chdir(settings.run_dir)
     worker = start_worker(settings.device_target, settings.device_id, heartbeat)
+    use_threads(settings.device_target, settings.host_threads, settings.reader_threads)
     if worker.is_main:
         _say_unused_settings(settings, worker.world_size)
     return settings, worker
@@ -58,6 +62,8 @@ def _start_alone(command: str, loaded: LoadedSettings) -> LoadedSettings:
         # While a graph runs, MindSpore turns Ctrl-C into a SIGTERM to its own process.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
     check_device(loaded.settings.device_target)
+    if loaded.settings.device_target == "Ascend":
+        loaded = choose_for_card(loaded, find_generation())
     refuse_errors(check_job(command, loaded.settings, world_size=1))
     loaded = choose_run_folder(loaded, command)
     say(loaded.to_yaml(command))
@@ -67,7 +73,11 @@ def _start_alone(command: str, loaded: LoadedSettings) -> LoadedSettings:
 
 def _say_unused_settings(settings: Settings, world_size: int) -> None:
     if settings.mixed_precision and not settings.amp_in_use:
-        warn(f"mixed_precision is left off: the CPU has no convolutions in {settings.amp_dtype}")
+        warn("mixed_precision is left off: the CPU has no convolutions in half precision")
+    if settings.host_threads and settings.device_target == "CPU":
+        warn("host_threads is left aside: on the CPU a rank uses the cores it keeps to")
+    if settings.sink_size and not settings.sink_in_use:
+        warn("sink_size is left off: only Ascend cards have a queue of their own")
     if settings.device_id and world_size > 1:
         warn("device_id is ignored: the launcher gives each rank of a distributed run its card")
     elif settings.device_id and settings.device_target == "CPU":

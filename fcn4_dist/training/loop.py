@@ -1,45 +1,44 @@
 """The training loop: epochs of steps, validation, checkpoints."""
 
 import hashlib
-import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 
 import mindspore as ms
 import numpy as np
-from mindspore import Tensor
 
 from fcn4_dist.checkpoints import CheckpointFolder
 from fcn4_dist.checkpoints.content import CheckpointDescription, read_checkpoint
 from fcn4_dist.checkpoints.loading import load_into_network, parameter_values
-from fcn4_dist.cluster.compile_cache import compile_cache
 from fcn4_dist.cluster.worker import Worker
 from fcn4_dist.config import Settings
 from fcn4_dist.errors import Fcn4DistError, StoppedError
 from fcn4_dist.evaluation import PREDICTIONS_NAME, write_predictions
 from fcn4_dist.model.fcn4 import Fcn4, build_fcn4, use_jit_level
-from fcn4_dist.pipeline import Batch, partner_batches, read_batches, training_batches
+from fcn4_dist.pipeline import training_batches
 from fcn4_dist.records import Manifest, RecordSet
-from fcn4_dist.terminal import say, still_running, warn
+from fcn4_dist.terminal import say, warn
 from fcn4_dist.training.announcing import announce, divergence
-from fcn4_dist.training.augmentation import Augmentation
 from fcn4_dist.training.averaging import name_as_average, start_average
 from fcn4_dist.training.best import BestValidation
 from fcn4_dist.training.history import RunHistory
 from fcn4_dist.training.plan import (
-    SHAPING_SETTINGS,
     TrainingPlan,
     plan_training,
     resume_plan,
     settings_for_resuming,
 )
+from fcn4_dist.training.profiling import StepProfile
 from fcn4_dist.training.resuming import Resumption
+from fcn4_dist.training.samples import Samples
 from fcn4_dist.training.saving import Saver
 from fcn4_dist.training.schedule import Schedule
-from fcn4_dist.training.step import TrainingStep, step_controls
+from fcn4_dist.training.sinking import SinkingStepper
+from fcn4_dist.training.step import TrainingStep
+from fcn4_dist.training.stepping import Stepper, StepsTaken
 from fcn4_dist.training.validation import Validator
 from fcn4_dist.training.watching import Watch
 from fcn4_dist.versions import package_versions
@@ -90,7 +89,6 @@ class Trainer:
         stop_asked: Callable[[], bool] = lambda: False,
     ) -> None:
         self.manifest, self.record_set, self.worker = manifest, record_set, worker
-        self.stop_asked = stop_asked
         self.resumed = Resumption(settings, worker)
         self.settings, self.plan = self._planned(settings)
         settings = self.settings
@@ -107,12 +105,12 @@ class Trainer:
             settings.weight_decay,
             self.average,
             settings.accumulation_steps,
-            settings.all_reduce_buckets,
+            settings.all_reduce_buckets or 1,
         )
         for cell in filter(None, (self.step, *self.step.cells(), self.average)):
             use_jit_level(cell, settings.jit_level)
         self.schedule = Schedule(settings, self.plan)
-        self.augmentation = Augmentation(settings, record_set)
+        self.stepper = self._build_stepper(stop_asked)
         self.validator = (
             Validator(self.average or self.network, validation_set, settings, worker)
             if validation_set and settings.val_interval
@@ -142,7 +140,9 @@ class Trainer:
         self.saver = Saver(self.settings, self.step.state(), self.worker, written)
         self._make_up_for_best()
         self.watch = Watch(self.plan, self._open_history(), visible=self.worker.is_main)
-        with self.watch:
+        steps = self.settings.profile if self.worker.is_main else 0
+        self.profile = StepProfile(steps, Path(self.settings.run_dir), self.settings.device_target)
+        with self.watch, self.profile:
             epoch_losses = list(self._epochs())
         self.saver.finish()
         self._check_equal_weights()
@@ -179,6 +179,20 @@ class Trainer:
             batch_norm_ranks=self.worker.world_size if self.settings.sync_bn else 1,
             fused_first_block=self.settings.fusion_in_use,
         )
+
+    def _build_stepper(self, stop_asked: Callable[[], bool]) -> Stepper | SinkingStepper:
+        settings, worker = self.settings, self.worker
+        samples = Samples(settings, self.record_set, worker)
+        what = self.step, settings, samples, self.schedule
+        if not settings.sink_in_use:
+            return Stepper(*what, worker, stop_asked)
+        stepper = SinkingStepper(*what, self.plan, worker, stop_asked)
+        if worker.is_main and stepper.steps != settings.sink_size:
+            say(
+                f"sink_size is {stepper.steps} instead of {settings.sink_size}, so that the "
+                f"{self.plan.steps_per_epoch} steps of an epoch are whole calls"
+            )
+        return stepper
 
     def _start_alike(self) -> None:
         if self.resumed.description is not None:
@@ -247,45 +261,39 @@ class Trainer:
         return epochs + 1, steps + 1
 
     def _run_epoch(self, epoch: int) -> float:
-        done = self._global_step - (epoch - 1) * self.plan.steps_per_epoch
-        samples = self._samples(epoch, done)
+        step = self._global_step - (epoch - 1) * self.plan.steps_per_epoch
+        self.stepper.begin_epoch(epoch, step)
         self.watch.begin_epoch(epoch)
-        for step in range(done + 1, self.plan.steps_per_epoch + 1):
-            self.worker.heartbeat.at(f"reading the batch of epoch {epoch}, step {step}")
-            begun = time.monotonic()
-            batch = next(samples)
-            read = time.monotonic()
-            loss, stop = self._run_step(batch, epoch, step)
-            computing = time.monotonic() - read
-            self.watch.end_step(epoch, step, loss, self._learning_rate, read - begun, computing)
+        while step < self.plan.steps_per_epoch:
+            taken = self.stepper.take(epoch, step + 1, self._global_step + 1)
+            self._record(epoch, step, taken)
+            steps = len(taken.losses)
+            step += steps
+            self._global_step += steps
             with self.watch.aside():
-                self._end_step(epoch, step, stop)
+                self._look_up(epoch, step, steps, taken.stop)
+            self.profile.add(taken)
         return self.watch.mean_loss
 
-    def _samples(self, epoch: int, done: int) -> Iterator[Batch]:
-        """Read and augment what is left of this rank's share of an epoch."""
-        share = (
-            self.plan.clips,
-            self.settings.share,
-            self.worker.rank,
-            self.worker.world_size,
-        )
-        place = {"seed": self.settings.seed, "epoch": epoch}
-        batches = read_batches(self.record_set, training_batches(*share, **place)[done:])
-        if not self.augmentation.blends:
-            yield from (self.augmentation(batch, epoch) for batch in batches)
-            return
-        partners = read_batches(self.record_set, partner_batches(*share, **place)[done:])
-        for batch, others in zip(batches, partners, strict=True):
-            yield self.augmentation(batch, epoch, others)
+    def _record(self, epoch: int, step: int, taken: StepsTaken) -> None:
+        """Record steps that were taken after one of the epoch, up to one of no finite loss."""
+        finite = list(takewhile(np.isfinite, taken.losses))
+        first = self._global_step + 1
+        lrs = [self.schedule.learning_rate(first + number) for number in range(len(finite))]
+        self.watch.end_steps(epoch, step + 1, finite, lrs, taken)
+        if len(finite) < len(taken.losses):
+            loss = taken.losses[len(finite)]
+            self._give_up(f"the loss is {loss}", epoch, step + 1 + len(finite))
 
-    def _end_step(self, epoch: int, step: int, stop: bool) -> None:
-        """Validate and save where it is time to, and stop if a rank is asked to."""
+    def _look_up(self, epoch: int, step: int, steps: int, stop: bool) -> None:
+        """Validate and save if the last steps were those to do it, and stop if a rank is asked."""
         ends_epoch = step == self.plan.steps_per_epoch
         scores: Mapping[str, float] = {}
         is_best = False
         self.saver.check()
-        if ends_epoch or stop or self._global_step % self.settings.save_step == 0:
+        # The card may have gone on behind the step that was to be saved.
+        is_due = self._global_step % self.settings.save_step < steps
+        if ends_epoch or stop or is_due:
             # Before a validation, too, which can only say that the scores are no numbers.
             self._check_finite_weights(epoch, step)
             if ends_epoch:
@@ -315,34 +323,9 @@ class Trainer:
             write_predictions(validation.predictions, path)
         return validation.scores, is_best
 
-    def _run_step(self, batch: Batch, epoch: int, step: int) -> tuple[float, bool]:
-        first = self._global_step == self.plan.steps_done
-        self.worker.heartbeat.at(f"in epoch {epoch}, step {step}", unhurried=first)
-        self._global_step += 1
-        controls = step_controls(
-            stop=self.stop_asked(),
-            learning_rate=self._learning_rate,
-            ema_share=self.schedule.ema_share(self._global_step),
-        )
-        *others, last = self._parts(batch)
-        for part in others:
-            self.step.accumulate(*part)
-        told = self._run_first_step(*last, controls) if first else self.step(*last, controls)
-        told = told.asnumpy()
-        loss = float(told[0])
-        if not np.isfinite(loss):
-            self._give_up(f"the loss is {loss}", epoch, step)
-        return loss, bool(told[1] > 0)
-
-    def _parts(self, batch: Batch) -> list[tuple[Tensor, Tensor]]:
-        """Cut this rank's share of a global batch into what the network gets at once."""
-        arrays = (batch.features, batch.labels)
-        parts = (np.split(array, self.settings.accumulation_steps) for array in arrays)
-        return [(Tensor(features), Tensor(labels)) for features, labels in zip(*parts, strict=True)]
-
     @property
     def _learning_rate(self) -> float:
-        """The learning rate of the step that runs, or ran last."""
+        """The learning rate of the last step."""
         return self.schedule.learning_rate(self._global_step)
 
     def _give_up(self, what: str, epoch: int, step: int) -> None:
@@ -370,35 +353,6 @@ class Trainer:
             self.plan.clips, self.plan.global_batch, 0, 1, seed=self.settings.seed, epoch=epoch
         )[step - 1 : step]
         return [self.record_set.clips[index].id for index in batch]
-
-    def _run_first_step(self, *inputs: Tensor) -> Tensor:
-        begun = time.monotonic()
-        notice = "compiling the training step: seconds on a CPU, some minutes on Ascend"
-        with (
-            still_running(notice, visible=self.worker.is_main),
-            self._compile_cache(inputs[0]),
-        ):
-            told = self.step(*inputs)
-            told.asnumpy()
-        if self.worker.is_main:
-            say(f"compiled; the first step took {time.monotonic() - begun:.1f} s")
-        return told
-
-    def _compile_cache(self, features: Tensor) -> AbstractContextManager[None]:
-        if self.settings.fusion_in_use:
-            # A graph that calls functions of this process means nothing to another one.
-            return nullcontext()
-        return compile_cache(self._what_is_compiled(features), Path(self.settings.run_dir))
-
-    def _what_is_compiled(self, features: Tensor) -> dict[str, object]:
-        constants = {name: getattr(self.settings, name) for name in SHAPING_SETTINGS}
-        return (
-            constants
-            | {"device": self.settings.device_target, "jit level": self.settings.jit_level}
-            | {"batches": self.settings.accumulation_steps}
-            | {"all-reduces": self.settings.all_reduce_buckets}
-            | {"world size": self.worker.world_size, "input": str(features.shape)}
-        )
 
     def _description(
         self, epoch: int, step: int, metrics: Mapping[str, float]

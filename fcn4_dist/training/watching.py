@@ -10,6 +10,7 @@ import numpy as np
 from fcn4_dist.terminal import Progress
 from fcn4_dist.training.history import Pace, RunHistory
 from fcn4_dist.training.plan import TrainingPlan
+from fcn4_dist.training.stepping import StepsTaken
 
 
 class Watch:
@@ -61,28 +62,40 @@ class Watch:
         self._epoch = _Clock(self._plan.global_batch)
         self._epoch_begun = time.monotonic()
 
-    def end_step(
-        self, epoch: int, step: int, loss: float, lr: float, reading: float, computing: float
+    def end_steps(
+        self,
+        epoch: int,
+        step: int,
+        losses: Sequence[float],
+        lrs: Sequence[float],
+        taken: StepsTaken,
     ) -> None:
-        """Count, show and record a step.
+        """Count, show and record the steps of a call.
 
         Args:
             epoch: The epoch, from 1.
-            step: The step within the epoch, from 1.
-            loss: Averaged over the global batch.
-            lr: The learning rate.
-            reading: Seconds that this rank waited for its samples.
-            computing: Seconds that the step took besides.
+            step: The first of the steps within the epoch, from 1.
+            losses: Of those that have a finite one, averaged over the global batch.
+            lrs: The learning rate of each.
+            taken: What else is known of them.
         """
-        self._losses.append(loss)
         this = _Clock(self._plan.global_batch)
-        self._progress.count()
         if self._compiled:
             for clock in (this, self._epoch, self._run):
-                clock.add(reading, computing)
-        else:
+                clock.add(taken)
+        for number, (loss, lr) in enumerate(zip(losses, lrs, strict=True), start=step):
+            self._losses.append(loss)
+            self._progress.count()
+            if self._history:
+                global_step = (epoch - 1) * self._plan.steps_per_epoch + number
+                self._history.add_step(epoch, number, global_step, loss, lr, this.pace)
+        if not self._compiled:
             self._compiled = True
             self._progress.restart_clock()
+        if losses:
+            self._show(epoch, step + len(losses) - 1, lrs[-1])
+
+    def _show(self, epoch: int, step: int, lr: float) -> None:
         pace = self._epoch.pace
         figures = [
             f"epoch {epoch}/{self._plan.epochs}",
@@ -92,11 +105,9 @@ class Watch:
         ]
         if pace.samples_per_second is not None:
             figures.append(f"{pace.samples_per_second:.1f} samples/s")
+        if pace.waiting_for_data is not None:
             figures.append(f"{pace.waiting_for_data:.0%} waiting for data")
         self._progress.show("  ".join(figures), now=step == self._plan.steps_per_epoch)
-        if self._history:
-            global_step = (epoch - 1) * self._plan.steps_per_epoch + step
-            self._history.add_step(epoch, step, global_step, loss, lr, this.pace)
 
     @contextmanager
     def aside(self) -> Iterator[None]:
@@ -135,16 +146,19 @@ class _Clock:
     def __init__(self, global_batch: int) -> None:
         self._global_batch = global_batch
         self._steps = 0
+        self._knows_reading = True
         self._reading = self._computing = 0.0
 
-    def add(self, reading: float, computing: float) -> None:
-        self._steps += 1
-        self._reading += reading
-        self._computing += computing
+    def add(self, taken: StepsTaken) -> None:
+        self._steps += len(taken.losses)
+        self._knows_reading &= taken.reading is not None
+        self._reading += taken.reading or 0.0
+        self._computing += taken.computing
 
     @property
     def pace(self) -> Pace:
         seconds = self._reading + self._computing
         if not self._steps or not seconds:
             return Pace(None, None)
-        return Pace(self._steps * self._global_batch / seconds, self._reading / seconds)
+        waiting = self._reading / seconds if self._knows_reading else None
+        return Pace(self._steps * self._global_batch / seconds, waiting)

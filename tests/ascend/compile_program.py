@@ -24,6 +24,7 @@ from mindspore import Tensor, nn, ops  # noqa: E402
 from fcn4_dist.cluster.worker import Worker, start_worker  # noqa: E402
 from fcn4_dist.model.fcn4 import Fcn4, build_fcn4  # noqa: E402
 from fcn4_dist.training.averaging import name_as_average  # noqa: E402
+from fcn4_dist.training.sinking import RememberedStep  # noqa: E402
 from fcn4_dist.training.step import TrainingStep, step_controls  # noqa: E402
 
 FEATURES = Tensor(np.zeros((2, 1, 24, 160), np.float32))
@@ -60,6 +61,7 @@ def main() -> None:
         "evaluation": lambda: compile_evaluation(build(1)),
         "evaluation, float16": lambda: compile_evaluation(build(1, "O2")),
         "training with Fmax": lambda: compile_training(Fcn4WithFmax(), worker),
+        "training, sinking": lambda: compile_sinking(build(1), worker),
         # Last: MindSpore keeps the buckets for what it compiles from then on.
         "training, all-reduces": lambda: compile_training(build(1), worker, all_reduce_buckets=3),
     }
@@ -84,6 +86,11 @@ def build_average() -> Fcn4:
 def compile_training(network: nn.Cell, worker: Worker, **options: Any) -> None:
     step = TrainingStep(network.set_train(True), worker, 1024.0, **options)
     step.compile(FEATURES, LABELS, CONTROLS)
+
+
+def compile_sinking(network: nn.Cell, worker: Worker) -> None:
+    step = TrainingStep(network.set_train(True), worker, 1024.0)
+    RememberedStep(step, 3).compile(FEATURES, LABELS, CONTROLS)
 
 
 def compile_bfloat16(worker: Worker) -> None:

@@ -33,6 +33,7 @@ GRAPHS = (
     "training, weight decay and average",
     "training, accumulation",
     "training, all-reduces",
+    "training, sinking",
     "accumulation",
     "evaluation",
     "evaluation, float16",

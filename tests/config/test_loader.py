@@ -237,6 +237,7 @@ ALL_SETTINGS = (
     .map(lambda values: values | {"fold": min(values["fold"], values["folds"])})
     .map(lambda values: values | ({"split": "auto"} if values["val_pattern"] else {}))
     .map(lambda values: values | ({} if values["val_interval"] else {"patience": 0}))
+    .map(lambda values: values | ({"accumulation_steps": 1} if values["sink_size"] else {}))
     .map(lambda values: values | {"clip_seconds": _long_enough(values)})
     .map(lambda values: Settings(**values))
 )

@@ -143,9 +143,11 @@ def test_shards_are_read_from_mr_path_unless_data_dir_is_given() -> None:
 def test_precision_is_mixed_where_it_is_asked_for_and_the_device_can(
     device: str, asked: bool, computed: str
 ) -> None:
-    settings = Settings(device_target=device, mixed_precision=asked, amp_level="O3")
+    settings = Settings(
+        device_target=device, mixed_precision=asked, amp_level="O3", amp_dtype="bfloat16"
+    )
     assert settings.amp_in_use == computed
-    assert settings.precision == ("float16" if computed else "float32")
+    assert settings.precision == ("bfloat16" if computed else "float32")
 
 
 @pytest.mark.parametrize(

@@ -57,16 +57,16 @@ def plan_recorded(program: list[str], *arguments: Any, **options: Any) -> Any:
 
 def become_recorded_rank(*arguments: Any) -> Any:
     rank = original["become_rank"](*arguments)
-    change("fcn4_dist.training.loop", "Trainer._run_step", run_recorded_step)
-    change("fcn4_dist.training.loop", "read_batches", read_sleepily)
+    change("fcn4_dist.training.stepping", "Stepper._run_step", run_recorded_step)
+    change("fcn4_dist.training.samples", "read_batches", read_sleepily)
     return rank
 
 
-def run_recorded_step(trainer: Any, batch: Any, *place: int) -> Any:
+def run_recorded_step(stepper: Any, batch: Any, global_step: int) -> Any:
     time.sleep(float(os.environ.get("SECONDS_A_STEP", 0)))
     happens("before a step")
-    told = original["_run_step"](trainer, batch, *place)
-    record = {"step": trainer._global_step, "loss": told[0].hex(), "ids": batch.ids}
+    told = original["_run_step"](stepper, batch, global_step)
+    record = {"step": global_step, "loss": told[0].hex(), "ids": batch.ids}
     write_line(json.dumps(record))
     return told
 

@@ -1,0 +1,45 @@
+"""What the settings leave open ("auto"), and the generation of the cards decides."""
+
+from dataclasses import replace
+from typing import Any
+
+from fcn4_dist.config import LoadedSettings
+
+_CAREFUL: dict[str, Any] = {"amp_dtype": "float16", "bind_cores": "off", "all_reduce_buckets": 1}
+# They have bfloat16. Their host starts every operator (jit_level O0), so it is not to be moved from
+# core to core; and it can start an all-reduce between two of them.
+_OPERATOR_BY_OPERATOR: dict[str, Any] = {
+    "amp_dtype": "bfloat16",
+    "bind_cores": "on",
+    "all_reduce_buckets": 2,
+}
+# The first generation has no bfloat16, and is given a whole step at once by the graph engine.
+_CHOICES = {"910": _CAREFUL, "A2": _OPERATOR_BY_OPERATOR, "A3": _OPERATOR_BY_OPERATOR}
+_OPEN = ("auto", 0)
+
+
+def choose_for_card(loaded: LoadedSettings, generation: str) -> LoadedSettings:
+    """Decide what the settings of a job on Ascend leave open; on the CPU, nothing is decided here.
+
+    Args:
+        loaded: The settings of the job.
+        generation: "910", "A2" or "A3"; for others, and if it is not known (""), what the first
+            generation can do is chosen.
+
+    Returns:
+        The settings, with what was chosen and why.
+    """
+    settings = loaded.settings
+    if settings.device_target != "Ascend":
+        return loaded
+    chosen = {
+        name: value
+        for name, value in _CHOICES.get(generation, _CAREFUL).items()
+        if getattr(settings, name) in _OPEN
+    }
+    if not settings.mixed_precision:
+        chosen.pop("amp_dtype", None)
+    why = f"auto, for {f'Ascend {generation}' if generation else 'cards of unknown kind'}"
+    return LoadedSettings(
+        replace(settings, **chosen), {**loaded.origins, **dict.fromkeys(chosen, why)}
+    )

@@ -1,0 +1,47 @@
+"""The first call of the training step, which compiles it."""
+
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
+
+from fcn4_dist.cluster.compile_cache import compile_cache
+from fcn4_dist.cluster.worker import Worker
+from fcn4_dist.config import Settings
+from fcn4_dist.terminal import say, still_running
+from fcn4_dist.training.plan import SHAPING_SETTINGS
+
+_NOTICE = "compiling the training step: seconds on a CPU, some minutes on Ascend"
+
+
+@contextmanager
+def compiling(settings: Settings, worker: Worker, shape: tuple[int, ...]) -> Iterator[None]:
+    """Say that the training step is compiled, and keep what comes of it for the next start.
+
+    Args:
+        settings: The settings of the run.
+        worker: This rank.
+        shape: Of what the step computes with at once, (batch, 1, n_mels, frames).
+    """
+    begun = time.monotonic()
+    with still_running(_NOTICE, visible=worker.is_main), _cache(settings, worker, shape):
+        yield
+    if worker.is_main:
+        say(f"compiled; the first step took {time.monotonic() - begun:.1f} s")
+
+
+def _cache(
+    settings: Settings, worker: Worker, shape: tuple[int, ...]
+) -> AbstractContextManager[None]:
+    if settings.fusion_in_use:
+        # A graph that calls functions of this process means nothing to another one.
+        return nullcontext()
+    what = {name: getattr(settings, name) for name in SHAPING_SETTINGS}
+    what |= {"device": settings.device_target, "jit level": settings.jit_level}
+    what |= {
+        "batches": settings.accumulation_steps,
+        "all-reduces": settings.all_reduce_buckets or 1,
+    }
+    what |= {"steps a call": settings.sink_in_use}
+    what |= {"world size": worker.world_size, "input": str(shape)}
+    return compile_cache(what, Path(settings.run_dir))
