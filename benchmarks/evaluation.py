@@ -28,6 +28,7 @@ def main() -> None:
         _work(options)
         return
     from benchmarks.made_shards import make_shards
+    from fcn4_dist.processes import usable_cores
     from fcn4_dist.terminal import say, table
     from fcn4_dist.versions import package_versions
 
@@ -41,8 +42,8 @@ def main() -> None:
     say(table(rows))
     versions = ", ".join(f"{k} {v}" for k, v in package_versions("mindspore", "numpy").items())
     say(
-        f"clips/s; batches of {options.batch_size}, width {options.width:g}, {options.rounds} "
-        f"rounds; {versions}"
+        f"clips/s; {usable_cores()} cores, batches of {options.batch_size}, width "
+        f"{options.width:g}, {options.rounds} rounds; {versions}"
     )
 
 

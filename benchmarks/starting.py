@@ -20,6 +20,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks.made_shards import ROOT, make_shards
+from fcn4_dist.processes import usable_cores
 from fcn4_dist.terminal import say, table
 from fcn4_dist.versions import package_versions
 
@@ -67,7 +68,7 @@ def main() -> None:
     for name, runs_alone in lengths.items():
         say(f"{name}: {statistics.median(runs_alone):.2f} s")
     versions = ", ".join(f"{k} {v}" for k, v in package_versions("mindspore", "numpy").items())
-    say(f"{options.repeats} repeats; {versions}")
+    say(f"{usable_cores()} cores, {options.repeats} repeats; {versions}")
 
 
 def _seconds_to_places(command: list[str]) -> list[float]:

@@ -17,6 +17,7 @@ from mindspore import Parameter, Tensor, nn, ops
 from mindspore.communication import get_group_size, get_rank, init
 
 from fcn4_dist.cluster.cards import find_host_addresses
+from fcn4_dist.cluster.cores import on_all_cores
 from fcn4_dist.cluster.device import launched
 from fcn4_dist.cluster.heartbeat import Heartbeat
 from fcn4_dist.cluster.topology import LOOP_BACK
@@ -165,7 +166,8 @@ def start_worker(device_target: str, device_id: int, heartbeat: Heartbeat | None
         return Worker(rank=0, world_size=1)
     ms.set_device(device_target)
     _wait_for_scheduler()
-    init()
+    with on_all_cores():
+        init()
     worker = Worker(get_rank(), get_group_size(), heartbeat or Heartbeat())
     ms.set_auto_parallel_context(
         parallel_mode=ms.ParallelMode.DATA_PARALLEL,

@@ -38,3 +38,23 @@ def test_a_worker_keeps_to_its_share_if_the_launcher_says_so(role: str) -> None:
             check=True,
         )
         assert done.stdout == f"{expected if role == 'MS_WORKER' else cores}\n"
+
+
+def test_a_worker_joins_the_others_on_all_cores_and_then_keeps_to_its_own_again() -> None:
+    cores = sorted(os.sched_getaffinity(0))
+    program = (
+        "import os\n"
+        "from fcn4_dist.cluster.cores import keep_to_own_cores, on_all_cores\n"
+        "keep_to_own_cores()\n"
+        "with on_all_cores(): print(sorted(os.sched_getaffinity(0)))\n"
+        "print(sorted(os.sched_getaffinity(0)))"
+    )
+    variables = {"MS_ROLE": "MS_WORKER", "DEVICE_ID": "1"} | sharing_variables(2, shared=True)
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env=os.environ | variables,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.splitlines() == [str(cores), str(share_of(cores, 1, 2))]
