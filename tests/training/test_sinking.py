@@ -70,14 +70,20 @@ def test_the_run_is_that_of_single_steps(shards: Path, tmp_path: Path, asked: As
     single.run()
     sunk.run()
     assert len(asked) == 1
+    # It is another graph, so the last bits may be others.
     for name, values in weights_of(single).items():
-        np.testing.assert_array_equal(weights_of(sunk)[name], values, err_msg=name)
+        np.testing.assert_allclose(
+            weights_of(sunk)[name], values, rtol=1e-4, atol=1e-4, err_msg=name
+        )
     kept = [
-        [(line["global_step"], line["loss"], line["lr"]) for line in lines_of(folder, "step")]
+        [
+            [line[name] for name in ("global_step", "lr", "loss")]
+            for line in lines_of(folder, "step")
+        ]
         for folder in (tmp_path / "single", tmp_path / "sunk")
     ]
     assert len(kept[0]) == 8
-    assert kept[0] == kept[1]
+    np.testing.assert_allclose(kept[0], kept[1], rtol=1e-4)
     (last,) = (tmp_path / "sunk/weight").glob("*-2_4.ckpt")
     assert last.exists()
 
