@@ -103,6 +103,7 @@ def _run_traced(arguments: list[str]) -> int:
 
     marks = [psutil.Process().create_time()]
     keep_to_own_cores()
+    _change("fcn4_dist.jobs.rank", "keep_to_own_cores", lambda _: lambda: None)
     prepare_environment("CPU")
     import fcn4_dist.jobs.train
     import fcn4_dist.training.loop  # noqa: F401

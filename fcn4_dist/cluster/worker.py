@@ -198,16 +198,15 @@ def _wait_for_scheduler() -> None:
         return
     place = (os.environ["MS_SCHED_HOST"], int(os.environ["MS_SCHED_PORT"]))
     is_here = place[0] in (LOOP_BACK, *find_host_addresses())
-    listens = _listens_here if is_here else _answers
     ends = time.monotonic() + float(os.environ.get("MS_TOPO_TIMEOUT", _SECONDS_FOR_SCHEDULER))
     while time.monotonic() < ends:
-        if listens(*place):
+        if _listens_here(place[1]) if is_here else _answers(*place):
             return
         time.sleep(_SECONDS_BETWEEN_LOOKS)
     raise Fcn4DistError(f"the scheduler of this job does not answer on {place[0]}:{place[1]}")
 
 
-def _listens_here(address: str, port: int) -> bool:
+def _listens_here(port: int) -> bool:
     """Look whether a process of this host listens, without calling it.
 
     For a caller that says nothing the scheduler's only thread pauses, long enough for the first

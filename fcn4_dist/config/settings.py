@@ -205,8 +205,8 @@ class Settings:
         "train eval",
         "auto",
         "whether each rank of a host keeps to its own share of the cores (on Ascend those near its "
-        "card, by msrun): on, off, or auto (on Ascend A2 and A3, and training on the CPU; "
-        "evaluation there does not, since the last bits of scores depend on the number of "
+        "card), where msrun starts them: on, off, or auto (on Ascend A2 and A3, and training on "
+        "the CPU; evaluation there does not, since the last bits of scores depend on the number of "
         "threads)",
         choices=("auto", "on", "off"),
     )
@@ -339,9 +339,9 @@ class Settings:
     all_reduce_buckets: int = setting(
         "train",
         0,
-        "all-reduces by which the gradients of a step are averaged; with 2 or more, those of the "
-        "last layers, most of the bytes, travel while Ascend computes those of the first; 0: 2 on "
-        "Ascend A2 and A3, else 1",
+        "all-reduces by which Ascend averages the gradients of a step; with 2 or more, those of "
+        "the last layers, most of the bytes, travel while those of the first are computed; 0: 2 on "
+        "Ascend A2 and A3, 1 on the first 910",
         minimum=0,
         maximum=4,
     )
@@ -349,9 +349,10 @@ class Settings:
         "train",
         0,
         "data sinking: steps that an Ascend card takes at a time, on batches that wait in a queue "
-        "of its own; what is said of the next step (stopping, saving, diverging) then holds within "
-        "so many steps; 0: the host hands over each batch",
+        "of its own; what is said of the next step (stopping, saving, diverging, step_timeout) "
+        "then holds within so many steps; 0: the host hands over each batch",
         minimum=0,
+        maximum=1000,
     )
     epoch_size: int = setting("train", 10, "epochs", minimum=1)
     loss_scale: float = setting("train", 1024.0, "fixed loss scale", above=0, maximum=2**24)
@@ -461,8 +462,9 @@ class Settings:
     profile: int = setting(
         "train",
         0,
-        "steps of rank 0, from its third one on, of which MindSpore's timeline and a table of "
-        "where the time goes are written to the folder profile in run_dir; 0: none",
+        "steps of rank 0, from its third one on (with sink_size, its third call), of which "
+        "MindSpore's timeline and a table of where the time goes are written to the folder profile "
+        "in run_dir; 0: none",
         unit="steps",
         minimum=0,
     )

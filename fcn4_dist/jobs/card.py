@@ -18,13 +18,16 @@ _CHOICES = {"910": _CAREFUL, "A2": _OPERATOR_BY_OPERATOR, "A3": _OPERATOR_BY_OPE
 _OPEN = ("auto", 0)
 
 
-def choose_for_card(loaded: LoadedSettings, generation: str) -> LoadedSettings:
+def choose_for_card(
+    loaded: LoadedSettings, generation: str, *, binds: bool = False
+) -> LoadedSettings:
     """Decide what the settings of a job on Ascend leave open; on the CPU, nothing is decided here.
 
     Args:
         loaded: The settings of the job.
         generation: "910", "A2" or "A3"; for others, and if it is not known (""), what the first
             generation can do is chosen.
+        binds: Whether ranks are started by msrun, which alone can bind them to cores.
 
     Returns:
         The settings, with what was chosen and why.
@@ -39,7 +42,23 @@ def choose_for_card(loaded: LoadedSettings, generation: str) -> LoadedSettings:
     }
     if not settings.mixed_precision:
         chosen.pop("amp_dtype", None)
+    if not binds:
+        chosen.pop("bind_cores", None)
     why = f"auto, for {f'Ascend {generation}' if generation else 'cards of unknown kind'}"
     return LoadedSettings(
         replace(settings, **chosen), {**loaded.origins, **dict.fromkeys(chosen, why)}
     )
+
+
+def leave_open(loaded: LoadedSettings) -> LoadedSettings:
+    """Let what the settings of another node than 0 leave open be as node 0 has chosen it.
+
+    Args:
+        loaded: The settings of that node.
+
+    Returns:
+        The same settings, of which those that are open do not count as given.
+    """
+    is_open = {name for name in _CAREFUL if getattr(loaded.settings, name) in _OPEN}
+    origins = {name: text for name, text in loaded.origins.items() if name not in is_open}
+    return LoadedSettings(loaded.settings, origins)

@@ -44,6 +44,9 @@ _MAY_CHANGE = (
     "hccl_buffsize",
     "grace_period",
     "keep_checkpoint_max",
+    "host_threads",
+    "reader_threads",
+    "profile",
     "run_dir",
 )
 

@@ -34,7 +34,7 @@ from fcn4_dist.cluster.topology import (
 from fcn4_dist.config import LoadedSettings, Settings, adopt_settings
 from fcn4_dist.errors import InputError
 from fcn4_dist.files import write_text
-from fcn4_dist.jobs.card import choose_for_card
+from fcn4_dist.jobs.card import choose_for_card, leave_open
 from fcn4_dist.jobs.checks import check_job, refuse_errors
 from fcn4_dist.jobs.hccl import hccl_variables
 from fcn4_dist.jobs.run_folder import (
@@ -87,7 +87,7 @@ def launch(
         problems: list[str] = []
         try:
             if nodes.rank == 0:
-                loaded = choose_for_card(loaded, host.generation)
+                loaded = choose_for_card(loaded, host.generation, binds=True)
             loaded = _settings_of_node_0(command, loaded, nodes, link)
             topology = plan_topology(nodes, request, loaded.settings.device_target, host)
             topology = _checked(command, loaded, topology, host)
@@ -146,7 +146,7 @@ def dry_run(command: str, loaded: LoadedSettings, request: LaunchRequest) -> int
     """
     host = Host.find()
     request = _with_table_of_the_site(request)
-    loaded = choose_for_card(planned_run_folder(loaded, command), host.generation)
+    loaded = choose_for_card(planned_run_folder(loaded, command), host.generation, binds=True)
     device_target = loaded.settings.device_target
     topologies = []
     for rank in _nodes_to_show(request):
@@ -220,7 +220,7 @@ def _settings_of_node_0(
     if link is None:
         return loaded
     everyone = link.everyone(loaded.settings.as_dict() if nodes.rank == 0 else None)
-    return loaded if nodes.rank == 0 else adopt_settings(loaded, everyone[0], command)
+    return loaded if nodes.rank == 0 else adopt_settings(leave_open(loaded), everyone[0], command)
 
 
 def _checked(command: str, loaded: LoadedSettings, topology: Topology, host: Host) -> Topology:

@@ -10,7 +10,7 @@ from fcn4_dist.cluster.preflight import check_cards
 from fcn4_dist.cluster.topology import Host
 from fcn4_dist.config import LoadedSettings, Settings, adopt_settings
 from fcn4_dist.errors import InputError
-from fcn4_dist.jobs.card import choose_for_card
+from fcn4_dist.jobs.card import choose_for_card, leave_open
 from fcn4_dist.jobs.checks import check_job, refuse_errors
 from fcn4_dist.jobs.hccl import hccl_variables
 from fcn4_dist.jobs.run_folder import name_run_folder, save_settings, settings_file, settle_paths
@@ -65,11 +65,13 @@ def _checked(command: str, loaded: LoadedSettings, job: MpiJob) -> tuple[LoadedS
     if job.rank == 0 and loaded.settings.device_target == "Ascend":
         loaded = choose_for_card(loaded, find_generation())
     values = job.exchange(loaded.settings.as_dict())[0]
+    if loaded.settings.bind_cores == "on" and job.rank == 0:
+        warn("bind_cores is left aside: under mpirun, its own --bind-to tells")
     if "RANK_TABLE_FILE" in os.environ and job.rank == 0:
         warn("RANK_TABLE_FILE is left aside: under mpirun the order of the ranks is MPI's")
     try:
         if job.rank > 0:
-            loaded = adopt_settings(loaded, values, command)
+            loaded = adopt_settings(leave_open(loaded), values, command)
         if job.local_rank == 0:
             _check_host(command, loaded.settings, job)
     except InputError as error:

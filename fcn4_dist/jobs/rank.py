@@ -74,6 +74,10 @@ def _start_alone(command: str, loaded: LoadedSettings) -> LoadedSettings:
 def _say_unused_settings(settings: Settings, world_size: int) -> None:
     if settings.mixed_precision and not settings.amp_in_use:
         warn("mixed_precision is left off: the CPU has no convolutions in half precision")
+    if settings.bind_cores == "on" and world_size == 1:
+        warn("bind_cores is left aside: it is for the ranks that share a host")
+    if settings.all_reduce_buckets and settings.device_target == "CPU":
+        warn("all_reduce_buckets is left aside: the CPU averages each gradient by itself")
     if settings.host_threads and settings.device_target == "CPU":
         warn("host_threads is left aside: on the CPU a rank uses the cores it keeps to")
     if settings.sink_size and not settings.sink_in_use:

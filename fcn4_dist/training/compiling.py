@@ -33,8 +33,9 @@ def compiling(settings: Settings, worker: Worker, shape: tuple[int, ...]) -> Ite
 def _cache(
     settings: Settings, worker: Worker, shape: tuple[int, ...]
 ) -> AbstractContextManager[None]:
-    if settings.fusion_in_use:
-        # A graph that calls functions of this process means nothing to another one.
+    if settings.fusion_in_use or settings.sink_in_use:
+        # A graph that calls functions of this process, or takes batches from a queue of it, means
+        # nothing to another one.
         return nullcontext()
     what = {name: getattr(settings, name) for name in SHAPING_SETTINGS}
     what |= {"device": settings.device_target, "jit level": settings.jit_level}
@@ -42,6 +43,5 @@ def _cache(
         "batches": settings.accumulation_steps,
         "all-reduces": settings.all_reduce_buckets or 1,
     }
-    what |= {"steps a call": settings.sink_in_use}
     what |= {"world size": worker.world_size, "input": str(shape)}
     return compile_cache(what, Path(settings.run_dir))

@@ -140,8 +140,12 @@ class Trainer:
         self.saver = Saver(self.settings, self.step.state(), self.worker, written)
         self._make_up_for_best()
         self.watch = Watch(self.plan, self._open_history(), visible=self.worker.is_main)
-        steps = self.settings.profile if self.worker.is_main else 0
-        self.profile = StepProfile(steps, Path(self.settings.run_dir), self.settings.device_target)
+        self.profile = StepProfile(
+            self.settings.profile,
+            Path(self.settings.run_dir),
+            self.settings.device_target,
+            self.worker,
+        )
         with self.watch, self.profile:
             epoch_losses = list(self._epochs())
         self.saver.finish()

@@ -107,6 +107,9 @@ def settings_for_resuming(
     before = description.settings
     # A cosine is as long as the run.
     shaping = (*SHAPING_SETTINGS, *(["epoch_size"] if settings.lr_schedule == "cosine" else []))
+    # A type that was left open was not computed in.
+    if "auto" in (before.get("amp_dtype"), settings.amp_dtype):
+        shaping = tuple(name for name in shaping if name != "amp_dtype")
     differences = [
         f"{name} {before.get(name)} instead of {getattr(settings, name)}"
         for name in shaping

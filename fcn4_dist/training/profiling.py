@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from fcn4_dist.cluster.worker import Worker
 from fcn4_dist.files import write_json
 from fcn4_dist.terminal import say, table, warn
 from fcn4_dist.training.stepping import StepsTaken
@@ -20,19 +21,22 @@ _LARGEST = 12
 
 
 class StepProfile:
-    """Profiles some steps, from the third call of the training step on; for rank 0.
+    """Profiles some steps of rank 0, from the third call of the training step on.
 
     Args:
         steps: How many; 0 for none.
         folder: The job's folder.
         device_target: "Ascend" or "CPU".
+        worker: This rank; all of them count the steps.
     """
 
-    def __init__(self, steps: int, folder: Path, device_target: str) -> None:
-        self._steps, self._device_target = steps, device_target
+    def __init__(self, steps: int, folder: Path, device_target: str, worker: Worker) -> None:
+        self._steps, self._device_target, self._worker = steps, device_target, worker
         self._folder = folder / PROFILE_NAME
         self._calls = 0
+        self._goes_on = False
         self._profiler: Any = None
+        self._before: set[Path] = set()
         self._taken: list[StepsTaken] = []
         self._begun = 0.0
 
@@ -45,33 +49,55 @@ class StepProfile:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._profiler:
+        if kind is not None:
+            # To analyse what there is may take longer than the run has to end.
+            return
+        if self._goes_on:
             self._finish()
-        if self._steps and not self._taken and kind is None:
+        if self._steps and not self._taken and self._worker.is_main:
             warn(f"nothing was profiled: that begins after {_CALLS_BEFORE} steps, which were all")
 
     def add(self, taken: StepsTaken) -> None:
         """Count a call, when all that follows it is done, too."""
-        if not self._steps or (self._taken and not self._profiler):
+        if not self._steps or (self._taken and not self._goes_on):
             return
         self._calls += 1
-        if self._profiler:
+        if self._goes_on:
             self._taken.append(taken)
-            self._profiler.step()
+            if self._profiler:
+                self._profiler.step()
             if sum(len(each.losses) for each in self._taken) >= self._steps:
                 self._finish()
         elif self._calls == _CALLS_BEFORE:
-            self._profiler = start_profiler(self._folder, self._device_target)
+            self._goes_on = True
+            if self._worker.is_main:
+                self._before = self._timelines()
+                self._profiler = start_profiler(self._folder, self._device_target)
             self._begun = time.monotonic()
 
     def _finish(self) -> None:
+        self._goes_on = False
+        # The others wait for rank 0 in the next step.
+        self._worker.heartbeat.at("writing the profile", unhurried=True)
+        if not self._profiler:
+            return
         seconds = time.monotonic() - self._begun
         self._profiler.stop()
         self._profiler = None
         if not self._taken:
             return
-        timelines = sorted(self._folder.glob("*/ASCEND_PROFILER_OUTPUT/trace_view.json"))
-        operators = operator_times(timelines[-1]) if timelines else {}
+        try:
+            self._report(seconds)
+        except (OSError, ValueError, KeyError) as error:
+            warn(f"the profile in {self._folder} cannot be read: {error}")
+
+    def _timelines(self) -> set[Path]:
+        return set(self._folder.glob("*/ASCEND_PROFILER_OUTPUT/trace_view.json"))
+
+    def _report(self, seconds: float) -> None:
+        # The folder may hold those of earlier starts.
+        timelines = list(self._timelines() - self._before)
+        operators = operator_times(timelines[0]) if timelines else {}
         steps = sum(len(each.losses) for each in self._taken)
         split = split_of_step(self._taken, seconds)
         kinds = {kind: each / steps for kind, each in operators.items()}
@@ -80,7 +106,7 @@ class StepProfile:
             {"steps": steps, "seconds_a_step": split, "operator_seconds_a_step": kinds},
         )
         say(f"\nprofile of {steps} steps, milliseconds a step\n{_table(split, kinds)}")
-        where = timelines[-1] if timelines else self._folder
+        where = timelines[0] if timelines else self._folder
         say(f"timeline, for chrome://tracing or MindStudio Insight: {where}")
 
 
@@ -88,7 +114,7 @@ def start_profiler(folder: Path, device_target: str) -> Any:
     """Start MindSpore's profiler.
 
     Args:
-        folder: Where the timeline goes; its folder there is named by the time.
+        folder: Where the timeline goes, in a folder of its own there.
         device_target: "Ascend" or "CPU".
 
     Returns:

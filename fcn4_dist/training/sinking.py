@@ -1,4 +1,8 @@
-"""Taking steps on Ascend without the host: the card gets its batches from a queue of its own."""
+"""Taking several steps on Ascend at a time: batches wait in a queue of the card's own.
+
+On the graph engine the card takes them by itself; elsewhere MindSpore starts each, and what is
+saved is handing over its batch and waiting for its loss.
+"""
 
 import math
 import time
@@ -11,6 +15,7 @@ from mindspore import JitConfig, Parameter, Tensor, nn, ops
 
 from fcn4_dist.cluster.worker import Worker
 from fcn4_dist.config import Settings
+from fcn4_dist.errors import Fcn4DistError
 from fcn4_dist.training.compiling import compiling
 from fcn4_dist.training.plan import TrainingPlan
 from fcn4_dist.training.samples import Samples
@@ -75,10 +80,14 @@ class SinkingStepper:
         self._worker.heartbeat.at(doing, unhurried=first)
         augmented = self._samples.augmenting
         begun = time.monotonic()
-        call = self._call = self._call or self._start()
-        shape = self._samples.shape
-        with compiling(self._settings, self._worker, shape) if first else nullcontext():
-            told = call().asnumpy()
+        try:
+            call = self._call = self._call or self._start()
+            shape = self._samples.shape
+            with compiling(self._settings, self._worker, shape) if first else nullcontext():
+                told = call().asnumpy()
+        except RuntimeError as error:
+            # What goes wrong in MindSpore's threads arrives as something else.
+            raise self._rows.error or error from error
         asked = self._worker.gather(np.array([self._stop_asked()], dtype=np.int32))
         return StepsTaken(
             losses=tuple(map(float, told[:, 0])),
@@ -151,11 +160,19 @@ class _Rows:
 
     def __init__(self, samples: Samples, schedule: Schedule, plan: TrainingPlan) -> None:
         self._samples, self._schedule, self._plan = samples, schedule, plan
+        self.error: Fcn4DistError | None = None
 
     def __len__(self) -> int:
         return self._plan.steps - self._plan.steps_done
 
     def __iter__(self) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        try:
+            yield from self._steps()
+        except Fcn4DistError as error:
+            self.error = error
+            raise
+
+    def _steps(self) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
         global_step = self._plan.steps_done
         while global_step < self._plan.steps:
             epochs, done = divmod(global_step, self._plan.steps_per_epoch)

@@ -29,7 +29,7 @@ class TrainingStep(nn.Cell):
             :attr:`accumulate`.
         all_reduce_buckets: All-reduces that the gradients are averaged by; those of the last
             layers, which are known first, can travel while the first layers' are computed. 1
-            leaves it to MindSpore, which makes one of all.
+            leaves it to MindSpore, which makes one of all on Ascend, and one of each on the CPU.
 
     Attributes:
         accumulate: Adds the gradients of a batch to those of the step; gives the batch's loss.

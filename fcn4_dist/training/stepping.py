@@ -47,12 +47,7 @@ class Stepper:
         schedule: The numbers that differ from step to step.
         worker: This rank.
         stop_asked: Tells whether this rank is asked to stop.
-
-    Attributes:
-        steps: How many steps :meth:`take` takes.
     """
-
-    steps = 1
 
     def __init__(
         self,

@@ -119,7 +119,7 @@ def test_a_run_goes_on_with_fewer_ranks_and_more_batches() -> None:
         settings_for_resuming(Settings(accumulation_steps=5), before, PATH, 2)
 
 
-@pytest.mark.parametrize("name", SHAPING_SETTINGS)
+@pytest.mark.parametrize("name", [each for each in SHAPING_SETTINGS if each != "amp_dtype"])
 def test_a_run_does_not_go_on_with_a_setting_that_would_make_it_another_one(name: str) -> None:
     other = replace(Settings(), **{name: OTHER[name]})
     with pytest.raises(InputError) as caught:
@@ -131,6 +131,16 @@ def test_a_run_does_not_go_on_with_a_setting_that_would_make_it_another_one(name
     )
     same = described(settings=other.as_dict())
     assert settings_for_resuming(other, same, PATH, 2).batch_size == 32
+
+
+def test_a_run_goes_on_in_the_type_it_was_computed_in_if_it_was_in_any() -> None:
+    half, brain = Settings(amp_dtype="float16"), Settings(amp_dtype="bfloat16")
+    before = described(settings=half.as_dict())
+    with pytest.raises(InputError, match="amp_dtype float16 instead of bfloat16"):
+        settings_for_resuming(brain, before, PATH, 2)
+    open_before = described(settings=Settings().as_dict())
+    assert settings_for_resuming(brain, open_before, PATH, 2).amp_dtype == "bfloat16"
+    assert settings_for_resuming(Settings(), before, PATH, 2).amp_dtype == "auto"
 
 
 def test_all_settings_that_differ_are_named_at_once() -> None:

@@ -123,6 +123,18 @@ def test_stopping_and_saving_come_within_the_steps_of_a_call(
     assert names == [f"MusicTagger-{place}.ckpt" for place in ("1_2", "1_4", "2_2")]
 
 
+def test_an_error_of_the_shards_is_told_as_it_is(
+    shards: Path, tmp_path: Path, asked: Asked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read_batches(*_: Any) -> Any:
+        yield from ()
+        raise Fcn4DistError("the shards do not hold the clips their manifest says")
+
+    monkeypatch.setattr("fcn4_dist.training.samples.read_batches", read_batches)
+    with pytest.raises(Fcn4DistError, match="the shards do not hold the clips"):
+        trainer_of(shards, tmp_path, sink_size=2).run()
+
+
 def test_a_step_that_diverges_in_the_middle_of_a_call_is_named(
     shards: Path, tmp_path: Path, asked: Asked, monkeypatch: pytest.MonkeyPatch
 ) -> None:
