@@ -5,7 +5,9 @@ each call takes ``sink_size`` rows of the data set, computes with each, and give
 """
 
 import json
+import multiprocessing
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +28,8 @@ from tests.training.running import trainer_of, weights_of
 Asked = list[dict[str, Any]]
 
 
-@pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
-    """What MindSpore was asked for."""
-    calls: Asked = []
+def stand_in(calls: Asked) -> Callable[..., Callable[[], Tensor]]:
+    """Give what takes the place of ``ms.data_sink``, and notes what it is asked for."""
 
     def data_sink(
         fn: Callable[..., Tensor], dataset: Dataset, sink_size: int, jit_config: JitConfig
@@ -54,7 +54,14 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
 
         return sink_process
 
-    monkeypatch.setattr(ms, "data_sink", data_sink)
+    return data_sink
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
+    """What MindSpore was asked for."""
+    calls: Asked = []
+    monkeypatch.setattr(ms, "data_sink", stand_in(calls))
     return calls
 
 
@@ -63,29 +70,35 @@ def lines_of(folder: Path, kind: str) -> list[dict[str, Any]]:
     return [line for line in lines if line["kind"] == kind]
 
 
-def test_the_run_is_that_of_single_steps(shards: Path, tmp_path: Path, asked: Asked) -> None:
+def run_in_this_process(
+    shards: Path, folder: Path, sink_size: int
+) -> tuple[dict[str, np.ndarray], list[list[float]]]:
+    """Train; give all that training changes, and number, learning rate and loss of each step."""
+    calls: Asked = []
+    ms.data_sink = stand_in(calls)
     varied = {"time_shift": 0.3, "lr_schedule": "cosine", "ema_decay": 0.9, "mixup": 0.2}
-    single = trainer_of(shards, tmp_path / "single", **varied)
-    sunk = trainer_of(shards, tmp_path / "sunk", sink_size=3, **varied)
-    single.run()
-    sunk.run()
-    assert len(asked) == 1
-    # It is another graph, so the last bits may be others.
-    for name, values in weights_of(single).items():
-        np.testing.assert_allclose(
-            weights_of(sunk)[name], values, rtol=1e-4, atol=1e-4, err_msg=name
-        )
-    kept = [
-        [
-            [line[name] for name in ("global_step", "lr", "loss")]
-            for line in lines_of(folder, "step")
+    trainer = trainer_of(shards, folder, sink_size=sink_size, **varied)
+    trainer.run()
+    assert len(calls) == bool(sink_size)
+    names = ("global_step", "lr", "loss")
+    steps = [[line[name] for name in names] for line in lines_of(folder, "step")]
+    return weights_of(trainer), steps
+
+
+def test_the_run_is_that_of_single_steps(shards: Path, tmp_path: Path) -> None:
+    # In processes of their own, like jobs: in one that has derived a loss of another shape before,
+    # MindSpore has been seen to double the gradients, which Adam hides but in its moments.
+    with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
+        runs = [
+            pool.submit(run_in_this_process, shards, tmp_path / str(size), size) for size in (0, 3)
         ]
-        for folder in (tmp_path / "single", tmp_path / "sunk")
-    ]
-    assert len(kept[0]) == 8
-    np.testing.assert_allclose(kept[0], kept[1], rtol=1e-4)
-    (last,) = (tmp_path / "sunk/weight").glob("*-2_4.ckpt")
-    assert last.exists()
+        (single, single_steps), (sunk, sunk_steps) = (run.result() for run in runs)
+    assert len(single_steps) == 8
+    np.testing.assert_allclose(sunk_steps, single_steps, rtol=1e-5)
+    # It is another graph, so the last bits may be others.
+    for name, values in single.items():
+        np.testing.assert_allclose(sunk[name], values, rtol=1e-4, atol=1e-5, err_msg=name)
+    assert list((tmp_path / "3/weight").glob("*-2_4.ckpt"))
 
 
 def test_mindspore_is_asked_for_whole_batches_and_the_numbers_of_their_steps(
