@@ -57,7 +57,7 @@ class FeatureCache:
         """Make the folder, say in it what it holds, and clear away what a killed run left."""
         for left in self.folder.glob("*/.*.tmp"):
             # Another run may be at work in the same folder.
-            if not psutil.pid_exists(writer_of(left)):
+            if not _runs(writer_of(left)):
                 left.unlink(missing_ok=True)
         if not (self.folder / PARAMETERS_NAME).exists():
             write_json(self.folder / PARAMETERS_NAME, self.parameters.as_dict())
@@ -139,3 +139,11 @@ class FeatureCache:
                 "--get_npy 1"
             )
         return feature
+
+
+def _runs(process_id: int) -> bool:
+    try:
+        # Where nobody asks how an orphan ended, it stays in the table of processes.
+        return bool(psutil.Process(process_id).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False

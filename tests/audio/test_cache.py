@@ -162,3 +162,21 @@ def test_what_a_killed_run_left_is_cleared_away_and_what_another_writes_is_not(
     assert not left.exists()
     assert written.exists()
     assert cache.outcome(SHA256) == OUTCOME
+
+
+def test_what_a_dead_process_left_goes_even_if_nobody_has_asked_how_it_ended(
+    cache: FeatureCache,
+) -> None:
+    dead = subprocess.Popen(["true"])
+    os.waitid(os.P_PID, dead.pid, os.WEXITED | os.WNOWAIT)
+    left, others = (
+        cache.folder / "ab" / f".{SHA256}.npy.{process_id}.tmp"
+        for process_id in (dead.pid, os.getpid())
+    )
+    left.parent.mkdir()
+    for file in (left, others):
+        file.touch()
+    cache.prepare()
+    dead.wait()
+    assert not left.exists()
+    assert others.exists()
