@@ -30,6 +30,7 @@ setup(
         "jinja2>=3.1",
         "librosa>=0.10",
         "matplotlib>=3.7",
+        "msgspec>=0.18.6",
         # MindSpore up to 2.9 needs it, and 2.10 breaks with NumPy 2 in its data sets.
         "numpy>=1.25,<2",
         "numba>=0.57",

@@ -29,7 +29,7 @@ from fcn4_dist.checkpoints import CheckpointFolder
 from fcn4_dist.checkpoints.content import CheckpointDescription, read_checkpoint, verify_checkpoint
 from fcn4_dist.checkpoints.loading import HostCopy, load_state
 from fcn4_dist.checkpoints.writer import CheckpointWriter
-from fcn4_dist.cluster.worker import Worker, start_worker
+from fcn4_dist.cluster.ranks import Ranks, join_ranks
 from fcn4_dist.config import Settings
 from fcn4_dist.model.fcn4 import build_fcn4
 from fcn4_dist.terminal import table
@@ -39,9 +39,9 @@ from fcn4_dist.versions import package_versions
 
 def main() -> None:
     arguments = _arguments()
-    start_worker("CPU", 0)
+    join_ranks("CPU", 0)
     network = build_fcn4(50, 1.0)
-    state = TrainingStep(network, Worker(0, 1), loss_scale=1024.0).state()
+    state = TrainingStep(network, Ranks(0, 1), loss_scale=1024.0).state()
     copy = HostCopy(state)
     figures: dict[str, list[float]] = {}
     with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:

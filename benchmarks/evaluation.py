@@ -83,23 +83,23 @@ def _work(options: argparse.Namespace) -> None:
     import numpy as np
     from mindspore import Tensor
 
-    from fcn4_dist.cluster.worker import start_worker
+    from fcn4_dist.cluster.ranks import join_ranks
     from fcn4_dist.config import Settings
     from fcn4_dist.evaluation.scoring import score_clips
     from fcn4_dist.model.fcn4 import build_fcn4
     from fcn4_dist.records import read_manifest
 
-    worker = start_worker("CPU", 0)
+    ranks = join_ranks("CPU", 0)
     record_set = read_manifest(options.shards).record_set("train", options.shards)
     network = build_fcn4(10, options.width, fused_first_block=True)
     window = Settings().window_seconds
     rates: dict[str, list[float]] = {"alone": [], "evaluation": []}
-    turns = -(-len(record_set) // (options.batch_size * worker.world_size))
+    turns = -(-len(record_set) // (options.batch_size * ranks.size))
     shape = (options.batch_size, *record_set.parameters.shape)
     features = Tensor(np.random.default_rng(1).standard_normal(shape, dtype=np.float32))
 
     def evaluate() -> None:
-        score_clips(network, record_set, window, options.batch_size, worker, visible=False)
+        score_clips(network, record_set, window, options.batch_size, ranks, visible=False)
 
     def compute() -> None:
         for _ in range(turns):
@@ -107,15 +107,15 @@ def _work(options: argparse.Namespace) -> None:
 
     for turn in range(-1, options.rounds):
         for name, run in (("alone", compute), ("evaluation", evaluate)):
-            worker.check_agreement({"turn": turn})
+            ranks.check_agreement({"turn": turn})
             start = time.perf_counter()
             run()
-            worker.check_agreement({"turn": turn})
+            ranks.check_agreement({"turn": turn})
             if turn >= 0:
                 # All workers' batches, those that are filled up with copies too.
-                clips = turns * options.batch_size * worker.world_size
+                clips = turns * options.batch_size * ranks.size
                 rates[name].append(clips / (time.perf_counter() - start))
-    if worker.is_main:
+    if ranks.is_main:
         medians = {name: statistics.median(each) for name, each in rates.items()}
         (options.folder / "rates.json").write_text(json.dumps(medians))
 

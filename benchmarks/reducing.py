@@ -106,24 +106,24 @@ def _work(options: argparse.Namespace) -> None:
     import numpy as np
     from mindspore import Tensor
 
-    from fcn4_dist.cluster.worker import start_worker
+    from fcn4_dist.cluster.ranks import join_ranks
     from fcn4_dist.model.fcn4 import build_fcn4
     from fcn4_dist.training.step import TrainingStep, step_controls
 
-    worker = start_worker("CPU", 0)
+    ranks = join_ranks("CPU", 0)
     network = build_fcn4(50, options.width, fused_first_block=True).set_train(True)
-    worker.broadcast_parameters(network.get_parameters())
+    ranks.broadcast_parameters(network.get_parameters())
     sizes = [weight.size for weight in network.trainable_params()]
-    step = TrainingStep(network, worker, 1024.0)
-    batch = options.global_batch // worker.world_size
-    random = np.random.default_rng(worker.rank)
+    step = TrainingStep(network, ranks, 1024.0)
+    batch = options.global_batch // ranks.size
+    random = np.random.default_rng(ranks.rank)
     features = Tensor(random.standard_normal((batch, 1, 96, 1366), dtype=np.float32))
     labels = Tensor((random.random((batch, 50)) < 0.1).astype(np.float32))
     controls = step_controls(learning_rate=0.0005)
     times = {"step": _median(lambda: step(features, labels, controls).asnumpy(), options.repeats)}
     for name, lengths in (("all-reduces", sizes), ("as one", [sum(sizes)])):
-        times[name] = _seconds_to_reduce(lengths, worker.world_size, options.repeats)
-    if worker.is_main:
+        times[name] = _seconds_to_reduce(lengths, ranks.size, options.repeats)
+    if ranks.is_main:
         (options.folder / "times.json").write_text(json.dumps(times))
 
 

@@ -334,13 +334,13 @@ def _measured_step(width: float, batch_size: int, repeats: int) -> float:
     import numpy as np
     from mindspore import Tensor
 
-    from fcn4_dist.cluster.worker import start_worker
+    from fcn4_dist.cluster.ranks import join_ranks
     from fcn4_dist.model.fcn4 import build_fcn4
     from fcn4_dist.training.step import TrainingStep, step_controls
 
-    worker = start_worker("CPU", 0)
+    ranks = join_ranks("CPU", 0)
     network = build_fcn4(CLASSES, width).set_train(True)
-    step = TrainingStep(network, worker, 1024.0)
+    step = TrainingStep(network, ranks, 1024.0)
     rng = np.random.default_rng(1)
     features = Tensor(rng.standard_normal((batch_size, 1, MELS, FRAMES), dtype=np.float32))
     labels = Tensor(np.zeros((batch_size, CLASSES), np.float32))

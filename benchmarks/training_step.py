@@ -137,13 +137,13 @@ def _begin_own(features, labels, width: float, *, fused: bool) -> Callable[[], f
     prepare_environment("CPU")
     from mindspore import Tensor
 
-    from fcn4_dist.cluster.worker import start_worker
+    from fcn4_dist.cluster.ranks import join_ranks
     from fcn4_dist.model.fcn4 import build_fcn4
     from fcn4_dist.training.step import TrainingStep, step_controls
 
-    worker = start_worker("CPU", 0)
+    ranks = join_ranks("CPU", 0)
     step = TrainingStep(
-        build_fcn4(CLASSES, width, fused_first_block=fused).set_train(True), worker, 1024.0
+        build_fcn4(CLASSES, width, fused_first_block=fused).set_train(True), ranks, 1024.0
     )
     inputs = Tensor(features), Tensor(labels), step_controls(learning_rate=0.0005)
     return lambda: float(step(*inputs).asnumpy()[0])

@@ -25,7 +25,7 @@ _SECONDS_TO_DIE = 5
 _PARENT_DEATH_SIGNAL = 1
 # Loaded before any fork, after which little may be called.
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
-_WORKER_VARIABLES = {
+_POOL_VARIABLES = {
     **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
     # Arrays of some MB come and go with every clip. Given back to the system each time, as glibc
     # does, they have to be fetched page by page again: that doubles the time of an FFT.
@@ -86,25 +86,25 @@ def run_in_processes(
     """
     remaining = iter(tasks)
     first = list(islice(remaining, processes))
-    workers: list[_Worker[_Task]] = []
+    pool: list[_PoolProcess[_Task]] = []
     try:
-        workers += (_Worker(function, prepare, arguments) for _ in first)
-        for worker, task in zip(workers, first, strict=True):
-            worker.give(task)
-        busy = workers
+        pool += (_PoolProcess(function, prepare, arguments) for _ in first)
+        for process, task in zip(pool, first, strict=True):
+            process.give(task)
+        busy = pool
         while busy:
             # Before the finished are handed out, which may take any time.
-            for worker in busy:
-                for task in islice(remaining, 1 + ahead - len(worker.tasks)):
-                    worker.give(task)
-            busy = [worker for worker in busy if worker.tasks]
-            wait([worker.connection for worker in busy], _SECONDS_BETWEEN_LOOKS)
-            for worker in busy:
-                yield from worker.look(timeout)
+            for process in busy:
+                for task in islice(remaining, 1 + ahead - len(process.tasks)):
+                    process.give(task)
+            busy = [process for process in busy if process.tasks]
+            wait([process.connection for process in busy], _SECONDS_BETWEEN_LOOKS)
+            for process in busy:
+                yield from process.look(timeout)
             while_waiting()
     finally:
-        for worker in workers:
-            worker.kill()
+        for process in pool:
+            process.kill()
 
 
 def die_with_parent() -> None:
@@ -113,7 +113,7 @@ def die_with_parent() -> None:
         _LIBC.prctl(_PARENT_DEATH_SIGNAL, signal.SIGKILL)
 
 
-class _Worker(Generic[_Task]):
+class _PoolProcess(Generic[_Task]):
     """A process, its tasks, and the next process when that one is dead.
 
     Each process has a pipe of its own, at whose end stands that it is dead, behind all it has said:
@@ -185,7 +185,7 @@ class _Worker(Generic[_Task]):
     def _start(self) -> None:
         self.connection, theirs = _SPAWN.Pipe()
         self._process = _SPAWN.Process(target=_serve, args=(theirs, *self._work), daemon=True)
-        with _as_a_worker_inherits():
+        with _as_a_process_inherits():
             self._process.start()
         theirs.close()
         self._ready = False
@@ -208,7 +208,7 @@ def _serve(
     prepare: Callable[..., None],
     arguments: tuple[Any, ...],
 ) -> None:
-    """Be a worker: say None when ready, then (result, error) of each task."""
+    """Be a process: say None when ready, then (result, error) of each task."""
     die_with_parent()
     prepare(*arguments)
     connection.send(None)
@@ -225,10 +225,10 @@ def _attempt(function: Callable[[_Task], Any], task: _Task) -> tuple[Any, Any]:
 
 
 @contextmanager
-def _as_a_worker_inherits() -> Iterator[None]:
+def _as_a_process_inherits() -> Iterator[None]:
     """Set what a process has from its first moment: its variables, and no Ctrl-C."""
-    before = {name: os.environ.get(name) for name in _WORKER_VARIABLES}
-    os.environ.update(_WORKER_VARIABLES)
+    before = {name: os.environ.get(name) for name in _POOL_VARIABLES}
+    os.environ.update(_POOL_VARIABLES)
     # Ctrl-C reaches the whole group of processes; the one that gives the work ends the others.
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:

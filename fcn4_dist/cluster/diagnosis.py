@@ -11,7 +11,7 @@ from typing import Any
 
 from fcn4_dist.cluster.heartbeat import Beat, heartbeat_file, read_beat, stack_file
 from fcn4_dist.cluster.launch import Launch
-from fcn4_dist.cluster.link import Link
+from fcn4_dist.cluster.launchers import Launchers
 from fcn4_dist.errors import StoppedError
 
 ERROR_PREFIX = "fcn4-dist: error:"
@@ -199,7 +199,7 @@ def _signal_name(number: int) -> str:
         return f"signal {number}"
 
 
-def explain_hang(workers: Workers, link: Link | None) -> list[str]:
+def explain_hang(workers: Workers, link: Launchers | None) -> list[str]:
     """Name the ranks that the others wait for, with their Python stacks.
 
     Args:
@@ -226,7 +226,7 @@ def explain_hang(workers: Workers, link: Link | None) -> list[str]:
     return [line for rank, beat in named.items() for line in _told_of(workers, rank, beat, waited)]
 
 
-def _news_of(link: Link) -> str:
+def _news_of(link: Launchers) -> str:
     """Wait for what the node says whose rank all wait for."""
     ends = time.monotonic() + _SECONDS_FOR_NEWS
     while not link.failure() and time.monotonic() < ends:

@@ -9,15 +9,15 @@ import io
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
 from fcn4_dist.cluster.cards import find_main_address
 from fcn4_dist.cluster.device import LAUNCHED_VARIABLE
 from fcn4_dist.cluster.launch import Launch, plan_launch
+from fcn4_dist.cluster.peers import Peers
 from fcn4_dist.cluster.topology import LOOP_BACK, Nodes, Topology, free_port
 from fcn4_dist.errors import InputError
 
@@ -36,38 +36,18 @@ def started_by_mpi(environment: Mapping[str, str] = os.environ) -> bool:
     return any(size != "1" for size in sizes)
 
 
-@dataclass(frozen=True)
-class MpiJob:
-    """This process's place among those that mpirun has started.
+class MpiRanks(Peers):
+    """This process's place among the ranks that mpirun has started.
 
     Attributes:
-        rank: Its number.
-        size: Number of processes.
         local_rank: Its number on its host.
-        local_size: Processes on its host.
-        exchange: Gives the values of all ranks, by rank; every rank has to call it.
-        gather: As exchange, but gives them on rank 0 alone, and None elsewhere.
+        local_size: Ranks on its host.
+
+    Raises:
+        InputError: If mpi4py is missing, or it knows nothing of the processes mpirun started.
     """
 
-    rank: int
-    size: int
-    local_rank: int
-    local_size: int
-    exchange: Callable[[Any], list[Any]]
-    gather: Callable[[Any], list[Any] | None]
-
-    @classmethod
-    def alone(cls) -> "MpiJob":
-        """Describe a process that nothing else works with."""
-        return cls(0, 1, 0, 1, lambda value: [value], lambda value: [value])
-
-    @classmethod
-    def join(cls) -> "MpiJob":
-        """Find this process's place.
-
-        Raises:
-            InputError: If mpi4py is missing, or it knows nothing of the processes mpirun started.
-        """
+    def __init__(self) -> None:
         try:
             from mpi4py import MPI
         except ImportError as error:
@@ -75,15 +55,28 @@ class MpiJob:
                 f"mpirun started this process, and mpi4py cannot be used ({error}): pip install "
                 "mpi4py, built for the MPI of that mpirun"
             ) from error
-        world = MPI.COMM_WORLD
-        if world.size == 1:
+        self._world = MPI.COMM_WORLD
+        if self._world.size == 1:
             raise InputError(
                 "mpirun or srun started several processes, and mpi4py sees one: it was built for "
                 "another MPI; use the mpirun of the environment that has mpi4py, or srun "
                 "--mpi=pmix with an mpi4py built for that"
             )
-        local = world.Split_type(MPI.COMM_TYPE_SHARED)
-        return cls(world.rank, world.size, local.rank, local.size, world.allgather, world.gather)
+        super().__init__(self._world.rank, self._world.size)
+        local = self._world.Split_type(MPI.COMM_TYPE_SHARED)
+        self.local_rank, self.local_size = local.rank, local.size
+
+    def all_gather(self, value: Any) -> list[Any]:
+        """Exchange a value of each rank; any that Python can pickle."""
+        return self._world.allgather(value)
+
+    def gather(self, value: Any) -> list[Any] | None:
+        """Bring a value of each rank to rank 0; None on the others."""
+        return self._world.gather(value)
+
+    def broadcast(self, value: Any) -> Any:
+        """Give every rank the value of rank 0."""
+        return self._world.bcast(value)
 
     def finish(self) -> None:
         """End the use of MPI, so that a rank that fails later does not wait for the others."""
@@ -101,12 +94,12 @@ class MpiJob:
 
 
 def plan_mpi_launch(
-    job: MpiJob, program: Sequence[str], log_folder: Path, variables: Mapping[str, str]
+    ranks: MpiRanks, program: Sequence[str], log_folder: Path, variables: Mapping[str, str]
 ) -> Launch:
     """Agree on how the ranks of an MPI job become a cluster; every rank has to call this.
 
     Args:
-        job: This process's place.
+        ranks: This process's place.
         program: What the scheduler runs: arguments of ``python``.
         log_folder: Folder for the logs.
         variables: More variables for the workers.
@@ -117,32 +110,32 @@ def plan_mpi_launch(
     Raises:
         InputError: If this host has no address by which the others could reach it.
     """
-    on_one_host = job.local_size == job.size
+    on_one_host = ranks.local_size == ranks.size
     address = LOOP_BACK if on_one_host else find_main_address()
     if not address:
         raise InputError(
             "this host has no default route, so it is not known by which address the others reach "
             "it: start with 'fcn4-dist launch --nnodes' and --master_addr instead"
         )
-    address, port = job.exchange((address, free_port(address) if job.rank == 0 else 0))[0]
-    topology = Topology(Nodes(1, 0, address, port), job.size)
+    address, port = ranks.broadcast((address, free_port(address) if ranks.is_main else 0))
+    topology = Topology(Nodes(1, 0, address, port), ranks.size)
     return plan_launch(program, topology, log_folder, variables=variables)
 
 
 def become_mpi_rank(
-    job: MpiJob, launch: Launch, environment: MutableMapping[str, str] = os.environ
+    ranks: MpiRanks, launch: Launch, environment: MutableMapping[str, str] = os.environ
 ) -> None:
     """Give this process what msrun gives its workers; rank 0 starts the scheduler besides.
 
     Args:
-        job: This process's place.
+        ranks: This process's place.
         launch: From :func:`plan_mpi_launch`.
         environment: The variables to change.
     """
     environment.clear()
     environment.update(launch.environment)
     processes = {process.title: process for process in launch.processes()}
-    if job.rank == 0:
+    if ranks.rank == 0:
         scheduler = processes["scheduler"]
         with scheduler.log.open("wb") as log:
             started = subprocess.Popen(
@@ -156,9 +149,9 @@ def become_mpi_rank(
             os.sched_setaffinity(started.pid, range(os.cpu_count() or 1))
         # It lives until the last rank has left, and dies with this process.
         atexit.register(_wait_for, started)
-    _keep_output(launch.log_of(job.rank), job.rank)
-    environment.update(processes[f"rank {job.rank}"].variables)
-    environment["DEVICE_ID"] = str(job.local_rank)
+    _keep_output(launch.log_of(ranks.rank), ranks.rank)
+    environment.update(processes[f"rank {ranks.rank}"].variables)
+    environment["DEVICE_ID"] = str(ranks.local_rank)
 
 
 def _wait_for(scheduler: subprocess.Popen[bytes]) -> None:

@@ -15,9 +15,9 @@ from pathlib import Path
 
 from fcn4_dist.cluster.device import check_device, check_mindspore
 from fcn4_dist.cluster.launch import path_of_workers, stale_variables
-from fcn4_dist.cluster.rank_table import check_rank_table
 from fcn4_dist.cluster.topology import LOOP_BACK, Host, Nodes, Topology, free_port
 from fcn4_dist.errors import InputError
+from fcn4_dist.rank_table import check_rank_table
 
 # From the version check of each MindSpore wheel: versions of CANN's compiler it accepts.
 CANN_OF_MINDSPORE = {

@@ -23,7 +23,7 @@ from fcn4_dist.cluster.diagnosis import (
 )
 from fcn4_dist.cluster.heartbeat import heartbeat_file, stack_file
 from fcn4_dist.cluster.launch import Launch
-from fcn4_dist.cluster.link import Link
+from fcn4_dist.cluster.launchers import Launchers
 from fcn4_dist.errors import InputError, StoppedError
 from fcn4_dist.processes import die_with_parent
 from fcn4_dist.terminal import say
@@ -32,7 +32,7 @@ _SECONDS_BETWEEN_LOOKS = 0.3
 _SECONDS_TO_STOP = 5.0
 
 
-def run_launch(launch: Launch, link: Link | None = None) -> int:
+def run_launch(launch: Launch, link: Launchers | None = None) -> int:
     """Start this host's share of a job, show what rank 0 prints, and wait for its end.
 
     A worker that dies or hangs, another node's failure, Ctrl-C, SIGTERM and SIGHUP stop all
@@ -110,7 +110,7 @@ def _tidy(launch: Launch) -> None:
 
 
 def _supervise(
-    msrun: subprocess.Popen[bytes], launch: Launch, link: Link | None, stop: "_Stop"
+    msrun: subprocess.Popen[bytes], launch: Launch, link: Launchers | None, stop: "_Stop"
 ) -> list[str]:
     """Wait for the end; return what went wrong, in lines, or nothing."""
     workers = Workers(launch)

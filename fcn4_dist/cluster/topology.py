@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fcn4_dist.cluster.cards import find_card_ids, find_generation, find_host_addresses
-from fcn4_dist.cluster.rank_table import RankTable, read_rank_table
 from fcn4_dist.errors import InputError
+from fcn4_dist.rank_table import RankTable, read_rank_table
 
 DEFAULT_MASTER_PORT = 8118
 LOOP_BACK = "127.0.0.1"

@@ -519,7 +519,7 @@ class Settings:
         return self.data_dir or self.mr_path
 
     @property
-    def share(self) -> int:
+    def batch_per_rank(self) -> int:
         """Clips of a global batch that one rank sees."""
         return self.batch_size * self.accumulation_steps
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from mindspore import Tensor, nn
 
-from fcn4_dist.cluster.worker import Worker
+from fcn4_dist.cluster.ranks import Ranks
 from fcn4_dist.evaluation.predictions import Predictions
 from fcn4_dist.pipeline import Windowing, evaluation_batches, pad_batch, read_batches
 from fcn4_dist.records import RecordSet
@@ -31,7 +31,7 @@ def score_clips(
     record_set: RecordSet,
     window_seconds: float,
     batch_size: int,
-    worker: Worker,
+    ranks: Ranks,
     *,
     visible: bool = True,
 ) -> Scores | None:
@@ -42,7 +42,7 @@ def score_clips(
         record_set: The clips.
         window_seconds: Length of the network's input.
         batch_size: Windows in a batch of one rank, and clips that are read at once.
-        worker: This rank; all ranks have to call this.
+        ranks: This rank; all ranks have to call this.
         visible: Whether rank 0 shows its progress.
 
     Returns:
@@ -52,19 +52,19 @@ def score_clips(
     windowing = Windowing(record_set.parameters, window_seconds)
     starts = [windowing.starts(clip) for clip in record_set.clips]
     clips, classes = len(record_set), len(record_set.class_names)
-    batches = evaluation_batches(clips, batch_size, worker.rank, worker.world_size)
+    batches = evaluation_batches(clips, batch_size, ranks.rank, ranks.size)
     # Every rank hands in as many batches of clips as rank 0 has, all of the size of the largest.
-    turns = len(evaluation_batches(clips, batch_size, 0, worker.world_size))
+    turns = len(evaluation_batches(clips, batch_size, 0, ranks.size))
     windows = [
         sum(len(starts[clip]) for clip in batch)
         for batch in evaluation_batches(clips, batch_size, 0, 1)
     ]
     width = -(-max(windows) // batch_size) * batch_size
     logits = np.zeros((turns, width, classes), dtype=np.float32)
-    with Progress("scoring", clips, "clips", visible=visible and worker.is_main) as progress:
+    with Progress("scoring", clips, "clips", visible=visible and ranks.is_main) as progress:
         reader = read_batches(record_set, batches)
         for turn in range(turns):
-            worker.heartbeat.at(f"scoring batch {turn + 1} of {turns}", unhurried=turn == 0)
+            ranks.heartbeat.at(f"scoring batch {turn + 1} of {turns}", unhurried=turn == 0)
             if turn < len(batches):
                 cut = _cut(
                     next(reader).features, [starts[i] for i in batches[turn]], windowing.frames
@@ -73,10 +73,10 @@ def score_clips(
                     some = slice(first, first + batch_size)
                     features = pad_batch(cut[some], batch_size)
                     logits[turn, some] = network(Tensor(features)).asnumpy()
-            progress.advance(min(batch_size * worker.world_size, clips - progress.done))
-    worker.heartbeat.at("handing its scores to rank 0")
-    gathered = worker.gather(logits)
-    if not worker.is_main:
+            progress.advance(min(batch_size * ranks.size, clips - progress.done))
+    ranks.heartbeat.at("handing its scores to rank 0")
+    gathered = ranks.all_gather(logits)
+    if not ranks.is_main:
         return None
     # Rank r's turn t is the global batch t * world_size + r; padding is at the end of each.
     in_order = gathered.swapaxes(0, 1).reshape(-1, width, classes)

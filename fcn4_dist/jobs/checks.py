@@ -5,15 +5,15 @@ from pathlib import Path
 
 from fcn4_dist.checkpoints import CheckpointFolder
 from fcn4_dist.checkpoints.content import check_description, read_description
+from fcn4_dist.checkpoints.resume_file import find_resume_file
 from fcn4_dist.cluster.preflight import Level, Result, result_of
 from fcn4_dist.config import Settings
 from fcn4_dist.errors import InputError
 from fcn4_dist.files import check_writable
-from fcn4_dist.jobs.run_folder import DEFAULT_RUNS
 from fcn4_dist.jobs.shards import open_shards
 from fcn4_dist.records import check_shards
+from fcn4_dist.runs.folder import DEFAULT_RUNS
 from fcn4_dist.training.plan import plan_training, resume_plan, settings_for_resuming
-from fcn4_dist.training.resume_file import find_resume_file
 
 
 def check_job(

@@ -14,8 +14,8 @@ from fcn4_dist.errors import Fcn4DistError, InputError
 from fcn4_dist.evaluation import METRICS_NAME
 from fcn4_dist.files import read_json, write_json
 from fcn4_dist.jobs.folds import show_folds
-from fcn4_dist.jobs.run_folder import choose_run_folder, save_settings, settings_file
 from fcn4_dist.processes import die_with_parent
+from fcn4_dist.runs.folder import choose_run_folder, save_settings, settings_file
 from fcn4_dist.terminal import say
 
 RECORD_NAME = "cross_validation.json"

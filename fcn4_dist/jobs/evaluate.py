@@ -19,8 +19,8 @@ from fcn4_dist.evaluation import (
 )
 from fcn4_dist.files import write_json
 from fcn4_dist.jobs.rank import become_rank
-from fcn4_dist.jobs.run_record import write_run_record
 from fcn4_dist.jobs.shards import open_shards
+from fcn4_dist.runs.record import write_run_record
 from fcn4_dist.terminal import say, warn
 from fcn4_dist.versions import package_versions
 
@@ -32,9 +32,9 @@ WINDOW_PREDICTIONS_NAME = "window_predictions.csv"
 
 def evaluate(loaded: LoadedSettings) -> None:
     """Score the validation set: alone, or as one rank if a launcher started this process."""
-    settings, worker = become_rank("eval", loaded)
+    settings, ranks = become_rank("eval", loaded)
     folder = Path(settings.run_dir)
-    if worker.is_main:
+    if ranks.is_main:
         # Scores of an earlier evaluation must not outlive a failure of this one.
         for name in (PREDICTIONS_NAME, WINDOW_PREDICTIONS_NAME, METRICS_NAME):
             (folder / name).unlink(missing_ok=True)
@@ -43,12 +43,12 @@ def evaluate(loaded: LoadedSettings) -> None:
     from fcn4_dist.jobs.trained_network import load_trained_network
 
     manifest, record_set = open_shards(settings, settings.val_filename)
-    worker.check_agreement({"shards' manifest": int(manifest.fingerprint()[:15], 16)})
-    network, path = load_trained_network(settings, manifest, worker)
-    if worker.is_main:
-        write_run_record("eval", settings, manifest, worker.world_size, checkpoint=path)
+    ranks.check_agreement({"shards' manifest": int(manifest.fingerprint()[:15], 16)})
+    network, path = load_trained_network(settings, manifest, ranks)
+    if ranks.is_main:
+        write_run_record("eval", settings, manifest, ranks.size, checkpoint=path)
     begun = time.monotonic()
-    scores = score_clips(network, record_set, settings.window_seconds, settings.batch_size, worker)
+    scores = score_clips(network, record_set, settings.window_seconds, settings.batch_size, ranks)
     if scores is None:
         return
     seconds = time.monotonic() - begun

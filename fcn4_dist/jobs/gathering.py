@@ -9,13 +9,14 @@ from pathlib import Path
 import numpy as np
 
 from fcn4_dist.audio import ClipFeature, FeatureCache, Outcome
-from fcn4_dist.cluster.mpi import MpiJob
+from fcn4_dist.cluster.mpi import MpiRanks
+from fcn4_dist.cluster.peers import Alone
 from fcn4_dist.errors import Fcn4DistError
 
 _FEATURES_AT_ONCE = 8
 
 
-def ranks_that_see(folder: Path, ranks: MpiJob) -> list[bool]:
+def ranks_that_see(folder: Path, ranks: MpiRanks | Alone) -> list[bool]:
     """Find out which ranks see rank 0's folder under the same path; every rank has to call this.
 
     Args:
@@ -25,21 +26,21 @@ def ranks_that_see(folder: Path, ranks: MpiJob) -> list[bool]:
     Returns:
         For each rank, whether what rank 0 writes there is there for it.
     """
-    token = folder / f".{ranks.exchange(uuid.uuid4().hex)[0]}"
+    token = folder / f".{ranks.all_gather(uuid.uuid4().hex)[0]}"
     if ranks.rank == 0:
         token.touch()
-    ranks.exchange(None)
+    ranks.all_gather(None)
     if folder.is_dir():
         # Opening a folder has a network file system look at it anew.
         os.listdir(folder)
-    seen = ranks.exchange(token.exists())
+    seen = ranks.all_gather(token.exists())
     if ranks.rank == 0:
         token.unlink()
     return seen
 
 
 def gather_features(
-    clips: Sequence[ClipFeature], cache: FeatureCache, ranks: MpiJob, sees_rank_0: bool
+    clips: Sequence[ClipFeature], cache: FeatureCache, ranks: MpiRanks | Alone, sees_rank_0: bool
 ) -> None:
     """Bring features to rank 0's folder from ranks that do not see it; every rank calls this.
 
@@ -54,9 +55,9 @@ def gather_features(
     missing = {
         sha256 for of_rank in offered or [] for sha256 in of_rank if cache.outcome(sha256) is None
     }
-    missing = ranks.exchange(missing)[0]
+    missing = ranks.all_gather(missing)[0]
     mine = [sha256 for sha256 in mine if sha256 in missing]
-    for start in range(0, max(ranks.exchange(len(mine))), _FEATURES_AT_ONCE):
+    for start in range(0, max(ranks.all_gather(len(mine))), _FEATURES_AT_ONCE):
         sent = ranks.gather([_taken_out(cache, each) for each in mine[start:][:_FEATURES_AT_ONCE]])
         for sha256, outcome, feature in chain.from_iterable(sent or []):
             cache.store(sha256, outcome, feature)

@@ -8,9 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from fcn4_dist.checkpoints.resume_file import AUTO
 from fcn4_dist.cluster.cores import sharing_variables
 from fcn4_dist.cluster.launch import Launch, file_prefix, plan_launch
-from fcn4_dist.cluster.link import Link, meet
+from fcn4_dist.cluster.launchers import Launchers, meet
 from fcn4_dist.cluster.preflight import (
     Level,
     Result,
@@ -20,7 +21,6 @@ from fcn4_dist.cluster.preflight import (
     check_workers,
     usable_port,
 )
-from fcn4_dist.cluster.rank_table import read_rank_table
 from fcn4_dist.cluster.supervision import run_launch
 from fcn4_dist.cluster.topology import (
     Host,
@@ -37,16 +37,16 @@ from fcn4_dist.files import write_text
 from fcn4_dist.jobs.card import choose_for_card, leave_open
 from fcn4_dist.jobs.checks import check_job, refuse_errors
 from fcn4_dist.jobs.hccl import hccl_variables
-from fcn4_dist.jobs.run_folder import (
+from fcn4_dist.rank_table import read_rank_table
+from fcn4_dist.records import read_manifest
+from fcn4_dist.runs.folder import (
     name_run_folder,
     planned_run_folder,
     save_settings,
     settings_file,
     settle_paths,
 )
-from fcn4_dist.records import read_manifest
 from fcn4_dist.terminal import say, warn
-from fcn4_dist.training.resume_file import AUTO
 from fcn4_dist.versions import installed_mindspore
 
 COMMAND_NAME = "command.txt"
@@ -110,7 +110,7 @@ def launch(
         return exit_code
 
 
-def _start(command: str, loaded: LoadedSettings, topology: Topology, link: Link | None) -> int:
+def _start(command: str, loaded: LoadedSettings, topology: Topology, link: Launchers | None) -> int:
     plan = _plan(command, loaded, topology)
     prefix = file_prefix(topology.nodes.rank)
     save_settings(loaded, prefix)
@@ -199,7 +199,7 @@ def _wait_until_complete(path: Path) -> None:
 
 
 @contextmanager
-def _linked(nodes: Nodes) -> Iterator[Link | None]:
+def _linked(nodes: Nodes) -> Iterator[Launchers | None]:
     if nodes.count == 1:
         yield None
         return
@@ -215,11 +215,11 @@ def _linked(nodes: Nodes) -> Iterator[Link | None]:
 
 
 def _settings_of_node_0(
-    command: str, loaded: LoadedSettings, nodes: Nodes, link: Link | None
+    command: str, loaded: LoadedSettings, nodes: Nodes, link: Launchers | None
 ) -> LoadedSettings:
     if link is None:
         return loaded
-    everyone = link.everyone(loaded.settings.as_dict() if nodes.rank == 0 else None)
+    everyone = link.all_gather(loaded.settings.as_dict() if nodes.rank == 0 else None)
     return loaded if nodes.rank == 0 else adopt_settings(leave_open(loaded), everyone[0], command)
 
 
@@ -244,8 +244,8 @@ def _results(command: str, loaded: LoadedSettings, topology: Topology, host: Hos
     return results + check_job(command, settings, topology.ranks, on_main=on_main)
 
 
-def _refuse_on_all(problems: list[str], nodes: Nodes, link: Link | None) -> None:
-    everyone = link.everyone(problems) if link else [problems]
+def _refuse_on_all(problems: list[str], nodes: Nodes, link: Launchers | None) -> None:
+    everyone = link.all_gather(problems) if link else [problems]
     lines = list(problems)
     for rank, others in enumerate(everyone):
         if rank != nodes.rank:
@@ -255,7 +255,7 @@ def _refuse_on_all(problems: list[str], nodes: Nodes, link: Link | None) -> None
 
 
 def _agree(
-    command: str, loaded: LoadedSettings, topology: Topology, link: Link | None
+    command: str, loaded: LoadedSettings, topology: Topology, link: Launchers | None
 ) -> LoadedSettings:
     """Settle the number of workers and the job's folder with the other nodes."""
     settings = loaded.settings
@@ -264,7 +264,7 @@ def _agree(
         "shards": read_manifest(Path(settings.shard_folder)).fingerprint()[:12],
         "version of MindSpore": installed_mindspore(),
     }
-    everyone = link.everyone(own) if link else [own]
+    everyone = link.all_gather(own) if link else [own]
     for name in own:
         differing = [rank for rank, node in enumerate(everyone) if node[name] != everyone[0][name]]
         if differing:
@@ -275,7 +275,7 @@ def _agree(
             )
     if topology.nodes.rank == 0:
         loaded = name_run_folder(loaded, command)
-    of_node_0 = link.everyone(loaded.settings.run_dir)[0] if link else loaded.settings.run_dir
+    of_node_0 = link.all_gather(loaded.settings.run_dir)[0] if link else loaded.settings.run_dir
     run_dir = loaded.settings.run_dir or of_node_0
     settings = replace(loaded.settings, run_dir=run_dir)
     return settle_paths(LoadedSettings(settings, loaded.origins))

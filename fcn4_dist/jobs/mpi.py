@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from fcn4_dist.cluster.cards import find_generation
-from fcn4_dist.cluster.mpi import MpiJob, become_mpi_rank, plan_mpi_launch
+from fcn4_dist.cluster.mpi import MpiRanks, become_mpi_rank, plan_mpi_launch
 from fcn4_dist.cluster.preflight import check_cards
 from fcn4_dist.cluster.topology import Host
 from fcn4_dist.config import LoadedSettings, Settings, adopt_settings
@@ -13,7 +13,7 @@ from fcn4_dist.errors import InputError
 from fcn4_dist.jobs.card import choose_for_card, leave_open
 from fcn4_dist.jobs.checks import check_job, refuse_errors
 from fcn4_dist.jobs.hccl import hccl_variables
-from fcn4_dist.jobs.run_folder import name_run_folder, save_settings, settings_file, settle_paths
+from fcn4_dist.runs.folder import name_run_folder, save_settings, settings_file, settle_paths
 from fcn4_dist.terminal import say, warn
 from fcn4_dist.versions import installed_mindspore
 
@@ -31,9 +31,9 @@ def start_in_mpi_job(command: str, loaded: LoadedSettings) -> LoadedSettings:
     Raises:
         InputError: On every rank, if one finds something wrong.
     """
-    job = MpiJob.join()
+    job = MpiRanks()
     loaded, problems = _checked(command, loaded, job)
-    found = [line for lines in job.exchange(problems) for line in lines]
+    found = [line for lines in job.all_gather(problems) for line in lines]
     if found:
         job.finish()
         if job.rank > 0:
@@ -50,7 +50,7 @@ def start_in_mpi_job(command: str, loaded: LoadedSettings) -> LoadedSettings:
             say(loaded.to_yaml(command))
             save_settings(loaded)
         # No rank starts before rank 0 has written what the scheduler reads.
-        job.exchange(None)
+        job.all_gather(None)
     except BaseException as error:
         job.abort(error)
         raise
@@ -61,10 +61,12 @@ def start_in_mpi_job(command: str, loaded: LoadedSettings) -> LoadedSettings:
     return loaded
 
 
-def _checked(command: str, loaded: LoadedSettings, job: MpiJob) -> tuple[LoadedSettings, list[str]]:
+def _checked(
+    command: str, loaded: LoadedSettings, job: MpiRanks
+) -> tuple[LoadedSettings, list[str]]:
     if job.rank == 0 and loaded.settings.device_target == "Ascend":
         loaded = choose_for_card(loaded, find_generation())
-    values = job.exchange(loaded.settings.as_dict())[0]
+    values = job.all_gather(loaded.settings.as_dict())[0]
     if loaded.settings.bind_cores == "on" and job.rank == 0:
         warn("bind_cores is left aside: under mpirun, its own --bind-to tells")
     if "RANK_TABLE_FILE" in os.environ and job.rank == 0:
@@ -79,7 +81,7 @@ def _checked(command: str, loaded: LoadedSettings, job: MpiJob) -> tuple[LoadedS
     return loaded, []
 
 
-def _check_host(command: str, settings: Settings, job: MpiJob) -> None:
+def _check_host(command: str, settings: Settings, job: MpiRanks) -> None:
     host = Host.find()
     version = installed_mindspore()
     results = check_cards(settings.device_target, host, os.environ, version, settings.precision)
@@ -91,10 +93,10 @@ def _check_host(command: str, settings: Settings, job: MpiJob) -> None:
         )
 
 
-def _in_one_folder(command: str, loaded: LoadedSettings, job: MpiJob) -> LoadedSettings:
+def _in_one_folder(command: str, loaded: LoadedSettings, job: MpiRanks) -> LoadedSettings:
     if job.rank == 0:
         loaded = name_run_folder(loaded, command)
     run_dir = loaded.settings.run_dir
-    of_rank_0 = job.exchange(run_dir)[0]
+    of_rank_0 = job.all_gather(run_dir)[0]
     settings = replace(loaded.settings, run_dir=run_dir or of_rank_0)
     return settle_paths(LoadedSettings(settings, loaded.origins))

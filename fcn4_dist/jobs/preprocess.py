@@ -23,7 +23,8 @@ from fcn4_dist.clips import (
     write_annotations,
 )
 from fcn4_dist.cluster.device import check_mindspore, prepare_environment
-from fcn4_dist.cluster.mpi import MpiJob, started_by_mpi
+from fcn4_dist.cluster.mpi import MpiRanks, started_by_mpi
+from fcn4_dist.cluster.peers import Alone
 from fcn4_dist.config import LoadedSettings, Settings, adopt_settings
 from fcn4_dist.errors import Fcn4DistError, InputError
 from fcn4_dist.files import check_writable, write_text
@@ -63,11 +64,11 @@ def preprocess(loaded: LoadedSettings) -> None:
     """
     if not started_by_mpi():
         say(loaded.to_yaml("preprocess"))
-        _run(loaded, MpiJob.alone())
+        _run(loaded, Alone())
         return
-    ranks = MpiJob.join()
+    ranks = MpiRanks()
     try:
-        of_rank_0 = ranks.exchange(loaded.settings.as_dict())[0]
+        of_rank_0 = ranks.all_gather(loaded.settings.as_dict())[0]
         if ranks.rank == 0:
             say(loaded.to_yaml("preprocess"))
             say(f"{ranks.size} ranks share the work")
@@ -79,7 +80,7 @@ def preprocess(loaded: LoadedSettings) -> None:
         raise
 
 
-def _run(loaded: LoadedSettings, ranks: MpiJob) -> None:
+def _run(loaded: LoadedSettings, ranks: MpiRanks | Alone) -> None:
     settings = loaded.settings
     collection = None
     if ranks.rank == 0:
@@ -115,14 +116,16 @@ def _read(settings: Settings) -> Collection:
     return collection
 
 
-def _audio_to_npy(settings: Settings, collection: Collection | None, ranks: MpiJob) -> None:
+def _audio_to_npy(
+    settings: Settings, collection: Collection | None, ranks: MpiRanks | Alone
+) -> None:
     """Compute the feature of every clip that can be decoded, and write the index of them."""
     npy_path = Path(settings.npy_path)
     cache = FeatureCache(npy_path, FeatureParameters.from_settings(settings))
     if ranks.rank == 0:
         discard_feature_index(npy_path)
         cache.prepare()
-    clips = ranks.exchange(collection.clips if collection else None)[0]
+    clips = ranks.all_gather(collection.clips if collection else None)[0]
     seen = ranks_that_see(npy_path, ranks)
     share = clips[ranks.rank :: ranks.size]
     _check_audio(share, Path(settings.audio_path), ranks)
@@ -145,7 +148,9 @@ def _audio_to_npy(settings: Settings, collection: Collection | None, ranks: MpiJ
         _report(features, settings)
 
 
-def _npy_to_mindrecord(settings: Settings, collection: Collection | None, ranks: MpiJob) -> None:
+def _npy_to_mindrecord(
+    settings: Settings, collection: Collection | None, ranks: MpiRanks | Alone
+) -> None:
     """Split the clips that have features, write the shards and the manifest."""
     prepare_environment("CPU")
     mr_path = Path(settings.mr_path)
@@ -161,7 +166,7 @@ def _npy_to_mindrecord(settings: Settings, collection: Collection | None, ranks:
         ranks_that_see(Path(settings.npy_path), ranks), ranks_that_see(mr_path, ranks), strict=True
     )
     writers = [rank for rank, both in enumerate(seen) if all(both)]
-    planned, class_names = ranks.exchange(plan and (plan[0], class_names))[0]
+    planned, class_names = ranks.all_gather(plan and (plan[0], class_names))[0]
     share = _share_of_shards(planned, writers, ranks.rank)
     shard_format = ShardFormat(cache, mr_path, class_names, settings.feature_dtype)
     clips = sum(len(shard.clips) for shard in share)
@@ -230,7 +235,7 @@ def _share_of_shards(
     return share
 
 
-def _processes(settings: Settings, ranks: MpiJob) -> int:
+def _processes(settings: Settings, ranks: MpiRanks | Alone) -> int:
     if settings.num_workers:
         return settings.num_workers
     cores = usable_cores()
@@ -238,11 +243,11 @@ def _processes(settings: Settings, ranks: MpiJob) -> int:
     return cores if cores < (os.cpu_count() or 1) else max(1, cores // ranks.local_size)
 
 
-def _title(stage: str, ranks: MpiJob) -> str:
+def _title(stage: str, ranks: MpiRanks | Alone) -> str:
     return stage if ranks.size == 1 else f"{stage} (rank 0 of {ranks.size})"
 
 
-def _check_audio(share: Sequence[Clip], audio_path: Path, ranks: MpiJob) -> None:
+def _check_audio(share: Sequence[Clip], audio_path: Path, ranks: MpiRanks | Alone) -> None:
     """Refuse a host that has none of the clips it is to read."""
     if share and not any(clip.path.exists() for clip in share):
         raise InputError(

@@ -13,14 +13,14 @@ from fcn4_dist.config import LoadedSettings, Settings
 from fcn4_dist.jobs.card import choose_for_card
 from fcn4_dist.jobs.checks import check_job, refuse_errors
 from fcn4_dist.jobs.mpi import start_in_mpi_job
-from fcn4_dist.jobs.run_folder import choose_run_folder, save_settings, settle_paths
+from fcn4_dist.runs.folder import choose_run_folder, save_settings, settle_paths
 from fcn4_dist.terminal import say, warn
 
 if TYPE_CHECKING:
-    from fcn4_dist.cluster.worker import Worker
+    from fcn4_dist.cluster.ranks import Ranks
 
 
-def become_rank(command: str, loaded: LoadedSettings) -> tuple[Settings, "Worker"]:
+def become_rank(command: str, loaded: LoadedSettings) -> tuple[Settings, "Ranks"]:
     """Check, print and save the settings if that was not done by a launcher, and start the device.
 
     Args:
@@ -46,15 +46,15 @@ def become_rank(command: str, loaded: LoadedSettings) -> tuple[Settings, "Worker
     heartbeat.at("starting", unhurried=True)
     prepare_environment(settings.device_target)
 
+    from fcn4_dist.cluster.ranks import join_ranks
     from fcn4_dist.cluster.threads import use_threads
-    from fcn4_dist.cluster.worker import start_worker
 
     os.chdir(settings.run_dir)
-    worker = start_worker(settings.device_target, settings.device_id, heartbeat)
+    ranks = join_ranks(settings.device_target, settings.device_id, heartbeat)
     use_threads(settings.device_target, settings.host_threads, settings.reader_threads)
-    if worker.is_main:
-        _say_unused_settings(settings, worker.world_size)
-    return settings, worker
+    if ranks.is_main:
+        _say_unused_settings(settings, ranks.size)
+    return settings, ranks
 
 
 def _start_alone(command: str, loaded: LoadedSettings) -> LoadedSettings:

@@ -13,7 +13,9 @@ from fcn4_dist.cluster.cards import (
     find_main_address,
     parse_devices,
 )
-from fcn4_dist.cluster.rank_table import (
+from fcn4_dist.errors import InputError
+from fcn4_dist.files import check_writable, write_text
+from fcn4_dist.rank_table import (
     Report,
     check_rank_table,
     generate_rank_table,
@@ -22,8 +24,6 @@ from fcn4_dist.cluster.rank_table import (
     merged_name,
     read_rank_table,
 )
-from fcn4_dist.errors import InputError
-from fcn4_dist.files import check_writable, write_text
 from fcn4_dist.terminal import say, table, warn
 
 

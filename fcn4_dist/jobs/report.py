@@ -24,8 +24,8 @@ def report(folders: Sequence[Path], output: Path | None) -> None:
     for package in ("jinja2", "matplotlib"):
         if find_spec(package) is None:
             raise InputError(f"{package} is not installed in this Python: pip install {package}")
-    from fcn4_dist.reports.run_record import read_run
     from fcn4_dist.reports.run_report import run_report
+    from fcn4_dist.runs.reading import read_run
 
     records = [read_run(folder) for folder in folders]
     path = output or folders[0] / REPORT_NAME

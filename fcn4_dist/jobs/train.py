@@ -9,8 +9,8 @@ from fcn4_dist.cluster.stopping import StopRequest
 from fcn4_dist.config import LoadedSettings, Settings
 from fcn4_dist.evaluation import TITLES
 from fcn4_dist.jobs.rank import become_rank
-from fcn4_dist.jobs.run_record import write_run_record
 from fcn4_dist.jobs.shards import open_shards, open_validation_set
+from fcn4_dist.runs.record import write_run_record
 from fcn4_dist.terminal import say
 
 if TYPE_CHECKING:
@@ -20,26 +20,26 @@ if TYPE_CHECKING:
 def train(loaded: LoadedSettings) -> None:
     """Train as the settings say: alone, or as one rank if a launcher started this process."""
     stop = StopRequest()
-    settings, worker = become_rank("train", loaded)
+    settings, ranks = become_rank("train", loaded)
 
     from fcn4_dist.training.loop import Trainer
 
     manifest, record_set = open_shards(settings, settings.train_filename)
     folder = CheckpointFolder.from_settings(settings)
     with ExitStack() as held:
-        worker.on_main(lambda: held.enter_context(folder.kept_to_this_job()))
+        ranks.on_main(lambda: held.enter_context(folder.kept_to_this_job()))
         trainer = Trainer(
             settings,
             manifest,
             record_set,
             open_validation_set(settings),
-            worker,
+            ranks,
             stop_asked=lambda: stop.asked,
         )
-        if worker.is_main:
+        if ranks.is_main:
             _write_record(trainer)
         summary = trainer.run()
-    if worker.is_main:
+    if ranks.is_main:
         _say_summary(summary, trainer.settings)
 
 
@@ -48,7 +48,7 @@ def _write_record(trainer: "Trainer") -> None:
         "train",
         trainer.settings,
         trainer.manifest,
-        trainer.worker.world_size,
+        trainer.ranks.size,
         run_id=trainer.run_id,
         global_batch=trainer.plan.global_batch,
         steps_per_epoch=trainer.plan.steps_per_epoch,

@@ -3,22 +3,20 @@
 from fcn4_dist.checkpoints import CheckpointFolder
 from fcn4_dist.checkpoints.content import Checkpoint, check_description, read_checkpoint
 from fcn4_dist.checkpoints.loading import load_into_network
-from fcn4_dist.cluster.worker import Worker
+from fcn4_dist.cluster.ranks import Ranks
 from fcn4_dist.config import Settings
 from fcn4_dist.model.fcn4 import Fcn4, build_fcn4, use_jit_level
 from fcn4_dist.records import Manifest
 from fcn4_dist.terminal import say, warn
 
 
-def load_trained_network(
-    settings: Settings, manifest: Manifest, worker: Worker
-) -> tuple[Fcn4, str]:
+def load_trained_network(settings: Settings, manifest: Manifest, ranks: Ranks) -> tuple[Fcn4, str]:
     """Build the network a checkpoint was made of; only rank 0 needs to have the file.
 
     Args:
         settings: Name the checkpoint.
         manifest: Of the shards to be scored; the checkpoint has to fit them.
-        worker: This rank; all ranks have to call this.
+        ranks: This rank; all ranks have to call this.
 
     Returns:
         The network, and the path of the checkpoint (on rank 0).
@@ -34,13 +32,13 @@ def load_trained_network(
         check_description(checkpoint.description, path, manifest.class_names, manifest.parameters)
         found.append(checkpoint)
 
-    worker.on_main(read)
+    ranks.on_main(read)
     checkpoint = found[0] if found else None
     description = checkpoint.description if checkpoint else None
     width = description.width if description else settings.width
     network = build_fcn4(
         settings.num_classes,
-        float(worker.broadcast_text(repr(width))),
+        float(ranks.broadcast(repr(width))),
         amp_level=settings.amp_in_use,
         amp_dtype=settings.amp_dtype,
         fused_first_block=settings.fusion_in_use,
@@ -50,8 +48,8 @@ def load_trained_network(
     def load() -> None:
         load_into_network(network, found[0], fresh_dense=False)
 
-    worker.on_main(load)
-    worker.broadcast_parameters(network.get_parameters())
+    ranks.on_main(load)
+    ranks.broadcast_parameters(network.get_parameters())
     if checkpoint:
         place = f"epoch {description.epoch}, step {description.step}" if description else "foreign"
         say(f"weights from {checkpoint.path} ({place})")

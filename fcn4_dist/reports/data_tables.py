@@ -4,10 +4,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from fcn4_dist.reports.run_record import Description
 from fcn4_dist.reports.run_view import RunView
 from fcn4_dist.reports.tables import Row, Table, value_text
 from fcn4_dist.reports.text import counted
+from fcn4_dist.runs.reading import Description
 from fcn4_dist.terminal import clock
 
 _SKIPPED_SHOWN = 50

@@ -8,9 +8,9 @@ from markupsafe import Markup
 
 from fcn4_dist.evaluation.intervals import Interval
 from fcn4_dist.reports.charts import Line, draw_lines
-from fcn4_dist.reports.run_record import Course, Step
 from fcn4_dist.reports.run_view import RunView, score_text
 from fcn4_dist.reports.text import readable, shorten
+from fcn4_dist.runs.reading import Course, Step
 
 _CHANCE = 0.5
 _LOSS = "Training loss"

@@ -8,8 +8,8 @@ from pathlib import Path
 from fcn4_dist.errors import Fcn4DistError
 from fcn4_dist.evaluation import Intervals, Metrics, bootstrap_intervals, compute_metrics
 from fcn4_dist.evaluation.intervals import Interval
-from fcn4_dist.reports.run_record import Course, RunRecord
 from fcn4_dist.reports.text import counted
+from fcn4_dist.runs.reading import Course, RunRecord
 from fcn4_dist.terminal import clock
 
 _COMMANDS = {"train": "training", "eval": "evaluation"}

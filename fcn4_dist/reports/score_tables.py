@@ -10,9 +10,9 @@ from fcn4_dist.reports.mistakes import (
     false_positives,
     wrong_classes,
 )
-from fcn4_dist.reports.run_record import Epoch
 from fcn4_dist.reports.run_view import RunView, score_text
 from fcn4_dist.reports.tables import NOTHING, Row, Table
+from fcn4_dist.runs.reading import Epoch
 from fcn4_dist.terminal import clock
 
 

@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from fcn4_dist.config import SETTINGS
-from fcn4_dist.reports.run_record import Description
 from fcn4_dist.reports.run_view import RunView
 from fcn4_dist.reports.tables import Row, Table, value_text
+from fcn4_dist.runs.reading import Description
 
 _MACHINE = {
     "device": "device",

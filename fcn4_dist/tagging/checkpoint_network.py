@@ -43,9 +43,9 @@ class CheckpointNetwork(Network):
         check_device(device_target)
         prepare_environment(device_target)
 
-        from fcn4_dist.cluster.worker import start_worker
+        from fcn4_dist.cluster.ranks import join_ranks
 
-        start_worker(device_target, device_id)
+        join_ranks(device_target, device_id)
         self.cell = _built(self.description, checkpoint)
 
     def logits(self, windows: np.ndarray) -> np.ndarray:

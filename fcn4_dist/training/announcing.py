@@ -4,28 +4,28 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fcn4_dist.checkpoints import CheckpointFolder
-from fcn4_dist.cluster.worker import Worker
+from fcn4_dist.cluster.ranks import Ranks
 from fcn4_dist.config import Settings
-from fcn4_dist.run_files import METRICS_LINES_NAME
+from fcn4_dist.runs.names import METRICS_LINES_NAME
 from fcn4_dist.terminal import say, warn
 from fcn4_dist.training.plan import FEW_STEPS, TrainingPlan
 
 _SHOWN_IDS = 20
 
 
-def announce(plan: TrainingPlan, worker: Worker, settings: Settings, *, resumed: bool) -> None:
+def announce(plan: TrainingPlan, ranks: Ranks, settings: Settings, *, resumed: bool) -> None:
     """Say what is going to be trained, and warn of what the user may not want.
 
     Args:
         plan: The steps of the run.
-        worker: Rank 0.
+        ranks: Rank 0.
         settings: The settings of the run.
         resumed: Whether it goes on with an earlier one.
     """
     batches = settings.accumulation_steps
     shares = f"{batches} x {settings.batch_size}" if batches > 1 else f"{settings.batch_size}"
     say(
-        f"training {plan.clips} clips, {settings.device_target} workers: {worker.world_size}; "
+        f"training {plan.clips} clips, {settings.device_target} workers: {ranks.size}; "
         f"{plan.epochs} epochs of {plan.steps_per_epoch} steps of {plan.global_batch} clips "
         f"({shares} a worker); {plan.left_out} clips are left out of each epoch, "
         "others each time"

@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 from fcn4_dist.cluster.compile_cache import compile_cache
-from fcn4_dist.cluster.worker import Worker
+from fcn4_dist.cluster.ranks import Ranks
 from fcn4_dist.config import Settings
 from fcn4_dist.terminal import say, still_running
 from fcn4_dist.training.plan import SHAPING_SETTINGS
@@ -15,23 +15,23 @@ _NOTICE = "compiling the training step: seconds on a CPU, some minutes on Ascend
 
 
 @contextmanager
-def compiling(settings: Settings, worker: Worker, shape: tuple[int, ...]) -> Iterator[None]:
+def compiling(settings: Settings, ranks: Ranks, shape: tuple[int, ...]) -> Iterator[None]:
     """Say that the training step is compiled, and keep what comes of it for the next start.
 
     Args:
         settings: The settings of the run.
-        worker: This rank.
+        ranks: This rank.
         shape: Of what the step computes with at once, (batch, 1, n_mels, frames).
     """
     begun = time.monotonic()
-    with still_running(_NOTICE, visible=worker.is_main), _cache(settings, worker, shape):
+    with still_running(_NOTICE, visible=ranks.is_main), _cache(settings, ranks, shape):
         yield
-    if worker.is_main:
+    if ranks.is_main:
         say(f"compiled; the first step took {time.monotonic() - begun:.1f} s")
 
 
 def _cache(
-    settings: Settings, worker: Worker, shape: tuple[int, ...]
+    settings: Settings, ranks: Ranks, shape: tuple[int, ...]
 ) -> AbstractContextManager[None]:
     if settings.fusion_in_use or settings.sink_in_use:
         # A graph that calls functions of this process, or takes batches from a queue of it, means
@@ -43,5 +43,5 @@ def _cache(
         "batches": settings.accumulation_steps,
         "all-reduces": settings.all_reduce_buckets or 1,
     }
-    what |= {"world size": worker.world_size, "input": str(shape)}
+    what |= {"world size": ranks.size, "input": str(shape)}
     return compile_cache(what, Path(settings.run_dir))

@@ -13,18 +13,18 @@ import numpy as np
 from fcn4_dist.checkpoints import CheckpointFolder
 from fcn4_dist.checkpoints.content import CheckpointDescription, read_checkpoint
 from fcn4_dist.checkpoints.loading import load_into_network, parameter_values
-from fcn4_dist.cluster.worker import Worker
+from fcn4_dist.cluster.ranks import Ranks
 from fcn4_dist.config import Settings
 from fcn4_dist.errors import Fcn4DistError, StoppedError
 from fcn4_dist.evaluation import PREDICTIONS_NAME, write_predictions
 from fcn4_dist.model.fcn4 import Fcn4, build_fcn4, use_jit_level
 from fcn4_dist.pipeline import training_batches
 from fcn4_dist.records import Manifest, RecordSet
+from fcn4_dist.runs.history import RunHistory
 from fcn4_dist.terminal import say, warn
 from fcn4_dist.training.announcing import announce, divergence
 from fcn4_dist.training.averaging import name_as_average, start_average
 from fcn4_dist.training.best import BestValidation
-from fcn4_dist.training.history import RunHistory
 from fcn4_dist.training.plan import (
     TrainingPlan,
     plan_training,
@@ -72,7 +72,7 @@ class Trainer:
         manifest: The manifest of the shards.
         record_set: The training set.
         validation_set: The validation set; None for no validation.
-        worker: This rank.
+        ranks: This rank.
         stop_asked: Tells whether this rank is asked to stop.
 
     Raises:
@@ -85,11 +85,11 @@ class Trainer:
         manifest: Manifest,
         record_set: RecordSet,
         validation_set: RecordSet | None,
-        worker: Worker,
+        ranks: Ranks,
         stop_asked: Callable[[], bool] = lambda: False,
     ) -> None:
-        self.manifest, self.record_set, self.worker = manifest, record_set, worker
-        self.resumed = Resumption(settings, worker)
+        self.manifest, self.record_set, self.ranks = manifest, record_set, ranks
+        self.resumed = Resumption(settings, ranks)
         self.settings, self.plan = self._planned(settings)
         settings = self.settings
         self.folder = CheckpointFolder.from_settings(settings)
@@ -100,7 +100,7 @@ class Trainer:
             name_as_average(self.average)
         self.step = TrainingStep(
             self.network,
-            worker,
+            ranks,
             settings.loss_scale,
             settings.weight_decay,
             self.average,
@@ -112,7 +112,7 @@ class Trainer:
         self.schedule = Schedule(settings, self.plan)
         self.stepper = self._build_stepper(stop_asked)
         self.validator = (
-            Validator(self.average or self.network, validation_set, settings, worker)
+            Validator(self.average or self.network, validation_set, settings, ranks)
             if validation_set and settings.val_interval
             else None
         )
@@ -134,17 +134,17 @@ class Trainer:
             StoppedError: If a rank was asked to stop; a checkpoint is written then.
         """
         self._start_alike()
-        if self.worker.is_main:
-            announce(self.plan, self.worker, self.settings, resumed=self._global_step > 0)
+        if self.ranks.is_main:
+            announce(self.plan, self.ranks, self.settings, resumed=self._global_step > 0)
         written = self._checkpoints_of_this_run()
-        self.saver = Saver(self.settings, self.step.state(), self.worker, written)
+        self.saver = Saver(self.settings, self.step.state(), self.ranks, written)
         self._make_up_for_best()
-        self.watch = Watch(self.plan, self._open_history(), visible=self.worker.is_main)
+        self.watch = Watch(self.plan, self._open_history(), visible=self.ranks.is_main)
         self.profile = StepProfile(
             self.settings.profile,
             Path(self.settings.run_dir),
             self.settings.device_target,
-            self.worker,
+            self.ranks,
         )
         with self.watch, self.profile:
             epoch_losses = list(self._epochs())
@@ -163,13 +163,13 @@ class Trainer:
         description, path = self.resumed.description, self.resumed.path
         if description is not None:
             given = settings.batch_size
-            settings = settings_for_resuming(settings, description, path, self.worker.world_size)
-            if self.worker.is_main and settings.batch_size != given:
+            settings = settings_for_resuming(settings, description, path, self.ranks.size)
+            if self.ranks.is_main and settings.batch_size != given:
                 say(
                     f"batch_size is {settings.batch_size} instead of {given}, so that the global "
                     f"batch stays {description.global_batch} clips"
                 )
-        plan = plan_training(len(self.record_set), settings, self.worker.world_size)
+        plan = plan_training(len(self.record_set), settings, self.ranks.size)
         if description is not None:
             plan = resume_plan(plan, description, self.manifest.fingerprint(), path)
         return settings, plan
@@ -180,18 +180,18 @@ class Trainer:
             self.settings.width,
             amp_level=self.settings.amp_in_use,
             amp_dtype=self.settings.amp_dtype,
-            batch_norm_ranks=self.worker.world_size if self.settings.sync_bn else 1,
+            batch_norm_ranks=self.ranks.size if self.settings.sync_bn else 1,
             fused_first_block=self.settings.fusion_in_use,
         )
 
     def _build_stepper(self, stop_asked: Callable[[], bool]) -> Stepper | SinkingStepper:
-        settings, worker = self.settings, self.worker
-        samples = Samples(settings, self.record_set, worker)
+        settings, ranks = self.settings, self.ranks
+        samples = Samples(settings, self.record_set, ranks)
         what = self.step, settings, samples, self.schedule
         if not settings.sink_in_use:
-            return Stepper(*what, worker, stop_asked)
-        stepper = SinkingStepper(*what, self.plan, worker, stop_asked)
-        if worker.is_main and stepper.steps != settings.sink_size:
+            return Stepper(*what, ranks, stop_asked)
+        stepper = SinkingStepper(*what, self.plan, ranks, stop_asked)
+        if ranks.is_main and stepper.steps != settings.sink_size:
             say(
                 f"sink_size is {stepper.steps} instead of {settings.sink_size}, so that the "
                 f"{self.plan.steps_per_epoch} steps of an epoch are whole calls"
@@ -203,12 +203,12 @@ class Trainer:
             self.resumed.load(self.step.state())
         else:
             if self.settings.pre_trained:
-                self.worker.on_main(self._load_pre_trained)
+                self.ranks.on_main(self._load_pre_trained)
             # The moments are zero on every rank; only the weights need sending.
-            self.worker.broadcast_parameters(self.network.get_parameters())
+            self.ranks.broadcast_parameters(self.network.get_parameters())
             if self.average:
                 start_average(self.average, self.network)
-        self.worker.check_agreement(
+        self.ranks.check_agreement(
             {
                 "number of steps": self.plan.steps - self.plan.steps_done,
                 "shards' manifest": int(self.manifest.fingerprint()[:15], 16),
@@ -223,13 +223,13 @@ class Trainer:
         say(f"weights from {path}{said}")
 
     def _checkpoints_of_this_run(self) -> list[Path]:
-        if self.resumed.description is None or not self.worker.is_main:
+        if self.resumed.description is None or not self.ranks.is_main:
             return []
         return self.folder.files_of_run(self.run_id)
 
     def _make_up_for_best(self) -> None:
         before = self.resumed.description
-        if before is None or not self.worker.is_main:
+        if before is None or not self.ranks.is_main:
             return
         # The run may have died after it wrote this file, and before it was kept as the best.
         ends_epoch = before.step == before.steps_per_epoch
@@ -237,7 +237,7 @@ class Trainer:
             self.saver.keep_as_best(self.resumed.path)
 
     def _open_history(self) -> RunHistory | None:
-        if not self.worker.is_main:
+        if not self.ranks.is_main:
             return None
         before = self.resumed.description
         earlier = Path(before.settings["run_dir"]) if before else None
@@ -256,7 +256,7 @@ class Trainer:
             return False
         # Only rank 0 knows the scores.
         ends = np.array([self.best.ends_training(epoch)], dtype=np.int32)
-        return bool(self.worker.broadcast(ends)[0])
+        return bool(self.ranks.broadcast(ends)[0])
 
     @property
     def _place(self) -> tuple[int, int]:
@@ -309,7 +309,7 @@ class Trainer:
         if stop:
             self.saver.finish()
             # Nobody leaves before rank 0 has written.
-            self.worker.check_agreement({"step to stop at": self._global_step})
+            self.ranks.check_agreement({"step to stop at": self._global_step})
             raise StoppedError(
                 f"stopped by SIGTERM; the checkpoint of epoch {epoch}, step {step} is written: "
                 "--resume auto goes on from there"
@@ -342,7 +342,7 @@ class Trainer:
         ids = self._global_batch_ids(epoch, step)
         self.watch.end_run(epoch, step, what, ids)
         # What else lies in the folder is of other runs.
-        written = self.folder.files_of_run(self.run_id) if self.worker.is_main else []
+        written = self.folder.files_of_run(self.run_id) if self.ranks.is_main else []
         newest = written[-1] if written else None
         raise Fcn4DistError(divergence(what, epoch, step, ids, Path(self.settings.run_dir), newest))
 
@@ -368,7 +368,7 @@ class Trainer:
             steps_per_epoch=self.plan.steps_per_epoch,
             global_step=self._global_step,
             global_batch=self.plan.global_batch,
-            world_size=self.worker.world_size,
+            world_size=self.ranks.size,
             shards=self.manifest.fingerprint(),
             class_names=self.manifest.class_names,
             parameters=self.manifest.parameters,
@@ -380,9 +380,9 @@ class Trainer:
         )
 
     def _check_equal_weights(self) -> None:
-        self.worker.heartbeat.at("comparing its weights with those of the others")
+        self.ranks.heartbeat.at("comparing its weights with those of the others")
         weights = parameter_values(self.network.trainable_params())
-        self.worker.check_agreement({"weights after training": _hash_of(weights)})
+        self.ranks.check_agreement({"weights after training": _hash_of(weights)})
 
 
 def _hash_of(values: Mapping[str, np.ndarray]) -> int:

@@ -77,7 +77,7 @@ def plan_training(clips: int, settings: Settings, world_size: int) -> TrainingPl
     Raises:
         InputError: If there is no full global batch, so that nothing would be trained.
     """
-    plan = TrainingPlan(clips, settings.epoch_size, settings.share * world_size)
+    plan = TrainingPlan(clips, settings.epoch_size, settings.batch_per_rank * world_size)
     if plan.steps_per_epoch == 0:
         batches = settings.accumulation_steps
         accumulated = f" x accumulation_steps {batches}" if batches > 1 else ""

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from fcn4_dist.cluster.worker import Worker
+from fcn4_dist.cluster.ranks import Ranks
 from fcn4_dist.files import write_json
 from fcn4_dist.terminal import say, table, warn
 from fcn4_dist.training.stepping import StepsTaken
@@ -27,11 +27,11 @@ class StepProfile:
         steps: How many; 0 for none.
         folder: The job's folder.
         device_target: "Ascend" or "CPU".
-        worker: This rank; all of them count the steps.
+        ranks: This rank; all of them count the steps.
     """
 
-    def __init__(self, steps: int, folder: Path, device_target: str, worker: Worker) -> None:
-        self._steps, self._device_target, self._worker = steps, device_target, worker
+    def __init__(self, steps: int, folder: Path, device_target: str, ranks: Ranks) -> None:
+        self._steps, self._device_target, self._ranks = steps, device_target, ranks
         self._folder = folder / PROFILE_NAME
         self._calls = 0
         self._goes_on = False
@@ -54,7 +54,7 @@ class StepProfile:
             return
         if self._goes_on:
             self._finish()
-        if self._steps and not self._taken and self._worker.is_main:
+        if self._steps and not self._taken and self._ranks.is_main:
             warn(f"nothing was profiled: that begins after {_CALLS_BEFORE} steps, which were all")
 
     def add(self, taken: StepsTaken) -> None:
@@ -70,7 +70,7 @@ class StepProfile:
                 self._finish()
         elif self._calls == _CALLS_BEFORE:
             self._goes_on = True
-            if self._worker.is_main:
+            if self._ranks.is_main:
                 self._before = self._timelines()
                 self._profiler = start_profiler(self._folder, self._device_target)
             self._begun = time.monotonic()
@@ -78,7 +78,7 @@ class StepProfile:
     def _finish(self) -> None:
         self._goes_on = False
         # The others wait for rank 0 in the next step.
-        self._worker.heartbeat.at("writing the profile", unhurried=True)
+        self._ranks.heartbeat.at("writing the profile", unhurried=True)
         if not self._profiler:
             return
         seconds = time.monotonic() - self._begun

@@ -12,11 +12,11 @@ from fcn4_dist.checkpoints.content import (
     read_checkpoint,
 )
 from fcn4_dist.checkpoints.loading import load_state
-from fcn4_dist.cluster.worker import Worker
+from fcn4_dist.checkpoints.resume_file import find_resume_file
+from fcn4_dist.cluster.ranks import Ranks
 from fcn4_dist.config import Settings
 from fcn4_dist.terminal import say, warn
 from fcn4_dist.training.averaging import names_in_checkpoint
-from fcn4_dist.training.resume_file import find_resume_file
 from fcn4_dist.training.saving import statistics_of
 
 
@@ -25,23 +25,23 @@ class Resumption:
 
     Args:
         settings: Name the checkpoint.
-        worker: This rank; all ranks have to make one.
+        ranks: This rank; all ranks have to make one.
 
     Raises:
         InputError: If the file named cannot be used.
     """
 
-    def __init__(self, settings: Settings, worker: Worker) -> None:
-        self._worker = worker
+    def __init__(self, settings: Settings, ranks: Ranks) -> None:
+        self._ranks = ranks
         self._checkpoint: Checkpoint | None = None
         self.path = Path()
         self.description: CheckpointDescription | None = None
         if not settings.resume:
             return
-        worker.on_main(lambda: self._read(settings))
+        ranks.on_main(lambda: self._read(settings))
         read = self._checkpoint.description if self._checkpoint else None
-        text = worker.broadcast_text(read.to_json() if read else "")
-        self.path = Path(worker.broadcast_text(str(self.path) if worker.is_main else ""))
+        text = ranks.broadcast(read.to_json() if read else "")
+        self.path = Path(ranks.broadcast(str(self.path) if ranks.is_main else ""))
         self.description = CheckpointDescription.from_json(text) if text else None
 
     def load(self, state: list[Parameter]) -> None:
@@ -57,10 +57,10 @@ class Resumption:
             assert self._checkpoint
             load_state(state, self._checkpoint, names_in_checkpoint(state))
 
-        self._worker.on_main(read)
-        self._worker.broadcast_parameters(state)
+        self._ranks.on_main(read)
+        self._ranks.broadcast_parameters(state)
         self._load_own_statistics(statistics_of(state))
-        if self._worker.is_main:
+        if self._ranks.is_main:
             say(
                 f"goes on from {self.path}: epoch {self.description.epoch}, step "
                 f"{self.description.step} of {self.description.steps_per_epoch}"
@@ -69,14 +69,14 @@ class Resumption:
 
     def _load_own_statistics(self, statistics: list[Parameter]) -> None:
         assert self.description
-        if self.description.world_size != self._worker.world_size:
+        if self.description.world_size != self._ranks.size:
             # There are others' now: all go on with the average.
             return
         size = sum(parameter.size for parameter in statistics)
-        of_ranks = np.zeros((self._worker.world_size, size), np.float32)
+        of_ranks = np.zeros((self._ranks.size, size), np.float32)
         if self._checkpoint:
             of_ranks = np.ascontiguousarray(self._checkpoint.values[RANK_STATISTICS])
-        own = self._worker.broadcast(of_ranks)[self._worker.rank]
+        own = self._ranks.broadcast(of_ranks)[self._ranks.rank]
         ends = np.cumsum([parameter.size for parameter in statistics])[:-1]
         for parameter, value in zip(statistics, np.split(own, ends), strict=True):
             parameter.set_data(Tensor(value.reshape(parameter.shape)))

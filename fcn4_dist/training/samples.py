@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator
 
-from fcn4_dist.cluster.worker import Worker
+from fcn4_dist.cluster.ranks import Ranks
 from fcn4_dist.config import Settings
 from fcn4_dist.pipeline import (
     Batch,
@@ -22,15 +22,15 @@ class Samples:
     Args:
         settings: The settings of the run.
         record_set: The training set.
-        worker: This rank.
+        ranks: This rank.
 
     Attributes:
         augmenting: Seconds that augmentation has taken so far.
         shape: Of what the network sees at once, (batch, 1, n_mels, frames).
     """
 
-    def __init__(self, settings: Settings, record_set: RecordSet, worker: Worker) -> None:
-        self._settings, self._record_set, self._worker = settings, record_set, worker
+    def __init__(self, settings: Settings, record_set: RecordSet, ranks: Ranks) -> None:
+        self._settings, self._record_set, self._ranks = settings, record_set, ranks
         self._augmentation = Augmentation(settings, record_set)
         self.augmenting = 0.0
         parameters = record_set.parameters
@@ -46,9 +46,9 @@ class Samples:
         """
         share = (
             len(self._record_set),
-            self._settings.share,
-            self._worker.rank,
-            self._worker.world_size,
+            self._settings.batch_per_rank,
+            self._ranks.rank,
+            self._ranks.size,
         )
         place = {"seed": self._settings.seed, "epoch": epoch}
         batches = read_batches(self._record_set, training_batches(*share, **place)[done:])

@@ -10,7 +10,7 @@ from fcn4_dist.checkpoints import CheckpointFolder
 from fcn4_dist.checkpoints.content import RANK_STATISTICS, CheckpointDescription
 from fcn4_dist.checkpoints.loading import HostCopy, parameter_values
 from fcn4_dist.checkpoints.writer import CheckpointWriter
-from fcn4_dist.cluster.worker import Worker
+from fcn4_dist.cluster.ranks import Ranks
 from fcn4_dist.config import Settings
 from fcn4_dist.terminal import say
 from fcn4_dist.training.averaging import names_in_checkpoint
@@ -24,18 +24,18 @@ class Saver:
     Args:
         settings: Settings of the run.
         state: All parameters that training changes.
-        worker: This rank.
+        ranks: This rank.
         written: Checkpoints of this run that are there already.
     """
 
     def __init__(
-        self, settings: Settings, state: list[Parameter], worker: Worker, written: list[Path]
+        self, settings: Settings, state: list[Parameter], ranks: Ranks, written: list[Path]
     ) -> None:
-        self._state, self._worker = state, worker
+        self._state, self._ranks = state, ranks
         self._names = names_in_checkpoint(state)
         folder = CheckpointFolder.from_settings(settings)
         self._writer = CheckpointWriter(folder, settings.keep_checkpoint_max, written)
-        self._copy = HostCopy(state if worker.is_main else [])
+        self._copy = HostCopy(state if ranks.is_main else [])
         # The collectives compile at their first call, for which training should not wait.
         self._gathered()
 
@@ -50,10 +50,10 @@ class Saver:
             Fcn4DistError: If an earlier one could not be written.
         """
         place = f"epoch {description.epoch}, step {description.step}"
-        self._worker.heartbeat.at(f"saving the checkpoint of {place}")
+        self._ranks.heartbeat.at(f"saving the checkpoint of {place}")
         begun = time.monotonic()
         average, of_ranks = self._gathered()
-        if not self._worker.is_main:
+        if not self._ranks.is_main:
             return
         # What the copy before holds may still be being written.
         self._writer.finish()
@@ -81,16 +81,16 @@ class Saver:
         Raises:
             Fcn4DistError: If a checkpoint could not be written.
         """
-        self._worker.heartbeat.at("waiting for the last checkpoint to be written")
+        self._ranks.heartbeat.at("waiting for the last checkpoint to be written")
         self._writer.finish()
 
     def _gathered(self) -> tuple[dict[str, np.ndarray], np.ndarray]:
         """Give batch-norm's statistics: averaged by name, and those of every rank."""
         own = parameter_values(statistics_of(self._state))
         # What is used alone holds the average; each rank goes on with its own.
-        average = self._worker.mean(own)
+        average = self._ranks.all_reduce_mean(own)
         joined = np.concatenate([value.ravel() for value in own.values()])
-        return average, self._worker.gather(joined)
+        return average, self._ranks.all_gather(joined)
 
 
 def statistics_of(state: list[Parameter]) -> list[Parameter]:

@@ -13,7 +13,7 @@ import mindspore as ms
 import numpy as np
 from mindspore import JitConfig, Parameter, Tensor, nn, ops
 
-from fcn4_dist.cluster.worker import Worker
+from fcn4_dist.cluster.ranks import Ranks
 from fcn4_dist.config import Settings
 from fcn4_dist.errors import Fcn4DistError
 from fcn4_dist.training.compiling import compiling
@@ -39,7 +39,7 @@ class SinkingStepper:
         samples: What the steps are taken on.
         schedule: The numbers that differ from step to step.
         plan: The steps of the run.
-        worker: This rank.
+        ranks: This rank.
         stop_asked: Tells whether this rank is asked to stop.
 
     Attributes:
@@ -54,11 +54,11 @@ class SinkingStepper:
         samples: Samples,
         schedule: Schedule,
         plan: TrainingPlan,
-        worker: Worker,
+        ranks: Ranks,
         stop_asked: Callable[[], bool],
     ) -> None:
         self.steps = steps_a_call(settings.sink_size, plan)
-        self._settings, self._worker, self._stop_asked = settings, worker, stop_asked
+        self._settings, self._ranks, self._stop_asked = settings, ranks, stop_asked
         self._samples = samples
         self._rows = _Rows(samples, schedule, plan)
         self._step = RememberedStep(step, self.steps)
@@ -77,18 +77,18 @@ class SinkingStepper:
         """
         first = self._call is None
         doing = f"in epoch {epoch}, steps {step} to {step + self.steps - 1}"
-        self._worker.heartbeat.at(doing, unhurried=first)
+        self._ranks.heartbeat.at(doing, unhurried=first)
         augmented = self._samples.augmenting
         begun = time.monotonic()
         try:
             call = self._call = self._call or self._start()
             shape = self._samples.shape
-            with compiling(self._settings, self._worker, shape) if first else nullcontext():
+            with compiling(self._settings, self._ranks, shape) if first else nullcontext():
                 told = call().asnumpy()
         except RuntimeError as error:
             # What goes wrong in MindSpore's threads arrives as something else.
             raise self._rows.error or error from error
-        asked = self._worker.gather(np.array([self._stop_asked()], dtype=np.int32))
+        asked = self._ranks.all_gather(np.array([self._stop_asked()], dtype=np.int32))
         return StepsTaken(
             losses=tuple(map(float, told[:, 0])),
             stop=bool(asked.any()),

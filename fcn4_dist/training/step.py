@@ -8,7 +8,7 @@ import mindspore as ms
 import numpy as np
 from mindspore import Parameter, ParameterTuple, Tensor, nn, ops
 
-from fcn4_dist.cluster.worker import Worker
+from fcn4_dist.cluster.ranks import Ranks
 from fcn4_dist.model.fcn4 import BinaryCrossEntropy
 
 
@@ -17,7 +17,7 @@ class TrainingStep(nn.Cell):
 
     Args:
         network: The network; its parameters are changed by each call.
-        worker: This process's place in the job.
+        ranks: This process's place in the job.
         loss_scale: Factor on the loss, taken off the gradients again by the optimiser, so that
             small gradients survive float16.
         weight_decay: Share of the weights that a step at learning rate 1 takes away, decoupled
@@ -38,7 +38,7 @@ class TrainingStep(nn.Cell):
     def __init__(
         self,
         network: nn.Cell,
-        worker: Worker,
+        ranks: Ranks,
         loss_scale: float,
         weight_decay: float = 0.0,
         average: nn.Cell | None = None,
@@ -51,7 +51,7 @@ class TrainingStep(nn.Cell):
         self.loss = BinaryCrossEntropy()
         self.loss_scale = loss_scale
         self.weight_decay = weight_decay
-        self.world_size = worker.world_size
+        self.world_size = ranks.size
         weights = network.trainable_params()
         # The learning rate is a parameter of the optimiser, which each step sets.
         self.optimizer = nn.Adam(weights, learning_rate=0.0, loss_scale=loss_scale)

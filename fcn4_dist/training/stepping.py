@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from mindspore import Tensor
 
-from fcn4_dist.cluster.worker import Worker
+from fcn4_dist.cluster.ranks import Ranks
 from fcn4_dist.config import Settings
 from fcn4_dist.pipeline import Batch
 from fcn4_dist.training.compiling import compiling
@@ -45,7 +45,7 @@ class Stepper:
         settings: The settings of the run.
         samples: What the steps are taken on.
         schedule: The numbers that differ from step to step.
-        worker: This rank.
+        ranks: This rank.
         stop_asked: Tells whether this rank is asked to stop.
     """
 
@@ -55,11 +55,11 @@ class Stepper:
         settings: Settings,
         samples: Samples,
         schedule: Schedule,
-        worker: Worker,
+        ranks: Ranks,
         stop_asked: Callable[[], bool],
     ) -> None:
         self._step, self._settings, self._samples = step, settings, samples
-        self._schedule, self._worker, self._stop_asked = schedule, worker, stop_asked
+        self._schedule, self._ranks, self._stop_asked = schedule, ranks, stop_asked
         self._batches: Iterator[Batch] = iter(())
         self._compiled = False
 
@@ -80,13 +80,13 @@ class Stepper:
             step: The step within the epoch, from 1.
             global_step: The step within the run, from 1.
         """
-        self._worker.heartbeat.at(f"reading the batch of epoch {epoch}, step {step}")
+        self._ranks.heartbeat.at(f"reading the batch of epoch {epoch}, step {step}")
         augmented = self._samples.augmenting
         begun = time.monotonic()
         batch = next(self._batches)
         read = time.monotonic()
         doing = f"in epoch {epoch}, step {step}"
-        self._worker.heartbeat.at(doing, unhurried=not self._compiled)
+        self._ranks.heartbeat.at(doing, unhurried=not self._compiled)
         loss, stop = self._run_step(batch, global_step)
         return StepsTaken(
             losses=(loss,),
@@ -108,7 +108,7 @@ class Stepper:
         first = not self._compiled
         self._compiled = True
         shape = self._samples.shape
-        with compiling(self._settings, self._worker, shape) if first else nullcontext():
+        with compiling(self._settings, self._ranks, shape) if first else nullcontext():
             told = self._step(*last, controls).asnumpy()
         return float(told[0]), bool(told[1] > 0)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from mindspore import Tensor, nn
 
 from fcn4_dist.checkpoints.loading import parameter_values
-from fcn4_dist.cluster.worker import Worker
+from fcn4_dist.cluster.ranks import Ranks
 from fcn4_dist.config import Settings
 from fcn4_dist.evaluation import Predictions, compute_metrics, summary_figures, summary_text
 from fcn4_dist.evaluation.scoring import score_clips
@@ -35,14 +35,14 @@ class Validator:
         network: The network that is validated.
         record_set: The validation set.
         settings: The settings of the run.
-        worker: This rank.
+        ranks: This rank.
     """
 
     def __init__(
-        self, network: nn.Cell, record_set: RecordSet, settings: Settings, worker: Worker
+        self, network: nn.Cell, record_set: RecordSet, settings: Settings, ranks: Ranks
     ) -> None:
         self._network, self._record_set = network, record_set
-        self._settings, self._worker = settings, worker
+        self._settings, self._ranks = settings, ranks
         self._warned = False
 
     def validate(self, epoch: int) -> Validation | None:
@@ -56,7 +56,7 @@ class Validator:
         """
         statistics = statistics_of(list(self._network.get_parameters()))
         own = parameter_values(statistics)
-        average = self._worker.mean(own)
+        average = self._ranks.all_reduce_mean(own)
         for parameter in statistics:
             parameter.set_data(Tensor(average[parameter.name]))
         scored = score_clips(
@@ -64,7 +64,7 @@ class Validator:
             self._record_set,
             self._settings.window_seconds,
             self._settings.batch_size,
-            self._worker,
+            self._ranks,
             visible=False,
         )
         for parameter in statistics:

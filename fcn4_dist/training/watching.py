@@ -7,8 +7,8 @@ from types import TracebackType
 
 import numpy as np
 
+from fcn4_dist.runs.history import Pace, RunHistory
 from fcn4_dist.terminal import Progress
-from fcn4_dist.training.history import Pace, RunHistory
 from fcn4_dist.training.plan import TrainingPlan
 from fcn4_dist.training.stepping import StepsTaken
 

@@ -21,7 +21,7 @@ os.environ["MS_DEV_SAVE_GRAPHS_PATH"] = str(FOLDER)
 import numpy as np  # noqa: E402
 from mindspore import Tensor, nn, ops  # noqa: E402
 
-from fcn4_dist.cluster.worker import Worker, start_worker  # noqa: E402
+from fcn4_dist.cluster.ranks import Ranks, join_ranks  # noqa: E402
 from fcn4_dist.model.fcn4 import Fcn4, build_fcn4  # noqa: E402
 from fcn4_dist.training.averaging import name_as_average  # noqa: E402
 from fcn4_dist.training.sinking import RememberedStep  # noqa: E402
@@ -44,31 +44,31 @@ class Fcn4WithFmax(nn.Cell):
 
 
 def main() -> None:
-    worker = start_worker("CPU", 0)
-    ranks = worker.world_size
+    ranks = join_ranks("CPU", 0)
+    ranks = ranks.size
     graphs = {
-        "training": lambda: compile_training(build(1), worker),
-        "training, sync_bn": lambda: compile_training(build(ranks), worker),
-        "training, float16": lambda: compile_training(build(1, "O2"), worker),
-        "training, sync_bn, float16": lambda: compile_training(build(ranks, "O2"), worker),
-        "training, bfloat16": lambda: compile_bfloat16(worker),
-        "training, all float16": lambda: compile_training(build(1, "O3"), worker),
+        "training": lambda: compile_training(build(1), ranks),
+        "training, sync_bn": lambda: compile_training(build(ranks), ranks),
+        "training, float16": lambda: compile_training(build(1, "O2"), ranks),
+        "training, sync_bn, float16": lambda: compile_training(build(ranks, "O2"), ranks),
+        "training, bfloat16": lambda: compile_bfloat16(ranks),
+        "training, all float16": lambda: compile_training(build(1, "O3"), ranks),
         "training, weight decay and average": lambda: compile_training(
-            build(1), worker, weight_decay=0.1, average=build_average()
+            build(1), ranks, weight_decay=0.1, average=build_average()
         ),
-        "training, accumulation": lambda: compile_training(build(1), worker, accumulation=2),
-        "accumulation": lambda: compile_accumulation(build(1), worker),
+        "training, accumulation": lambda: compile_training(build(1), ranks, accumulation=2),
+        "accumulation": lambda: compile_accumulation(build(1), ranks),
         "evaluation": lambda: compile_evaluation(build(1)),
         "evaluation, float16": lambda: compile_evaluation(build(1, "O2")),
-        "training with Fmax": lambda: compile_training(Fcn4WithFmax(), worker),
-        "training, sinking": lambda: compile_sinking(build(1), worker),
+        "training with Fmax": lambda: compile_training(Fcn4WithFmax(), ranks),
+        "training, sinking": lambda: compile_sinking(build(1), ranks),
         # Last: MindSpore keeps the buckets for what it compiles from then on.
-        "training, all-reduces": lambda: compile_training(build(1), worker, all_reduce_buckets=3),
+        "training, all-reduces": lambda: compile_training(build(1), ranks, all_reduce_buckets=3),
     }
     # The compiler makes this folder for each rank.
-    saved = FOLDER / f"rank_{worker.rank}"
+    saved = FOLDER / f"rank_{ranks.rank}"
     files = {name: file_of(compile_graph, saved) for name, compile_graph in graphs.items()}
-    (FOLDER / f"graphs_{worker.rank}.json").write_text(json.dumps(files))
+    (FOLDER / f"graphs_{ranks.rank}.json").write_text(json.dumps(files))
 
 
 def build(batch_norm_ranks: int, amp_level: str = "", amp_dtype: str = "float16") -> Fcn4:
@@ -83,24 +83,24 @@ def build_average() -> Fcn4:
     return network
 
 
-def compile_training(network: nn.Cell, worker: Worker, **options: Any) -> None:
-    step = TrainingStep(network.set_train(True), worker, 1024.0, **options)
+def compile_training(network: nn.Cell, ranks: Ranks, **options: Any) -> None:
+    step = TrainingStep(network.set_train(True), ranks, 1024.0, **options)
     step.compile(FEATURES, LABELS, CONTROLS)
 
 
-def compile_sinking(network: nn.Cell, worker: Worker) -> None:
-    step = TrainingStep(network.set_train(True), worker, 1024.0)
+def compile_sinking(network: nn.Cell, ranks: Ranks) -> None:
+    step = TrainingStep(network.set_train(True), ranks, 1024.0)
     RememberedStep(step, 3).compile(FEATURES, LABELS, CONTROLS)
 
 
-def compile_bfloat16(worker: Worker) -> None:
+def compile_bfloat16(ranks: Ranks) -> None:
     # The CPU has no kernels for it, which it finds when the front end is done.
     with suppress(TypeError):
-        compile_training(build(1, "O2", "bfloat16"), worker)
+        compile_training(build(1, "O2", "bfloat16"), ranks)
 
 
-def compile_accumulation(network: nn.Cell, worker: Worker) -> None:
-    step = TrainingStep(network.set_train(True), worker, 1024.0, accumulation=2)
+def compile_accumulation(network: nn.Cell, ranks: Ranks) -> None:
+    step = TrainingStep(network.set_train(True), ranks, 1024.0, accumulation=2)
     step.accumulate.compile(FEATURES, LABELS)
 
 

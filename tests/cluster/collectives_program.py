@@ -13,7 +13,7 @@ import mindspore as ms  # noqa: E402
 import numpy as np  # noqa: E402
 from mindspore import Tensor, nn  # noqa: E402
 
-from fcn4_dist.cluster.worker import Worker, start_worker  # noqa: E402
+from fcn4_dist.cluster.ranks import Ranks, join_ranks  # noqa: E402
 from fcn4_dist.errors import Fcn4DistError, InputError  # noqa: E402
 from fcn4_dist.model.batch_norm import GlobalBatchNorm2d  # noqa: E402
 from fcn4_dist.model.fcn4 import Fcn4, build_fcn4  # noqa: E402
@@ -21,52 +21,52 @@ from fcn4_dist.training.step import TrainingStep, step_controls  # noqa: E402
 
 
 def main(folder: Path) -> None:
-    worker = start_worker("CPU", 0)
-    rank = worker.rank
+    ranks = join_ranks("CPU", 0)
+    rank = ranks.rank
     answers: dict[str, Any] = {
-        "world_size": worker.world_size,
-        "gathered": worker.gather(np.float32([[rank, 10 * rank]])).tolist(),
-        "mean": means(worker),
-        "broadcast": worker.broadcast(np.int32([rank + 5])).tolist(),
-        "text": worker.broadcast_text("Für Elise ♫" if worker.is_main else ""),
-        "no text": worker.broadcast_text(""),
-        "agreement": agreement(worker, {"steps": 7, "hash": 2**59 + 1}),
-        "disagreement": agreement(worker, {"steps": 7, "hash": 2**59 + (rank == 1)}),
-        "training": train(worker),
-        "alone": [train_alone(share) for share in range(worker.world_size)] if rank == 0 else [],
-        "error of rank 0": error_of_rank_0(worker),
-        "batch-norm": batch_norm(worker),
-        "gradients of batch-norm": batch_norm_gradients(worker),
-        "names with sync_bn": names_with_sync_bn(worker),
+        "world_size": ranks.size,
+        "gathered": ranks.all_gather(np.float32([[rank, 10 * rank]])).tolist(),
+        "mean": means(ranks),
+        "broadcast": ranks.broadcast(np.int32([rank + 5])).tolist(),
+        "text": ranks.broadcast("Für Elise ♫" if ranks.is_main else ""),
+        "no text": ranks.broadcast(""),
+        "agreement": agreement(ranks, {"steps": 7, "hash": 2**59 + 1}),
+        "disagreement": agreement(ranks, {"steps": 7, "hash": 2**59 + (rank == 1)}),
+        "training": train(ranks),
+        "alone": [train_alone(share) for share in range(ranks.size)] if rank == 0 else [],
+        "error of rank 0": error_of_rank_0(ranks),
+        "batch-norm": batch_norm(ranks),
+        "gradients of batch-norm": batch_norm_gradients(ranks),
+        "names with sync_bn": names_with_sync_bn(ranks),
     }
     (folder / f"answers_{rank}.json").write_text(json.dumps(answers))
 
 
-def means(worker: Worker) -> dict[str, Any]:
-    arrays = {"a": np.float32([[worker.rank, 1]]), "b": np.float32(2 * worker.rank)}
-    return {name: mean.tolist() for name, mean in worker.mean(arrays).items()}
+def means(ranks: Ranks) -> dict[str, Any]:
+    arrays = {"a": np.float32([[ranks.rank, 1]]), "b": np.float32(2 * ranks.rank)}
+    return {name: mean.tolist() for name, mean in ranks.all_reduce_mean(arrays).items()}
 
 
-def agreement(worker: Worker, numbers: dict[str, int]) -> str:
+def agreement(ranks: Ranks, numbers: dict[str, int]) -> str:
     try:
-        worker.check_agreement(numbers)
+        ranks.check_agreement(numbers)
     except Fcn4DistError as error:
         return str(error)
     return "agreed"
 
 
-def train(worker: Worker) -> dict[str, Any]:
+def train(ranks: Ranks) -> dict[str, Any]:
     # Other initial weights on every rank, to see that rank 0's win.
-    ms.set_seed(worker.rank)
+    ms.set_seed(ranks.rank)
     network = Fcn4(3, (2, 3, 4, 5)).set_train(True)
-    step = TrainingStep(network, worker, loss_scale=1024.0)
-    worker.broadcast_parameters(step.state())
-    random = np.random.default_rng(worker.rank)
+    step = TrainingStep(network, ranks, loss_scale=1024.0)
+    ranks.broadcast_parameters(step.state())
+    random = np.random.default_rng(ranks.rank)
     losses, stops = [], []
     first: dict[str, Any] = {}
     for count in range(3):
         # The last rank is asked to stop in the second step.
-        stop = count == 1 and worker.rank == worker.world_size - 1
+        stop = count == 1 and ranks.rank == ranks.size - 1
         controls = step_controls(learning_rate=0.01, stop=stop)
         features = Tensor(random.normal(size=(2, 1, 24, 160)).astype(np.float32))
         told = step(features, Tensor(np.eye(2, 3, dtype=np.float32)), controls).asnumpy()
@@ -88,7 +88,7 @@ def train_alone(share: int) -> dict[str, Any]:
     ms.reset_auto_parallel_context()
     ms.set_seed(0)
     network = Fcn4(3, (2, 3, 4, 5)).set_train(True)
-    step = TrainingStep(network, Worker(0, 1), loss_scale=1024.0)
+    step = TrainingStep(network, Ranks(0, 1), loss_scale=1024.0)
     features = np.random.default_rng(share).normal(size=(2, 1, 24, 160)).astype(np.float32)
     labels = Tensor(np.eye(2, 3, dtype=np.float32))
     loss, _ = step(Tensor(features), labels, step_controls(learning_rate=0.01)).asnumpy()
@@ -98,22 +98,22 @@ def train_alone(share: int) -> dict[str, Any]:
     }
 
 
-def error_of_rank_0(worker: Worker) -> str:
+def error_of_rank_0(ranks: Ranks) -> str:
     def fail() -> None:
         raise InputError("the file is gone")
 
     try:
-        worker.on_main(fail)
+        ranks.on_main(fail)
     except InputError as error:
         return str(error)
     return "none"
 
 
-def batch_norm(worker: Worker) -> dict[str, Any]:
+def batch_norm(ranks: Ranks) -> dict[str, Any]:
     """Normalise this rank's share of a batch far from zero, in training and in inference."""
-    random = np.random.default_rng(worker.rank)
-    share = random.normal(1000 + worker.rank, 0.5, size=(2, 3, 4, 5)).astype(np.float32)
-    synchronised = GlobalBatchNorm2d(3, worker.world_size)
+    random = np.random.default_rng(ranks.rank)
+    share = random.normal(1000 + ranks.rank, 0.5, size=(2, 3, 4, 5)).astype(np.float32)
+    synchronised = GlobalBatchNorm2d(3, ranks.size)
     for parameter in (synchronised.gamma, synchronised.beta):
         parameter.set_data(Tensor(np.float32([0.5, 1, 2])))
     in_training = synchronised.set_train(True)(Tensor(share)).asnumpy()
@@ -141,16 +141,16 @@ class WeightedSum(nn.Cell):
         return (self.batch_norm(x) * weights).sum()
 
 
-def batch_norm_gradients(worker: Worker) -> dict[str, Any]:
+def batch_norm_gradients(ranks: Ranks) -> dict[str, Any]:
     """Gradients by this rank's share, and by the global batch on one worker alone."""
     random = np.random.default_rng(5)
-    shape = (worker.world_size, 2, 3, 4, 5)
+    shape = (ranks.size, 2, 3, 4, 5)
     batches = random.normal(7, 2, size=shape).astype(np.float32)
     weights = random.normal(size=shape).astype(np.float32)
-    mine = batches[worker.rank], weights[worker.rank]
+    mine = batches[ranks.rank], weights[ranks.rank]
     whole = (array.reshape(-1, 3, 4, 5) for array in (batches, weights))
     return {
-        "share": gradients(GlobalBatchNorm2d(3, worker.world_size), *mine),
+        "share": gradients(GlobalBatchNorm2d(3, ranks.size), *mine),
         "whole": gradients(nn.BatchNorm2d(3), *whole),
     }
 
@@ -164,13 +164,13 @@ def gradients(batch_norm: nn.BatchNorm2d, x: np.ndarray, weights: np.ndarray) ->
     return {name: gradient.asnumpy().tolist() for name, gradient in found.items()}
 
 
-def names_with_sync_bn(worker: Worker) -> list[list[str]]:
+def names_with_sync_bn(ranks: Ranks) -> list[list[str]]:
     return [
         [parameter.name for parameter in network.get_parameters()]
         for network in (
-            build_fcn4(3, 0.02, amp_level=level, batch_norm_ranks=ranks)
+            build_fcn4(3, 0.02, amp_level=level, batch_norm_ranks=number)
             for level in ("", "O2")
-            for ranks in (1, worker.world_size)
+            for number in (1, ranks.size)
         )
     ]
 

@@ -17,7 +17,6 @@ from typing import Any
 import pytest
 
 from fcn4_dist.cluster.launch import Launch, file_prefix, plan_launch, stale_variables
-from fcn4_dist.cluster.rank_table import generate_rank_table
 from fcn4_dist.cluster.topology import (
     Host,
     LaunchRequest,
@@ -27,6 +26,7 @@ from fcn4_dist.cluster.topology import (
     plan_nodes,
     plan_topology,
 )
+from fcn4_dist.rank_table import generate_rank_table
 
 REPOSITORY = Path(__file__).parents[2]
 GOLDEN = Path(__file__).parent / "golden"

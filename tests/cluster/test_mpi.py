@@ -11,7 +11,7 @@ import pytest
 
 from fcn4_dist.cluster import mpi
 from fcn4_dist.cluster.launch import plan_launch
-from fcn4_dist.cluster.mpi import MpiJob, become_mpi_rank, started_by_mpi
+from fcn4_dist.cluster.mpi import MpiRanks, become_mpi_rank, started_by_mpi
 from fcn4_dist.cluster.topology import local_topology
 from fcn4_dist.config import Settings
 
@@ -63,10 +63,11 @@ def test_a_rank_has_the_environment_that_a_launcher_would_have_given_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(mpi, "_keep_output", lambda log, rank: None)
-    job = MpiJob(1, 2, 1, 2, exchange=lambda value: [value] * 2, gather=lambda value: None)
+    ranks = MpiRanks.__new__(MpiRanks)
+    ranks.rank, ranks.size, ranks.local_rank, ranks.local_size = 1, 2, 1, 2
     launch = plan_launch(["x.py"], local_topology(2), tmp_path, {}, {"HCCL_BUFFSIZE": "100"})
     environment = {"OMPI_COMM_WORLD_SIZE": "2", "PMIX_RANK": "1", "RANK_TABLE_FILE": "/t.json"}
-    become_mpi_rank(job, launch, environment)
+    become_mpi_rank(ranks, launch, environment)
     assert environment["HCCL_BUFFSIZE"] == "100"
     assert environment["MS_ROLE"] == "MS_WORKER"
     assert environment["RANK_ID"] == environment["MS_NODE_ID"] == environment["DEVICE_ID"] == "1"

@@ -22,8 +22,8 @@ import pytest
 
 from fcn4_dist import __version__
 from fcn4_dist.checkpoints import CheckpointFolder
-from fcn4_dist.cluster import device, link, preflight, topology
-from fcn4_dist.cluster.link import Link, meet
+from fcn4_dist.cluster import device, launchers, link, preflight, topology
+from fcn4_dist.cluster.launchers import Launchers, meet
 from fcn4_dist.cluster.preflight import (
     Level,
     Result,
@@ -75,7 +75,7 @@ class Stage:
         self.shards, self._shard_flags = shards, shard_flags
         self.port = free_port() - 1
         monkeypatch.chdir(folder)
-        monkeypatch.setattr(link, "_SECONDS_BETWEEN_TRIES", 0.05)
+        monkeypatch.setattr(launchers, "_SECONDS_BETWEEN_TRIES", 0.05)
 
     def table(self, *servers: tuple[int, ...], **changes: str) -> Path:
         """Write a rank table of servers 192.0.2.1, 192.0.2.2, … with these cards."""
@@ -136,7 +136,7 @@ class Stage:
         """Give the nodes of a job whose port is free."""
         return Nodes(count, rank, address, self.port)
 
-    def linked(self) -> Link:
+    def linked(self) -> Launchers:
         """Give node 0's link to a node 1 that says nothing: the connection ``self.other``."""
         with _meanwhile(self._join):
             found = meet(self.nodes(), _quiet, SECONDS)
@@ -380,13 +380,13 @@ def _refused_on_the_other_side(stage: Stage) -> Found:
 
 def _lost(then: Callable[[Stage], object], sent: bytes = b"", silence: float = SECONDS) -> Any:
     def find(stage: Stage) -> Found:
-        stage.monkeypatch.setattr(link, "SECONDS_OF_SILENCE", silence)
+        stage.monkeypatch.setattr(launchers, "SECONDS_OF_SILENCE", silence)
         waiting = stage.linked()
         if sent:
             stage.other.sendall(sent)
         then(stage)
         try:
-            waiting.everyone("here")
+            waiting.all_gather("here")
         except Fcn4DistError as error:
             # The document has the time that is really waited.
             return str(error).replace(f"for {silence:.0f} s", f"for {SECONDS:.0f} s")

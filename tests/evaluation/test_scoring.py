@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from fcn4_dist.cluster.worker import Worker
+from fcn4_dist.cluster.ranks import Ranks
 from fcn4_dist.evaluation import Predictions
 from fcn4_dist.evaluation.scoring import score_clips
 from fcn4_dist.model.fcn4 import Fcn4
 from fcn4_dist.pipeline import evaluation_batches, pad_batch, read_batches
 from fcn4_dist.records import RecordSet, read_manifest
 
-ALONE = Worker(rank=0, world_size=1)
+ALONE = Ranks(0, 1)
 
 
 @pytest.fixture(scope="module")

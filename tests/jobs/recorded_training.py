@@ -16,7 +16,7 @@ import psutil
 from fcn4_dist.checkpoints import CheckpointFolder
 from fcn4_dist.checkpoints.content import CheckpointDescription, read_checkpoint
 from fcn4_dist.config import LoadedSettings, Settings
-from fcn4_dist.jobs.run_folder import choose_run_folder, save_settings
+from fcn4_dist.runs.folder import choose_run_folder, save_settings
 
 PROGRAM = Path(__file__).with_name("recording_program.py")
 SECONDS_TO_WAIT = 120

@@ -16,7 +16,7 @@ from fcn4_dist.cluster.launch import plan_launch
 from fcn4_dist.cluster.supervision import run_launch
 from fcn4_dist.cluster.topology import local_topology
 from fcn4_dist.config import LoadedSettings, Settings
-from fcn4_dist.jobs.run_folder import choose_run_folder, save_settings
+from fcn4_dist.runs.folder import choose_run_folder, save_settings
 
 PROGRAM = Path(__file__).with_name("sleeping_program.py")
 

@@ -11,7 +11,7 @@ import pytest
 
 from fcn4_dist.checkpoints import CheckpointFolder
 from fcn4_dist.config import LoadedSettings, Settings
-from fcn4_dist.jobs.run_folder import choose_run_folder, save_settings
+from fcn4_dist.runs.folder import choose_run_folder, save_settings
 
 
 @pytest.fixture

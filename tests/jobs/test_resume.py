@@ -11,7 +11,7 @@ import pytest
 from fcn4_dist.checkpoints.content import read_checkpoint
 from fcn4_dist.cli import main
 from fcn4_dist.config import LoadedSettings, Settings
-from fcn4_dist.jobs.run_folder import save_settings
+from fcn4_dist.runs.folder import save_settings
 from tests.jobs.recorded_training import (
     RecordedTraining,
     assert_same_values,

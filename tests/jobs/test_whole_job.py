@@ -19,7 +19,7 @@ from fcn4_dist.checkpoints.content import read_checkpoint
 from fcn4_dist.cli import main
 from fcn4_dist.config import load_settings
 from fcn4_dist.evaluation import compute_metrics, read_predictions
-from fcn4_dist.jobs.run_folder import choose_run_folder
+from fcn4_dist.runs.folder import choose_run_folder
 
 CLASSES = ["dog_bark", "rain", "rooster"]
 # 21 clips of 1.5 s: 13 for training, 8 for validation. A batch size of 3 gives 3 batches, which

@@ -15,8 +15,8 @@ from fcn4_dist.evaluation import (
     read_predictions,
     write_predictions,
 )
-from fcn4_dist.reports.run_record import read_run
 from fcn4_dist.reports.run_report import run_report
+from fcn4_dist.runs.reading import read_run
 from tests.reports.run_folders import (
     GENRES,
     epoch_line,

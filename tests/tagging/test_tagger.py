@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fcn4_dist.cluster.worker import Worker
+from fcn4_dist.cluster.ranks import Ranks
 from fcn4_dist.config import Settings
 from fcn4_dist.errors import InputError
 from fcn4_dist.evaluation.scoring import score_clips
@@ -35,7 +35,7 @@ def test_a_clip_has_the_scores_that_evaluation_gives_it(
     network: CheckpointNetwork, windowed: Settings, real_clips: Path
 ) -> None:
     record_set = read_manifest(Path(windowed.mr_path)).record_set("val", Path(windowed.mr_path))
-    scores = score_clips(network.cell, record_set, 1.3, 4, Worker(0, 1))
+    scores = score_clips(network.cell, record_set, 1.3, 4, Ranks(0, 1))
     assert scores is not None and scores.windows is not None
     tagger = Tagger(network)
     for clip, expected in zip(record_set.clips, scores.clips.scores, strict=True):

@@ -16,7 +16,7 @@ import mindspore as ms  # noqa: E402
 import numpy as np  # noqa: E402
 from mindspore import Tensor, nn  # noqa: E402
 
-from fcn4_dist.cluster.worker import Worker, start_worker  # noqa: E402
+from fcn4_dist.cluster.ranks import Ranks, join_ranks  # noqa: E402
 from fcn4_dist.model.fcn4 import Fcn4, build_fcn4  # noqa: E402
 from fcn4_dist.pipeline import read_batches, training_batches  # noqa: E402
 from fcn4_dist.records import RecordSet, read_manifest  # noqa: E402
@@ -29,18 +29,17 @@ WIDTH = 0.04
 
 
 def main(shards: Path, folder: Path) -> None:
-    worker = start_worker("CPU", 0)
+    ranks = join_ranks("CPU", 0)
     clips = read_manifest(shards).record_set("train", shards)
-    ranks = worker.world_size
     answers = {
-        "sync_bn": train(build(batch_norm_ranks=ranks), clips, worker),
-        "own statistics": train(build(batch_norm_ranks=1), clips, worker),
-        "fixed statistics": train(with_fixed_statistics(build(batch_norm_ranks=1)), clips, worker),
+        "sync_bn": train(build(batch_norm_ranks=ranks.size), clips, ranks),
+        "own statistics": train(build(batch_norm_ranks=1), clips, ranks),
+        "fixed statistics": train(with_fixed_statistics(build(batch_norm_ranks=1)), clips, ranks),
         "accumulated": train(
-            with_fixed_statistics(build(batch_norm_ranks=1)), clips, worker, accumulation=2
+            with_fixed_statistics(build(batch_norm_ranks=1)), clips, ranks, accumulation=2
         ),
     }
-    (folder / f"rank_{worker.rank}.json").write_text(json.dumps(answers))
+    (folder / f"rank_{ranks.rank}.json").write_text(json.dumps(answers))
 
 
 def build(batch_norm_ranks: int) -> Fcn4:
@@ -57,15 +56,15 @@ def with_fixed_statistics(network: Fcn4) -> Fcn4:
     return network
 
 
-def train(network: Fcn4, clips: RecordSet, worker: Worker, accumulation: int = 1) -> dict[str, Any]:
-    step = TrainingStep(network, worker, loss_scale=1024.0, accumulation=accumulation)
+def train(network: Fcn4, clips: RecordSet, ranks: Ranks, accumulation: int = 1) -> dict[str, Any]:
+    step = TrainingStep(network, ranks, loss_scale=1024.0, accumulation=accumulation)
     losses = []
     for epoch in range(1, EPOCHS + 1):
         batches = training_batches(
             len(clips),
-            GLOBAL_BATCH // worker.world_size,
-            worker.rank,
-            worker.world_size,
+            GLOBAL_BATCH // ranks.size,
+            ranks.rank,
+            ranks.size,
             seed=1,
             epoch=epoch,
         )

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from fcn4_dist.cluster.worker import Worker
+from fcn4_dist.cluster.ranks import Ranks
 from fcn4_dist.config import Settings
 from fcn4_dist.records import read_manifest
 from fcn4_dist.training.loop import Trainer
@@ -24,7 +24,7 @@ def trainer_of(
     settings = Settings(**few | small | places | changes)
     manifest = read_manifest(shards)
     record_set = manifest.record_set("train", shards)
-    return Trainer(settings, manifest, record_set, None, Worker(0, 1), stop_asked)
+    return Trainer(settings, manifest, record_set, None, Ranks(0, 1), stop_asked)
 
 
 def weights_of(trainer: Trainer) -> dict[str, np.ndarray]:

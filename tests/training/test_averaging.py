@@ -3,7 +3,7 @@
 import mindspore as ms
 import numpy as np
 
-from fcn4_dist.cluster.worker import Worker
+from fcn4_dist.cluster.ranks import Ranks
 from fcn4_dist.model.fcn4 import Fcn4
 from fcn4_dist.training.averaging import name_as_average, names_in_checkpoint, start_average
 from fcn4_dist.training.step import TrainingStep
@@ -12,7 +12,7 @@ CHANNELS = (2, 3, 4, 5)
 
 
 def test_without_an_average_a_checkpoint_has_the_parameters_own_names() -> None:
-    state = TrainingStep(Fcn4(3, CHANNELS), Worker(0, 1), 1.0).state()
+    state = TrainingStep(Fcn4(3, CHANNELS), Ranks(0, 1), 1.0).state()
     assert names_in_checkpoint(state) == {each.name: each.name for each in state}
 
 
@@ -20,7 +20,7 @@ def test_the_average_has_the_plain_names_and_the_last_weights_are_kept_beside_it
     network, average = Fcn4(3, CHANNELS), Fcn4(3, CHANNELS)
     plain = {parameter.name for parameter in network.get_parameters()}
     name_as_average(average)
-    names = names_in_checkpoint(TrainingStep(network, Worker(0, 1), 1.0, average=average).state())
+    names = names_in_checkpoint(TrainingStep(network, Ranks(0, 1), 1.0, average=average).state())
     assert len(set(names.values())) == len(names)
     assert {names[f"average.{name}"] for name in plain} == plain
     assert {names[name] for name in plain} == {f"last.{name}" for name in plain}

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mindspore import Parameter, Tensor, nn
 
-from fcn4_dist.cluster.worker import Worker
+from fcn4_dist.cluster.ranks import Ranks
 from fcn4_dist.model.fcn4 import Fcn4, build_fcn4
 from fcn4_dist.training.averaging import name_as_average, start_average
 from fcn4_dist.training.step import TrainingStep, bucket_ends, step_controls
@@ -34,7 +34,7 @@ class LinearNetwork(nn.Cell):
 
 def test_a_step_is_adam_on_the_mean_binary_cross_entropy() -> None:
     network = LinearNetwork()
-    step = TrainingStep(network, Worker(0, 1), loss_scale=1024.0)
+    step = TrainingStep(network, Ranks(0, 1), loss_scale=1024.0)
     weight = network.weight.asnumpy().astype(np.float64)
     first = second = np.zeros_like(weight)
     random = np.random.default_rng(0)
@@ -58,7 +58,7 @@ def test_a_step_is_adam_on_the_mean_binary_cross_entropy() -> None:
 def test_the_loss_scale_leaves_no_trace_in_the_weights() -> None:
     def trained(loss_scale: float) -> np.ndarray:
         network = LinearNetwork()
-        step = TrainingStep(network, Worker(0, 1), loss_scale=loss_scale)
+        step = TrainingStep(network, Ranks(0, 1), loss_scale=loss_scale)
         step(*BATCH, GO_ON)
         return network.weight.asnumpy()
 
@@ -68,7 +68,7 @@ def test_the_loss_scale_leaves_no_trace_in_the_weights() -> None:
 def test_a_rank_asked_to_stop_takes_its_step_all_the_same() -> None:
     def stepped(stop: bool) -> tuple[np.ndarray, np.ndarray]:
         network = LinearNetwork()
-        step = TrainingStep(network, Worker(0, 1), loss_scale=1024.0)
+        step = TrainingStep(network, Ranks(0, 1), loss_scale=1024.0)
         return step(
             *BATCH, step_controls(learning_rate=0.01, stop=stop)
         ).asnumpy(), network.weight.asnumpy()
@@ -85,7 +85,7 @@ def test_equal_seeds_give_equal_weights_to_the_bit() -> None:
         ms.set_seed(7)
         random = np.random.default_rng(7)
         network = Fcn4(3, (4, 6, 8, 10)).set_train(True)
-        step = TrainingStep(network, Worker(0, 1), loss_scale=1024.0)
+        step = TrainingStep(network, Ranks(0, 1), loss_scale=1024.0)
         for _ in range(3):
             features = random.normal(size=(4, 1, 32, 170)).astype(np.float32)
             step(Tensor(features), Tensor(np.eye(4, 3, dtype=np.float32)), GO_ON)
@@ -97,7 +97,7 @@ def test_equal_seeds_give_equal_weights_to_the_bit() -> None:
 
 def test_the_state_is_all_that_training_changes_under_the_modelzoos_names() -> None:
     network = Fcn4(3, (2, 2, 2, 2))
-    step = TrainingStep(network, Worker(0, 1), loss_scale=1.0)
+    step = TrainingStep(network, Ranks(0, 1), loss_scale=1.0)
     names = [parameter.name for parameter in step.state()]
     weights = [parameter.name for parameter in network.trainable_params()]
     assert len(names) == len(set(names))
@@ -111,7 +111,7 @@ def test_the_state_is_all_that_training_changes_under_the_modelzoos_names() -> N
 def test_each_step_has_the_learning_rate_it_is_given() -> None:
     def moved(rates: list[float]) -> np.ndarray:
         network = LinearNetwork()
-        step = TrainingStep(network, Worker(0, 1), loss_scale=1.0)
+        step = TrainingStep(network, Ranks(0, 1), loss_scale=1.0)
         before = network.weight.asnumpy().copy()
         for rate in rates:
             step(*BATCH, step_controls(learning_rate=rate))
@@ -132,7 +132,7 @@ def test_a_step_of_several_batches_is_that_of_one_large_batch(batches: int) -> N
 
     def trained(accumulation: int) -> tuple[list[float], np.ndarray]:
         network = LinearNetwork()
-        step = TrainingStep(network, Worker(0, 1), 1024.0, accumulation=accumulation)
+        step = TrainingStep(network, Ranks(0, 1), 1024.0, accumulation=accumulation)
         losses = []
         for features, labels in steps:
             *others, last = zip(
@@ -155,7 +155,7 @@ def _tensors(arrays: tuple[np.ndarray, ...]) -> list[Tensor]:
 
 def test_what_is_added_up_is_in_no_checkpoint() -> None:
     plain, accumulating = (
-        TrainingStep(LinearNetwork(), Worker(0, 1), 1.0, accumulation=each).state()
+        TrainingStep(LinearNetwork(), Ranks(0, 1), 1.0, accumulation=each).state()
         for each in (1, 2)
     )
     assert [each.name for each in accumulating] == [each.name for each in plain]
@@ -164,7 +164,7 @@ def test_what_is_added_up_is_in_no_checkpoint() -> None:
 def test_weight_decay_takes_its_share_of_the_weights_and_leaves_their_update_alone() -> None:
     def trained(weight_decay: float) -> np.ndarray:
         network = LinearNetwork()
-        step = TrainingStep(network, Worker(0, 1), 1.0, weight_decay)
+        step = TrainingStep(network, Ranks(0, 1), 1.0, weight_decay)
         step(*BATCH, step_controls(learning_rate=0.01))
         return network.weight.asnumpy()
 
@@ -173,7 +173,7 @@ def test_weight_decay_takes_its_share_of_the_weights_and_leaves_their_update_alo
 
 
 def test_weight_decay_leaves_biases_and_batch_norm_alone() -> None:
-    step = TrainingStep(Fcn4(3, (2, 2, 2, 2)), Worker(0, 1), 1.0, 0.5)
+    step = TrainingStep(Fcn4(3, (2, 2, 2, 2)), Ranks(0, 1), 1.0, 0.5)
     names = {parameter.name for parameter in step.decayed}
     assert names == {f"conv{layer}.weight" for layer in range(1, 5)} | {"dense.weight"}
 
@@ -181,7 +181,7 @@ def test_weight_decay_leaves_biases_and_batch_norm_alone() -> None:
 def test_the_average_moves_by_its_share_towards_the_weights_after_each_step() -> None:
     network, average = LinearNetwork(), LinearNetwork()
     name_as_average(average)
-    step = TrainingStep(network, Worker(0, 1), 1.0, average=average)
+    step = TrainingStep(network, Ranks(0, 1), 1.0, average=average)
     expected = network.weight.asnumpy().astype(np.float64)
     for share in (0.9, 0.5, 0.25):
         step(*BATCH, step_controls(learning_rate=0.1, ema_share=share))
@@ -194,7 +194,7 @@ def test_an_average_changes_nothing_of_the_training() -> None:
         network = LinearNetwork()
         if average:
             name_as_average(average)
-        step = TrainingStep(network, Worker(0, 1), 1.0, average=average)
+        step = TrainingStep(network, Ranks(0, 1), 1.0, average=average)
         for _ in range(3):
             step(*BATCH, step_controls(learning_rate=0.1, ema_share=0.5))
         return network.weight.asnumpy()
@@ -206,7 +206,7 @@ def test_batch_norm_has_its_statistics_averaged_too() -> None:
     network, average = (Fcn4(3, (2, 2, 2, 2)).set_train(True) for _ in range(2))
     name_as_average(average)
     start_average(average, network)
-    step = TrainingStep(network, Worker(0, 1), 1.0, average=average)
+    step = TrainingStep(network, Ranks(0, 1), 1.0, average=average)
     features = np.random.default_rng(1).normal(size=(4, 1, 32, 170)).astype(np.float32)
     labels = Tensor(np.eye(4, 3, dtype=np.float32))
     step(Tensor(features), labels, step_controls(learning_rate=0.1, ema_share=0.5))

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from fcn4_dist.cluster.launch import plan_launch
+from fcn4_dist.cluster.ranks import Ranks
 from fcn4_dist.cluster.supervision import run_launch
 from fcn4_dist.cluster.topology import local_topology
-from fcn4_dist.cluster.worker import Worker
 
 RANKS = 3
 PROGRAM = Path(__file__).with_name("collectives_program.py")
@@ -141,11 +141,11 @@ def test_training_changes_the_weights(answers: Answers) -> None:
     assert len(set(losses)) == len(losses)
 
 
-def test_a_worker_alone_gets_back_what_it_gives() -> None:
-    alone = Worker(0, 1)
+def test_a_rank_alone_gets_back_what_it_gives() -> None:
+    alone = Ranks(0, 1)
     array = np.float32([1, 2])
-    np.testing.assert_array_equal(alone.gather(array), [array])
-    np.testing.assert_array_equal(alone.mean({"a": array})["a"], array)
+    np.testing.assert_array_equal(alone.all_gather(array), [array])
+    np.testing.assert_array_equal(alone.all_reduce_mean({"a": array})["a"], array)
     np.testing.assert_array_equal(alone.broadcast(array), array)
-    assert alone.broadcast_text("text") == "text"
+    assert alone.broadcast("text") == "text"
     alone.check_agreement({"steps": 1})

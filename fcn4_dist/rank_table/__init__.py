@@ -1,14 +1,14 @@
 """Rank tables: which card of which server has which rank, as HCCL reads it."""
 
-from fcn4_dist.cluster.rank_table.checking import (
+from fcn4_dist.rank_table.checking import (
     GENERATIONS,
     check_rank_table,
     read_rank_table,
 )
-from fcn4_dist.cluster.rank_table.generation import generate_rank_table, generated_name
-from fcn4_dist.cluster.rank_table.merging import merge_rank_tables, merged_name
-from fcn4_dist.cluster.rank_table.report import Finding, Report
-from fcn4_dist.cluster.rank_table.table import Device, RankTable, Server
+from fcn4_dist.rank_table.generation import generate_rank_table, generated_name
+from fcn4_dist.rank_table.merging import merge_rank_tables, merged_name
+from fcn4_dist.rank_table.report import Finding, Report
+from fcn4_dist.rank_table.table import Device, RankTable, Server
 
 __all__ = [
     "GENERATIONS",

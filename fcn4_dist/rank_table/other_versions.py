@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from fcn4_dist.cluster.rank_table.fields import (
+from fcn4_dist.rank_table.fields import (
     key_path,
     take_addresses,
     take_number,
     take_optional_text,
 )
-from fcn4_dist.cluster.rank_table.report import Findings
+from fcn4_dist.rank_table.report import Findings
 
 _TEXTS = {
     "group_count",

@@ -4,9 +4,9 @@ import ipaddress
 from collections.abc import Mapping
 from typing import Any
 
-from fcn4_dist.cluster.rank_table.checking import check_content, refuse_faults
-from fcn4_dist.cluster.rank_table.report import Findings
 from fcn4_dist.errors import InputError
+from fcn4_dist.rank_table.checking import check_content, refuse_faults
+from fcn4_dist.rank_table.report import Findings
 
 
 def generate_rank_table(

@@ -9,7 +9,7 @@ from typing import Any
 
 from fcn4_dist.errors import InputError
 from fcn4_dist.evaluation import PREDICTIONS_NAME, Predictions, read_predictions
-from fcn4_dist.run_files import METRICS_LINES_NAME, RUN_RECORD_FORMAT, RUN_RECORD_NAME
+from fcn4_dist.runs.names import METRICS_LINES_NAME, RUN_RECORD_FORMAT, RUN_RECORD_NAME
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fcn4_dist.cluster.rank_table import check_rank_table, read_rank_table
 from fcn4_dist.errors import InputError
-from tests.cluster.rank_table.cases import (
+from fcn4_dist.rank_table import check_rank_table, read_rank_table
+from tests.rank_table.cases import (
     CASES,
     Case,
     Table,
@@ -25,7 +25,7 @@ from tests.cluster.rank_table.cases import (
     two_servers,
 )
 
-REPOSITORY = Path(__file__).parents[3]
+REPOSITORY = Path(__file__).parents[2]
 KEYS = [
     *("version", "status", "server_count", "server_list", "server_id", "device", "device_id"),
     *("device_ip", "rank_id", "super_pod_list", "super_pod_id", "super_device_id"),

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from fcn4_dist.errors import InputError
-from fcn4_dist.reports.run_record import read_run
+from fcn4_dist.runs.reading import read_run
 from tests.reports.run_folders import (
     GENRES,
     epoch_line,

@@ -4,21 +4,21 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from fcn4_dist.cluster.rank_table.cluster_rules import (
+from fcn4_dist.errors import InputError
+from fcn4_dist.rank_table.cluster_rules import (
     check_addresses,
     check_counts,
     check_order,
     check_range,
     check_unique,
 )
-from fcn4_dist.cluster.rank_table.fields import key_path, shown, take_number, take_text
-from fcn4_dist.cluster.rank_table.loading import load_content
-from fcn4_dist.cluster.rank_table.other_versions import check_other_version
-from fcn4_dist.cluster.rank_table.report import Findings, Report
-from fcn4_dist.cluster.rank_table.servers import ReadServer, take_servers, unknown_key
-from fcn4_dist.cluster.rank_table.superpods import take_superpods
-from fcn4_dist.cluster.rank_table.table import Device, RankTable, Server
-from fcn4_dist.errors import InputError
+from fcn4_dist.rank_table.fields import key_path, shown, take_number, take_text
+from fcn4_dist.rank_table.loading import load_content
+from fcn4_dist.rank_table.other_versions import check_other_version
+from fcn4_dist.rank_table.report import Findings, Report
+from fcn4_dist.rank_table.servers import ReadServer, take_servers, unknown_key
+from fcn4_dist.rank_table.superpods import take_superpods
+from fcn4_dist.rank_table.table import Device, RankTable, Server
 
 GENERATIONS = ("910", "A2", "A3")
 """Generations of cards whose own rules are known."""

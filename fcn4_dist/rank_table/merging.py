@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from fcn4_dist.cluster.rank_table.checking import (
+from fcn4_dist.errors import InputError
+from fcn4_dist.rank_table.checking import (
     check_content,
     read_content,
     refuse_faults,
 )
-from fcn4_dist.cluster.rank_table.report import Findings
-from fcn4_dist.errors import InputError
+from fcn4_dist.rank_table.report import Findings
 
 
 def merge_rank_tables(paths: Sequence[Path], generation: str = "") -> dict[str, Any]:

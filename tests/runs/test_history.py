@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from fcn4_dist.training.history import Pace, RunHistory
+from fcn4_dist.runs.history import Pace, RunHistory
 
 PACE = Pace(samples_per_second=75.5, waiting_for_data=0.25)
 

@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from fcn4_dist.cluster.rank_table.fields import (
+from fcn4_dist.rank_table.fields import (
     Address,
     check_ports,
     key_path,
@@ -14,7 +14,7 @@ from fcn4_dist.cluster.rank_table.fields import (
     take_optional_text,
     take_text,
 )
-from fcn4_dist.cluster.rank_table.report import Findings
+from fcn4_dist.rank_table.report import Findings
 
 LONGEST_SERVER_ID = 64
 _SERVER_KEYS = {"server_id", "device", "host_ip", "host_nic_ip", "pod_ip"}

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
-from fcn4_dist.cluster.rank_table.fields import key_path, shown
-from fcn4_dist.cluster.rank_table.report import Findings
-from fcn4_dist.cluster.rank_table.servers import ReadDevice, ReadServer
+from fcn4_dist.rank_table.fields import key_path, shown
+from fcn4_dist.rank_table.report import Findings
+from fcn4_dist.rank_table.servers import ReadDevice, ReadServer
 
 FIRST_GENERATION = "910"
 _COUNTS_OF_910 = (1, 2, 4, 8)

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from fcn4_dist import __version__
-from fcn4_dist.cluster import link
-from fcn4_dist.cluster.link import Link, meet
+from fcn4_dist.cluster import launchers
+from fcn4_dist.cluster.launchers import Launchers, meet
 from fcn4_dist.cluster.topology import LOOP_BACK, Nodes, free_port
 from fcn4_dist.errors import Fcn4DistError, InputError
 
@@ -29,13 +29,13 @@ pytestmark = pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExce
 
 @pytest.fixture(autouse=True)
 def _quick_tries(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(link, "_SECONDS_BETWEEN_TRIES", 0.05)
+    monkeypatch.setattr(launchers, "_SECONDS_BETWEEN_TRIES", 0.05)
 
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(link, "SECONDS_OF_SILENCE", 1.0)
-    monkeypatch.setattr(link, "SECONDS_BETWEEN_SIGNS", 0.1)
+    monkeypatch.setattr(launchers, "SECONDS_OF_SILENCE", 1.0)
+    monkeypatch.setattr(launchers, "SECONDS_BETWEEN_SIGNS", 0.1)
 
 
 def several(count: int) -> list[Nodes]:
@@ -49,7 +49,7 @@ def quiet(line: str) -> None:
 
 
 @contextmanager
-def linked(nodes: list[Nodes]) -> Iterator[list[Link]]:
+def linked(nodes: list[Nodes]) -> Iterator[list[Launchers]]:
     with ExitStack() as stack:
         links = at_once([lambda node=node: meet(node, quiet, SECONDS) for node in nodes])
         for one in links:
@@ -63,19 +63,19 @@ def at_once(works: list[Callable[[], Any]]) -> list[Any]:
         return [future.result(SECONDS) for future in [pool.submit(work) for work in works]]
 
 
-def exchange(links: list[Link], values: list[Any]) -> list[list[Any]]:
+def exchange(links: list[Launchers], values: list[Any]) -> list[list[Any]]:
     return at_once(
         [
-            lambda one=one, value=value: one.everyone(value)
+            lambda one=one, value=value: one.all_gather(value)
             for one, value in zip(links, values, strict=True)
         ]
     )
 
 
-def end_of(waiting: Link) -> str:
+def end_of(waiting: Launchers) -> str:
     """Wait in an exchange that cannot be, for the sentence it ends with."""
     with pytest.raises(Fcn4DistError) as caught:
-        waiting.everyone("I am here")
+        waiting.all_gather("I am here")
     assert caught.value.exit_code == 1
     return str(caught.value)
 
@@ -113,13 +113,13 @@ def another_process(node: Nodes) -> "subprocess.Popen[bytes]":
     """Start a process that joins, says so, and then stays."""
     program = (
         "import sys\n"
-        "from fcn4_dist.cluster import link\n"
+        "from fcn4_dist.cluster import launchers\n"
         "from fcn4_dist.cluster.topology import Nodes\n"
-        "link.SECONDS_BETWEEN_SIGNS = 0.1\n"
-        f"joined = link.meet(Nodes({node.count}, {node.rank}, {node.master_addr!r}, "
+        "launchers.SECONDS_BETWEEN_SIGNS = 0.1\n"
+        f"joined = launchers.meet(Nodes({node.count}, {node.rank}, {node.master_addr!r}, "
         f"{node.master_port}), lambda line: None)\n"
         "print('joined', flush=True)\n"
-        "joined.everyone('joined')\n"
+        "joined.all_gather('joined')\n"
         "sys.stdin.read()\n"
     )
     return subprocess.Popen(
@@ -194,7 +194,7 @@ def test_nobody_waits_for_a_node_that_has_left_in_the_middle(leaving: int) -> No
 
 def test_nobody_waits_for_a_node_that_hangs_up_while_something_large_is_sent_to_it() -> None:
     with linked(several(2)) as links, ThreadPoolExecutor() as pool:
-        ends = pool.submit(pytest.raises, Fcn4DistError, links[1].everyone, "x" * 20 * MEGABYTE)
+        ends = pool.submit(pytest.raises, Fcn4DistError, links[1].all_gather, "x" * 20 * MEGABYTE)
         links[0].close()
         assert "node 0" in str(ends.result(SECONDS).value)
 
@@ -202,8 +202,8 @@ def test_nobody_waits_for_a_node_that_hangs_up_while_something_large_is_sent_to_
 def test_a_value_that_came_before_the_end_still_counts() -> None:
     for _ in range(5):
         with linked(several(2)) as links, ThreadPoolExecutor() as pool:
-            answer = pool.submit(links[1].everyone, "one")
-            links[0].everyone("zero")
+            answer = pool.submit(links[1].all_gather, "one")
+            links[0].all_gather("zero")
             links[0].tell("no disk space")
             links[0].close()
             assert answer.result(SECONDS) == ["zero", "one"]
@@ -223,7 +223,7 @@ def test_a_launcher_that_is_killed_is_missed_at_once(killed: int) -> None:
     process = another_process(nodes[killed])
     try:
         with closing(meet(nodes[1 - killed], quiet, SECONDS)) as survivor:
-            assert "joined" in survivor.everyone("here")
+            assert "joined" in survivor.all_gather("here")
             process.kill()
             assert end_of(survivor) == (
                 f"the launcher on node {killed} (127.0.0.1) ended without a word; see its terminal"
@@ -254,7 +254,7 @@ def test_a_launcher_that_is_no_longer_heard_from_is_missed() -> None:
     process = another_process(nodes[1])
     try:
         with closing(meet(nodes[0], quiet, SECONDS)) as survivor:
-            survivor.everyone("here")
+            survivor.all_gather("here")
             process.send_signal(signal.SIGSTOP)
             assert end_of(survivor) == (
                 "node 1 (127.0.0.1) has not been heard from for 1 s: the host or the network "
@@ -270,10 +270,10 @@ def test_a_launcher_that_is_no_longer_heard_from_is_missed() -> None:
 @pytest.mark.usefixtures("impatient")
 def test_nodes_with_nothing_to_say_are_not_missed() -> None:
     with linked(several(2)) as links, ThreadPoolExecutor() as pool:
-        waiting = pool.submit(links[1].everyone, "one")
+        waiting = pool.submit(links[1].all_gather, "one")
         # More than the silence that is suffered; nothing else would show the signs of life.
         threading.Event().wait(1.5)
-        links[0].everyone("zero")
+        links[0].all_gather("zero")
         assert waiting.result(SECONDS) == ["zero", "one"]
 
 
@@ -311,7 +311,7 @@ def test_node_0_may_come_last() -> None:
 
 
 @contextmanager
-def waiting_node_0(nodes: list[Nodes]) -> Iterator[Callable[[], Link]]:
+def waiting_node_0(nodes: list[Nodes]) -> Iterator[Callable[[], Launchers]]:
     """Let node 0 wait while something happens; the others that are missing come afterwards."""
     with ThreadPoolExecutor() as pool:
         node_0 = pool.submit(meet, nodes[0], quiet, SECONDS)

@@ -19,6 +19,7 @@ from contextlib import suppress
 from typing import Any
 
 from fcn4_dist import __version__
+from fcn4_dist.cluster.peers import Peers
 from fcn4_dist.cluster.topology import Nodes
 from fcn4_dist.errors import Fcn4DistError, InputError
 
@@ -31,7 +32,7 @@ _SECONDS_BETWEEN_LINES = 10.0
 _LONGEST_HELLO = 10_000
 
 
-class Link:
+class Launchers(Peers):
     """One launcher's connection to the others; :func:`meet` makes it.
 
     Args:
@@ -40,7 +41,8 @@ class Link:
     """
 
     def __init__(self, nodes: Nodes, peers: "dict[int, _Peer]") -> None:
-        self._nodes, self._peers = nodes, peers
+        super().__init__(nodes.rank, nodes.count, noun="node")
+        self._peers = peers
         self._failure = ""
         self._behind: int | None = None
         self._lock = threading.Lock()
@@ -49,7 +51,7 @@ class Link:
             peer.start(self._on_failure)
         threading.Thread(target=self._send_signs_of_life, daemon=True).start()
 
-    def everyone(self, value: Any) -> list[Any]:
+    def all_gather(self, value: Any) -> list[Any]:
         """Exchange a value of each node, as JSON can hold it.
 
         Args:
@@ -61,7 +63,7 @@ class Link:
         Raises:
             Fcn4DistError: If another node has failed or is no longer there.
         """
-        if self._nodes.rank == 0:
+        if self.rank == 0:
             values = [value] + [self._take(self._peers[rank]) for rank in sorted(self._peers)]
             for peer in self._peers.values():
                 peer.send({"value": values})
@@ -86,7 +88,7 @@ class Link:
     def tell(self, sentence: str) -> None:
         """Tell all other nodes that this one has failed."""
         for peer in self._peers.values():
-            peer.send({"failure": f"node {self._nodes.rank}: {sentence}"})
+            peer.send({"failure": f"node {self.rank}: {sentence}"})
 
     def close(self) -> None:
         """Say that this node is through, and hang up."""
@@ -119,7 +121,7 @@ class Link:
                 peer.send({"alive": True, "behind": min(known, default=None)})
 
 
-def meet(nodes: Nodes, say: Callable[[str], None], seconds: float = SECONDS_TO_MEET) -> Link:
+def meet(nodes: Nodes, say: Callable[[str], None], seconds: float = SECONDS_TO_MEET) -> Launchers:
     """Wait until the launchers of all nodes are connected.
 
     Args:
@@ -227,7 +229,7 @@ class _Peer:
             on_failure(problem, self)
 
 
-def _wait_for_all(nodes: Nodes, waiting: _Waiting) -> Link:
+def _wait_for_all(nodes: Nodes, waiting: _Waiting) -> Launchers:
     peers: dict[int, _Peer] = {}
     changing = threading.Lock()
     with _listener(nodes) as listener:
@@ -259,7 +261,7 @@ def _wait_for_all(nodes: Nodes, waiting: _Waiting) -> Link:
                     peer.send({"alive": True})
                     if peer.gone():
                         del peers[rank]
-    return Link(nodes, peers)
+    return Launchers(nodes, peers)
 
 
 def _listener(nodes: Nodes) -> socket.socket:
@@ -327,7 +329,7 @@ def _refusal(nodes: Nodes, hello: dict[str, Any], peers: dict[int, _Peer]) -> st
     return ""
 
 
-def _join(nodes: Nodes, waiting: _Waiting) -> Link:
+def _join(nodes: Nodes, waiting: _Waiting) -> Launchers:
     place = (nodes.master_addr, nodes.link_port)
     hello: dict[str, Any] = {
         "program": "fcn4_dist",
@@ -350,7 +352,7 @@ def _join(nodes: Nodes, waiting: _Waiting) -> Link:
         if answer.get("refused"):
             raise InputError(f"node 0 refuses this one: {answer['refused']}")
         if "refused" in answer:
-            return Link(nodes, {0: peer})
+            return Launchers(nodes, {0: peer})
         peer.close()
         time.sleep(_SECONDS_BETWEEN_TRIES)
     raise InputError(

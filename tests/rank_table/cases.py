@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fcn4_dist.cluster.rank_table import check_rank_table
+from fcn4_dist.rank_table import check_rank_table
 
 Table = dict[str, Any]
 

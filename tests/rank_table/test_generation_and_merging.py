@@ -10,15 +10,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fcn4_dist.cluster.rank_table import (
+from fcn4_dist.errors import InputError
+from fcn4_dist.rank_table import (
     check_rank_table,
     generate_rank_table,
     generated_name,
     merge_rank_tables,
     merged_name,
 )
-from fcn4_dist.errors import InputError
-from tests.cluster.rank_table.cases import one_server, put, server, superpods, two_servers
+from tests.rank_table.cases import one_server, put, server, superpods, two_servers
 
 some = settings(
     deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -200,7 +200,7 @@ def test_addresses_shared_between_hosts_are_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("card", ["910", "A2", "A3"])
 def test_the_examples_pass_the_check(card: str) -> None:
-    folder = Path(__file__).parents[3] / "rank_table"
+    folder = Path(__file__).parents[2] / "rank_table"
     examples = sorted(folder.glob("*.json"))
     assert len(examples) == 5
     for example in examples:

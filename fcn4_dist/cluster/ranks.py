@@ -1,14 +1,12 @@
-"""One rank at work: its device, its number, and the collectives.
+"""Ranks at work: their device, their numbers, and MindSpore's collectives."""
 
-All collectives must be called by every rank, in the same order. With one rank they do nothing.
-"""
-
+import json
 import os
 import socket
 import time
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
+from typing import Any
 
 import mindspore as ms
 import numpy as np
@@ -20,80 +18,82 @@ from fcn4_dist.cluster.cards import find_host_addresses
 from fcn4_dist.cluster.cores import on_all_cores
 from fcn4_dist.cluster.device import launched
 from fcn4_dist.cluster.heartbeat import Heartbeat
+from fcn4_dist.cluster.peers import Peers
 from fcn4_dist.cluster.topology import LOOP_BACK
-from fcn4_dist.errors import Fcn4DistError, InputError
+from fcn4_dist.errors import Fcn4DistError
 
 _SECONDS_FOR_SCHEDULER = 600.0
 _SECONDS_OF_A_CALL = 5.0
 _SECONDS_BETWEEN_LOOKS = 0.05
+_BLOCK = 1024
 
 
-@dataclass(frozen=True)
-class Worker:
-    """This process's place in the job.
+class Ranks(Peers):
+    """This process's place among the ranks of a job, which speak by MindSpore's collectives.
 
-    Attributes:
+    Args:
         rank: Its number, from 0.
-        world_size: Number of ranks.
-        heartbeat: Where it says what it does, for the launcher that watches it.
+        size: Number of ranks.
+        heartbeat: Where it says what it does, for the launcher that watches it; None for nowhere.
     """
 
-    rank: int
-    world_size: int
-    heartbeat: Heartbeat = field(default_factory=Heartbeat)
+    def __init__(self, rank: int = 0, size: int = 1, heartbeat: Heartbeat | None = None) -> None:
+        super().__init__(rank, size)
+        self.heartbeat = heartbeat or Heartbeat()
 
-    @property
-    def is_main(self) -> bool:
-        """Whether this is rank 0, which prints, saves and scores."""
-        return self.rank == 0
-
-    def gather(self, array: np.ndarray) -> np.ndarray:
-        """Collect an array of the same shape from every rank.
+    def all_gather(self, value: Any) -> Any:
+        """Exchange a value of each rank.
 
         Args:
-            array: float32 or int32 of any shape.
+            value: What JSON can hold; or a float32 or int32 array, of the same shape on every
+                rank.
 
         Returns:
-            Array of shape (world_size, *array.shape), on every rank.
+            The values of all, by rank; of arrays one array of shape (size, *value.shape).
         """
-        if self.world_size == 1:
-            return array[np.newaxis]
-        return _compiled(_AllGather)(Tensor(array[np.newaxis])).asnumpy()
+        if isinstance(value, np.ndarray):
+            stacked = value[np.newaxis]
+            return stacked if self.size == 1 else _compiled(_AllGather)(Tensor(stacked)).asnumpy()
+        if self.size == 1:
+            return [value]
+        data = json.dumps(value).encode()
+        lengths = self.all_gather(np.array([len(data)], np.int32))[:, 0]
+        return [
+            json.loads(row.tobytes()[:length])
+            for row, length in zip(
+                self.all_gather(_words(data, lengths.max())), lengths, strict=True
+            )
+        ]
 
-    def mean(self, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    def broadcast(self, value: Any) -> Any:
+        """Give every rank the value of rank 0.
+
+        Args:
+            value: As for :meth:`all_gather`; an array has the same shape and type on every rank,
+                anything else counts on rank 0 only.
+        """
+        if self.size == 1:
+            return value
+        if isinstance(value, np.ndarray):
+            return _compiled(_Broadcast)(Tensor(value)).asnumpy()
+        data = json.dumps(value).encode() if self.is_main else b""
+        length = int(self.broadcast(np.array([len(data)], np.int32))[0])
+        return json.loads(self.broadcast(_words(data, length)).tobytes()[:length])
+
+    def all_reduce_mean(self, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Average named float32 arrays over the ranks, all in one collective.
 
         Args:
             arrays: The same names and shapes on every rank.
         """
-        if self.world_size == 1:
+        if self.size == 1:
             return dict(arrays)
         total = _compiled(_AllReduce)(Tensor(_joined(arrays))).asnumpy()
-        return _parted(total / np.float32(self.world_size), arrays)
-
-    def broadcast(self, array: np.ndarray) -> np.ndarray:
-        """Give every rank the float32 or int32 array of rank 0.
-
-        Args:
-            array: On rank 0 what is sent; on the others anything of the same shape and type.
-        """
-        if self.world_size == 1:
-            return array
-        return _compiled(_Broadcast)(Tensor(array)).asnumpy()
-
-    def broadcast_text(self, text: str) -> str:
-        """Give every rank the text of rank 0."""
-        if self.world_size == 1:
-            return text
-        codes = np.array([ord(letter) for letter in text], dtype=np.int32)
-        length = int(self.broadcast(np.array([len(codes)], dtype=np.int32))[0])
-        if not self.is_main:
-            codes = np.zeros(length, dtype=np.int32)
-        return "".join(map(chr, self.broadcast(codes))) if length else ""
+        return _parted(total / np.float32(self.size), arrays)
 
     def broadcast_parameters(self, parameters: Iterable[Parameter]) -> None:
         """Overwrite parameters with those of rank 0, in place, in one collective for each type."""
-        if self.world_size == 1:
+        if self.size == 1:
             return
         by_name = {parameter.name: parameter for parameter in parameters}
         values = {name: parameter.asnumpy() for name, parameter in by_name.items()}
@@ -104,51 +104,8 @@ class Worker:
             for name, value in received.items():
                 by_name[name].set_data(Tensor(value))
 
-    def on_main(self, work: Callable[[], None]) -> None:
-        """Do something on rank 0 alone; if it fails there, every rank raises its error.
 
-        Without this, the other ranks would wait for rank 0 in the next collective.
-
-        Args:
-            work: What rank 0 does.
-
-        Raises:
-            InputError: The error of rank 0.
-        """
-        problem = ""
-        if self.is_main:
-            try:
-                work()
-            except InputError as error:
-                problem = str(error)
-        problem = self.broadcast_text(problem)
-        if problem:
-            raise InputError(problem)
-
-    def check_agreement(self, numbers: Mapping[str, int]) -> None:
-        """Make sure that all ranks have the same numbers, before they wait for each other.
-
-        Args:
-            numbers: What is compared -> this rank's number.
-
-        Raises:
-            Fcn4DistError: On every rank, naming the ranks that differ from rank 0.
-        """
-        # Halves, because the collectives carry 32 bits and a hash may have more.
-        values = np.array([list(numbers.values())], dtype=np.int64).view(np.int32)
-        gathered = self.gather(values).view(np.int64)[:, 0]
-        for column, name in enumerate(numbers):
-            differing = np.flatnonzero(gathered[:, column] != gathered[0, column])
-            if len(differing):
-                ranks = ", ".join(map(str, differing))
-                raise Fcn4DistError(
-                    f"rank {ranks} and rank 0 do not agree on the {name} "
-                    f"({gathered[differing[0], column]} and {gathered[0, column]}): give every "
-                    "host the same settings and the same shards"
-                )
-
-
-def start_worker(device_target: str, device_id: int, heartbeat: Heartbeat | None = None) -> Worker:
+def join_ranks(device_target: str, device_id: int, heartbeat: Heartbeat | None = None) -> Ranks:
     """Set up the device, and join the other ranks if a launcher started this process.
 
     Args:
@@ -163,18 +120,18 @@ def start_worker(device_target: str, device_id: int, heartbeat: Heartbeat | None
     ms.set_context(mode=ms.GRAPH_MODE)
     if not launched():
         _use_device(device_target, device_id if device_target == "Ascend" else 0)
-        return Worker(rank=0, world_size=1)
+        return Ranks()
     ms.set_device(device_target)
     _wait_for_scheduler()
     with on_all_cores():
         init()
-    worker = Worker(get_rank(), get_group_size(), heartbeat or Heartbeat())
+    ranks = Ranks(get_rank(), get_group_size(), heartbeat or Heartbeat())
     ms.set_auto_parallel_context(
         parallel_mode=ms.ParallelMode.DATA_PARALLEL,
         gradients_mean=True,
-        device_num=worker.world_size,
+        device_num=ranks.size,
     )
-    return worker
+    return ranks
 
 
 def _use_device(device_target: str, device_id: int) -> None:
@@ -224,6 +181,11 @@ def _answers(address: str, port: int) -> bool:
     except OSError:
         return False
     return True
+
+
+def _words(data: bytes, length: int) -> np.ndarray:
+    """Fill up bytes to a length in whole blocks, since each other length is compiled anew."""
+    return np.frombuffer(data.ljust(-(-length // _BLOCK) * _BLOCK, b"\0"), np.int32).copy()
 
 
 def _joined(arrays: Mapping[str, np.ndarray]) -> np.ndarray:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fcn4_dist.files import replace_file
-from fcn4_dist.run_files import METRICS_LINES_NAME, TENSORBOARD_NAME
+from fcn4_dist.runs.names import METRICS_LINES_NAME, TENSORBOARD_NAME
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-from fcn4_dist.cluster.rank_table.fields import key_path, shown, take_text
-from fcn4_dist.cluster.rank_table.report import Findings
-from fcn4_dist.cluster.rank_table.servers import ReadServer, take_objects
+from fcn4_dist.rank_table.fields import key_path, shown, take_text
+from fcn4_dist.rank_table.report import Findings
+from fcn4_dist.rank_table.servers import ReadServer, take_objects
 
 
 def take_superpods(

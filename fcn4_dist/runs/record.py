@@ -12,7 +12,7 @@ import psutil
 from fcn4_dist.config import Settings
 from fcn4_dist.files import write_json
 from fcn4_dist.records import Manifest
-from fcn4_dist.run_files import RUN_RECORD_FORMAT, RUN_RECORD_NAME
+from fcn4_dist.runs.names import RUN_RECORD_FORMAT, RUN_RECORD_NAME
 from fcn4_dist.versions import package_versions
 
 

@@ -5,7 +5,7 @@ import json
 import re
 from typing import Any
 
-from fcn4_dist.cluster.rank_table.report import Findings
+from fcn4_dist.rank_table.report import Findings
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 

@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from fcn4_dist.cluster.rank_table.fields import key_path, shown
-from fcn4_dist.cluster.rank_table.report import Findings
+from fcn4_dist.rank_table.fields import key_path, shown
+from fcn4_dist.rank_table.report import Findings
 
 
 def load_content(path: Path, findings: Findings) -> dict[str, Any] | None:

@@ -1,0 +1,107 @@
+"""One way to speak to the others of a job: launchers of several hosts, MPI's ranks, MindSpore's.
+
+All collectives must be called by every peer, in the same order.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from fcn4_dist.errors import Fcn4DistError, InputError
+
+_Result = TypeVar("_Result")
+
+
+class Peers(ABC):
+    """This process's place among the processes that do a job together.
+
+    Args:
+        rank: Its number, from 0.
+        size: How many there are.
+        noun: What one of them is called in sentences.
+    """
+
+    def __init__(self, rank: int = 0, size: int = 1, noun: str = "rank") -> None:
+        self.rank, self.size, self.noun = rank, size, noun
+
+    @property
+    def is_main(self) -> bool:
+        """Whether this is number 0, which prints, saves and scores."""
+        return self.rank == 0
+
+    @abstractmethod
+    def all_gather(self, value: Any) -> Sequence[Any]:
+        """Exchange a value of each peer.
+
+        Args:
+            value: This one's, as JSON can hold it.
+
+        Returns:
+            The values of all, by their number, on every peer.
+        """
+
+    def gather(self, value: Any) -> Sequence[Any] | None:
+        """Bring a value of each peer to number 0; None on the others."""
+        values = self.all_gather(value)
+        return values if self.is_main else None
+
+    def broadcast(self, value: Any) -> Any:
+        """Give every peer the value of number 0; what the others hand in does not count."""
+        return self.all_gather(value if self.is_main else None)[0]
+
+    def on_main(self, work: Callable[[], _Result]) -> _Result | None:
+        """Do something on number 0 alone; if it fails there, every peer raises its error.
+
+        Without this, the others would wait for number 0 in the next collective.
+
+        Args:
+            work: What number 0 does.
+
+        Returns:
+            What it gives, on number 0; None on the others.
+
+        Raises:
+            InputError: The error of number 0.
+        """
+        result, problem = None, ""
+        if self.is_main:
+            try:
+                result = work()
+            except InputError as error:
+                problem = str(error)
+        if problem := self.broadcast(problem):
+            raise InputError(problem)
+        return result
+
+    def check_agreement(
+        self, facts: Mapping[str, Any], error: type[Fcn4DistError] = Fcn4DistError
+    ) -> None:
+        """Make sure that all peers have the same values, before they wait for each other.
+
+        Args:
+            facts: What is compared -> this peer's value.
+            error: What to raise.
+
+        Raises:
+            Fcn4DistError: On every peer, naming those that differ from number 0.
+        """
+        gathered = self.all_gather(dict(facts))
+        for name in facts:
+            values = [each[name] for each in gathered]
+            differing = [number for number, value in enumerate(values) if value != values[0]]
+            if differing:
+                raise error(
+                    f"{self.noun} {', '.join(map(str, differing))} and {self.noun} 0 do not agree "
+                    f"on the {name} ({values[differing[0]]} and {values[0]}): give every host the "
+                    "same settings, shards and versions"
+                )
+
+
+class Alone(Peers):
+    """The place of a process that no other works with."""
+
+    local_rank, local_size = 0, 1
+
+    def all_gather(self, value: Any) -> list[Any]:
+        """Give the value back, as the only one."""
+        return [value]
