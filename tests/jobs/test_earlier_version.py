@@ -81,9 +81,14 @@ def test_features_are_used_without_being_computed_again() -> None:
     assert main(["verify", "shards_now"]) == 0
 
 
-@pytest.mark.parametrize("checkpoint", ["MusicTagger-1_2.ckpt", "MusicTagger-2_1.ckpt"])
+@pytest.mark.parametrize(
+    "checkpoint",
+    [
+        pytest.param("MusicTagger-1_2.ckpt", id="the end of an epoch", marks=pytest.mark.slow),
+        pytest.param("MusicTagger-2_1.ckpt", id="the middle of an epoch"),
+    ],
+)
 def test_a_run_goes_on_and_ends_in_the_weights_it_ended_in(checkpoint: str, job: Path) -> None:
-    """From the end of an epoch and from the middle of one."""
     run = shutil.copytree("runs/train", f"runs/from_{checkpoint}")
     weights = Path(f"weight_from_{checkpoint}")
     flags = ["--config", "job.yaml", "--run_dir", run, "--checkpoint_path", str(weights)]
@@ -98,6 +103,15 @@ def test_a_run_goes_on_and_ends_in_the_weights_it_ended_in(checkpoint: str, job:
     for name, value in then.values.items():
         np.testing.assert_allclose(now.values[name], value, rtol=1e-3, atol=1e-5, err_msg=name)
     assert losses(Path(run)) == pytest.approx(losses(Path("runs/train")), rel=1e-4)
+
+
+def test_a_run_goes_on_from_the_end_of_an_epoch_on_another_number_of_workers() -> None:
+    flags = ["--config", "job.yaml", "--run_dir", "runs/alone", "--checkpoint_path", "weight_alone"]
+    output = run_alone("train", *flags, "--resume", "weight/MusicTagger-1_2.ckpt")
+    assert "batch_size is 4 instead of 2" in output
+    # Those of the first two steps stand in the checkpoint.
+    assert list(losses(Path("runs/alone"))) == [1, 2, 3, 4, 5, 6]
+    assert main(["checkpoints", "verify", "weight_alone"]) == 0
 
 
 def losses(run: Path) -> dict[int, float]:

@@ -35,6 +35,15 @@ def killed(resumable: Settings, tmp_path_factory: pytest.TempPathFactory) -> Rec
     return training
 
 
+def test_a_killed_rank_ends_the_job_within_ten_seconds_and_leaves_no_process(
+    killed: RecordedTraining,
+) -> None:
+    died = (killed.records_folder / "accident").stat().st_mtime
+    assert 0 < killed.ended - died < 10
+    assert "rank 0 was killed by SIGKILL; it used up to 0." in killed.output
+    assert list(killed.processes()) == []
+
+
 def copy_of(training: RecordedTraining, folder: Path) -> RecordedTraining:
     """Give a run of the same settings that finds the same checkpoints."""
     copy = RecordedTraining(folder, training.settings)
