@@ -1,8 +1,11 @@
 """Batch-norm over the global batch: the statistics of all ranks' samples together."""
 
+from collections.abc import Iterable
+
 from mindspore import Parameter, Tensor, nn, ops
 
 _ALL_BUT_CHANNELS = (0, 2, 3)
+_MOVING = (".moving_mean", ".moving_variance")
 
 
 class GlobalBatchNorm2d(nn.BatchNorm2d):
@@ -36,6 +39,11 @@ class GlobalBatchNorm2d(nn.BatchNorm2d):
         y, mean, variance = self.normalise(x, self.gamma, self.beta)
         follow_batch(self, mean, variance, self.ranks * _values_per_channel(x))
         return y
+
+
+def moving_statistics(parameters: Iterable[Parameter]) -> list[Parameter]:
+    """List batch-norm's moving statistics among parameters; they differ from rank to rank."""
+    return [parameter for parameter in parameters if parameter.name.endswith(_MOVING)]
 
 
 def follow_batch(

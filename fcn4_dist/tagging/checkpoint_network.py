@@ -57,7 +57,7 @@ class CheckpointNetwork(Network):
 
 def _built(description: ModelDescription, checkpoint: Checkpoint) -> "Fcn4":
     from fcn4_dist.checkpoints.loading import load_into_network
-    from fcn4_dist.model.fcn4 import build_fcn4
+    from fcn4_dist.model.build import build_fcn4
 
     cell = build_fcn4(len(description.class_names), description.width)
     load_into_network(cell, checkpoint, fresh_dense=False)

@@ -5,10 +5,10 @@ import re
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from fcn4_dist.cluster.ranks import Ranks
+from fcn4_dist.config import Settings
 from fcn4_dist.files import write_json
 from fcn4_dist.terminal import say, table, warn
 from fcn4_dist.training.stepping import StepsTaken
@@ -24,15 +24,13 @@ class StepProfile:
     """Profiles some steps of rank 0, from the third call of the training step on.
 
     Args:
-        steps: How many; 0 for none.
-        folder: The job's folder.
-        device_target: "Ascend" or "CPU".
+        settings: Say how many; 0 for none.
         ranks: This rank; all of them count the steps.
     """
 
-    def __init__(self, steps: int, folder: Path, device_target: str, ranks: Ranks) -> None:
-        self._steps, self._device_target, self._ranks = steps, device_target, ranks
-        self._folder = folder / PROFILE_NAME
+    def __init__(self, settings: Settings, ranks: Ranks) -> None:
+        self._steps, self._device_target = settings.profile, settings.device_target
+        self._folder, self._ranks = Path(settings.run_dir, PROFILE_NAME), ranks
         self._calls = 0
         self._goes_on = False
         self._profiler: Any = None
@@ -43,12 +41,7 @@ class StepProfile:
     def __enter__(self) -> "StepProfile":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is not None:
             # To analyse what there is may take longer than the run has to end.
             return

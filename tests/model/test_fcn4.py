@@ -7,7 +7,8 @@ from mindspore import Tensor
 from scipy.signal import correlate2d
 
 from fcn4_dist.model import POOLS
-from fcn4_dist.model.fcn4 import BinaryCrossEntropy, Fcn4, build_fcn4, use_jit_level
+from fcn4_dist.model.build import build_fcn4, use_jit_level
+from fcn4_dist.model.fcn4 import BinaryCrossEntropy, Fcn4
 
 MODELZOO_SHAPES = {
     "conv1.weight": (128, 1, 3, 3),
