@@ -17,7 +17,7 @@ from fcn4_dist.training.checkpointing import ResumedCheckpoint, Saver, load_pre_
 from fcn4_dist.training.data import TrainingData
 from fcn4_dist.training.monitor import Monitor, say_batch_size, say_plan
 from fcn4_dist.training.plan import Position, plan_run
-from fcn4_dist.training.profiling import StepProfile
+from fcn4_dist.training.profiling import StepProfiler
 from fcn4_dist.training.schedule import Schedule
 from fcn4_dist.training.sinking import SinkingStepper
 from fcn4_dist.training.step import build_step, find_not_finite, hash_of_weights
@@ -88,17 +88,12 @@ class Trainer:
         self.data = TrainingData(settings, record_set, ranks)
         stepper = SinkingStepper if settings.sink_in_use else Stepper
         self.stepper = stepper(self.step, settings, self.data, schedule, ranks, stop_asked)
-        self.validator = Validator(
-            average or self.network,
-            validation_set,
-            settings,
-            ranks,
-            before.best if before else {},
-        )
+        best = before.best if before else {}
+        self.validator = Validator(average or self.network, validation_set, settings, ranks, best)
         self.saver = Saver(self.run_id, settings, self.plan, manifest, self.step.state(), ranks)
         earlier = Path(before.settings["run_dir"]) if before else None
         self.monitor = Monitor(schedule, settings, ranks, earlier)
-        self.profile = StepProfile(settings, ranks)
+        self.profiler = StepProfiler(settings, ranks)
 
     def run(self) -> TrainingSummary:
         """Train all epochs that are left, or until ``patience`` is at its end.
@@ -113,7 +108,7 @@ class Trainer:
         """
         self._start()
         epoch_losses = []
-        with self.monitor, self.profile:
+        with self.monitor, self.profiler:
             while not self._has_ended:
                 epoch_losses.append(self._train_epoch())
         self.saver.finish()
@@ -128,13 +123,13 @@ class Trainer:
 
     def _train_epoch(self) -> float:
         """Train an epoch, or what is left of it; give the mean loss of its steps."""
-        position = self.position.after(1)
-        epoch = position.epoch
-        batches = self.data.batches(position)
+        next_step = self.position.after(1)
+        epoch = next_step.epoch
+        batches = self.data.batches(next_step)
         self.monitor.begin_epoch(epoch)
-        while position.epoch == epoch:
-            taken = self.stepper.take(batches, position)
-            self.position, position = taken.last, taken.last.after(1)
+        while next_step.epoch == epoch:
+            taken = self.stepper.take(batches, next_step)
+            self.position, next_step = taken.last, taken.last.after(1)
             self.monitor.log(taken)
             self._check_losses(taken)
             with self.monitor.paused():
@@ -145,7 +140,7 @@ class Trainer:
                     self._save(validation)
                 if taken.stop:
                     self._stop()
-            self.profile.add(taken)
+            self.profiler.step(taken)
         return self.monitor.mean_loss
 
     def _start(self) -> None:

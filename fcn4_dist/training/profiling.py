@@ -20,7 +20,7 @@ _CALLS_BEFORE = 2
 _LARGEST = 12
 
 
-class StepProfile:
+class StepProfiler:
     """Profiles some steps of rank 0, from the third call of the training step on.
 
     Args:
@@ -32,51 +32,48 @@ class StepProfile:
         self._steps, self._device_target = settings.profile, settings.device_target
         self._folder, self._ranks = Path(settings.run_dir, PROFILE_NAME), ranks
         self._calls = 0
-        self._goes_on = False
+        self._profiles = False
         self._profiler: Any = None
         self._before: set[Path] = set()
         self._taken: list[StepsTaken] = []
         self._begun = 0.0
 
-    def __enter__(self) -> "StepProfile":
+    def __enter__(self) -> "StepProfiler":
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is not None:
+    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
+        if error is not None:
             # To analyse what there is may take longer than the run has to end.
             return
-        if self._goes_on:
+        if self._profiles:
             self._finish()
         if self._steps and not self._taken and self._ranks.is_main:
             warn(f"nothing was profiled: that begins after {_CALLS_BEFORE} steps, which were all")
 
-    def add(self, taken: StepsTaken) -> None:
+    def step(self, taken: StepsTaken) -> None:
         """Count a call, when all that follows it is done, too."""
-        if not self._steps or (self._taken and not self._goes_on):
-            return
         self._calls += 1
-        if self._goes_on:
+        if self._profiles:
             self._taken.append(taken)
             if self._profiler:
                 self._profiler.step()
             if sum(len(each.losses) for each in self._taken) >= self._steps:
                 self._finish()
-        elif self._calls == _CALLS_BEFORE:
-            self._goes_on = True
+        elif self._steps and self._calls == _CALLS_BEFORE:
+            self._profiles = True
             if self._ranks.is_main:
                 self._before = self._timelines()
                 self._profiler = start_profiler(self._folder, self._device_target)
             self._begun = time.monotonic()
 
     def _finish(self) -> None:
-        self._goes_on = False
+        self._profiles = False
         # The others wait for rank 0 in the next step.
         self._ranks.heartbeat.at("writing the profile", unhurried=True)
         if not self._profiler:
             return
         seconds = time.monotonic() - self._begun
         self._profiler.stop()
-        self._profiler = None
         if not self._taken:
             return
         try:
