@@ -3,7 +3,6 @@
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from fcn4_dist.runs.names import METRICS_LINES_NAME
 from fcn4_dist.terminal import Progress, say, warn
 from fcn4_dist.training.plan import FEW_STEPS, Position, TrainingPlan
 from fcn4_dist.training.schedule import Schedule
-from fcn4_dist.training.stepping import StepsTaken
+from fcn4_dist.training.stepping import StepsTaken, StepTimes
 from fcn4_dist.training.validation import Validation
 
 _SHOWN_IDS = 20
@@ -41,7 +40,7 @@ class Monitor:
         self._history: RunHistory | None = None
         self._progress = Progress("training", self._plan.steps, "steps", visible=ranks.is_main)
         self._losses: list[float] = []
-        self._run, self._epoch = _Clock(self._plan.global_batch), _Clock(self._plan.global_batch)
+        self._run_times = self._epoch_times = StepTimes()
         self._epoch_begun = 0.0
         self._compiled = False
 
@@ -62,7 +61,7 @@ class Monitor:
     @property
     def samples_per_second(self) -> float | None:
         """Over all ranks and steps but the first, which compiles; None if there was no other."""
-        return self._run.pace.samples_per_second
+        return self._pace(self._run_times).samples_per_second
 
     @property
     def mean_loss(self) -> float:
@@ -72,15 +71,14 @@ class Monitor:
     def begin_epoch(self, epoch: int) -> None:
         """Begin to count an epoch."""
         self._losses = self._history.losses_of(epoch) if self._history else []
-        self._epoch = _Clock(self._plan.global_batch)
+        self._epoch_times = StepTimes()
         self._epoch_begun = time.monotonic()
 
     def log(self, taken: StepsTaken) -> None:
         """Count, show and record steps, up to the first without a finite loss."""
-        this = _Clock(self._plan.global_batch)
-        if self._compiled:
-            for clock in (this, self._epoch, self._run):
-                clock.add(taken)
+        times = taken.times if self._compiled else StepTimes()
+        self._epoch_times += times
+        self._run_times += times
         position = taken.first
         for number, loss in enumerate(taken.finite_losses):
             position = taken.first.after(number)
@@ -88,7 +86,9 @@ class Monitor:
             self._progress.count()
             if self._history:
                 place = position.epoch, position.step, position.global_step
-                self._history.add_step(*place, loss, self._learning_rate(position), this.pace)
+                self._history.add_step(
+                    *place, loss, self._learning_rate(position), self._pace(times)
+                )
         if not self._compiled:
             self._compiled = True
             self._progress.restart_clock()
@@ -115,7 +115,7 @@ class Monitor:
                 position.global_step,
                 self.mean_loss,
                 self._learning_rate(position),
-                self._epoch.pace,
+                self._pace(self._epoch_times),
                 time.monotonic() - self._epoch_begun,
                 validation.scores,
                 validation.is_best,
@@ -154,8 +154,15 @@ class Monitor:
     def _learning_rate(self, position: Position) -> float:
         return self._schedule.learning_rate(position.global_step)
 
+    def _pace(self, times: StepTimes) -> Pace:
+        seconds = (times.reading or 0.0) + times.computing
+        if not seconds:
+            return Pace(None, None)
+        waiting = None if times.reading is None else times.reading / seconds
+        return Pace(times.steps * self._plan.global_batch / seconds, waiting)
+
     def _show(self, position: Position) -> None:
-        pace = self._epoch.pace
+        pace = self._pace(self._epoch_times)
         figures = [
             f"epoch {position.epoch}/{self._plan.epochs}",
             f"step {position.step}/{self._plan.steps_per_epoch}",
@@ -167,29 +174,6 @@ class Monitor:
         if pace.waiting_for_data is not None:
             figures.append(f"{pace.waiting_for_data:.0%} waiting for data")
         self._progress.show("  ".join(figures), now=position.ends_epoch)
-
-
-@dataclass
-class _Clock:
-    """Adds up the time of steps."""
-
-    global_batch: int
-    steps: int = 0
-    reading: float | None = 0.0
-    computing: float = 0.0
-
-    def add(self, taken: StepsTaken) -> None:
-        self.steps += len(taken.losses)
-        self.computing += taken.computing
-        self.reading = None if taken.reading is None else (self.reading or 0.0) + taken.reading
-
-    @property
-    def pace(self) -> Pace:
-        seconds = (self.reading or 0.0) + self.computing
-        if not seconds:
-            return Pace(None, None)
-        waiting = None if self.reading is None else self.reading / seconds
-        return Pace(self.steps * self.global_batch / seconds, waiting)
 
 
 def say_batch_size(given: Settings, kept: Settings, plan: TrainingPlan) -> None:

@@ -11,7 +11,7 @@ from fcn4_dist.cluster.ranks import Ranks
 from fcn4_dist.config import Settings
 from fcn4_dist.files import write_json
 from fcn4_dist.terminal import say, table, warn
-from fcn4_dist.training.stepping import StepsTaken
+from fcn4_dist.training.stepping import StepsTaken, StepTimes
 
 PROFILE_NAME = "profile"
 SPLIT_NAME = "split.json"
@@ -35,7 +35,7 @@ class StepProfiler:
         self._profiles = False
         self._profiler: Any = None
         self._before: set[Path] = set()
-        self._taken: list[StepsTaken] = []
+        self._times = StepTimes()
         self._begun = 0.0
 
     def __enter__(self) -> "StepProfiler":
@@ -47,17 +47,17 @@ class StepProfiler:
             return
         if self._profiles:
             self._finish()
-        if self._steps and not self._taken and self._ranks.is_main:
+        if self._steps and not self._times.steps and self._ranks.is_main:
             warn(f"nothing was profiled: that begins after {_CALLS_BEFORE} steps, which were all")
 
     def step(self, taken: StepsTaken) -> None:
         """Count a call, when all that follows it is done, too."""
         self._calls += 1
         if self._profiles:
-            self._taken.append(taken)
+            self._times += taken.times
             if self._profiler:
                 self._profiler.step()
-            if sum(len(each.losses) for each in self._taken) >= self._steps:
+            if self._times.steps >= self._steps:
                 self._finish()
         elif self._steps and self._calls == _CALLS_BEFORE:
             self._profiles = True
@@ -74,7 +74,7 @@ class StepProfiler:
             return
         seconds = time.monotonic() - self._begun
         self._profiler.stop()
-        if not self._taken:
+        if not self._times.steps:
             return
         try:
             self._report(seconds)
@@ -88,8 +88,8 @@ class StepProfiler:
         # The folder may hold those of earlier starts.
         timelines = list(self._timelines() - self._before)
         operators = operator_times(timelines[0]) if timelines else {}
-        steps = sum(len(each.losses) for each in self._taken)
-        split = split_of_step(self._taken, seconds)
+        steps = self._times.steps
+        split = split_of_step(self._times, seconds)
         kinds = {kind: each / steps for kind, each in operators.items()}
         write_json(
             self._folder / SPLIT_NAME,
@@ -124,11 +124,11 @@ def start_profiler(folder: Path, device_target: str) -> Any:
     return profiler
 
 
-def split_of_step(taken: list[StepsTaken], seconds: float) -> dict[str, float]:
+def split_of_step(times: StepTimes, seconds: float) -> dict[str, float]:
     """Part the time of a step by what the host waited for or did.
 
     Args:
-        taken: The steps.
+        times: Of the steps.
         seconds: From the beginning of the first to what came after the last.
 
     Returns:
@@ -136,18 +136,12 @@ def split_of_step(taken: list[StepsTaken], seconds: float) -> dict[str, float]:
         "augmentation", "step" (forward, backward, all-reduce and update), and "besides"
         (recording, validation, checkpoints); "all" is their sum.
     """
-    steps = sum(len(each.losses) for each in taken)
-    augmenting = sum(each.augmenting for each in taken)
-    computing = sum(each.computing for each in taken)
-    parts = {"augmentation": augmenting, "step": computing}
-    if all(each.reading is not None for each in taken):
-        reading = sum(each.reading or 0.0 for each in taken)
-        parts = {"waiting for the shards": reading - augmenting, **parts}
-        parts["besides"] = seconds - reading - computing
-    else:
-        # Augmentation runs beside the steps then.
-        parts["besides"] = seconds - computing
-    return {name: each / steps for name, each in parts.items()} | {"all": seconds / steps}
+    parts = {"augmentation": times.augmenting, "step": times.computing}
+    if times.reading is not None:
+        parts = {"waiting for the shards": times.reading - times.augmenting, **parts}
+    # Augmentation is a part of reading, or runs beside the steps.
+    parts["besides"] = seconds - (times.reading or 0.0) - times.computing
+    return {name: each / times.steps for name, each in (parts | {"all": seconds}).items()}
 
 
 def operator_times(timeline: Path) -> dict[str, float]:

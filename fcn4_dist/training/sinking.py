@@ -20,7 +20,7 @@ from fcn4_dist.training.data import TrainingData
 from fcn4_dist.training.plan import Position, TrainingPlan
 from fcn4_dist.training.schedule import Schedule
 from fcn4_dist.training.step import TrainingStep
-from fcn4_dist.training.stepping import Stepper, StepsTaken
+from fcn4_dist.training.stepping import Stepper, StepsTaken, StepTimes
 
 _COLUMNS = ["features", "labels", "controls"]
 
@@ -65,14 +65,9 @@ class SinkingStepper(Stepper):
             # What goes wrong in MindSpore's threads arrives as something else.
             raise self._queue.error or error from error
         asked = self.ranks.all_gather(np.array([self.stop_asked()], dtype=np.int32))
-        return StepsTaken(
-            first=position,
-            losses=tuple(map(float, told[:, 0])),
-            stop=bool(asked.any()),
-            reading=None,
-            augmenting=self.data.augmenting - augmented,
-            computing=time.monotonic() - begun,
-        )
+        augmenting = self.data.augmenting - augmented
+        times = StepTimes(self._steps, None, augmenting, time.monotonic() - begun)
+        return StepsTaken(position, tuple(map(float, told[:, 0])), bool(asked.any()), times)
 
     def _start(self) -> Callable[[], Tensor]:
         import mindspore.dataset as ds

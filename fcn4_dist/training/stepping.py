@@ -24,6 +24,33 @@ _NOTICE = "compiling the training step: seconds on a CPU, some minutes on Ascend
 
 
 @dataclass(frozen=True)
+class StepTimes:
+    """Where the time of some steps went; can be added up.
+
+    Attributes:
+        steps: How many.
+        reading: Seconds that this rank waited for its samples; None where the card takes them
+            from a queue of its own.
+        augmenting: Seconds of those, or beside the steps, that augmentation took.
+        computing: Seconds that the steps took besides.
+    """
+
+    steps: int = 0
+    reading: float | None = 0.0
+    augmenting: float = 0.0
+    computing: float = 0.0
+
+    def __add__(self, other: "StepTimes") -> "StepTimes":
+        unknown = self.reading is None or other.reading is None
+        return StepTimes(
+            self.steps + other.steps,
+            None if unknown else (self.reading or 0.0) + (other.reading or 0.0),
+            self.augmenting + other.augmenting,
+            self.computing + other.computing,
+        )
+
+
+@dataclass(frozen=True)
 class StepsTaken:
     """What some steps came to between which the host did not look.
 
@@ -31,18 +58,13 @@ class StepsTaken:
         first: The first of them.
         losses: Of each step, averaged over the global batch.
         stop: Whether a rank is asked to stop.
-        reading: Seconds that this rank waited for its samples; None where the card takes them
-            from a queue of its own.
-        augmenting: Seconds of those, or beside the steps, that augmentation took.
-        computing: Seconds that the steps took besides.
+        times: Where their time went.
     """
 
     first: Position
     losses: tuple[float, ...]
     stop: bool
-    reading: float | None
-    augmenting: float
-    computing: float
+    times: StepTimes
 
     @property
     def last(self) -> Position:
@@ -90,14 +112,10 @@ class Stepper:
         read = time.monotonic()
         self.ranks.heartbeat.at(f"in {position}", unhurried=not self._compiled)
         loss, stop = self._run_step(batch, position)
-        return StepsTaken(
-            first=position,
-            losses=(loss,),
-            stop=stop,
-            reading=read - begun,
-            augmenting=self.data.augmenting - augmented,
-            computing=time.monotonic() - read,
+        times = StepTimes(
+            1, read - begun, self.data.augmenting - augmented, time.monotonic() - read
         )
+        return StepsTaken(position, (loss,), stop, times)
 
     def _run_step(self, batch: Batch, position: Position) -> tuple[float, bool]:
         controls = self.schedule.controls(position, stop=self.stop_asked())

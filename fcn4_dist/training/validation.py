@@ -95,9 +95,8 @@ class Validator:
     ) -> None:
         self._network, self._record_set = network, record_set
         self._settings, self._ranks = settings, ranks
-        validates = record_set is not None and settings.val_interval > 0
-        self._interval = settings.val_interval if validates else 0
-        self.best = BestValidation(self._interval, settings.patience if validates else 0, best)
+        patience = settings.patience if record_set and settings.val_interval else 0
+        self.best = BestValidation(settings.val_interval, patience, best)
         self._warned = False
 
     def validate(self, epoch: int) -> Validation:
@@ -108,9 +107,10 @@ class Validator:
         Args:
             epoch: The epoch that has ended.
         """
-        if not self._interval or epoch % self._interval:
+        interval = self._settings.val_interval
+        if not self._record_set or not interval or epoch % interval:
             return Validation()
-        clips = self._score()
+        clips = self._score(self._record_set)
         if clips is None:
             return Validation()
         metrics = compute_metrics(clips.labels, clips.scores, clips.class_names)
@@ -132,8 +132,7 @@ class Validator:
         ends = np.array([self.best.ends_training(epoch)], dtype=np.int32)
         return bool(self._ranks.broadcast(ends)[0])
 
-    def _score(self) -> Predictions | None:
-        assert self._record_set
+    def _score(self, record_set: RecordSet) -> Predictions | None:
         statistics = moving_statistics(self._network.get_parameters())
         own = parameter_values(statistics)
         average = self._ranks.all_reduce_mean(own)
@@ -141,7 +140,7 @@ class Validator:
             parameter.set_data(Tensor(average[parameter.name]))
         scored = score_clips(
             self._network,
-            self._record_set,
+            record_set,
             self._settings.window_seconds,
             self._settings.batch_size,
             self._ranks,
