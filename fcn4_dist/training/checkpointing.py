@@ -25,6 +25,7 @@ from fcn4_dist.terminal import say, warn
 from fcn4_dist.training.plan import Position, TrainingPlan
 from fcn4_dist.training.step import names_in_checkpoint
 from fcn4_dist.training.stepping import StepsTaken
+from fcn4_dist.training.validation import Validation
 from fcn4_dist.versions import package_versions
 
 
@@ -65,21 +66,13 @@ class Saver:
         passed = taken.last.global_step % self._settings.save_step < len(taken.losses)
         return passed or taken.stop or taken.last.ends_epoch
 
-    def save(
-        self,
-        position: Position,
-        metrics: Mapping[str, float],
-        best: Mapping[str, float],
-        *,
-        is_best: bool,
-    ) -> None:
+    def save(self, position: Position, validation: Validation, best: Mapping[str, float]) -> None:
         """Hand a checkpoint to the writer.
 
         Args:
             position: The last step that was taken.
-            metrics: Scores on the validation set at this step; empty if there was no validation.
+            validation: What the validation at this step gave; the best is kept twice.
             best: Epoch and scores of the best validation so far; empty for none.
-            is_best: Whether it is to be kept as the best one besides.
 
         Raises:
             Fcn4DistError: If an earlier one could not be written.
@@ -93,7 +86,8 @@ class Saver:
         self._writer.finish()
         values = {self._names[name]: value for name, value in (self._copy.take() | average).items()}
         values[RANK_STATISTICS] = of_ranks
-        self._writer.save(values, self._description(position, metrics, best), is_best=is_best)
+        description = self._description(position, validation.scores, best)
+        self._writer.save(values, description, is_best=validation.is_best)
         waited = time.monotonic() - begun
         say(f"saving the checkpoint of {position}; training waited {waited:.2f} s")
 

@@ -137,7 +137,7 @@ class Trainer:
                 if self.saver.is_due(taken):
                     self._check_weights()
                     validation = self._validate(taken)
-                    self._save(validation)
+                    self.saver.save(self.position, validation, self.validator.best.scores)
                 if taken.stop:
                     self._stop()
             self.profiler.step(taken)
@@ -190,10 +190,6 @@ class Trainer:
         # Before the checkpoint, from which on nobody would come back to it.
         self.monitor.end_epoch(self.position, validation)
         return validation
-
-    def _save(self, validation: Validation) -> None:
-        best = self.validator.best.scores
-        self.saver.save(self.position, validation.scores, best, is_best=validation.is_best)
 
     def _stop(self) -> NoReturn:
         self.saver.finish()

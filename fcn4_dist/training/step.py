@@ -143,29 +143,6 @@ class TrainingStep(nn.Cell):
         return list(known.values())
 
 
-class _Accumulation(nn.Cell):
-    def __init__(self, value_and_gradients: Callable[..., Any], sums: Sequence[Parameter]) -> None:
-        super().__init__(auto_prefix=False)
-        self.value_and_gradients = value_and_gradients
-        self.sums = sums
-        self.add = ops.AssignAdd()
-
-    def construct(self, features: Tensor, labels: Tensor) -> Tensor:
-        loss, gradients = self.value_and_gradients(features, labels)
-        for total, gradient in zip(self.sums, (loss, *gradients)):  # noqa: B905
-            loss = ops.depend(loss, self.add(total, gradient))
-        return loss
-
-
-def _sums_of(weights: Sequence[Parameter]) -> list[Parameter]:
-    loss = Parameter(np.zeros((), np.float32), name="sum.loss", requires_grad=False)
-    gradients = [
-        Parameter(np.zeros(each.shape, np.float32), name=f"sum.{each.name}", requires_grad=False)
-        for each in weights
-    ]
-    return [loss, *gradients]
-
-
 def bucket_ends(sizes: Sequence[int], buckets: int) -> list[int]:
     """Cut a row of gradients into buckets, the largest of which is as small as can be.
 
@@ -248,3 +225,26 @@ def hash_of_weights(network: nn.Cell) -> int:
     for parameter in sorted(network.trainable_params(), key=lambda each: each.name):
         digest.update(parameter.asnumpy().tobytes())
     return int(digest.hexdigest()[:15], 16)
+
+
+class _Accumulation(nn.Cell):
+    def __init__(self, value_and_gradients: Callable[..., Any], sums: Sequence[Parameter]) -> None:
+        super().__init__(auto_prefix=False)
+        self.value_and_gradients = value_and_gradients
+        self.sums = sums
+        self.add = ops.AssignAdd()
+
+    def construct(self, features: Tensor, labels: Tensor) -> Tensor:
+        loss, gradients = self.value_and_gradients(features, labels)
+        for total, gradient in zip(self.sums, (loss, *gradients)):  # noqa: B905
+            loss = ops.depend(loss, self.add(total, gradient))
+        return loss
+
+
+def _sums_of(weights: Sequence[Parameter]) -> list[Parameter]:
+    loss = Parameter(np.zeros((), np.float32), name="sum.loss", requires_grad=False)
+    gradients = [
+        Parameter(np.zeros(each.shape, np.float32), name=f"sum.{each.name}", requires_grad=False)
+        for each in weights
+    ]
+    return [loss, *gradients]
