@@ -4,9 +4,11 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from fcn4_dist.clips.checks import counted, finding
-from fcn4_dist.clips.collection import Clip, Collection
+from fcn4_dist.clips.checks import errors_about
+from fcn4_dist.clips.collection import Clip, Collection, Dataset
+from fcn4_dist.config import Settings
 from fcn4_dist.errors import InputError
+from fcn4_dist.findings import Finding, Level, counted
 
 AUDIO_SUFFIXES = frozenset(
     {".aif", ".aiff", ".au", ".flac", ".m4a", ".mp3", ".ogg", ".opus", ".wav"}
@@ -42,18 +44,18 @@ class Listing:
         ]
 
 
-def read_folder(audio_path: Path) -> tuple[Collection, list[str]]:
+def read_folder(settings: Settings) -> Collection:
     """Read a collection that has a folder for each class, with its audio at any depth.
 
     Args:
-        audio_path: Folder that holds the class folders.
-
-    Returns:
-        The collection, and what is wrong with it.
+        settings: They name the folder that holds the class folders.
 
     Raises:
         InputError: If there are no class folders, or a folder cannot be listed.
     """
+    audio_path = audio_folder(
+        settings, "name the folder that holds a folder of audio files for each class"
+    )
     listing = list_class_folders(audio_path)
     if not listing.audio:
         holds = "audio files" if any(map(_sounds, listing.ignored)) else "nothing"
@@ -65,20 +67,39 @@ def read_folder(audio_path: Path) -> tuple[Collection, list[str]]:
     clips = [
         clip for folder, name in names.items() for clip in listing.clips(folder, name, audio_path)
     ]
-    problems = [
-        *finding(
+    findings = [
+        *remarks_of(listing),
+        *errors_about(
             f"audio_path {audio_path} holds class folders without an audio file "
             f"({', '.join(sorted(AUDIO_SUFFIXES))})",
             [name for folder, name in names.items() if not listing.audio[folder]],
             "fill or remove them",
         ),
-        *finding(
+        *errors_about(
             f"audio_path {audio_path} holds class folders that are links to itself or above",
             [name for folder, name in names.items() if _leads_back(audio_path, folder)],
             "remove them",
         ),
     ]
-    return Collection(tuple(names.values()), tuple(clips), tuple(remarks_of(listing))), problems
+    return Collection(tuple(names.values()), tuple(clips), tuple(findings))
+
+
+def audio_folder(settings: Settings, how_to_get: str) -> Path:
+    """Give the folder of the audio.
+
+    Args:
+        settings: They name it.
+        how_to_get: What to do where it is none.
+
+    Raises:
+        InputError: If it is no folder.
+    """
+    if not os.path.isdir(settings.audio_path):
+        raise InputError(
+            f"audio_path {Path(settings.audio_path)} is not a folder: {how_to_get} with "
+            "--audio_path"
+        )
+    return Path(settings.audio_path)
 
 
 def list_class_folders(folder: Path) -> Listing:
@@ -111,14 +132,13 @@ def list_class_folders(folder: Path) -> Listing:
     return listing
 
 
-def remarks_of(listing: Listing) -> list[str]:
+def remarks_of(listing: Listing) -> list[Finding]:
     """Say what of a folder is not part of the collection."""
     if not listing.ignored:
         return []
     ignored = [unicode_text(path.relative_to(listing.folder)) for path in listing.ignored]
-    return [
-        f"ignored what is no audio file in a class folder of {listing.folder}: {counted(ignored)}"
-    ]
+    sentence = f"ignored what is no audio file in a class folder of {listing.folder}"
+    return [Finding(Level.WARNING, f"{sentence}: {counted(ignored)}")]
 
 
 def unicode_text(path: Path) -> str:
@@ -149,3 +169,12 @@ def _sounds(path: Path) -> bool:
 
 def _leads_back(audio_path: Path, class_folder: str) -> bool:
     return audio_path.resolve().is_relative_to((audio_path / class_folder).resolve())
+
+
+FOLDER = Dataset(
+    name="folder",
+    title="a folder for each class",
+    on_disk=f"audio in the class folders at any depth (`{' '.join(sorted(AUDIO_SUFFIXES))}`)",
+    read=read_folder,
+    lists_audio=True,
+)

@@ -26,13 +26,13 @@ def test_columns_come_in_any_order_and_clips_are_sorted(tmp_path: Path, real_cli
         ("rooster/1-26806-A.ogg", ("rooster",), "train", "g1"),
     ]
     assert all(clip.path.is_file() for clip in collection.clips)
-    assert collection.remarks == ()
+    assert collection.findings == ()
 
 
 def test_path_and_labels_are_enough(tmp_path: Path) -> None:
     collection = _read(tmp_path, "path,labels\na.wav,x\nb.wav,y\n", 2)
     assert [clip.group for clip in collection.clips] == ["", ""]
-    assert not collection.has_published_split
+    assert [clip.role for clip in collection.clips] == ["", ""]
 
 
 @pytest.mark.parametrize(
@@ -107,13 +107,15 @@ def test_all_that_is_wrong_with_the_rows_is_told_at_once(tmp_path: Path) -> None
     file = f"{tmp_path / 'clips.csv'} "
     lines = [line.removeprefix(file) for line in str(info.value).splitlines()]
     fields, path, label, split, number, repeated, outside = lines
-    assert fields.startswith("has rows that do not have the 4 fields of its header: 1, like row 5;")
-    assert path.startswith("has rows without a path: 1, like row 6;")
-    assert "label: 2, like row 7 (rain/3.ogg), row 8 (rain/4.ogg);" in label
-    assert split.startswith("has rows with an unknown split: 1, like 'dev' in row 9;")
+    assert fields.startswith(
+        "has rows that do not have the 4 fields of its header: 1, like row 5: "
+    )
+    assert path.startswith("has rows without a path: 1, like row 6: ")
+    assert "label: 2, like row 7 (rain/3.ogg), row 8 (rain/4.ogg): " in label
+    assert split.startswith("has rows with an unknown split: 1, like 'dev' in row 9: ")
     assert number.startswith("holds 3 classes (dog_bark, rain, rooster), num_classes is 4: give")
-    assert repeated.startswith("names clips more than once: 1, like rain/5.ogg;")
-    assert outside.startswith("names clips outside audio_path: 1, like ../rain/6.ogg;")
+    assert repeated.startswith("names clips more than once: 1, like rain/5.ogg: ")
+    assert outside.startswith("names clips outside audio_path: 1, like ../rain/6.ogg: ")
 
 
 def test_of_many_rows_three_are_examples(tmp_path: Path) -> None:
@@ -122,7 +124,7 @@ def test_of_many_rows_three_are_examples(tmp_path: Path) -> None:
         _read(tmp_path, "path,labels\n" + rows)
     # That there are no classes then is no news.
     (line,) = str(info.value).splitlines()
-    assert "label: 9, like row 2 (0.wav), row 3 (1.wav), row 4 (2.wav); give" in line
+    assert "label: 9, like row 2 (0.wav), row 3 (1.wav), row 4 (2.wav): give" in line
 
 
 @pytest.mark.parametrize("other", ["Rock", "rock "])
@@ -142,7 +144,7 @@ def test_missing_audio_is_a_remark_as_long_as_some_is_there(
     _write(tmp_path, FILE + "rain,rain/lost.ogg,,train\n")
     collection = read_collection(_settings(tmp_path, real_clips))
     assert len(collection.clips) == 4
-    (remark,) = collection.remarks
+    (remark,) = map(str, collection.findings)
     assert remark.endswith("missing: 1, like rain/lost.ogg; their clips are skipped")
 
 

@@ -33,7 +33,7 @@ def test_the_most_frequent_tags_are_the_classes_and_ties_go_by_name(tmp_path: Pa
 def test_clips_with_none_of_the_tags_stay_and_are_counted(tmp_path: Path) -> None:
     collection = _read(tmp_path, num_classes=2)
     assert sum(clip.labels == () for clip in collection.clips) == 2
-    assert "without any of the 2 classes: 2, like c/lvx_nova" in collection.remarks[0]
+    assert "without any of the 2 classes: 2, like c/lvx_nova" in str(collection.findings[0])
 
 
 def test_the_published_split_goes_by_the_first_folder(tmp_path: Path) -> None:
@@ -41,13 +41,12 @@ def test_the_published_split_goes_by_the_first_folder(tmp_path: Path) -> None:
     collection = _read(tmp_path, rows=rows)
     roles = {clip.id[0]: clip.role for clip in collection.clips}
     assert [role for _, role in sorted(roles.items())] == ["train"] * 12 + ["val"] + ["test"] * 3
-    assert collection.has_published_split
 
 
 def test_a_clip_in_another_folder_has_no_role_and_is_counted(tmp_path: Path) -> None:
     collection = _read(tmp_path, rows=[*ROWS, ("mine/a-b-01-c-0-29.mp3", "harp")])
     assert collection.clips[-1].role == ""
-    assert "not in a folder 0 to f: 1, like mine/a-b" in collection.remarks[-1]
+    assert "not in a folder 0 to f: 1, like mine/a-b" in str(collection.findings[-1])
 
 
 def test_clips_of_one_song_are_one_group(tmp_path: Path) -> None:
@@ -87,7 +86,7 @@ def test_more_classes_than_tags_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_tag_that_no_clip_has_is_no_class(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="has classes without a clip: 1, like no voice; "):
+    with pytest.raises(InputError, match="has classes without a clip: 1, like no voice: "):
         _read(tmp_path, rows=[("0/a-b-01-c-0-29.mp3", "harp", "duet", "singer")])
 
 
@@ -98,9 +97,9 @@ def test_all_malformed_and_repeated_rows_are_told_at_once(tmp_path: Path) -> Non
         read_collection(_settings(tmp_path), with_audio=False)
     malformed, repeated, outside = str(info.value).splitlines()
     assert malformed.startswith(f"{file} has rows that are not clip_id, 4 tags of 0 or 1, and mp3")
-    assert "2, like row 9 (4 fields), row 10 (6 fields); mend" in malformed
-    assert f"more than once: 1, like {BACH}-30-59.mp3; leave one" in repeated
-    assert "outside audio_path: 1, like ../a-b-01-c-0-29.mp3; " in outside
+    assert "2, like row 9 (4 fields), row 10 (6 fields): mend" in malformed
+    assert f"more than once: 1, like {BACH}-30-59.mp3: leave one" in repeated
+    assert "outside audio_path: 1, like ../a-b-01-c-0-29.mp3: " in outside
 
 
 def test_missing_audio_is_a_remark_as_long_as_some_is_there(tmp_path: Path) -> None:
@@ -109,7 +108,7 @@ def test_missing_audio_is_a_remark_as_long_as_some_is_there(tmp_path: Path) -> N
     (tmp_path / f"{BACH}-30-59.mp3").touch()
     collection = read_collection(_settings(tmp_path))
     assert len(collection.clips) == 5
-    assert "audio files that are missing: 4, like " in collection.remarks[-1]
+    assert "audio files that are missing: 4, like " in str(collection.findings[-1])
     (tmp_path / f"{BACH}-30-59.mp3").unlink()
     with pytest.raises(InputError, match=r"none of the audio files .* 5, like .* --audio_path"):
         read_collection(_settings(tmp_path))
