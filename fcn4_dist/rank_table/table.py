@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -64,3 +65,23 @@ class RankTable:
             if server.server_id in addresses or server.pod_ip in addresses:
                 return index
         return None
+
+
+def typed_table(content: dict[str, Any]) -> RankTable:
+    """Make the typed table of the JSON object of one without errors."""
+    servers = [
+        Server(
+            entry["server_id"],
+            entry.get("pod_ip", ""),
+            tuple(sorted(map(_typed_device, entry["device"]), key=lambda device: device.rank_id)),
+        )
+        for entry in content["server_list"]
+    ]
+    return RankTable(
+        content["version"],
+        tuple(sorted(servers, key=lambda server: server.devices[0].rank_id)),
+    )
+
+
+def _typed_device(entry: dict[str, Any]) -> Device:
+    return Device(int(entry["device_id"]), entry.get("device_ip", ""), int(entry["rank_id"]))
