@@ -1,6 +1,5 @@
 """What every collection is checked for, and how its findings are put into sentences."""
 
-import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
@@ -59,11 +58,6 @@ def classes_without_clips(class_names: Iterable[str], clips: Iterable[Clip]) -> 
     """Give the names of the classes that no clip has."""
     found = {name for clip in clips for name in clip.labels}
     return [name for name in class_names if name not in found]
-
-
-def missing_audio(clips: Iterable[Clip]) -> list[str]:
-    """Give the ids of the clips whose audio file is not there."""
-    return [clip.id for clip in clips if not os.path.isfile(clip.path)]
 
 
 def _number_of_classes(names: Sequence[str], where: str, num_classes: int) -> list[Finding]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from fcn4_dist.clips.checks import classes_without_clips, errors_about, remarks_about
 from fcn4_dist.clips.collection import Clip, Collection, Dataset
-from fcn4_dist.clips.folder import audio_folder, list_class_folders, remarks_of
+from fcn4_dist.clips.folder import audio_folder, clips_of_class, list_class_folders
 from fcn4_dist.config import Settings
 from fcn4_dist.errors import InputError
 from fcn4_dist.files import sha256_of
@@ -53,23 +53,23 @@ def read_gtzan(settings: Settings) -> Collection:
     """
     audio_path = audio_folder(settings, "name the folder that holds GTZAN's genre folders")
     root = _root(audio_path)
-    listing = list_class_folders(root)
+    audio, remarks = list_class_folders(root)
     files = [
         clip
-        for folder in listing.audio
-        for clip in listing.clips(folder, _genre(folder), audio_path)
+        for folder, paths in audio.items()
+        for clip in clips_of_class(_genre(folder), paths, audio_path)
     ]
     clips = [clip for clip in files if _place(clip.id)]
     findings = [
         *_place_of_root(root, audio_path),
-        *remarks_of(listing),
+        *remarks,
         *remarks_about(
             f"{root} holds audio files not named like blues/blues.00000.wav",
             [clip.id for clip in files if not _place(clip.id)],
             "they are ignored",
         ),
         *_unusual_numbers(root, clips),
-        *_errors(root, list(listing.audio), clips),
+        *_errors(root, list(audio), clips),
     ]
     return Collection(GTZAN_GENRES, tuple(clips), tuple(findings))
 

@@ -1,10 +1,11 @@
 """The collection that the settings name, whatever it comes from."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
 from fcn4_dist.clips.annotations import read_annotations
-from fcn4_dist.clips.checks import check_collection, errors_about, missing_audio, remarks_about
+from fcn4_dist.clips.checks import check_collection, errors_about, remarks_about
 from fcn4_dist.clips.collection import Collection, Dataset
 from fcn4_dist.clips.registry import find_dataset
 from fcn4_dist.clips.rows import annotations_file
@@ -65,7 +66,7 @@ def _read_written(dataset: Dataset, settings: Settings) -> Collection:
 
 
 def _missing_audio(collection: Collection, where: str, settings: Settings) -> list[Finding]:
-    missing = missing_audio(collection.clips)
+    missing = [clip.id for clip in collection.clips if not os.path.isfile(clip.path)]
     if len(missing) < len(collection.clips):
         return remarks_about(
             f"{where} names audio files that are missing", missing, "their clips are skipped"
