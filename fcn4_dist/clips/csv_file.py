@@ -94,24 +94,20 @@ def _split_word(row: Mapping[str, str]) -> str:
 
 
 def _check_columns(file: Path, columns: list[str]) -> None:
-    unknown = [name for name in columns if name not in _COLUMNS]
-    missing = [name for name in _REQUIRED if name not in columns]
-    problems = [
-        *(
-            (
-                f"{file} has the unknown column {name!r}{nearest_name(name, _COLUMNS)}",
-                f"name its columns {', '.join(_COLUMNS)}, separated by commas",
-            )
-            for name in unknown
-        ),
-        *(
-            (f"{file} has no column {name}", "its header must name path and labels")
-            for name in missing
-        ),
-    ]
+    findings = []
+    for name in columns:
+        if name not in _COLUMNS:
+            problem = f"{file} has the unknown column {name!r}{nearest_name(name, _COLUMNS)}"
+            mend = f"name its columns {', '.join(_COLUMNS)}, separated by commas"
+            findings.append(Finding(Level.ERROR, problem, mend))
+    for name in _REQUIRED:
+        if name not in columns:
+            mend = "its header must name path and labels"
+            findings.append(Finding(Level.ERROR, f"{file} has no column {name}", mend))
     if len(set(columns)) < len(columns):
-        problems.append((f"{file} names a column twice in its header", "leave one of each"))
-    refuse_errors(Finding(Level.ERROR, *problem) for problem in problems)
+        problem = f"{file} names a column twice in its header"
+        findings.append(Finding(Level.ERROR, problem, "leave one of each"))
+    refuse_errors(findings)
 
 
 CSV = Dataset(
