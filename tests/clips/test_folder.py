@@ -178,27 +178,6 @@ def test_classes_without_audio_are_named(folder: Path) -> None:
         _read(folder, 4)
 
 
-@pytest.mark.parametrize("name", ["Rock", " rock", "rock ", "ROCK "])
-def test_classes_that_differ_by_case_or_blanks_alone_are_named(folder: Path, name: str) -> None:
-    _touch(folder / name / "a.wav")
-    with pytest.raises(InputError, match="differ only by case or by blanks around them: 1") as info:
-        _read(folder, 3)
-    assert repr(name) in str(info.value)
-
-
-def test_another_number_of_classes_is_refused_with_the_flag_that_ends_it(folder: Path) -> None:
-    sentence = r"holds 2 classes \(jazz, rock\), num_classes is 10: give --num_classes 2"
-    with pytest.raises(InputError, match=sentence):
-        _read(folder, 10)
-
-
-def test_of_many_classes_the_first_are_shown(tmp_path: Path) -> None:
-    for number in range(20):
-        _touch(tmp_path / f"class{number:02}" / "a.wav")
-    with pytest.raises(InputError, match=r"holds 20 classes \(class00, .*class11, …\)"):
-        _read(tmp_path)
-
-
 def test_all_that_is_wrong_is_said_at_once_in_a_line_each(folder: Path) -> None:
     _touch(folder / "Rock" / "a.wav")
     (folder / "soul").mkdir()

@@ -110,11 +110,6 @@ def test_a_clip_in_both_endings_is_named(small: Path) -> None:
         _read(small)
 
 
-def test_another_num_classes_is_refused(small: Path) -> None:
-    with pytest.raises(InputError, match=r"num_classes is 9: give --num_classes 10"):
-        read_collection(Settings(dataset="gtzan", audio_path=str(small), num_classes=9))
-
-
 def test_a_list_that_was_changed_is_refused(
     small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

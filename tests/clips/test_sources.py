@@ -53,14 +53,6 @@ def test_annotations_of_other_genres_are_refused(dataset: str, tmp_path: Path) -
         read_collection(settings, with_audio=False)
 
 
-def test_annotations_of_another_number_of_classes_are_refused(tmp_path: Path) -> None:
-    file = tmp_path / "annotations_final.csv"
-    file.write_text("clip_id\tjazz\trock\tmp3_path\n1\t1\t1\ta.wav\n")
-    settings = Settings(info_path=str(tmp_path), num_classes=50)
-    with pytest.raises(InputError, match=r"holds 2 classes \(jazz, rock\).* give --num_classes 2"):
-        read_collection(settings, with_audio=False)
-
-
 def test_a_made_collection_that_is_not_there_is_made_by_synth(tmp_path: Path) -> None:
     settings = Settings(dataset="synthetic", audio_path=str(tmp_path / "nowhere"))
     with pytest.raises(InputError, match=r"nowhere is not a folder: run fcn4-dist synth"):
