@@ -93,8 +93,9 @@ class Entry:
         """Check the ports a card may carry."""
         for key in _PORTS:
             text = self.optional_text(key)
-            is_port = text is None or re.fullmatch(r"[1-9][0-9]{0,4}", text)
-            if not is_port or (text and int(text) > _HIGHEST_PORT):
+            if text is None:
+                continue
+            if not re.fullmatch(r"[1-9][0-9]{0,4}", text) or int(text) > _HIGHEST_PORT:
                 self.error(key, f"{shown(text)} is no port", f"write 1 to {_HIGHEST_PORT}")
 
     def objects(self, key: str, mend: str) -> list["Entry"]:
