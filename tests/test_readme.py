@@ -1,8 +1,10 @@
-"""The README's settings table is made of the declarations, so it is complete and true."""
+"""The README's tables are made of the declarations, so they are complete and true."""
 
 import re
+from itertools import takewhile
 from pathlib import Path
 
+from fcn4_dist.clips import describe_datasets
 from fcn4_dist.config import SETTINGS, Setting
 
 REPOSITORY = Path(__file__).parents[1]
@@ -21,15 +23,24 @@ def row(setting: Setting) -> str:
     return f"| `{setting.name}` | {default_cell}{unit} | {meaning} | {commands} |"
 
 
-def test_the_readme_holds_every_setting_with_its_default_and_meaning() -> None:
+def rows_below(heading: str) -> list[str]:
+    """The rows of the README's table that has this heading."""
     lines = (REPOSITORY / "README.md").read_text(encoding="utf-8").splitlines()
-    start = lines.index("| setting | default | meaning | commands |")
-    rows = []
-    for line in lines[start + 2 :]:
-        if not line.startswith("|"):
-            break
-        rows.append(line)
-    assert rows == [row(setting) for setting in SETTINGS.values()]
+    below = lines[lines.index(heading) + 2 :]
+    return list(takewhile(lambda line: line.startswith("|"), below))
+
+
+def test_the_readme_holds_every_setting_with_its_default_and_meaning() -> None:
+    heading = "| setting | default | meaning | commands |"
+    assert rows_below(heading) == [row(setting) for setting in SETTINGS.values()]
+
+
+def test_the_readme_holds_every_kind_of_collection() -> None:
+    heading = "| `--dataset` | what it is | on disk | published split |"
+    assert rows_below(heading) == [
+        f"| `{name}` | {title} | {on_disk} | {published or 'none'} |"
+        for name, title, on_disk, published in describe_datasets()
+    ]
 
 
 def test_files_the_readme_names_exist() -> None:

@@ -13,6 +13,7 @@ from enum import Enum
 from importlib import metadata
 from pathlib import Path
 
+from fcn4_dist import findings
 from fcn4_dist.cluster.device import check_device, check_mindspore
 from fcn4_dist.cluster.launch import path_of_workers, stale_variables
 from fcn4_dist.cluster.topology import LOOP_BACK, Host, Nodes, Topology, free_port
@@ -256,11 +257,10 @@ def _version_in(information: Path) -> str:
 def _check_table(topology: Topology, device_target: str, host: Host) -> list[Result]:
     path = topology.nodes.table_file
     assert path and topology.nodes.table
-    report = check_rank_table(path, host.generation)
     results = [
-        Result("rank table", level, f"{path}: {finding}")
-        for level, findings in ((Level.ERROR, report.faults), (Level.WARNING, report.warnings))
-        for finding in findings
+        Result("rank table", Level(finding.level.value), f"{path}: {finding}")
+        for finding in check_rank_table(path, host.generation)
+        if finding.level is not findings.Level.NOTE
     ]
     if device_target == "Ascend" and topology.nodes.table.server_of(host.addresses) is None:
         server = topology.nodes.table.servers[topology.nodes.rank].server_id

@@ -24,9 +24,7 @@ class Settings:
     dataset: str = setting(
         "preprocess",
         "folder",
-        "what the collection is: a folder for each class, GTZAN, MagnaTagATune, a CSV file of "
-        "paths and labels, or what synth makes",
-        choices=("folder", "gtzan", "magnatagatune", "csv", "synthetic"),
+        "what kind of collection it is; the README's section on audio lists them",
     )
     num_classes: int = setting("preprocess train eval", 10, "number of genres or tags", minimum=1)
     audio_path: str = setting(
@@ -54,7 +52,7 @@ class Settings:
         "auto",
         "how training, validation and test clips are told apart: published (that of the "
         "collection), random (stratified by val_ratio and seed), kfold (fold of folds), or auto "
-        "(published for magnatagatune and for a CSV file with a split column, else random)",
+        "(published where that is the collection's usual one, else random)",
         choices=("auto", "published", "random", "kfold"),
     )
     val_ratio: float = setting(

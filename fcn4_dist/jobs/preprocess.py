@@ -18,6 +18,8 @@ from fcn4_dist.clips import (
     Clip,
     Collection,
     Split,
+    annotations_file,
+    find_dataset,
     read_collection,
     split_clips,
     write_annotations,
@@ -45,7 +47,6 @@ from fcn4_dist.versions import package_versions
 
 SETTINGS_NAME = "preprocess_settings.yaml"
 _SHOWN_SKIPS = 20
-_FOLDER_DATASETS = ("folder", "gtzan", "synthetic")
 
 
 def preprocess(loaded: LoadedSettings) -> None:
@@ -106,10 +107,10 @@ def _check(settings: Settings) -> None:
 
 def _read(settings: Settings) -> Collection:
     collection = read_collection(settings, with_audio=settings.get_npy)
-    for remark in collection.remarks:
-        warn(remark)
-    if settings.get_npy and settings.dataset in _FOLDER_DATASETS:
-        write_annotations(collection, Path(settings.info_path) / settings.info_name)
+    for finding in collection.findings:
+        warn(str(finding))
+    if settings.get_npy and find_dataset(settings.dataset).lists_audio:
+        write_annotations(collection, annotations_file(settings))
     if settings.get_mindrecord:
         # A split that cannot be is better known before hours of decoding than after.
         split_clips(collection.clips, {}, settings)
@@ -193,8 +194,8 @@ def _plan(settings: Settings, collection: Collection, cache: FeatureCache) -> _P
     known = {clip.id for clip in index.clips}
     usable = [clip for clip in collection.clips if clip.id in content or clip.id not in known]
     split = split_clips(usable, content, settings)
-    for remark in split.remarks:
-        say(remark)
+    for finding in split.findings:
+        say(str(finding))
     planned, outside = plan_records(
         collection.clips, index, split, settings.set_names, settings.num_consumer
     )
