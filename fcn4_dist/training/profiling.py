@@ -8,8 +8,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from fcn4_dist import documents
 from fcn4_dist.cluster.ranks import Ranks
-from fcn4_dist.files import write_json
 from fcn4_dist.terminal import say, table, warn
 from fcn4_dist.training.stepping import StepsTaken
 
@@ -101,7 +101,7 @@ class StepProfile:
         steps = sum(len(each.losses) for each in self._taken)
         split = split_of_step(self._taken, seconds)
         kinds = {kind: each / steps for kind, each in operators.items()}
-        write_json(
+        documents.write(
             self._folder / SPLIT_NAME,
             {"steps": steps, "seconds_a_step": split, "operator_seconds_a_step": kinds},
         )

@@ -11,8 +11,8 @@ from fcn4_dist.checkpoints.content import (
     CheckpointDescription,
     read_checkpoint,
 )
+from fcn4_dist.checkpoints.folder import find_resume_file
 from fcn4_dist.checkpoints.loading import load_state
-from fcn4_dist.checkpoints.resume_file import find_resume_file
 from fcn4_dist.cluster.ranks import Ranks
 from fcn4_dist.config import Settings
 from fcn4_dist.terminal import say, warn
