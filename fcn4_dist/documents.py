@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields, is_dataclass
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar
 
 import msgspec
 from msgspec import Meta
@@ -27,9 +27,12 @@ Positive = Annotated[int, Meta(ge=1, le=2**63 - 1)]
 Seconds = Annotated[float, Meta(ge=0, le=1e9)]
 FileName = Annotated[str, Meta(pattern=r"\A(?!\.{1,2}\Z)[^/\0]+\Z", max_length=255)]
 """Of a file in a folder that is known: a bare name leads nowhere else."""
-Scalar = bool | Integer | float | str | None
-Value = Scalar | list[Scalar] | dict[str, Scalar | list[Scalar]]
-"""What a setting or a rule may be. No deeper, so that nobody who walks through it falls."""
+if TYPE_CHECKING:
+    Value = Any
+else:
+    Scalar = bool | Integer | float | str | None
+    Value = Scalar | list[Scalar] | dict[str, Scalar | list[Scalar]]
+    """What a setting or a rule may be. No deeper, so that nobody who walks through it falls."""
 
 _MISSING = re.compile(r"Object missing required field `(.*)`")
 _PLACE = re.compile(r"(.*) - at `\$\.?(.*)`", re.DOTALL)

@@ -79,9 +79,14 @@ class CheckpointDescription(documents.Document):
             DamagedError: If it is none.
         """
         try:
-            return documents.parse(text, cls, "its description")
+            description = documents.parse(text, cls, "its description")
         except InputError as error:
             raise DamagedError(str(error)) from error
+        settings = description.settings
+        seconds = settings.get("window_seconds")
+        if not (isinstance(settings.get("run_dir"), str) and isinstance(seconds, float | int)):
+            raise DamagedError("its description lacks the settings run_dir and window_seconds")
+        return description
 
 
 @dataclass(frozen=True)

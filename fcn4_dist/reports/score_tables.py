@@ -12,7 +12,7 @@ from fcn4_dist.reports.mistakes import (
 )
 from fcn4_dist.reports.run_view import RunView, score_text
 from fcn4_dist.reports.tables import NOTHING, Row, Table
-from fcn4_dist.runs.reading import Epoch
+from fcn4_dist.runs.history import Epoch
 from fcn4_dist.terminal import clock
 
 

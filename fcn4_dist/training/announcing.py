@@ -6,7 +6,7 @@ from pathlib import Path
 from fcn4_dist.checkpoints import CheckpointFolder
 from fcn4_dist.cluster.ranks import Ranks
 from fcn4_dist.config import Settings
-from fcn4_dist.runs.names import METRICS_LINES_NAME
+from fcn4_dist.runs.history import METRICS_LINES_NAME
 from fcn4_dist.terminal import say, warn
 from fcn4_dist.training.plan import FEW_STEPS, TrainingPlan
 
