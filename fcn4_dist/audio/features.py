@@ -8,6 +8,9 @@ from msgspec import Meta
 
 from fcn4_dist.config import Settings
 
+LONGEST_SECONDS = 86_400
+"""What is said to be longer is no clip, and would not fit into memory."""
+
 _RANGE_DB = 80
 _FRAMES_AT_ONCE = 128
 
@@ -27,7 +30,7 @@ class FeatureParameters:
 
     # The limits are for what a file says: beyond them are only memory errors.
     sample_rate: Annotated[int, Meta(ge=1, le=10**6)]
-    clip_seconds: Annotated[float, Meta(gt=0, le=86_400)]
+    clip_seconds: Annotated[float, Meta(gt=0, le=LONGEST_SECONDS)]
     n_fft: Annotated[int, Meta(ge=2, le=1 << 17)]
     hop_length: Annotated[int, Meta(ge=1, le=1 << 20)]
     n_mels: Annotated[int, Meta(ge=1, le=1 << 12)]

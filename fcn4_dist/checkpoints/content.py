@@ -14,7 +14,7 @@ import numpy as np
 from msgspec import Meta
 
 from fcn4_dist import documents
-from fcn4_dist.audio import FeatureParameters
+from fcn4_dist.audio import LONGEST_SECONDS, FeatureParameters
 from fcn4_dist.checkpoints.container import (
     DamagedError,
     read_text,
@@ -67,6 +67,27 @@ class CheckpointDescription(documents.Document):
     metrics: Mapping[str, float] = field(default_factory=dict)
     best: Mapping[str, float] = field(default_factory=dict)
 
+    @property
+    def run_dir(self) -> Path | None:
+        """Folder of the job that wrote it; None if it does not say."""
+        folder = self.settings.get("run_dir")
+        return Path(folder) if isinstance(folder, str) else None
+
+    @property
+    def window_seconds(self) -> float:
+        """Length of the network's input.
+
+        Raises:
+            InputError: If the settings do not say it.
+        """
+        seconds = self.settings.get("window_seconds")
+        if not isinstance(seconds, int | float) or not 0 < seconds <= LONGEST_SECONDS:
+            raise InputError(
+                "the settings in the checkpoint do not say how long the network's input is "
+                "(window_seconds): name another checkpoint"
+            )
+        return seconds
+
     def to_json(self) -> str:
         """Write the description as JSON."""
         return documents.to_line(self)
@@ -79,14 +100,9 @@ class CheckpointDescription(documents.Document):
             DamagedError: If it is none.
         """
         try:
-            description = documents.parse(text, cls, "its description")
+            return documents.parse(text, cls, "its description")
         except InputError as error:
             raise DamagedError(str(error)) from error
-        settings = description.settings
-        seconds = settings.get("window_seconds")
-        if not (isinstance(settings.get("run_dir"), str) and isinstance(seconds, float | int)):
-            raise DamagedError("its description lacks the settings run_dir and window_seconds")
-        return description
 
 
 @dataclass(frozen=True)

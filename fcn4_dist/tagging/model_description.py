@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from msgspec import Meta
 
 from fcn4_dist import documents
-from fcn4_dist.audio import FeatureParameters
+from fcn4_dist.audio import LONGEST_SECONDS, FeatureParameters
 from fcn4_dist.checkpoints.content import Checkpoint
 from fcn4_dist.clips.gtzan import GTZAN_GENRES
 from fcn4_dist.clips.magnatagatune import MODELZOO_TAGS
@@ -37,7 +37,7 @@ class ModelDescription(documents.Document):
 
     class_names: tuple[str, ...]
     parameters: FeatureParameters
-    window_seconds: Annotated[float, Meta(gt=0, le=86_400)]
+    window_seconds: Annotated[float, Meta(gt=0, le=LONGEST_SECONDS)]
     width: Annotated[float, Meta(gt=0, le=16)]
     source: Mapping[str, documents.Value] = field(default_factory=dict)
 
@@ -103,7 +103,7 @@ def describe_checkpoint(
     return ModelDescription(
         description.class_names,
         description.parameters,
-        description.settings["window_seconds"],
+        description.window_seconds,
         description.width,
         source
         | {"epoch": description.epoch, "step": description.step}

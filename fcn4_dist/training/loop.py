@@ -240,7 +240,7 @@ class Trainer:
         if not self.ranks.is_main:
             return None
         before = self.resumed.description
-        earlier = Path(before.settings["run_dir"]) if before else None
+        earlier = before.run_dir if before else None
         return RunHistory(Path(self.settings.run_dir), self.plan.steps_done, earlier)
 
     def _epochs(self) -> Iterator[float]:
