@@ -11,6 +11,7 @@ import resource
 import tempfile
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -83,10 +84,10 @@ def _manifest(clips: int) -> Manifest:
     bounds = [number * clips // SHARDS for number in range(SHARDS + 1)]
     rows = [
         _row(number, file)
-        for file, first, end in zip(files, bounds[:-1], bounds[1:], strict=True)
+        for file, (first, end) in zip(files, pairwise(bounds), strict=True)
         for number in range(first, end)
     ]
-    sizes = [end - first for first, end in zip(bounds[:-1], bounds[1:], strict=True)]
+    sizes = [end - first for first, end in pairwise(bounds)]
     shards = [
         Shard(file, size, size * 524_544, f"{size:064x}", f"{size:064x}")
         for file, size in zip(files, sizes, strict=True)

@@ -25,6 +25,8 @@ Integer = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 Positive = Annotated[int, Meta(ge=1, le=2**63 - 1)]
 Seconds = Annotated[float, Meta(ge=0, le=1e9)]
+Number = Integer | float
+"""Stays what it was, where hashes and comparisons tell 2 from 2.0."""
 FileName = Annotated[str, Meta(pattern=r"\A(?!\.{1,2}\Z)[^/\0]+\Z", max_length=255)]
 """Of a file in a folder that is known: a bare name leads nowhere else."""
 if TYPE_CHECKING:

@@ -30,7 +30,11 @@ class FeatureParameters:
 
     # The limits are for what a file says: beyond them are only memory errors.
     sample_rate: Annotated[int, Meta(ge=1, le=10**6)]
-    clip_seconds: Annotated[float, Meta(gt=0, le=LONGEST_SECONDS)]
+    # A whole number stays one: it is in the fingerprint of shards.
+    clip_seconds: (
+        Annotated[int, Meta(gt=0, le=LONGEST_SECONDS)]
+        | Annotated[float, Meta(gt=0, le=LONGEST_SECONDS)]
+    )
     n_fft: Annotated[int, Meta(ge=2, le=1 << 17)]
     hop_length: Annotated[int, Meta(ge=1, le=1 << 20)]
     n_mels: Annotated[int, Meta(ge=1, le=1 << 12)]

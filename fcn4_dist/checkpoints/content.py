@@ -64,8 +64,8 @@ class CheckpointDescription(documents.Document):
     width: Annotated[float, Meta(gt=0, le=16)]
     settings: Mapping[str, documents.Value]
     versions: Mapping[str, str]
-    metrics: Mapping[str, float] = field(default_factory=dict)
-    best: Mapping[str, float] = field(default_factory=dict)
+    metrics: Mapping[str, documents.Number] = field(default_factory=dict)
+    best: Mapping[str, documents.Number] = field(default_factory=dict)
 
     @property
     def run_dir(self) -> Path | None:
