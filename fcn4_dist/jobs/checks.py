@@ -5,7 +5,7 @@ from pathlib import Path
 
 from fcn4_dist.checkpoints import CheckpointFolder
 from fcn4_dist.checkpoints.content import check_description, read_description
-from fcn4_dist.checkpoints.resume_file import find_resume_file
+from fcn4_dist.checkpoints.folder import find_resume_file
 from fcn4_dist.cluster.preflight import Level, Result, result_of
 from fcn4_dist.config import Settings
 from fcn4_dist.errors import InputError

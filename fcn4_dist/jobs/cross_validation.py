@@ -3,23 +3,22 @@
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
 
+from fcn4_dist import documents
 from fcn4_dist.cluster.topology import LaunchRequest
 from fcn4_dist.config import SETTINGS, LoadedSettings, Settings
 from fcn4_dist.errors import Fcn4DistError, InputError
 from fcn4_dist.evaluation import METRICS_NAME
-from fcn4_dist.files import read_json, write_json
 from fcn4_dist.jobs.folds import show_folds
 from fcn4_dist.processes import die_with_parent
 from fcn4_dist.runs.folder import choose_run_folder, save_settings, settings_file
 from fcn4_dist.terminal import say
 
 RECORD_NAME = "cross_validation.json"
-_FORMAT = 1
 
 # What each fold is given here; in a settings file, where other jobs need it, it has no effect.
 _OF_A_FOLD = (
@@ -49,6 +48,16 @@ _MAY_CHANGE = (
     "profile",
     "run_dir",
 )
+
+
+@dataclass(frozen=True)
+class _Record(documents.Document):
+    """With which settings a cross-validation was begun."""
+
+    format = 1
+    mend = "name another folder with --run_dir"
+
+    settings: Mapping[str, documents.Value]
 
 
 def cross_validate(loaded: LoadedSettings, device_num: int | None) -> None:
@@ -118,7 +127,7 @@ def _check_same(folder: Path, settings: Settings, device_num: int | None) -> Non
     record = folder / RECORD_NAME
     asked = settings.as_dict() | {"device_num": device_num}
     if record.exists():
-        begun = read_json(record, _FORMAT)["settings"]
+        begun = documents.read(record, _Record).settings
         differing = [
             f"{name} {begun.get(name)} instead of {value}"
             for name, value in asked.items()
@@ -135,7 +144,7 @@ def _check_same(folder: Path, settings: Settings, device_num: int | None) -> Non
             f"{folder} holds another job, or lacks its {RECORD_NAME}: name another folder with "
             "--run_dir"
         )
-    write_json(record, {"format": _FORMAT, "settings": asked})
+    documents.write(record, _Record(asked))
 
 
 def _steps(

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from fcn4_dist.checkpoints.resume_file import AUTO
+from fcn4_dist.checkpoints.folder import AUTO
 from fcn4_dist.cluster.cores import sharing_variables
 from fcn4_dist.cluster.launch import Launch, file_prefix, plan_launch
 from fcn4_dist.cluster.launchers import Launchers, meet

@@ -54,7 +54,7 @@ def load_trained_network(settings: Settings, manifest: Manifest, ranks: Ranks) -
     if checkpoint:
         place = f"epoch {description.epoch}, step {description.step}" if description else "foreign"
         say(f"weights from {checkpoint.path} ({place})")
-        window = description.settings["window_seconds"] if description else settings.window_seconds
+        window = description.window_seconds if description else settings.window_seconds
         if window != settings.window_seconds:
             warn(
                 f"they were trained on windows of {window:g} s, and score windows of "

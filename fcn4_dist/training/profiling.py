@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from fcn4_dist import documents
 from fcn4_dist.cluster.ranks import Ranks
 from fcn4_dist.config import Settings
-from fcn4_dist.files import write_json
 from fcn4_dist.terminal import say, table, warn
 from fcn4_dist.training.stepping import StepsTaken, StepTimes
 
@@ -91,7 +91,7 @@ class StepProfiler:
         steps = self._times.steps
         split = split_of_step(self._times, seconds)
         kinds = {kind: each / steps for kind, each in operators.items()}
-        write_json(
+        documents.write(
             self._folder / SPLIT_NAME,
             {"steps": steps, "seconds_a_step": split, "operator_seconds_a_step": kinds},
         )
