@@ -1,0 +1,93 @@
+"""Settings on the command line: a flag for each, and ``--config``."""
+
+import argparse
+from collections.abc import Container, Sequence
+
+from fcn4_dist.config import (
+    COMMANDS,
+    RETIRED,
+    SETTINGS,
+    LoadedSettings,
+    Setting,
+    declaration_of,
+    earlier_names,
+    load_settings,
+)
+from fcn4_dist.terminal import say
+
+CHOICES = {
+    # until clips has its registry
+    "dataset": ("folder", "gtzan", "magnatagatune", "csv", "synthetic"),
+}
+"""Allowed values that other rooms know; ``config`` cannot ask them."""
+
+
+def setting_names() -> list[str]:
+    """List what :func:`add_settings` adds, without dashes and without names of earlier versions."""
+    return ["config", *SETTINGS]
+
+
+def add_settings(
+    parser: argparse.ArgumentParser, commands: Sequence[str], taken: Container[str] = ()
+) -> None:
+    """Add a flag for each setting.
+
+    Args:
+        parser: What to add them to.
+        commands: Names of the commands whose settings the help explains, if there are any; the
+            others are understood, too, and :func:`load` says that they have no effect.
+        taken: Flags it has already.
+    """
+    if not commands:
+        return
+    parser.add_argument(
+        "--config", metavar="FILE", help="YAML file of settings, one 'name: value' line for each"
+    )
+    groups = {}
+    hidden = [name for name in (*earlier_names(), *RETIRED) if f"--{name}" not in taken]
+    for setting in SETTINGS.values():
+        if not set(commands).intersection(setting.commands):
+            hidden.append(setting.name)
+            continue
+        if setting.group not in groups:
+            groups[setting.group] = parser.add_argument_group(setting.group)
+        groups[setting.group].add_argument(
+            f"--{setting.name}", metavar="VALUE", default=argparse.SUPPRESS, help=_help(setting)
+        )
+    for name in hidden:
+        parser.add_argument(f"--{name}", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+
+
+def load(parsed: argparse.Namespace) -> LoadedSettings:
+    """Load the settings of a command line, and say what of them has no effect.
+
+    Raises:
+        InputError: If one cannot be used.
+    """
+    known = {*SETTINGS, *earlier_names(), *RETIRED}
+    flags = {name: text for name, text in vars(parsed).items() if name in known}
+    loaded = load_settings(parsed.config, flags, CHOICES)
+    for remark in loaded.remarks:
+        say(f"{remark.level.value}: {remark}")
+    for name in flags:
+        if parsed.command in COMMANDS and parsed.command not in declaration_of(name).commands:
+            say(f"note: --{name} has no effect on {parsed.command}")
+    return loaded
+
+
+def meaning_of(setting: Setting) -> str:
+    """Say what a setting is for, and which values it can have."""
+    choices = setting.choices or CHOICES.get(setting.name, ())
+    return f"{setting.meaning}; one of {', '.join(choices)}" if choices else setting.meaning
+
+
+def default_of(setting: Setting) -> str:
+    """Write the default of a setting with its unit; "" for none."""
+    default = setting.default
+    text = ",".join(default) if isinstance(default, tuple) else str(default)
+    return f"{text} {setting.unit}".strip()
+
+
+def _help(setting: Setting) -> str:
+    default = default_of(setting) or "empty"
+    return f"{meaning_of(setting)}; default: {default}".replace("%", "%%")

@@ -1,0 +1,75 @@
+"""Names of settings: the nearest right one, earlier ones, and those that are settings no more."""
+
+import difflib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from fcn4_dist.config.declaration import Setting
+from fcn4_dist.config.settings import SETTINGS
+from fcn4_dist.errors import SettingsError
+
+# The meaning is the way across. On a command that is named, the flag goes on working.
+RETIRED = {
+    retired.name: retired
+    for retired in (
+        Setting(
+            "clips_per_class",
+            int,
+            100,
+            ("synth",),
+            "is a flag of synth now: --clips_per_class {value}",
+            minimum=1,
+        ),
+        Setting(
+            "synth_seconds",
+            float,
+            30.0,
+            ("synth",),
+            "is a flag of synth now: --synth_seconds {value:g}",
+            unit="s",
+            minimum=0.1,
+        ),
+        Setting(
+            "hccl_socket_ifname",
+            str,
+            "",
+            (),
+            "has no effect any more: export HCCL_SOCKET_IFNAME={value} on the hosts that need it",
+            optional=True,
+        ),
+    )
+}
+
+
+def declaration_of(name: str) -> Setting:
+    """Give the declaration of a setting by its name, or by one it had earlier.
+
+    Raises:
+        SettingsError: If there is none, with the nearest name.
+    """
+    name = earlier_names().get(name, name)
+    known = SETTINGS | RETIRED
+    if name not in known:
+        raise SettingsError(name, "is not a setting" + nearest_name(name, SETTINGS))
+    return known[name]
+
+
+def earlier_names() -> dict[str, str]:
+    """Give the name of a setting by each that it had earlier."""
+    return {
+        earlier: name for name, setting in SETTINGS.items() for earlier in setting.earlier_names
+    }
+
+
+def with_current_names(recorded: Mapping[str, Any]) -> dict[str, Any]:
+    """Give settings that an earlier version has recorded the names they have now."""
+    names = earlier_names()
+    return {names.get(name, name): value for name, value in recorded.items()}
+
+
+def nearest_name(name: str, known: Iterable[str]) -> str:
+    """Say which known name was probably meant: ", did you mean 'lr'?", or "" for none."""
+    # Compared without case: --LR and --Batch_Size are among the usual slips.
+    by_lower_case = {candidate.lower(): candidate for candidate in known}
+    matches = difflib.get_close_matches(name.lower(), by_lower_case, n=1, cutoff=0.5)
+    return f", did you mean '{by_lower_case[matches[0]]}'?" if matches else ""
