@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+from fcn4_dist.cli.settings import meaning_of
 from fcn4_dist.config import SETTINGS, Setting
 
 REPOSITORY = Path(__file__).parents[1]
@@ -14,11 +15,21 @@ def row(setting: Setting) -> str:
     shown = ", ".join(default) if isinstance(default, tuple) else str(default)
     default_cell = f"`{shown}`" if shown else ""
     unit = f" {setting.unit}" if setting.unit else ""
-    meaning = setting.meaning.replace("|", "\\|").replace("*", "\\*")
-    if setting.choices:
-        meaning += f"; one of {', '.join(setting.choices)}"
+    meaning = meaning_of(setting).replace("|", "\\|").replace("*", "\\*")
     commands = ", ".join(setting.commands)
     return f"| `{setting.name}` | {default_cell}{unit} | {meaning} | {commands} |"
+
+
+def table() -> list[str]:
+    """The rows of all settings, each group below its title."""
+    rows = []
+    group = ""
+    for setting in SETTINGS.values():
+        if setting.group != group:
+            group = setting.group
+            rows.append(f"| **{group}** | | | |")
+        rows.append(row(setting))
+    return rows
 
 
 def test_the_readme_holds_every_setting_with_its_default_and_meaning() -> None:
@@ -29,7 +40,7 @@ def test_the_readme_holds_every_setting_with_its_default_and_meaning() -> None:
         if not line.startswith("|"):
             break
         rows.append(line)
-    assert rows == [row(setting) for setting in SETTINGS.values()]
+    assert rows == table()
 
 
 def test_files_the_readme_names_exist() -> None:

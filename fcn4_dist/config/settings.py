@@ -127,4 +127,4 @@ class Settings(
         }
 
 
-SETTINGS = declared_settings(Settings)
+SETTINGS = dict(declared_settings(Settings))
