@@ -10,15 +10,13 @@ import pytest
 from fcn4_dist.cli import main
 from fcn4_dist.config import (
     SETTINGS,
-    Affects,
     LoadedSettings,
     Settings,
-    declared_settings,
     graph_settings,
     load_settings,
     loader,
 )
-from fcn4_dist.config.declaration import setting
+from fcn4_dist.config.declaration import declared_settings, setting
 from fcn4_dist.errors import InputError
 from fcn4_dist.jobs.cross_validation import RECORD_NAME, cross_validate
 from fcn4_dist.reports.run_view import view_runs
@@ -37,15 +35,8 @@ class MoreSettings(Settings):
     TITLE: ClassVar[str] = "Recipe"
 
     dropout: float = setting(
-        "train",
-        0.0,
-        "share of the features that each step leaves out, in tenths",
-        Affects.RESULT,
-        unit="tenths",
-        minimum=0,
-        below=10,
-        earlier_names=("drop_rate",),
-    )
+        "train", 0.0, unit="tenths", minimum=0, below=10, earlier_names=("drop_rate",)
+    ).means("share of the features that each step leaves out, in tenths")
 
 
 @pytest.fixture(autouse=True)

@@ -24,7 +24,7 @@ def _verify(parsed: argparse.Namespace) -> int:
     return verify_checkpoints(parsed.place)
 
 
-_PLACE = (flag("place", "a folder, or one file", metavar="DIR", type=Path),)
+_PLACE = (flag("place", metavar="DIR", type=Path).means("a folder, or one file"),)
 
 CHECKPOINTS = Command(
     "checkpoints",

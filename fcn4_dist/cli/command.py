@@ -2,7 +2,7 @@
 
 import argparse
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 
 from fcn4_dist.cli.settings import add_settings, setting_names
@@ -16,20 +16,24 @@ class Flag:
 
     Attributes:
         name: ``--name`` of a flag, ``name`` of an argument; what is given is found by the name.
-        help: What it is for, and its default.
-        details: What else :meth:`argparse.ArgumentParser.add_argument` is to know.
         instead_of: Name of a flag that cannot be given with it.
+        details: What else :meth:`argparse.ArgumentParser.add_argument` is to know.
+        help: What it is for, and its default.
     """
 
     name: str
-    help: str
-    details: Mapping[str, Any] = field(default_factory=dict)
-    instead_of: str = ""
+    instead_of: str
+    details: Mapping[str, Any]
+    help: str = ""
+
+    def means(self, help: str) -> "Flag":
+        """Complete the declaration by what the flag is for."""
+        return replace(self, help=help)
 
 
-def flag(name: str, help: str, *, instead_of: str = "", **details: Any) -> Flag:
-    """Declare a flag; see :class:`Flag`."""
-    return Flag(name, help, details, instead_of)
+def flag(name: str, *, instead_of: str = "", **details: Any) -> Flag:
+    """Begin to declare a flag: ``flag("--name", type=int).means("...")``; see :class:`Flag`."""
+    return Flag(name, instead_of, details)
 
 
 @dataclass(frozen=True)
@@ -39,8 +43,8 @@ class Command:
     Attributes:
         name: What is typed.
         summary: What it does, as a line of a list of commands.
-        run: Does it, given the parsed arguments; gives the exit code. None for a command of
-            actions.
+        run: Does it, given the parsed arguments; gives the exit code, or nothing for 0. None for a
+            command of actions.
         description: What it does; default: the summary as a sentence.
         example: A call of it, without the program's name.
         flags: Its flags and arguments, in the order of the help.
@@ -50,19 +54,12 @@ class Command:
 
     name: str
     summary: str
-    run: Callable[[argparse.Namespace], int] | None = None
+    run: Callable[[argparse.Namespace], int | None] | None = None
     description: str = ""
     example: str = ""
     flags: tuple[Flag, ...] = ()
     settings: tuple[str, ...] = ()
     actions: tuple["Command", ...] = ()
-
-    @property
-    def help_texts(self) -> dict[str, Any]:
-        """Give what a parser says of it."""
-        sentence = f"{self.summary[0].upper()}{self.summary[1:]}."
-        epilog = f"Example: fcn4-dist {self.example}" if self.example else None
-        return {"description": self.description or sentence, "epilog": epilog}
 
 
 class Parser(argparse.ArgumentParser):
@@ -83,11 +80,16 @@ def add_commands(parser: argparse.ArgumentParser, commands: Sequence[Command], k
     """
     subparsers = parser.add_subparsers(dest=kind, metavar=kind.upper(), required=True)
     for command in commands:
+        sentence = f"{command.summary[0].upper()}{command.summary[1:]}."
         of_command = subparsers.add_parser(
-            command.name, help=command.summary, allow_abbrev=False, **command.help_texts
+            command.name,
+            help=command.summary,
+            description=command.description or sentence,
+            epilog=f"Example: fcn4-dist {command.example}" if command.example else None,
+            allow_abbrev=False,
         )
         add_flags(of_command, command.flags)
-        add_settings(of_command, command.settings, taken=[flag.name for flag in command.flags])
+        add_settings(of_command, command.settings, taken=[one.name for one in command.flags])
         if command.actions:
             add_commands(of_command, command.actions, "action")
         else:
@@ -123,7 +125,7 @@ def parse(
     parsed, unknown = parser.parse_known_args(arguments)
     if unknown:
         command: Command = parsed.declaration
-        known = [flag.name.lstrip("-") for flag in (*command.flags, *further)]
+        known = [one.name.lstrip("-") for one in (*command.flags, *further)]
         known += setting_names() if command.settings else []
         hint = nearest_name(unknown[0].lstrip("-").split("=")[0], known)
         kind = "flag" if unknown[0].startswith("-") else "argument"

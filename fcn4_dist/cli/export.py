@@ -7,7 +7,7 @@ from fcn4_dist.cli.command import Command, flag
 from fcn4_dist.cli.tag import CHECKPOINT_FLAGS, named_checkpoint
 
 
-def _export(parsed: argparse.Namespace) -> int:
+def _export(parsed: argparse.Namespace) -> None:
     from fcn4_dist.jobs.export import ExportRequest, export
     from fcn4_dist.tagging.loading import parse_class_names
 
@@ -23,7 +23,6 @@ def _export(parsed: argparse.Namespace) -> int:
             device_id=parsed.device_id,
         )
     )
-    return 0
 
 
 EXPORT = Command(
@@ -36,23 +35,17 @@ EXPORT = Command(
     "FILE.json beside it, and inside an ONNX file.",
     example="export --file_format ONNX --checkpoint weight/ --output fcn4.onnx",
     flags=(
-        flag("--file_format", "what to write", required=True, choices=("MINDIR", "ONNX", "AIR")),
-        *CHECKPOINT_FLAGS,
-        flag(
-            "--output",
-            "file to write; default: the checkpoint's name with the format's ending, here",
-            metavar="FILE",
-            type=Path,
+        flag("--file_format", required=True, choices=("MINDIR", "ONNX", "AIR")).means(
+            "what to write"
         ),
-        flag("--force", "overwrite files that are there", action="store_true"),
-        flag(
-            "--songs",
+        *CHECKPOINT_FLAGS,
+        flag("--output", metavar="FILE", type=Path).means(
+            "file to write; default: the checkpoint's name with the format's ending, here"
+        ),
+        flag("--force", action="store_true").means("overwrite files that are there"),
+        flag("--songs", metavar="SONG", type=Path, nargs="+", default=()).means(
             "audio files on which the file is compared with the network; default: three short "
-            "recordings that come with the package",
-            metavar="SONG",
-            type=Path,
-            nargs="+",
-            default=(),
+            "recordings that come with the package"
         ),
     ),
 )

@@ -8,18 +8,16 @@ from fcn4_dist.cli.settings import load
 from fcn4_dist.config import COMMANDS
 
 
-def _cross_validate(parsed: argparse.Namespace) -> int:
+def _cross_validate(parsed: argparse.Namespace) -> None:
     from fcn4_dist.jobs.cross_validation import cross_validate
 
     cross_validate(load(parsed), parsed.device_num)
-    return 0
 
 
-def _folds(parsed: argparse.Namespace) -> int:
+def _folds(parsed: argparse.Namespace) -> None:
     from fcn4_dist.jobs.folds import show_folds
 
     show_folds(parsed.folders, parsed.output)
-    return 0
 
 
 CROSS_VALIDATE = Command(
@@ -28,11 +26,8 @@ CROSS_VALIDATE = Command(
     _cross_validate,
     example="cross-validate --config configs/gtzan_recipe.yaml --folds 5",
     flags=(
-        flag(
-            "--device_num",
-            "workers of each training and evaluation; default: one, on device_id",
-            type=int,
-            metavar="N",
+        flag("--device_num", type=int, metavar="N").means(
+            "workers of each training and evaluation; default: one, on device_id"
         ),
     ),
     settings=COMMANDS,
@@ -45,12 +40,9 @@ FOLDS = Command(
     "standard deviation, and those of all clips together, with intervals.",
     example="folds runs/cv/fold-*/eval --output runs/cv",
     flags=(
-        flag("folders", "folder of an eval job", metavar="RUN_DIR", type=Path, nargs="+"),
-        flag(
-            "--output",
-            "folder to write predictions.csv and metrics.json of all clips to; default: none",
-            metavar="DIR",
-            type=Path,
+        flag("folders", metavar="RUN_DIR", type=Path, nargs="+").means("folder of an eval job"),
+        flag("--output", metavar="DIR", type=Path).means(
+            "folder to write predictions.csv and metrics.json of all clips to; default: none"
         ),
     ),
 )

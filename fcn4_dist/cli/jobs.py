@@ -7,33 +7,29 @@ from fcn4_dist.cli.settings import load
 from fcn4_dist.cluster.stopping import hold_sigterm
 
 
-def _synth(parsed: argparse.Namespace) -> int:
+def _synth(parsed: argparse.Namespace) -> None:
     from fcn4_dist.jobs.synth import synth
 
     synth(load(parsed))
-    return 0
 
 
-def _preprocess(parsed: argparse.Namespace) -> int:
+def _preprocess(parsed: argparse.Namespace) -> None:
     from fcn4_dist.jobs.preprocess import preprocess
 
     preprocess(load(parsed))
-    return 0
 
 
-def _train(parsed: argparse.Namespace) -> int:
+def _train(parsed: argparse.Namespace) -> None:
     hold_sigterm()
     from fcn4_dist.jobs.train import train
 
     train(load(parsed))
-    return 0
 
 
-def _evaluate(parsed: argparse.Namespace) -> int:
+def _evaluate(parsed: argparse.Namespace) -> None:
     from fcn4_dist.jobs.evaluate import evaluate
 
     evaluate(load(parsed))
-    return 0
 
 
 SYNTH = Command(
@@ -42,17 +38,11 @@ SYNTH = Command(
     _synth,
     settings=("synth",),
     flags=(
-        flag(
-            "--clips_per_class",
-            "clips made for each of the ten classes; default: 100",
-            metavar="VALUE",
-            default=argparse.SUPPRESS,
+        flag("--clips_per_class", metavar="VALUE", default=argparse.SUPPRESS).means(
+            "clips made for each of the ten classes; default: 100"
         ),
-        flag(
-            "--synth_seconds",
-            "length of a made clip; default: 30.0 s",
-            metavar="VALUE",
-            default=argparse.SUPPRESS,
+        flag("--synth_seconds", metavar="VALUE", default=argparse.SUPPRESS).means(
+            "length of a made clip; default: 30.0 s"
         ),
     ),
 )

@@ -54,66 +54,41 @@ def _launch_request(parsed: argparse.Namespace) -> LaunchRequest:
 
 
 _WORKER_FLAGS = (
-    flag(
-        "--device_num",
-        "workers on this host, one for each card, or processes on the CPU; default: those of the "
-        "rank table, else one for each card found",
-        type=int,
-        metavar="N",
+    flag("--device_num", type=int, metavar="N").means(
+        "workers on this host, one for each card, or processes on the CPU; default: those "
+        "of the rank table, else one for each card found"
     ),
-    flag(
-        "--rank_table_file",
+    flag("--rank_table_file", type=Path, metavar="FILE").means(
         "HCCL rank table; default: the one a site's scheduler names in the variable "
-        "RANK_TABLE_FILE, else none, and msrun numbers the workers",
-        type=Path,
-        metavar="FILE",
+        "RANK_TABLE_FILE, else none, and msrun numbers the workers"
     ),
-    flag(
-        "--devices",
-        "physical ids of the cards to use, like 4-7 or 0,2,5; default: the first ones",
-        metavar="CARDS",
+    flag("--devices", metavar="CARDS").means(
+        "physical ids of the cards to use, like 4-7 or 0,2,5; default: the first ones"
     ),
-    flag(
-        "--nnodes",
-        "number of hosts; default: those of the rank table, else 1",
-        type=int,
-        metavar="N",
+    flag("--nnodes", type=int, metavar="N").means(
+        "number of hosts; default: those of the rank table, else 1"
     ),
-    flag(
-        "--node_rank",
-        "number of this host: 0 on the one with --master_addr, 1, 2, … on the others; default: "
-        "its place in the rank table",
-        type=int,
-        metavar="R",
+    flag("--node_rank", type=int, metavar="R").means(
+        "number of this host: 0 on the one with --master_addr, 1, 2, … on the others; "
+        "default: its place in the rank table"
     ),
-    flag(
-        "--master_addr",
-        "address of host 0; default: that of the rank table's first server",
-        metavar="ADDRESS",
+    flag("--master_addr", metavar="ADDRESS").means(
+        "address of host 0; default: that of the rank table's first server"
     ),
-    flag(
-        "--master_port",
-        "port of the scheduler on host 0, the one behind it is for the launchers; default: 8118, "
-        "or a free one if there is only this host",
-        type=int,
-        metavar="PORT",
+    flag("--master_port", type=int, metavar="PORT").means(
+        "port of the scheduler on host 0, the one behind it is for the launchers; default: "
+        "8118, or a free one if there is only this host"
     ),
 )
 _OWN_FLAGS = (
     *_WORKER_FLAGS,
-    flag(
-        "--dry_run",
-        "print the command and the environment of every process, and start nothing",
-        action="store_true",
+    flag("--dry_run", action="store_true").means(
+        "print the command and the environment of every process, and start nothing"
     ),
-    flag(
-        "--max_restarts",
-        "after a worker's death, start training again from the last whole checkpoint, up to N "
-        "times; on several hosts, end with exit code 76 instead, which asks the site's scheduler "
-        "to do so; default: 0",
-        type=int,
-        metavar="N",
-        default=0,
+    flag("--max_restarts", type=int, metavar="N", default=0).means(
+        "after a worker's death, start training again from the last whole checkpoint, up "
+        "to N times; on several hosts, end with exit code 76 instead, which asks the "
+        "site's scheduler to do so; default: 0"
     ),
 )
 LAUNCH = Command(
@@ -123,11 +98,9 @@ LAUNCH = Command(
     example="launch --device_num 2 train --device_target CPU",
     flags=(
         *_OWN_FLAGS,
-        flag("worker_command", "what each worker runs", choices=("train", "eval")),
-        flag(
-            "worker_arguments",
-            "settings of that command, as in 'fcn4-dist train --help', and the flags above",
-            nargs=argparse.REMAINDER,
+        flag("worker_command", choices=("train", "eval")).means("what each worker runs"),
+        flag("worker_arguments", nargs=argparse.REMAINDER).means(
+            "settings of that command, as in 'fcn4-dist train --help', and the flags above"
         ),
     ),
 )

@@ -55,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")
     try:
         parsed = parse(_build_parser(), sys.argv[1:] if arguments is None else arguments)
-        return parsed.declaration.run(parsed)
+        return parsed.declaration.run(parsed) or 0
     except StoppedError as stop:
         say(f"fcn4-dist: {stop}")
         return stop.exit_code

@@ -6,18 +6,16 @@ from pathlib import Path
 from fcn4_dist.cli.command import Command, flag
 
 
-def _generate(parsed: argparse.Namespace) -> int:
+def _generate(parsed: argparse.Namespace) -> None:
     from fcn4_dist.jobs import rank_table
 
     rank_table.generate(parsed.devices, parsed.server_ip, parsed.output_dir, parsed.force)
-    return 0
 
 
-def _merge(parsed: argparse.Namespace) -> int:
+def _merge(parsed: argparse.Namespace) -> None:
     from fcn4_dist.jobs import rank_table
 
     rank_table.merge(parsed.tables, parsed.output_dir, parsed.force)
-    return 0
 
 
 def _check(parsed: argparse.Namespace) -> int:
@@ -26,22 +24,17 @@ def _check(parsed: argparse.Namespace) -> int:
     return rank_table.check(parsed.tables, parsed.card)
 
 
-def _show(parsed: argparse.Namespace) -> int:
+def _show(parsed: argparse.Namespace) -> None:
     from fcn4_dist.jobs import rank_table
 
     rank_table.show(parsed.table)
-    return 0
 
 
 _OUTPUT = (
-    flag(
-        "--output_dir",
-        "folder to write to; default: the current one",
-        metavar="FOLDER",
-        type=Path,
-        default=Path(),
+    flag("--output_dir", metavar="FOLDER", type=Path, default=Path()).means(
+        "folder to write to; default: the current one"
     ),
-    flag("--force", "replace a file that is there and different", action="store_true"),
+    flag("--force", action="store_true").means("replace a file that is there and different"),
 )
 
 _GENERATE = Command(
@@ -53,15 +46,11 @@ _GENERATE = Command(
     "/etc/hccn.conf.",
     example="rank-table generate --devices 0-7 --server_ip 192.0.2.1",
     flags=(
-        flag(
-            "--devices",
-            "physical ids of the cards, like 0-7 or 0,2,5; default: all cards of the host",
-            metavar="CARDS",
+        flag("--devices", metavar="CARDS").means(
+            "physical ids of the cards, like 0-7 or 0,2,5; default: all cards of the host"
         ),
-        flag(
-            "--server_ip",
-            "address the other hosts reach this one by; default: that of the default route",
-            metavar="ADDRESS",
+        flag("--server_ip", metavar="ADDRESS").means(
+            "address the other hosts reach this one by; default: that of the default route"
         ),
         *_OUTPUT,
     ),
@@ -74,7 +63,7 @@ _MERGE = Command(
     "Ranks are numbered anew in the dictionary order of the servers' names, as HCCL wants, "
     "whatever the order of the files.",
     example="rank-table merge hccl_8p_*.json",
-    flags=(flag("tables", "table of a host", nargs="+", type=Path, metavar="FILE"), *_OUTPUT),
+    flags=(flag("tables", nargs="+", type=Path, metavar="FILE").means("table of a host"), *_OUTPUT),
 )
 _CHECK = Command(
     "check",
@@ -84,12 +73,10 @@ _CHECK = Command(
     "all are right, warnings or not, and 2 otherwise.",
     example="rank-table check --card A2 hccl_2s_16p.json",
     flags=(
-        flag("tables", "table to check", nargs="+", type=Path, metavar="FILE"),
-        flag(
-            "--card",
+        flag("tables", nargs="+", type=Path, metavar="FILE").means("table to check"),
+        flag("--card", choices=("910", "A2", "A3")).means(
             "generation the table is for: 910 (910A, 910B, 910ProA, ...), A2 (910B1 to 910B4) "
-            "or A3 (910C); default: that of this host's cards",
-            choices=("910", "A2", "A3"),
+            "or A3 (910C); default: that of this host's cards"
         ),
     ),
 )
@@ -99,7 +86,7 @@ _SHOW = Command(
     _show,
     description="Print rank, server, card and card address of each line of a table.",
     example="rank-table show hccl_2s_16p.json",
-    flags=(flag("table", "table to print", type=Path, metavar="FILE"),),
+    flags=(flag("table", type=Path, metavar="FILE").means("table to print"),),
 )
 RANK_TABLE = Command(
     "rank-table",

@@ -6,11 +6,10 @@ from pathlib import Path
 from fcn4_dist.cli.command import Command, flag
 
 
-def _report(parsed: argparse.Namespace) -> int:
+def _report(parsed: argparse.Namespace) -> None:
     from fcn4_dist.jobs.report import report
 
     report(parsed.folders, parsed.output)
-    return 0
 
 
 REPORT = Command(
@@ -22,18 +21,11 @@ REPORT = Command(
     "It needs no network, and a run may still be going.",
     example="report runs/train-20261123-020000 runs/train-20261123-080000",
     flags=(
-        flag(
-            "folders",
-            "folder of a job of train or eval (its run_dir)",
-            metavar="RUN_DIR",
-            type=Path,
-            nargs="+",
+        flag("folders", metavar="RUN_DIR", type=Path, nargs="+").means(
+            "folder of a job of train or eval (its run_dir)"
         ),
-        flag(
-            "--output",
-            "HTML file to write; default: report.html in the first RUN_DIR",
-            metavar="FILE",
-            type=Path,
+        flag("--output", metavar="FILE", type=Path).means(
+            "HTML file to write; default: report.html in the first RUN_DIR"
         ),
     ),
 )

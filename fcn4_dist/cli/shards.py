@@ -6,21 +6,19 @@ from pathlib import Path
 from fcn4_dist.cli.command import Command, flag
 
 
-def _verify(parsed: argparse.Namespace) -> int:
+def _verify(parsed: argparse.Namespace) -> None:
     from fcn4_dist.jobs.inspection import verify_shards
 
     verify_shards(parsed.folder)
-    return 0
 
 
-def _inspect(parsed: argparse.Namespace) -> int:
+def _inspect(parsed: argparse.Namespace) -> None:
     from fcn4_dist.jobs.inspection import inspect_shards
 
     inspect_shards(parsed.folder, parsed.sheet, parsed.per_class)
-    return 0
 
 
-_FOLDER = flag("folder", "folder of manifest.json", metavar="DIR", type=Path)
+_FOLDER = flag("folder", metavar="DIR", type=Path).means("folder of manifest.json")
 
 VERIFY = Command(
     "verify",
@@ -40,13 +38,9 @@ INSPECT = Command(
     example="inspect data/ --per_class 2",
     flags=(
         _FOLDER,
-        flag("--sheet", "PNG to draw to; default: DIR/sheet.png", metavar="FILE", type=Path),
-        flag(
-            "--per_class",
-            "clips to draw of each class; default: 1",
-            type=int,
-            choices=(1, 2),
-            default=1,
+        flag("--sheet", metavar="FILE", type=Path).means("PNG to draw to; default: DIR/sheet.png"),
+        flag("--per_class", type=int, choices=(1, 2), default=1).means(
+            "clips to draw of each class; default: 1"
         ),
     ),
 )

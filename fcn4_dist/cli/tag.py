@@ -53,42 +53,29 @@ def _network(parsed: argparse.Namespace) -> "Network":
 
 
 CHECKPOINT_FLAGS = (
-    flag(
-        "--checkpoint",
-        "a checkpoint of this package or of the ModelZoo's FCN-4; a folder of them, for its best "
-        "one or else its last; or best or last, of checkpoint_path; default: checkpoint_path",
-        metavar="PATH",
-        type=Path,
+    flag("--checkpoint", metavar="PATH", type=Path).means(
+        "a checkpoint of this package or of the ModelZoo's FCN-4; a folder of them, for "
+        "its best one or else its last; or best or last, of checkpoint_path; default: "
+        "checkpoint_path"
     ),
     flag(
         "--checkpoint_path",
-        "folder of the checkpoints; default: %(default)s",
         metavar="DIR",
         type=Path,
         default=Path(SETTINGS["checkpoint_path"].default),
+    ).means("folder of the checkpoints; default: %(default)s"),
+    flag("--prefix", metavar="NAME", default=SETTINGS["prefix"].default).means(
+        "first part of the checkpoints' names; default: %(default)s"
+    ),
+    flag("--class_names", metavar="NAMES", default="").means(
+        "names of the classes of a checkpoint that does not say them: separated by commas, "
+        "or a file with a name a line; default: GTZAN's genres for 10 classes, the "
+        "ModelZoo's tags for 50"
     ),
     flag(
-        "--prefix",
-        "first part of the checkpoints' names; default: %(default)s",
-        metavar="NAME",
-        default=SETTINGS["prefix"].default,
-    ),
-    flag(
-        "--class_names",
-        "names of the classes of a checkpoint that does not say them: separated by commas, or a "
-        "file with a name a line; default: GTZAN's genres for 10 classes, the ModelZoo's tags for "
-        "50",
-        metavar="NAMES",
-        default="",
-    ),
-    flag(
-        "--device_target",
-        "Ascend or CPU; default: Ascend where there is a card",
-        metavar="NAME",
-        choices=SETTINGS["device_target"].choices,
-        default="",
-    ),
-    flag("--device_id", "the card; default: 0", metavar="N", type=int, default=0),
+        "--device_target", metavar="NAME", choices=SETTINGS["device_target"].choices, default=""
+    ).means("Ascend or CPU; default: Ascend where there is a card"),
+    flag("--device_id", metavar="N", type=int, default=0).means("the card; default: 0"),
 )
 TAG = Command(
     "tag",
@@ -99,53 +86,37 @@ TAG = Command(
     "the checkpoint or the model.",
     example="tag song.mp3 --checkpoint weight/ --html song.html",
     flags=(
-        flag("songs", "an audio file, or a folder of them", metavar="SONG", type=Path, nargs="+"),
+        flag("songs", metavar="SONG", type=Path, nargs="+").means(
+            "an audio file, or a folder of them"
+        ),
         *CHECKPOINT_FLAGS,
-        flag(
-            "--model",
-            "ONNX file of export, instead of a checkpoint; MindSpore is not needed",
-            metavar="FILE",
-            type=Path,
+        flag("--model", metavar="FILE", type=Path).means(
+            "ONNX file of export, instead of a checkpoint; MindSpore is not needed"
         ),
-        flag("--top_n", "tags of a song to show; default: 5", metavar="N", type=int, default=5),
-        flag(
-            "--json",
+        flag("--top_n", metavar="N", type=int, default=5).means(
+            "tags of a song to show; default: 5"
+        ),
+        flag("--json", action="store_true").means(
             "print a JSON object a line for each song: the scores of all classes, and of each "
-            "window; remarks go to standard error",
-            action="store_true",
+            "window; remarks go to standard error"
         ),
-        flag(
-            "--csv",
-            "print a CSV table, a row for each song: path, seconds, the score of each class",
-            instead_of="--json",
-            action="store_true",
+        flag("--csv", instead_of="--json", action="store_true").means(
+            "print a CSV table, a row for each song: path, seconds, the score of each class"
         ),
-        flag("--plot", "draw the tags of one song over time, as PNG", metavar="FILE", type=Path),
-        flag(
-            "--html",
-            "write a page that plays one song and shows the tags over time; it needs no network",
-            metavar="FILE",
-            type=Path,
+        flag("--plot", metavar="FILE", type=Path).means(
+            "draw the tags of one song over time, as PNG"
         ),
-        flag(
-            "--hop_seconds",
-            "from a window's beginning to the next one's; default: the length of a window",
-            metavar="S",
-            type=float,
+        flag("--html", metavar="FILE", type=Path).means(
+            "write a page that plays one song and shows the tags over time; it needs no network"
         ),
-        flag(
-            "--batch_size",
-            "windows the network gets at once, of one song or several; default: 8",
-            metavar="N",
-            type=int,
-            default=8,
+        flag("--hop_seconds", metavar="S", type=float).means(
+            "from a window's beginning to the next one's; default: the length of a window"
         ),
-        flag(
-            "--processes",
-            "processes that decode several songs; default: one a core",
-            metavar="N",
-            type=int,
-            default=0,
+        flag("--batch_size", metavar="N", type=int, default=8).means(
+            "windows the network gets at once, of one song or several; default: 8"
+        ),
+        flag("--processes", metavar="N", type=int, default=0).means(
+            "processes that decode several songs; default: one a core"
         ),
     ),
 )

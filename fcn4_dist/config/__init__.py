@@ -1,7 +1,7 @@
 """Every setting in one typed place: defaults, meanings, YAML files and flags."""
 
 from fcn4_dist.config.comparison import differences, graph_settings
-from fcn4_dist.config.declaration import COMMANDS, Affects, Setting, declared_settings
+from fcn4_dist.config.declaration import COMMANDS, Affects, Setting
 from fcn4_dist.config.loader import LoadedSettings, adopt_settings, load_settings, yaml_line
 from fcn4_dist.config.names import (
     RETIRED,
@@ -22,7 +22,6 @@ __all__ = [
     "Settings",
     "adopt_settings",
     "declaration_of",
-    "declared_settings",
     "differences",
     "earlier_names",
     "graph_settings",

@@ -147,12 +147,33 @@ class Setting:
         return SettingsError(self.name, problem)
 
 
+@dataclass(frozen=True)
+class _Unexplained:
+    default: Any
+    details: dict[str, Any]
+
+    def means(self, meaning: str) -> Any:
+        """Complete the declaration: give the field of the settings dataclass."""
+        return dataclasses.field(default=self.default, metadata=self.details | {"meaning": meaning})
+
+
 def setting(
-    commands: str, default: Any, meaning: str, affects: Affects | Callable, **details: Any
-) -> Any:
-    """Declare a field of a group of settings; see :class:`Setting` for the details."""
-    metadata = {"commands": tuple(commands.split()), "meaning": meaning, "affects": affects}
-    return dataclasses.field(default=default, metadata=metadata | details)
+    commands: str,
+    default: Any,
+    affects: Affects | Callable[[Any], Affects] = Affects.RESULT,
+    **details: Any,
+) -> _Unexplained:
+    """Declare a field of a group of settings: ``setting("train", 1).means("...")``.
+
+    Args:
+        commands: The commands on which it has an effect, with spaces between.
+        default: Value when it is given nowhere.
+        affects: What another value changes.
+        details: What else :class:`Setting` knows.
+    """
+    return _Unexplained(
+        default, {"commands": tuple(commands.split()), "affects": affects, **details}
+    )
 
 
 @cache
@@ -203,14 +224,6 @@ def _to_bool(raw: object) -> bool:
     raise ValueError(word)
 
 
-def _to_int(raw: object) -> int:
-    return int(_to_str(raw))
-
-
-def _to_float(raw: object) -> float:
-    return float(_to_str(raw))
-
-
 def _to_str(raw: object) -> str:
     if not isinstance(raw, str):
         raise TypeError(raw)
@@ -230,7 +243,13 @@ def _to_names(raw: object) -> tuple[str, ...]:
     return names
 
 
-_CONVERTERS = {bool: _to_bool, int: _to_int, float: _to_float, str: _to_str, tuple: _to_names}
+_CONVERTERS: dict[type, Callable[[object], Any]] = {
+    bool: _to_bool,
+    int: lambda raw: int(_to_str(raw)),
+    float: lambda raw: float(_to_str(raw)),
+    str: _to_str,
+    tuple: _to_names,
+}
 _KIND_NAMES = {
     bool: "True or False",
     int: "a whole number",
