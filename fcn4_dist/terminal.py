@@ -8,28 +8,38 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Any
 
+from fcn4_dist import log
+
 _LONGEST_RULE = 40
 _SECONDS_BETWEEN_LINES = 5.0
 _SECONDS_BETWEEN_REMINDERS = 15.0
 # Short, so that the figures behind it have room on a usual terminal.
 _BAR = "{desc}: {percentage:3.0f}%|{bar:10}| {n_fmt}/{total_fmt}{unit}, left {remaining}{postfix}"
 
-_bars: list[Any] = []
-
 
 def say(text: str = "") -> None:
     """Print a line at once, also into a file or a pipe, and above a bar that is shown."""
-    if _bars:
-        # It takes the bar away and draws it again below the line.
-        _bars[-1].write(text, file=sys.stdout)
-        sys.stdout.flush()
-    else:
-        print(text, flush=True)
+    log.logger().info("%s", text)
 
 
 def warn(text: str) -> None:
     """Print a line that asks for attention."""
-    say(f"warning: {text}")
+    log.logger().warning("%s", text)
+
+
+def fail(text: str, *, trace: bool = False) -> None:
+    """Print why a command ends, a line for each thing found, to standard error.
+
+    Args:
+        text: The lines.
+        trace: Whether to print the error that is being handled, too.
+    """
+    log.logger().error("%s", text, exc_info=trace)
+
+
+def put(text: str) -> None:
+    """Print a line of data, for another program; a terminal gets it cleaned."""
+    log.write_line(log.cleaned(text) if sys.stdout.isatty() else text, sys.stdout)
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:
@@ -102,7 +112,6 @@ class Progress:
                 bar_format=_BAR,
                 dynamic_ncols=True,
             )
-            _bars.append(self._bar)
         return self
 
     @property
@@ -153,7 +162,6 @@ class Progress:
         trace: TracebackType | None,
     ) -> None:
         if self._bar is not None:
-            _bars.remove(self._bar)
             self._bar.close()
 
     def _print_line(self, figures: str, time_now: float) -> None:

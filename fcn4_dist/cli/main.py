@@ -3,7 +3,6 @@
 import io
 import os
 import sys
-import traceback
 from collections.abc import Sequence
 
 from fcn4_dist import __version__
@@ -18,7 +17,7 @@ from fcn4_dist.cli.report import REPORT
 from fcn4_dist.cli.shards import INSPECT, VERIFY
 from fcn4_dist.cli.tag import TAG
 from fcn4_dist.errors import Fcn4DistError, StoppedError
-from fcn4_dist.terminal import say
+from fcn4_dist.terminal import fail, say
 
 COMMANDS = (
     SYNTH,
@@ -60,11 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         say(f"fcn4-dist: {stop}")
         return stop.exit_code
     except Fcn4DistError as error:
-        # In a worker's log the lines of both streams have to stay in order.
-        sys.stdout.flush()
-        # Checks find several things at once: a line each.
-        for line in str(error).splitlines():
-            print(f"fcn4-dist: error: {line}", file=sys.stderr, flush=True)
+        fail(str(error))
         return error.exit_code
     except KeyboardInterrupt:
         print("fcn4-dist: interrupted", file=sys.stderr, flush=True)
@@ -76,16 +71,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         # A full disk reaches us without a file name, and from NumPy without a number.
         where = f": {error.filename}" if error.filename else ""
-        print(f"fcn4-dist: error: {error.strerror or error}{where}", file=sys.stderr, flush=True)
+        fail(f"{error.strerror or error}{where}")
         return Fcn4DistError.exit_code
     except Exception as error:
-        traceback.print_exc()
         text = (str(error).strip().splitlines() or ["no text"])[0]
-        print(
-            f"fcn4-dist: error: {type(error).__name__}: {text}; this is unexpected: please report "
-            "it with the lines above",
-            file=sys.stderr,
-            flush=True,
+        fail(
+            f"{type(error).__name__}: {text}; this is unexpected: please report it with the lines "
+            "above",
+            trace=True,
         )
         return Fcn4DistError.exit_code
 

@@ -13,7 +13,8 @@ from fcn4_dist.config import (
     earlier_names,
     load_settings,
 )
-from fcn4_dist.terminal import say
+from fcn4_dist.findings import Level
+from fcn4_dist.terminal import say, warn
 
 CHOICES = {
     # until clips has its registry
@@ -68,7 +69,10 @@ def load(parsed: argparse.Namespace) -> LoadedSettings:
     flags = {name: text for name, text in vars(parsed).items() if name in known}
     loaded = load_settings(parsed.config, flags, CHOICES)
     for remark in loaded.remarks:
-        say(f"{remark.level.value}: {remark}")
+        if remark.level is Level.WARNING:
+            warn(str(remark))
+        else:
+            say(f"note: {remark}")
     for name in flags:
         if parsed.command in COMMANDS and parsed.command not in declaration_of(name).commands:
             say(f"note: --{name} has no effect on {parsed.command}")

@@ -145,12 +145,16 @@ def _value(setting: Setting, raw: object, choices: Mapping[str, Sequence[str]]) 
 
 
 def _remarks(setting: Setting, given: str, value: Any, origin: str) -> Iterator[Finding]:
+    if value == setting.default:
+        # As in any file that an earlier version has saved.
+        return
     if given != setting.name:
         yield Finding(Level.NOTE, f"{origin}: {given} is called {setting.name} now")
     flag_of_a_command = origin == f"--{given}" and setting.commands
-    if setting.name in RETIRED and value != setting.default and not flag_of_a_command:
-        way_across = setting.meaning.format(value=value)
-        yield Finding(Level.WARNING, f"{origin}: {setting.name} {way_across}")
+    if setting.name in RETIRED and not flag_of_a_command:
+        variable = given.upper()
+        way_across = setting.meaning.format(name=given, value=value, variable=variable)
+        yield Finding(Level.WARNING, f"{origin}: {given} {way_across}")
 
 
 def _from_flags(flags: Mapping[str, str]) -> list[tuple[str, object, str]]:

@@ -8,35 +8,15 @@ from fcn4_dist.config.declaration import Setting
 from fcn4_dist.config.settings import SETTINGS
 from fcn4_dist.errors import SettingsError
 
+_FLAG_OF_SYNTH = "is a flag of synth now: --{name} {value}"
+_VARIABLE = "has no effect any more: export {variable}={value} on the hosts that need it"
 # The meaning is the way across. On a command that is named, the flag goes on working.
 RETIRED = {
     retired.name: retired
     for retired in (
-        Setting(
-            "clips_per_class",
-            int,
-            100,
-            ("synth",),
-            "is a flag of synth now: --clips_per_class {value}",
-            minimum=1,
-        ),
-        Setting(
-            "synth_seconds",
-            float,
-            30.0,
-            ("synth",),
-            "is a flag of synth now: --synth_seconds {value:g}",
-            unit="s",
-            minimum=0.1,
-        ),
-        Setting(
-            "hccl_socket_ifname",
-            str,
-            "",
-            (),
-            "has no effect any more: export HCCL_SOCKET_IFNAME={value} on the hosts that need it",
-            optional=True,
-        ),
+        Setting("clips_per_class", int, 100, ("synth",), _FLAG_OF_SYNTH, minimum=1),
+        Setting("synth_seconds", float, 30.0, ("synth",), _FLAG_OF_SYNTH, minimum=0.1),
+        Setting("hccl_socket_ifname", str, "", (), _VARIABLE, optional=True),
     )
 }
 

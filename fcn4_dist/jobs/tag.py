@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from heapq import heappop, heappush
 from pathlib import Path
@@ -14,9 +15,10 @@ from typing import Any
 from fcn4_dist.clips.folder import AUDIO_SUFFIXES
 from fcn4_dist.errors import Fcn4DistError, InputError
 from fcn4_dist.files import check_writable, write_atomically
+from fcn4_dist.log import stdout_is_data
 from fcn4_dist.processes import usable_cores
 from fcn4_dist.tagging import Network, SongTags, Tagger, UntaggedSong
-from fcn4_dist.terminal import Progress, clock, say, table
+from fcn4_dist.terminal import Progress, clock, put, say, table, warn
 
 _DIGITS = 6
 
@@ -61,26 +63,16 @@ def tag(request: TagRequest, load: Callable[[], Network]) -> int:
     """
     paths = _find_songs(request.songs)
     _check(request, paths)
-    network = load()
-    tagger = Tagger(network, request.hop_seconds, request.batch_size)
-    _remark(f"tags by {network.path}", request.output)
-    tell = _TELLERS[request.output](tagger.network.description.class_names, request.top_n)
-    if len(paths) == 1:
-        _tag_one(tagger, paths[0], request, tell)
-        return 0
-    tagged = 0
-    with Progress("tagging", len(paths), "songs", visible=_has_room(request.output)) as progress:
-        processes = min(request.processes or usable_cores(), len(paths))
-        for result in _in_order(tagger.tag_all(paths, processes)):
-            progress.count()
-            if isinstance(result, UntaggedSong):
-                _remark(f"warning: no tags of {result.path}: it {result.reason}", request.output)
-            else:
-                tagged += 1
-            if (text := tell(result)) is not None:
-                say(text)
-            progress.show()
-    _remark(f"{tagged} of {len(paths)} songs have tags", request.output)
+    with nullcontext() if request.output == "text" else stdout_is_data():
+        network = load()
+        tagger = Tagger(network, request.hop_seconds, request.batch_size)
+        say(f"tags by {network.path}")
+        tell = _TELLERS[request.output](tagger.network.description.class_names, request.top_n)
+        if len(paths) == 1:
+            _tag_one(tagger, paths[0], request, tell)
+            return 0
+        tagged = _tag_all(tagger, paths, request, tell)
+        say(f"{tagged} of {len(paths)} songs have tags")
     return 0 if tagged else Fcn4DistError.exit_code
 
 
@@ -128,16 +120,16 @@ def _tag_one(
     tagger: Tagger, path: Path, request: TagRequest, tell: Callable[[SongTags], str | None]
 ) -> None:
     if request.plot is None and request.html is None:
-        say(tell(tagger.tag(path)) or "")
+        put(tell(tagger.tag(path)) or "")
         return
     song = tagger.read(path)
     tags = tagger.tag_read(song)
-    say(tell(tags) or "")
+    put(tell(tags) or "")
     if request.plot is not None:
         from fcn4_dist.reports.taggram_picture import write_taggram
 
         write_taggram(request.plot, tags, song.decibels, request.top_n)
-        _remark(f"tags over time: {request.plot}", request.output)
+        say(f"tags over time: {request.plot}")
     if request.html is not None:
         from fcn4_dist.reports.playable_audio import playable_audio
         from fcn4_dist.reports.taggram_page import taggram_page
@@ -145,7 +137,28 @@ def _tag_one(
         page = taggram_page(tags, song.decibels, playable_audio(path), request.top_n)
         with write_atomically(request.html) as file:
             file.write(page)
-        _remark(f"tags over time, with the music: {request.html}", request.output)
+        say(f"tags over time, with the music: {request.html}")
+
+
+def _tag_all(
+    tagger: Tagger, paths: Sequence[Path], request: TagRequest, tell: Callable[[Any], str | None]
+) -> int:
+    """Tell of several songs, and count those that have tags."""
+    tagged = 0
+    # Where standard output is data, progress has the terminal only if it is a bar.
+    visible = request.output == "text" or sys.stderr.isatty()
+    with Progress("tagging", len(paths), "songs", visible=visible) as progress:
+        processes = min(request.processes or usable_cores(), len(paths))
+        for result in _in_order(tagger.tag_all(paths, processes)):
+            progress.count()
+            if isinstance(result, UntaggedSong):
+                warn(f"no tags of {result.path}: it {result.reason}")
+            else:
+                tagged += 1
+            if (text := tell(result)) is not None:
+                put(text)
+            progress.show()
+    return tagged
 
 
 def _in_order(
@@ -159,18 +172,6 @@ def _in_order(
         while early and early[0][0] == awaited:
             yield heappop(early)[1]
             awaited += 1
-
-
-def _has_room(output: str) -> bool:
-    # Where standard output is data, progress has the terminal only if it is a bar.
-    return output == "text" or sys.stderr.isatty()
-
-
-def _remark(text: str, output: str) -> None:
-    if output == "text":
-        say(text)
-    else:
-        print(text, file=sys.stderr, flush=True)
 
 
 def _text(class_names: tuple[str, ...], top_n: int) -> Callable[[Any], str | None]:
@@ -206,7 +207,7 @@ def _json(class_names: tuple[str, ...], top_n: int) -> Callable[[Any], str | Non
 
 
 def _csv(class_names: tuple[str, ...], top_n: int) -> Callable[[Any], str | None]:
-    say(_csv_line(["path", "seconds", *class_names]))
+    put(_csv_line(["path", "seconds", *class_names]))
 
     def tell(result: SongTags | UntaggedSong) -> str | None:
         if isinstance(result, UntaggedSong):

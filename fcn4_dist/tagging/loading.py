@@ -1,7 +1,6 @@
 """Finding and loading the network that somebody names."""
 
 import os
-import sys
 from pathlib import Path
 
 from fcn4_dist.checkpoints import CheckpointFolder
@@ -9,6 +8,7 @@ from fcn4_dist.checkpoints.folder import BEST, LAST
 from fcn4_dist.config import SETTINGS
 from fcn4_dist.errors import InputError
 from fcn4_dist.tagging.network import Network
+from fcn4_dist.terminal import warn
 
 ONNX_SUFFIX = ".onnx"
 
@@ -67,7 +67,7 @@ def find_checkpoint(
             "--checkpoint"
         )
     try:
-        return CheckpointFolder(folder, prefix).find(name, _warn)
+        return CheckpointFolder(folder, prefix).find(name, warn)
     except InputError as error:
         which = "" if place.is_dir() else f"{place} "
         raise InputError(
@@ -89,8 +89,3 @@ def parse_class_names(text: str) -> tuple[str, ...]:
     except (OSError, ValueError) as error:
         raise InputError(f"cannot read the names of the classes from {text}: {error}") from error
     return tuple(name.strip() for name in text.split(",") if name.strip())
-
-
-def _warn(text: str) -> None:
-    # Standard output may be data.
-    print(f"warning: {text}", file=sys.stderr, flush=True)

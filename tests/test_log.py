@@ -1,0 +1,118 @@
+"""Lines for people: cleaned, on the terminal as they are, in files with time, level and rank."""
+
+import io
+import json
+import logging
+import re
+import unicodedata
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fcn4_dist import log
+from fcn4_dist.cli import main
+from fcn4_dist.terminal import fail, put, say, warn
+
+
+@pytest.fixture(autouse=True)
+def handlers() -> Iterator[None]:
+    """Leave the logger as it was."""
+    before = list(log.logger().handlers)
+    yield
+    log.logger().handlers[:] = before
+
+
+@given(st.text())
+def test_nothing_that_is_said_steers_a_terminal(text: str) -> None:
+    cleaned = log.cleaned(text)
+    kinds = {unicodedata.category(letter) for letter in cleaned if letter not in "\t\n"}
+    assert "Cc" not in kinds
+    assert not re.search("[\u202a-\u202e\u2066-\u2069]", cleaned)
+    # What is harmless stays as it is.
+    if text.isprintable():
+        assert cleaned == text
+
+
+def test_the_terminal_shows_lines_as_they_are_and_errors_on_standard_error(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    say("two clips\nof \x1b[31mrock")
+    warn("one is short")
+    fail("one is gone\nand another")
+    shown = capsys.readouterr()
+    assert shown.out == "two clips\nof \\x1b[31mrock\nwarning: one is short\n"
+    assert shown.err == "fcn4-dist: error: one is gone\nfcn4-dist: error: and another\n"
+
+
+def test_a_log_has_time_level_and_rank_and_can_be_shown_as_the_terminal_would(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    file = io.StringIO()
+    log.keep_log(file, rank=3)
+    say("two clips\nof rock")
+    warn("one is short")
+    say()
+    fail("one is gone\nand another")
+    lines = file.getvalue().splitlines()
+    for line, level in zip(
+        lines, ["INFO", "INFO", "WARNING", "INFO", "ERROR", "ERROR"], strict=True
+    ):
+        assert re.match(rf"\d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d {level} rank 3:", line)
+    terminal = capsys.readouterr()
+    assert [log.as_shown(line) for line in lines] == (terminal.out + terminal.err).splitlines()
+
+
+def test_lines_of_other_programs_in_a_log_are_shown_as_they_are() -> None:
+    line = "[ERROR] ME(1:2): 2026-11-25 out of memory"
+    assert log.as_shown(line) == line
+
+
+def test_an_error_nobody_expected_is_in_the_log_with_its_trace(tmp_path: Path) -> None:
+    path = tmp_path / "rank_0.log"
+    with log.open_log(path) as file:
+        log.keep_log(file, rank=0)
+        try:
+            raise KeyError("lr\x07")
+        except KeyError:
+            fail("KeyError: unexpected", trace=True)
+    text = path.read_text()
+    assert "Traceback (most recent call last)" in text
+    assert "\x07" not in text
+    assert log.as_shown(text.splitlines()[-1]) == "fcn4-dist: error: KeyError: unexpected"
+
+
+def test_beside_data_lines_for_people_go_to_standard_error(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with log.stdout_is_data():
+        say("tagging")
+        put(json.dumps({"song": "a\x1b.wav"}))
+    say("done")
+    assert capsys.readouterr() == ('{"song": "a\\u001b.wav"}\ndone\n', "tagging\n")
+
+
+def test_another_rank_shows_its_errors_alone() -> None:
+    terminal = io.StringIO()
+    log.errors_only(terminal, rank=2)
+    say("reading")
+    fail("the shard is gone")
+    assert terminal.getvalue() == "fcn4-dist: error: rank 2: the shard is gone\n"
+
+
+def test_programs_that_use_the_package_may_listen_too(caplog: pytest.LogCaptureFixture) -> None:
+    log.logger().addHandler(caplog.handler)
+    say("heard")
+    assert [(each.levelno, each.getMessage()) for each in caplog.records] == [
+        (logging.INFO, "heard")
+    ]
+
+
+def test_a_hostile_file_name_reaches_no_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["verify", str(tmp_path / "\x1b]0;owned\x07")]) == 2
+    shown = capsys.readouterr().err
+    assert "\x1b" not in shown and "\x07" not in shown and "\\x1b]0;owned" in shown
