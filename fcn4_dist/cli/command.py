@@ -70,12 +70,18 @@ class Parser(argparse.ArgumentParser):
         raise InputError(f"{message}; '{self.prog} --help' tells what there is")
 
 
-def add_commands(parser: argparse.ArgumentParser, commands: Sequence[Command], kind: str) -> None:
-    """Add commands, or the actions of one.
+def add_commands(
+    parser: argparse.ArgumentParser,
+    commands: Sequence[Command],
+    arguments: Sequence[str],
+    kind: str = "command",
+) -> None:
+    """Add commands, or the actions of one; flags only to those that the command line may name.
 
     Args:
         parser: What to add them to.
         commands: Their declarations.
+        arguments: The command line that will be parsed.
         kind: What they are called: "command" or "action".
     """
     subparsers = parser.add_subparsers(dest=kind, metavar=kind.upper(), required=True)
@@ -88,10 +94,12 @@ def add_commands(parser: argparse.ArgumentParser, commands: Sequence[Command], k
             epilog=f"Example: fcn4-dist {command.example}" if command.example else None,
             allow_abbrev=False,
         )
+        if command.name not in arguments:
+            continue
         add_flags(of_command, command.flags)
         add_settings(of_command, command.settings, taken=[one.name for one in command.flags])
         if command.actions:
-            add_commands(of_command, command.actions, "action")
+            add_commands(of_command, command.actions, arguments, "action")
         else:
             of_command.set_defaults(declaration=command)
 

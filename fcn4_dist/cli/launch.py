@@ -21,8 +21,9 @@ def _launch(parsed: argparse.Namespace) -> int:
     add_flags(own, _OWN_FLAGS)
     _, of_workers = own.parse_known_args(parsed.worker_arguments, parsed)
     parser = Parser(prog="fcn4-dist", allow_abbrev=False)
-    add_commands(parser, (TRAIN, EVAL), "command")
-    worker = parse(parser, [parsed.worker_command, *of_workers], further=_OWN_FLAGS)
+    arguments = [parsed.worker_command, *of_workers]
+    add_commands(parser, (TRAIN, EVAL), arguments)
+    worker = parse(parser, arguments, further=_OWN_FLAGS)
     request = _launch_request(parsed)
     if parsed.dry_run:
         return dry_run(worker.command, load(worker), request)

@@ -53,7 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     try:
-        parsed = parse(_build_parser(), sys.argv[1:] if arguments is None else arguments)
+        arguments = sys.argv[1:] if arguments is None else arguments
+        parsed = parse(_parser_for(arguments), arguments)
         return parsed.declaration.run(parsed) or 0
     except StoppedError as stop:
         say(f"fcn4-dist: {stop}")
@@ -83,7 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return Fcn4DistError.exit_code
 
 
-def _build_parser() -> Parser:
+def _parser_for(arguments: Sequence[str]) -> Parser:
     parser = Parser(
         prog="fcn4-dist",
         description="Distributed training of FCN-4 music taggers with MindSpore.",
@@ -91,5 +92,5 @@ def _build_parser() -> Parser:
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"fcn4-dist {__version__}")
-    add_commands(parser, COMMANDS, "command")
+    add_commands(parser, COMMANDS, arguments)
     return parser

@@ -16,12 +16,6 @@ from fcn4_dist.config import (
 from fcn4_dist.findings import Level
 from fcn4_dist.terminal import say, warn
 
-CHOICES = {
-    # until clips has its registry
-    "dataset": ("folder", "gtzan", "magnatagatune", "csv", "synthetic"),
-}
-"""Allowed values that other rooms know; ``config`` cannot ask them."""
-
 
 def setting_names() -> list[str]:
     """List what :func:`add_settings` adds, without dashes and without names of earlier versions."""
@@ -67,31 +61,36 @@ def load(parsed: argparse.Namespace) -> LoadedSettings:
     """
     known = {*SETTINGS, *earlier_names(), *RETIRED}
     flags = {name: text for name, text in vars(parsed).items() if name in known}
-    loaded = load_settings(parsed.config, flags, CHOICES)
+    loaded = load_settings(parsed.config, flags, _CHOICES)
     for remark in loaded.remarks:
         if remark.level is Level.WARNING:
             warn(str(remark))
         else:
             say(f"note: {remark}")
     for name in flags:
-        if parsed.command in COMMANDS and parsed.command not in declaration_of(name).commands:
+        effective = declaration_of(name).commands
+        if effective and parsed.command in COMMANDS and parsed.command not in effective:
             say(f"note: --{name} has no effect on {parsed.command}")
     return loaded
 
 
 def meaning_of(setting: Setting) -> str:
     """Say what a setting is for, and which values it can have."""
-    choices = setting.choices or CHOICES.get(setting.name, ())
+    choices = _CHOICES[setting.name]() if setting.chosen_elsewhere else setting.choices
     return f"{setting.meaning}; one of {', '.join(choices)}" if choices else setting.meaning
 
 
-def default_of(setting: Setting) -> str:
-    """Write the default of a setting with its unit; "" for none."""
+def _help(setting: Setting) -> str:
     default = setting.default
     text = ",".join(default) if isinstance(default, tuple) else str(default)
-    return f"{text} {setting.unit}".strip()
+    shown = f"{text} {setting.unit}".strip() or "empty"
+    return f"{meaning_of(setting)}; default: {shown}".replace("%", "%%")
 
 
-def _help(setting: Setting) -> str:
-    default = default_of(setting) or "empty"
-    return f"{meaning_of(setting)}; default: {default}".replace("%", "%%")
+def _dataset_names() -> tuple[str, ...]:
+    # until clips has its registry
+    return ("folder", "gtzan", "magnatagatune", "csv", "synthetic")
+
+
+_CHOICES = {"dataset": _dataset_names}
+"""Allowed values that other rooms know; ``config`` cannot ask them."""

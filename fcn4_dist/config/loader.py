@@ -1,6 +1,6 @@
 """From a YAML file and flags to checked settings, each with the place it came from."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -59,7 +59,7 @@ def yaml_line(name: str, value: object, origin: str) -> str:
 def load_settings(
     config: str | Path | None = None,
     flags: Mapping[str, str] | None = None,
-    choices: Mapping[str, Sequence[str]] | None = None,
+    choices: Mapping[str, Callable[[], Sequence[str]]] | None = None,
 ) -> LoadedSettings:
     """Read settings from a YAML file and from flags; flags win.
 
@@ -69,7 +69,7 @@ def load_settings(
     Args:
         config: YAML file of ``name: value`` lines; None for the defaults.
         flags: Name of a setting -> text given on the command line.
-        choices: Allowed values of settings whose declaration leaves them to a later room.
+        choices: Give the allowed values of settings whose declaration leaves them to a later room.
 
     Returns:
         The checked settings with their origins.
@@ -135,10 +135,10 @@ def adopt_settings(own: LoadedSettings, main: Mapping[str, Any], command: str) -
     return LoadedSettings(Settings(**values), origins)
 
 
-def _value(setting: Setting, raw: object, choices: Mapping[str, Sequence[str]]) -> Any:
+def _value(setting: Setting, raw: object, choices: Mapping[str, Callable]) -> Any:
     value = setting.parse(raw)
-    if setting.chosen_elsewhere:
-        setting.check_choice(value, choices.get(setting.name, ()))
+    if setting.chosen_elsewhere and setting.name in choices:
+        setting.check_choice(value, choices[setting.name]())
     if setting.name in RETIRED:
         setting.check(value)
     return value

@@ -147,7 +147,7 @@ def test_a_key_given_twice_is_refused_at_its_second_line(write_config: WriteConf
 def test_choices_that_another_room_knows_are_those_that_it_hands_over(
     write_config: WriteConfig,
 ) -> None:
-    choices = {"dataset": ("folder", "mine")}
+    choices = {"dataset": lambda: ("folder", "mine")}
     assert load_settings(flags={"dataset": "mine"}, choices=choices).settings.dataset == "mine"
     config = write_config("seed: 3\ndataset: other\n")
     sentence = "dataset must be one of folder, mine, got 'other'"
