@@ -1,6 +1,6 @@
 """From a YAML file and flags to checked settings, each with the place it came from."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,8 @@ from fcn4_dist.config.names import RETIRED, declaration_of
 from fcn4_dist.config.settings import SETTINGS, Settings
 from fcn4_dist.errors import InputError, SettingsError
 from fcn4_dist.findings import Finding, Level
+
+_Choices = Mapping[str, Callable[[], Sequence[str]]]
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ def yaml_line(name: str, value: object, origin: str) -> str:
 def load_settings(
     config: str | Path | None = None,
     flags: Mapping[str, str] | None = None,
-    choices: Mapping[str, Callable[[], Sequence[str]]] | None = None,
+    choices: _Choices | None = None,
 ) -> LoadedSettings:
     """Read settings from a YAML file and from flags; flags win.
 
@@ -78,28 +80,16 @@ def load_settings(
         InputError: If the file cannot be read, a name is unknown or given twice, or a value has
             the wrong type or is impossible. The sentence names file and line, or the flag.
     """
-    values: dict[str, Any] = {}
-    origins: dict[str, str] = {}
-    remarks: list[Finding] = []
-    for source, entries in (
-        ("in this file", _from_yaml(config)),
-        ("as a flag", _from_flags(flags or {})),
-    ):
-        named = set()
-        for given, raw, origin in entries:
-            try:
-                setting = declaration_of(given)
-                value = _value(setting, raw, choices or {})
-            except SettingsError as error:
-                raise InputError(f"{origin}: {error}") from error
-            if setting.name in named:
-                raise InputError(f"{origin}: {setting.name} is given twice {source}")
-            named.add(setting.name)
-            values[setting.name], origins[setting.name] = value, origin
-            remarks += _remarks(setting, given, value, origin)
+    entries = [
+        *_checked(_from_yaml(config), choices or {}, "in this file"),
+        *_checked(_from_flags(flags or {}), choices or {}, "as a flag"),
+    ]
+    values = {entry.setting.name: entry.value for entry in entries}
+    origins = {entry.setting.name: entry.origin for entry in entries}
+    remarks = tuple(remark for entry in entries for remark in _remarks(entry))
     retired = {name: values.pop(name) for name in RETIRED if name in values}
     try:
-        return LoadedSettings(Settings(**values), origins, retired, tuple(remarks))
+        return LoadedSettings(Settings(**values), origins, retired, remarks)
     except SettingsError as error:
         raise InputError(f"{origins.get(error.key, 'settings')}: {error}") from error
 
@@ -135,26 +125,45 @@ def adopt_settings(own: LoadedSettings, main: Mapping[str, Any], command: str) -
     return LoadedSettings(Settings(**values), origins)
 
 
-def _value(setting: Setting, raw: object, choices: Mapping[str, Callable]) -> Any:
-    value = setting.parse(raw)
-    if setting.chosen_elsewhere and setting.name in choices:
-        setting.check_choice(value, choices[setting.name]())
-    if setting.name in RETIRED:
-        setting.check(value)
-    return value
+@dataclass(frozen=True)
+class _Entry:
+    setting: Setting
+    given: str
+    value: Any
+    origin: str
 
 
-def _remarks(setting: Setting, given: str, value: Any, origin: str) -> Iterator[Finding]:
-    if value == setting.default:
+def _checked(
+    raw_entries: Iterable[tuple[str, object, str]], choices: _Choices, source: str
+) -> list[_Entry]:
+    entries: dict[str, _Entry] = {}
+    for given, raw, origin in raw_entries:
+        try:
+            setting = declaration_of(given)
+            value = setting.parse(raw)
+            if setting.chosen_elsewhere and setting.name in choices:
+                setting.check_choice(value, choices[setting.name]())
+            if setting.name in RETIRED:
+                setting.check(value)
+        except SettingsError as error:
+            raise InputError(f"{origin}: {error}") from error
+        if setting.name in entries:
+            raise InputError(f"{origin}: {setting.name} is given twice {source}")
+        entries[setting.name] = _Entry(setting, given, value, origin)
+    return list(entries.values())
+
+
+def _remarks(entry: _Entry) -> Iterator[Finding]:
+    given, setting = entry.given, entry.setting
+    if entry.value == setting.default:
         # As in any file that an earlier version has saved.
         return
     if given != setting.name:
-        yield Finding(Level.NOTE, f"{origin}: {given} is called {setting.name} now")
-    flag_of_a_command = origin == f"--{given}" and setting.commands
-    if setting.name in RETIRED and not flag_of_a_command:
-        variable = given.upper()
-        way_across = setting.meaning.format(name=given, value=value, variable=variable)
-        yield Finding(Level.WARNING, f"{origin}: {given} {way_across}")
+        yield Finding(Level.NOTE, f"{entry.origin}: {given} is called {setting.name} now")
+    flag_of_a_command = entry.origin == f"--{given}" and setting.commands
+    if given in RETIRED and not flag_of_a_command:
+        way_across = setting.meaning.format(name=given, value=entry.value, variable=given.upper())
+        yield Finding(Level.WARNING, f"{entry.origin}: {given} {way_across}")
 
 
 def _from_flags(flags: Mapping[str, str]) -> list[tuple[str, object, str]]:
