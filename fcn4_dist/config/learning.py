@@ -99,7 +99,8 @@ class Recipe:
         "drawn from Beta(alpha, alpha); 0: none"
     )
     time_shift: float = setting("train", 0.0, unit="s", minimum=0).means(
-        "each sample is turned around in time, by at most so much to either side, at random"
+        "each sample is rolled along time, by at most so much to either side, at random: what "
+        "leaves at one end comes in at the other"
     )
     freq_mask: int = setting("train", 0, unit="mel bands", minimum=0).means(
         "SpecAugment: mel bands that each of two masks hides in a sample at most"
