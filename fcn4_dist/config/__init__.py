@@ -8,7 +8,7 @@ from fcn4_dist.config.names import (
     declaration_of,
     earlier_names,
     nearest_name,
-    with_current_names,
+    recorded_settings,
 )
 from fcn4_dist.config.settings import SETTINGS, Settings
 
@@ -27,6 +27,6 @@ __all__ = [
     "graph_settings",
     "load_settings",
     "nearest_name",
-    "with_current_names",
+    "recorded_settings",
     "yaml_line",
 ]

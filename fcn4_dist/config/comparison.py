@@ -5,7 +5,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from fcn4_dist.config.declaration import Affects
-from fcn4_dist.config.names import with_current_names
+from fcn4_dist.config.names import recorded_settings
 from fcn4_dist.config.settings import Settings
 
 _NOT_IN_A_GRAPH = {Affects.INPUT, Affects.FOLD, Affects.LENGTH, Affects.WORK}
@@ -23,7 +23,7 @@ def differences(
         affecting: Only settings that affected one of these, before and now.
     """
     values = now.as_dict()
-    before = type(now)().as_dict() | with_current_names(before)
+    before = type(now)().as_dict() | recorded_settings(before)
     then = SimpleNamespace(**before)
     return [
         f"{name} {before[name]} instead of {values[name]}"

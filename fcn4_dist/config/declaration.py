@@ -46,7 +46,7 @@ class Setting:
         commands: The commands on which it has an effect.
         meaning: One line for people.
         affects: What another value changes; a function of all settings (by attribute) where
-            another setting decides that.
+            another setting decides that. Unless it is said, the result: that is the safe side.
         group: Title of the settings it stands among.
         unit: Unit of the value, "" for none.
         minimum: Smallest allowed value; None for no limit.

@@ -41,10 +41,17 @@ def earlier_names() -> dict[str, str]:
     }
 
 
-def with_current_names(recorded: Mapping[str, Any]) -> dict[str, Any]:
-    """Give settings that an earlier version has recorded the names they have now."""
+def recorded_settings(recorded: Mapping[str, Any]) -> dict[str, Any]:
+    """Give settings that this version or an earlier one has recorded the names they have now.
+
+    What is a setting no more, and was at its default, is left out.
+    """
     names = earlier_names()
-    return {names.get(name, name): value for name, value in recorded.items()}
+    return {
+        names.get(name, name): value
+        for name, value in recorded.items()
+        if name not in RETIRED or value != RETIRED[name].default
+    }
 
 
 def nearest_name(name: str, known: Iterable[str]) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from fcn4_dist.config import SETTINGS, with_current_names
+from fcn4_dist.config import SETTINGS, recorded_settings
 from fcn4_dist.reports.run_view import RunView
 from fcn4_dist.reports.tables import Row, Table, value_text
 from fcn4_dist.runs.reading import Description
@@ -65,7 +65,7 @@ def _effective_settings(description: Description) -> dict[str, Any]:
     """Give the settings that have an effect on the command, or that this version does not know."""
     return {
         name: value
-        for name, value in with_current_names(description.settings).items()
+        for name, value in recorded_settings(description.settings).items()
         if name not in SETTINGS or description.command in SETTINGS[name].commands
     }
 
