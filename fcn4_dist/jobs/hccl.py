@@ -15,8 +15,7 @@ def hccl_variables(loaded: LoadedSettings, environment: Mapping[str, str]) -> di
     if loaded.settings.device_target != "Ascend":
         return {}
     variables = {}
-    for name in ("hccl_connect_timeout", "hccl_socket_ifname", "hccl_buffsize"):
-        value = str(getattr(loaded.settings, name))
-        if value and (name in loaded.origins or name.upper() not in environment):
-            variables[name.upper()] = value
+    for name in ("hccl_connect_timeout", "hccl_buffsize"):
+        if name in loaded.origins or name.upper() not in environment:
+            variables[name.upper()] = str(getattr(loaded.settings, name))
     return variables

@@ -54,7 +54,7 @@ def preprocess(loaded: LoadedSettings) -> None:
 
     Each stage reads what the one before wrote: the first leaves the features, and the annotations
     file of a folder of classes; the second reads both, so it also runs where the audio is not.
-    The work is shared among ``num_workers`` processes, and among ranks if mpirun started several;
+    The work is shared among ``processes`` processes, and among ranks if mpirun started several;
     the results do not depend on how many there are.
 
     Args:
@@ -237,8 +237,8 @@ def _share_of_shards(
 
 
 def _processes(settings: Settings, ranks: MpiRanks | Alone) -> int:
-    if settings.num_workers:
-        return settings.num_workers
+    if settings.processes:
+        return settings.processes
     cores = usable_cores()
     # mpirun has either bound each rank to cores of its own, or left all cores to all.
     return cores if cores < (os.cpu_count() or 1) else max(1, cores // ranks.local_size)
