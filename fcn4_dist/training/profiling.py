@@ -78,7 +78,7 @@ class StepProfile:
     def _finish(self) -> None:
         self._goes_on = False
         # The others wait for rank 0 in the next step.
-        self._ranks.heartbeat.at("writing the profile", unhurried=True)
+        self._ranks.heartbeat.at("writing the profile", may_take_long=True)
         if not self._profiler:
             return
         seconds = time.monotonic() - self._begun

@@ -77,7 +77,7 @@ class SinkingStepper:
         """
         first = self._call is None
         doing = f"in epoch {epoch}, steps {step} to {step + self.steps - 1}"
-        self._ranks.heartbeat.at(doing, unhurried=first)
+        self._ranks.heartbeat.at(doing, may_take_long=first)
         augmented = self._samples.augmenting
         begun = time.monotonic()
         try:

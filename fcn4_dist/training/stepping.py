@@ -86,7 +86,7 @@ class Stepper:
         batch = next(self._batches)
         read = time.monotonic()
         doing = f"in epoch {epoch}, step {step}"
-        self._ranks.heartbeat.at(doing, unhurried=not self._compiled)
+        self._ranks.heartbeat.at(doing, may_take_long=not self._compiled)
         loss, stop = self._run_step(batch, global_step)
         return StepsTaken(
             losses=(loss,),
