@@ -69,7 +69,7 @@ class StepProfiler:
     def _finish(self) -> None:
         self._profiles = False
         # The others wait for rank 0 in the next step.
-        self._ranks.heartbeat.at("writing the profile", unhurried=True)
+        self._ranks.heartbeat.at("writing the profile", may_take_long=True)
         if not self._profiler:
             return
         seconds = time.monotonic() - self._begun

@@ -110,7 +110,7 @@ class Stepper:
         begun = time.monotonic()
         batch = next(batches)
         read = time.monotonic()
-        self.ranks.heartbeat.at(f"in {position}", unhurried=not self._compiled)
+        self.ranks.heartbeat.at(f"in {position}", may_take_long=not self._compiled)
         loss, stop = self._run_step(batch, position)
         times = StepTimes(
             1, read - begun, self.data.augmenting - augmented, time.monotonic() - read

@@ -29,7 +29,7 @@ original: dict[str, Callable[..., Any]] = {}
 def load_and_change(*arguments: Any) -> Any:
     """Load the settings, and change the command, which has imported now what it needs so far."""
     if sys.argv[1] == "launch":
-        change("fcn4_dist.jobs.launch", "plan_launch", plan_recorded)
+        change("fcn4_dist.jobs.prepare", "plan_launch", plan_recorded)
     else:
         change("fcn4_dist.jobs.train", "become_rank", become_recorded_rank)
         change("fcn4_dist.checkpoints.content", "write_container", write_dangerously)
