@@ -93,6 +93,11 @@ def read_beat(path: Path) -> Beat | None:
         return None
 
 
+def log_file(folder: Path, rank: int) -> Path:
+    """Name the file with what a rank says, and what else is printed in its process."""
+    return folder / f"rank_{rank}.log"
+
+
 def stack_file(folder: Path, rank: int) -> Path:
     """Name the file to which a rank writes its Python stacks when it gets SIGUSR1."""
     return folder / f"rank_{rank}_stack.txt"
