@@ -29,8 +29,9 @@ def read_collection(settings: Settings, with_audio: bool = True) -> Collection:
         InputError: If anything is wrong with it; a line for each kind of problem.
     """
     dataset = find_dataset(settings.dataset)
+    audio_path = Path(settings.audio_path)
     from_audio = dataset.lists_audio and with_audio
-    where = f"audio_path {settings.audio_path}" if from_audio else str(annotations_file(settings))
+    where = f"audio_path {audio_path}" if from_audio else str(annotations_file(settings))
     if from_audio or not dataset.lists_audio:
         collection = dataset.read(settings)
     else:
@@ -38,7 +39,7 @@ def read_collection(settings: Settings, with_audio: bool = True) -> Collection:
     findings = [
         *collection.findings,
         *check_collection(collection, where, settings.num_classes),
-        *(_missing_audio(collection, where, settings) if with_audio else []),
+        *(_missing_audio(collection, where, audio_path) if with_audio else []),
     ]
     refuse_errors(findings)
     clips = sorted(dataset.with_roles(collection).clips, key=lambda clip: clip.id)
@@ -65,14 +66,14 @@ def _read_written(dataset: Dataset, settings: Settings) -> Collection:
     return replace(collection, findings=(*collection.findings, other_classes))
 
 
-def _missing_audio(collection: Collection, where: str, settings: Settings) -> list[Finding]:
+def _missing_audio(collection: Collection, where: str, audio_path: Path) -> list[Finding]:
     missing = [clip.id for clip in collection.clips if not os.path.isfile(clip.path)]
     if len(missing) < len(collection.clips):
         return remarks_about(
             f"{where} names audio files that are missing", missing, "their clips are skipped"
         )
     return errors_about(
-        f"none of the audio files that {where} names is in audio_path {settings.audio_path}",
+        f"none of the audio files that {where} names is in audio_path {audio_path}",
         missing,
         "name their folder with --audio_path",
     )
