@@ -308,7 +308,8 @@ class Settings:
     time_shift: float = setting(
         "train",
         0.0,
-        "each sample is turned around in time, by at most so much to either side, at random",
+        "each sample is rolled along time, by at most so much to either side, at random: what "
+        "leaves at one end comes in at the other",
         unit="s",
         minimum=0,
     )

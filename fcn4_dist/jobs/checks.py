@@ -13,7 +13,7 @@ from fcn4_dist.files import check_writable
 from fcn4_dist.jobs.shards import open_shards
 from fcn4_dist.records import check_shards
 from fcn4_dist.runs.folder import DEFAULT_RUNS
-from fcn4_dist.training.plan import plan_training, resume_plan, settings_for_resuming
+from fcn4_dist.training.plan import plan_run, plan_training
 
 
 def check_job(
@@ -83,9 +83,8 @@ def _check_resume(settings: Settings, world_size: int) -> str:
     assert description
     manifest, record_set = open_shards(settings, settings.train_filename)
     check_description(description, path, manifest.class_names, manifest.parameters)
-    settings = settings_for_resuming(settings, description, path, world_size)
-    plan = plan_training(len(record_set), settings, world_size)
-    resume_plan(plan, description, manifest.fingerprint(), path)
+    shards = manifest.fingerprint()
+    _, plan = plan_run(settings, len(record_set), shards, world_size, description, path)
     return f"{path}, step {description.global_step} of {plan.steps}"
 
 

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from fcn4_dist.reports.pages import counted
 from fcn4_dist.reports.run_view import RunView
 from fcn4_dist.reports.tables import Row, Table, value_text
-from fcn4_dist.reports.text import counted
 from fcn4_dist.runs.reading import Description
 from fcn4_dist.terminal import clock
 
@@ -36,24 +36,17 @@ def data_summaries(runs: Sequence[RunView]) -> list[DataSummary]:
     """Sum up the data, once for all runs that have the same."""
     groups: list[tuple[Description, list[RunView]]] = []
     for run in runs:
-        if (own := run.record.description) is None:
-            continue
-        same = [members for first, members in groups if _data(first) == _data(own)]
-        if same:
-            same[0].append(run)
-        else:
-            groups.append((own, [run]))
+        if own := run.record.description:
+            same = (members for first, members in groups if _data(first) == _data(own))
+            if members := next(same, None):
+                members.append(run)
+            else:
+                groups.append((own, [run]))
     return [_data_summary(first, members) for first, members in groups]
 
 
-def _data(description: Description) -> tuple[Any, ...]:
-    return (
-        description.dataset,
-        description.split,
-        description.class_names,
-        description.sets,
-        description.skipped,
-    )
+def _data(of: Description) -> tuple[Any, ...]:
+    return of.dataset, of.split, of.class_names, of.sets, of.skipped
 
 
 def _data_summary(description: Description, runs: Sequence[RunView]) -> DataSummary:
@@ -69,12 +62,7 @@ def _data_summary(description: Description, runs: Sequence[RunView]) -> DataSumm
     return DataSummary(
         runs,
         facts,
-        Table(
-            "Clips of each class and set",
-            ["class", *description.sets],
-            _counts(description),
-            numbers=True,
-        ),
+        _counts(description),
         Table("Skipped clips", ["clip", "reason", "audio file"], skipped) if skipped else None,
         len(description.skipped) - len(skipped),
     )
@@ -88,10 +76,12 @@ def _flat(name: str, value: Any) -> Iterator[tuple[str, str]]:
         yield name, value_text(value)
 
 
-def _counts(description: Description) -> list[Row]:
+def _counts(description: Description) -> Table:
     sets = description.sets.values()
     rows = [
         Row(name, [str(each.by_class.get(name, 0)) for each in sets])
         for name in description.class_names
     ]
-    return [*rows, Row("all clips", [str(each.clips) for each in sets])]
+    rows.append(Row("all clips", [str(each.clips) for each in sets]))
+    columns = ["class", *description.sets]
+    return Table("Clips of each class and set", columns, rows, numbers=True)

@@ -58,15 +58,15 @@ def plan_recorded(program: list[str], *arguments: Any, **options: Any) -> Any:
 def become_recorded_rank(*arguments: Any) -> Any:
     rank = original["become_rank"](*arguments)
     change("fcn4_dist.training.stepping", "Stepper._run_step", run_recorded_step)
-    change("fcn4_dist.training.samples", "read_batches", read_sleepily)
+    change("fcn4_dist.training.data", "read_batches", read_sleepily)
     return rank
 
 
-def run_recorded_step(stepper: Any, batch: Any, global_step: int) -> Any:
+def run_recorded_step(stepper: Any, batch: Any, position: Any) -> Any:
     time.sleep(float(os.environ.get("SECONDS_A_STEP", 0)))
     happens("before a step")
-    told = original["_run_step"](stepper, batch, global_step)
-    record = {"step": global_step, "loss": told[0].hex(), "ids": batch.ids}
+    told = original["_run_step"](stepper, batch, position)
+    record = {"step": position.global_step, "loss": told[0].hex(), "ids": batch.ids}
     write_line(json.dumps(record))
     return told
 

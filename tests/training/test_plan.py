@@ -13,9 +13,10 @@ from fcn4_dist.errors import InputError
 from fcn4_dist.pipeline import training_batches
 from fcn4_dist.training.plan import (
     SHAPING_SETTINGS,
+    Position,
     TrainingPlan,
+    plan_run,
     plan_training,
-    resume_plan,
     settings_for_resuming,
 )
 from tests.checkpoints.examples import described
@@ -67,6 +68,25 @@ def test_a_run_without_a_step_is_refused_with_its_numbers_and_what_to_do() -> No
 def test_accumulated_batches_make_a_larger_global_batch() -> None:
     settings = Settings(batch_size=4, accumulation_steps=3)
     assert plan_training(100, settings, world_size=2).global_batch == 24
+
+
+@given(global_step=st.integers(1, 500), steps_per_epoch=st.integers(1, 40))
+def test_a_step_of_a_run_has_one_place_in_one_epoch(global_step: int, steps_per_epoch: int) -> None:
+    position = Position(global_step, steps_per_epoch)
+    assert 1 <= position.step <= steps_per_epoch
+    assert (position.epoch - 1) * steps_per_epoch + position.step == global_step
+    following = position.after(1)
+    assert position.ends_epoch == (following.epoch > position.epoch) == (following.step == 1)
+
+
+def test_a_run_begins_at_the_end_of_an_epoch_before_the_first() -> None:
+    start = TrainingPlan(clips=80, epochs=2, global_batch=10).start
+    assert (start.epoch, start.ends_epoch, start.global_step) == (0, True, 0)
+    assert [str(start.after(steps)) for steps in (1, 8, 9)] == [
+        "epoch 1, step 1",
+        "epoch 1, step 8",
+        "epoch 2, step 1",
+    ]
 
 
 # Going on -------------------------------------------------------------------------------------
@@ -178,13 +198,19 @@ def test_what_does_not_shape_the_result_may_be_another() -> None:
 
 
 def test_a_run_goes_on_after_the_step_of_its_checkpoint() -> None:
-    plan = TrainingPlan(clips=640, epochs=5, global_batch=64)
-    before = described(3, 4, shards="these")
-    assert resume_plan(plan, before, "these", PATH) == replace(plan, steps_done=24)
-    assert plan.steps == 50
+    before = described(3, 4, shards="these", global_batch=64)
+    settings, plan = plan_run(Settings(epoch_size=5), 640, "these", 2, before, PATH)
+    assert settings.batch_size == 32
+    assert plan == TrainingPlan(640, 5, 64, steps_done=24)
+    assert (str(plan.start), plan.steps) == ("epoch 3, step 4", 50)
 
 
 def test_a_run_does_not_go_on_with_other_shards() -> None:
-    plan = TrainingPlan(clips=640, epochs=5, global_batch=64)
     with pytest.raises(InputError, match=rf"^{PATH} was trained on other shards: name them with"):
-        resume_plan(plan, described(3, 4, shards="these"), "those", PATH)
+        plan_run(Settings(), 640, "those", 2, described(3, 4, shards="these"), PATH)
+
+
+def test_a_new_run_has_its_own_settings() -> None:
+    settings = Settings(batch_size=7)
+    plan = plan_training(640, settings, 2)
+    assert plan_run(settings, 640, "these", 2, None, Path()) == (settings, plan)
