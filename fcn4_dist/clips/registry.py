@@ -5,7 +5,7 @@ from fcn4_dist.clips.csv_file import CSV
 from fcn4_dist.clips.folder import FOLDER
 from fcn4_dist.clips.gtzan import GTZAN
 from fcn4_dist.clips.magnatagatune import MAGNATAGATUNE
-from fcn4_dist.clips.synthetic.reading import SYNTHETIC
+from fcn4_dist.clips.synthetic import SYNTHETIC
 from fcn4_dist.config import nearest_name
 from fcn4_dist.errors import SettingsError
 
