@@ -4,6 +4,7 @@ import re
 from itertools import takewhile
 from pathlib import Path
 
+from fcn4_dist.cli.settings import meaning_of
 from fcn4_dist.clips import describe_datasets
 from fcn4_dist.config import SETTINGS, Setting
 
@@ -16,11 +17,21 @@ def row(setting: Setting) -> str:
     shown = ", ".join(default) if isinstance(default, tuple) else str(default)
     default_cell = f"`{shown}`" if shown else ""
     unit = f" {setting.unit}" if setting.unit else ""
-    meaning = setting.meaning.replace("|", "\\|").replace("*", "\\*")
-    if setting.choices:
-        meaning += f"; one of {', '.join(setting.choices)}"
+    meaning = meaning_of(setting).replace("|", "\\|").replace("*", "\\*")
     commands = ", ".join(setting.commands)
     return f"| `{setting.name}` | {default_cell}{unit} | {meaning} | {commands} |"
+
+
+def settings_table() -> list[str]:
+    """The rows of all settings, each group below its title."""
+    rows = []
+    group = ""
+    for setting in SETTINGS.values():
+        if setting.group != group:
+            group = setting.group
+            rows.append(f"| **{group}** | | | |")
+        rows.append(row(setting))
+    return rows
 
 
 def rows_below(heading: str) -> list[str]:
@@ -32,7 +43,7 @@ def rows_below(heading: str) -> list[str]:
 
 def test_the_readme_holds_every_setting_with_its_default_and_meaning() -> None:
     heading = "| setting | default | meaning | commands |"
-    assert rows_below(heading) == [row(setting) for setting in SETTINGS.values()]
+    assert rows_below(heading) == settings_table()
 
 
 def test_the_readme_holds_every_kind_of_collection() -> None:

@@ -63,7 +63,7 @@ def score_clips(
     with Progress("scoring", clips, "clips", visible=visible and ranks.is_main) as progress:
         reader = read_batches(record_set, batches)
         for turn in range(turns):
-            ranks.heartbeat.at(f"scoring batch {turn + 1} of {turns}", unhurried=turn == 0)
+            ranks.heartbeat.at(f"scoring batch {turn + 1} of {turns}", may_take_long=turn == 0)
             if turn < len(batches):
                 of_clips = [starts[clip] for clip in batches[turn]]
                 cut = _cut(next(reader).features, of_clips, windowing.frames)

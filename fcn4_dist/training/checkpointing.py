@@ -14,8 +14,8 @@ from fcn4_dist.checkpoints.content import (
     CheckpointDescription,
     read_checkpoint,
 )
+from fcn4_dist.checkpoints.folder import find_resume_file
 from fcn4_dist.checkpoints.loading import HostCopy, load_into_network, load_state, parameter_values
-from fcn4_dist.checkpoints.resume_file import find_resume_file
 from fcn4_dist.checkpoints.writer import CheckpointWriter
 from fcn4_dist.cluster.ranks import Ranks
 from fcn4_dist.config import Settings

@@ -91,7 +91,7 @@ class Trainer:
         best = before.best if before else {}
         self.validator = Validator(average or self.network, validation_set, settings, ranks, best)
         self.saver = Saver(self.run_id, settings, self.plan, manifest, self.step.state(), ranks)
-        earlier = Path(before.settings["run_dir"]) if before else None
+        earlier = before.run_dir if before else None
         self.monitor = Monitor(schedule, settings, ranks, earlier)
         self.profiler = StepProfiler(settings, ranks)
 

@@ -11,8 +11,7 @@ import numpy as np
 from fcn4_dist.checkpoints import CheckpointFolder
 from fcn4_dist.cluster.ranks import Ranks
 from fcn4_dist.config import Settings
-from fcn4_dist.runs.history import Pace, RunHistory
-from fcn4_dist.runs.names import METRICS_LINES_NAME
+from fcn4_dist.runs.history import METRICS_LINES_NAME, Pace, RunHistory
 from fcn4_dist.terminal import Progress, say, warn
 from fcn4_dist.training.plan import FEW_STEPS, Position, TrainingPlan
 from fcn4_dist.training.schedule import Schedule

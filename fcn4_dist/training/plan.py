@@ -4,34 +4,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fcn4_dist.checkpoints.content import CheckpointDescription
-from fcn4_dist.config import Settings
+from fcn4_dist.config import Affects, Settings, differences
 from fcn4_dist.errors import InputError
 
 FEW_STEPS = 10
-
-# What a resumed run has to have in common with the one it goes on with.
-SHAPING_SETTINGS = (
-    "num_classes",
-    "width",
-    "loss_scale",
-    "mixed_precision",
-    "amp_level",
-    "amp_dtype",
-    "sync_bn",
-    "seed",
-    "window_seconds",
-    "lr",
-    "lr_scaling",
-    "lr_schedule",
-    "warmup_epochs",
-    "weight_decay",
-    "ema_decay",
-    "label_smoothing",
-    "mixup",
-    "time_shift",
-    "freq_mask",
-    "time_mask",
-)
 
 
 @dataclass(frozen=True)
@@ -144,20 +120,9 @@ def settings_for_resuming(
     Raises:
         InputError: If the run could not go on as if nothing had happened.
     """
-    before = description.settings
-    # A cosine is as long as the run.
-    shaping = (*SHAPING_SETTINGS, *(["epoch_size"] if settings.lr_schedule == "cosine" else []))
-    # A type that was left open was not computed in.
-    if "auto" in (before.get("amp_dtype"), settings.amp_dtype):
-        shaping = tuple(name for name in shaping if name != "amp_dtype")
-    differences = [
-        f"{name} {before.get(name)} instead of {getattr(settings, name)}"
-        for name in shaping
-        if before.get(name) != getattr(settings, name)
-    ]
-    if differences:
+    if differing := differences(description.settings, settings, {Affects.RESULT}):
         raise InputError(
-            f"{path} is of a run with other settings: {', '.join(differences)}; give those to go "
+            f"{path} is of a run with other settings: {', '.join(differing)}; give those to go "
             "on with it, or start a new run from its weights with --pre_trained True"
         )
     batches = world_size * settings.accumulation_steps

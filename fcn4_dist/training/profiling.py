@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from fcn4_dist import documents
 from fcn4_dist.cluster.ranks import Ranks
 from fcn4_dist.config import Settings
-from fcn4_dist.files import write_json
 from fcn4_dist.terminal import say, table, warn
 from fcn4_dist.training.stepping import StepsTaken, StepTimes
 
@@ -69,7 +69,7 @@ class StepProfiler:
     def _finish(self) -> None:
         self._profiles = False
         # The others wait for rank 0 in the next step.
-        self._ranks.heartbeat.at("writing the profile", unhurried=True)
+        self._ranks.heartbeat.at("writing the profile", may_take_long=True)
         if not self._profiler:
             return
         seconds = time.monotonic() - self._begun
@@ -91,7 +91,7 @@ class StepProfiler:
         steps = self._times.steps
         split = split_of_step(self._times, seconds)
         kinds = {kind: each / steps for kind, each in operators.items()}
-        write_json(
+        documents.write(
             self._folder / SPLIT_NAME,
             {"steps": steps, "seconds_a_step": split, "operator_seconds_a_step": kinds},
         )

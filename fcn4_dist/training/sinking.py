@@ -54,7 +54,7 @@ class SinkingStepper(Stepper):
         """
         last = position.after(self._steps - 1)
         doing = f"in epoch {position.epoch}, steps {position.step} to {last.step}"
-        self.ranks.heartbeat.at(doing, unhurried=not self._compiled)
+        self.ranks.heartbeat.at(doing, may_take_long=not self._compiled)
         augmented = self.data.augmenting
         begun = time.monotonic()
         try:

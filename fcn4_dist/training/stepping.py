@@ -12,11 +12,11 @@ from mindspore import Tensor
 
 from fcn4_dist.cluster.compile_cache import compile_cache
 from fcn4_dist.cluster.ranks import Ranks
-from fcn4_dist.config import Settings
+from fcn4_dist.config import Settings, graph_settings
 from fcn4_dist.pipeline import Batch
 from fcn4_dist.terminal import say, still_running
 from fcn4_dist.training.data import TrainingData
-from fcn4_dist.training.plan import SHAPING_SETTINGS, Position
+from fcn4_dist.training.plan import Position
 from fcn4_dist.training.schedule import Schedule
 from fcn4_dist.training.step import TrainingStep
 
@@ -110,7 +110,7 @@ class Stepper:
         begun = time.monotonic()
         batch = next(batches)
         read = time.monotonic()
-        self.ranks.heartbeat.at(f"in {position}", unhurried=not self._compiled)
+        self.ranks.heartbeat.at(f"in {position}", may_take_long=not self._compiled)
         loss, stop = self._run_step(batch, position)
         times = StepTimes(
             1, read - begun, self.data.augmenting - augmented, time.monotonic() - read
@@ -155,11 +155,5 @@ def _cache(
         # A graph that calls functions of this process, or takes batches from a queue of it, means
         # nothing to another one.
         return nullcontext()
-    what = {name: getattr(settings, name) for name in SHAPING_SETTINGS}
-    what |= {"device": settings.device_target, "jit level": settings.jit_level}
-    what |= {
-        "batches": settings.accumulation_steps,
-        "all-reduces": settings.all_reduce_buckets or 1,
-    }
-    what |= {"world size": ranks.size, "input": str(shape)}
+    what = graph_settings(settings) | {"world size": ranks.size, "input": str(shape)}
     return compile_cache(what, Path(settings.run_dir))
