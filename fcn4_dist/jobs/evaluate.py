@@ -43,7 +43,7 @@ def evaluate(loaded: LoadedSettings) -> None:
     from fcn4_dist.jobs.trained_network import load_trained_network
 
     manifest, record_set = open_shards(settings, settings.val_filename)
-    ranks.check_agreement({"shards' manifest": int(manifest.fingerprint()[:15], 16)})
+    ranks.check_agreement({"shards' manifest": manifest.fingerprint()[:12]})
     network, path = load_trained_network(settings, manifest, ranks)
     if ranks.is_main:
         write_run_record("eval", settings, manifest, ranks.size, checkpoint=path)

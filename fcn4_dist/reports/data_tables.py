@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from fcn4_dist.reports.pages import counted
 from fcn4_dist.reports.run_view import RunView
 from fcn4_dist.reports.tables import Row, Table, value_text
-from fcn4_dist.reports.text import counted
 from fcn4_dist.runs.record import Data
 from fcn4_dist.terminal import clock
 
@@ -36,15 +36,13 @@ def data_summaries(runs: Sequence[RunView]) -> list[DataSummary]:
     """Sum up the data, once for all runs that have the same."""
     groups: list[tuple[Data, list[RunView]]] = []
     for run in runs:
-        if run.record.description is None:
-            continue
-        own = run.record.description.data
-        same = [members for first, members in groups if first == own]
-        if same:
-            same[0].append(run)
-        else:
-            groups.append((own, [run]))
-    return [_data_summary(first, members) for first, members in groups]
+        if description := run.record.description:
+            same = (members for data, members in groups if data == description.data)
+            if members := next(same, None):
+                members.append(run)
+            else:
+                groups.append((description.data, [run]))
+    return [_data_summary(data, members) for data, members in groups]
 
 
 def _data_summary(data: Data, runs: Sequence[RunView]) -> DataSummary:
@@ -58,12 +56,7 @@ def _data_summary(data: Data, runs: Sequence[RunView]) -> DataSummary:
     return DataSummary(
         runs,
         facts,
-        Table(
-            "Clips of each class and set",
-            ["class", *data.sets],
-            _counts(data),
-            numbers=True,
-        ),
+        _counts(data),
         Table("Skipped clips", ["clip", "reason", "audio file"], skipped) if skipped else None,
         len(data.skipped) - len(skipped),
     )
@@ -77,9 +70,11 @@ def _flat(name: str, value: Any) -> Iterator[tuple[str, str]]:
         yield name, value_text(value)
 
 
-def _counts(data: Data) -> list[Row]:
+def _counts(data: Data) -> Table:
     sets = data.sets.values()
     rows = [
         Row(name, [str(each.by_class.get(name, 0)) for each in sets]) for name in data.class_names
     ]
-    return [*rows, Row("all clips", [str(each.clips) for each in sets])]
+    rows.append(Row("all clips", [str(each.clips) for each in sets]))
+    columns = ["class", *data.sets]
+    return Table("Clips of each class and set", columns, rows, numbers=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 from fcn4_dist.errors import Fcn4DistError
 from fcn4_dist.evaluation import Intervals, Metrics, bootstrap_intervals, compute_metrics
 from fcn4_dist.evaluation.intervals import Interval
-from fcn4_dist.reports.text import counted
+from fcn4_dist.reports.pages import counted
 from fcn4_dist.runs.history import Course
 from fcn4_dist.runs.reading import RunRecord
 from fcn4_dist.terminal import clock
@@ -99,17 +99,14 @@ def score_text(value: float | None, interval: Interval | None = None) -> str:
 
 
 def _view(number: int, name: str, record: RunRecord) -> RunView:
-    predictions = record.predictions
-    if predictions is None:
-        return RunView(number, name, record, None, None, "")
-    try:
-        metrics = compute_metrics(
-            predictions.labels, predictions.scores, tuple(predictions.class_names)
-        )
-    except Fcn4DistError as error:
-        return RunView(number, name, record, None, None, str(error))
-    intervals = bootstrap_intervals(predictions.labels, predictions.scores)
-    return RunView(number, name, record, metrics, intervals, "")
+    metrics, intervals, fault = None, None, ""
+    if found := record.predictions:
+        try:
+            metrics = compute_metrics(found.labels, found.scores, tuple(found.class_names))
+            intervals = bootstrap_intervals(found.labels, found.scores)
+        except Fcn4DistError as error:
+            fault = str(error)
+    return RunView(number, name, record, metrics, intervals, fault)
 
 
 def _progress(record: RunRecord, course: Course) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from fcn4_dist.config import SETTINGS
+from fcn4_dist.config import SETTINGS, recorded_settings
 from fcn4_dist.reports.run_view import RunView
 from fcn4_dist.reports.tables import Row, Table, value_text
 from fcn4_dist.runs.record import Description
@@ -66,7 +66,7 @@ def _effective_settings(description: Description) -> dict[str, Any]:
     """Give the settings that have an effect on the command, or that this version does not know."""
     return {
         name: value
-        for name, value in description.settings.items()
+        for name, value in recorded_settings(description.settings).items()
         if name not in SETTINGS or description.command in SETTINGS[name].commands
     }
 
