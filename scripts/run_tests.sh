@@ -3,7 +3,8 @@
 #
 # Usage: bash scripts/run_tests.sh [PYTEST ARGUMENTS ...]
 #
-# Without arguments: linter, type checker, then all tests but the slow proofs ('-m slow').
+# Without arguments: linter, type checker, the contracts of imports, then all tests but the slow
+# proofs ('-m slow'), by a process for each core; with arguments, pytest alone, by one process.
 # Tests on larger real audio read the folder named by FCN4_TEST_DATA, and are skipped, saying so,
 # where it is unset.
 set -euo pipefail
@@ -22,4 +23,8 @@ fi
 ruff format --check .
 ruff check .
 mypy
-python -m pytest -m "not slow"
+lint-imports --no-logo
+# Files with long tests are in the middle of the alphabet; short ones fill up the end. More than four
+# processes, each with jobs of several ranks, may take more memory than there is.
+python -m pytest -m "not slow" \
+    -n logical --maxprocesses 4 --dist loadgroup --no-loadscope-reorder

@@ -1,6 +1,7 @@
 """What the tests share: the environment, real clips, and shards made of them."""
 
 import os
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,11 +18,27 @@ prepare_environment("CPU")
 # MindSpore needs it and sets it itself, too late where TensorBoard was imported before.
 os.environ["PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION"] = "python"
 
+# Where a shell has put the tests into the background, they and all they start would ignore Ctrl-C.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 # The same examples in every run: what a change breaks is found where the change is made.
 hypothesis.settings.register_profile(
     "fcn4_dist", deadline=None, derandomize=True, database=None, max_examples=50
 )
 hypothesis.settings.load_profile("fcn4_dist")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Have the tests of a file, which share real jobs, run in one process of ``--dist loadgroup``.
+
+    Those that are compared with the same undisturbed training run, too.
+    """
+    if not config.pluginmanager.hasplugin("xdist"):
+        return
+    resuming = {item.path for item in items if "resumable" in getattr(item, "fixturenames", ())}
+    for item in items:
+        group = "resuming" if item.path in resuming else str(item.path.relative_to(config.rootpath))
+        item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(scope="session")
@@ -93,7 +110,7 @@ def preprocessed(
         "info_path": str(folder),
         "mr_path": str(folder / "mindrecord"),
     }
-    loaded = load_settings(flags=small_flags | paths | {"num_consumer": "2", "num_workers": "1"})
+    loaded = load_settings(flags=small_flags | paths | {"num_consumer": "2", "processes": "1"})
     preprocess(loaded)
     return loaded.settings
 

@@ -8,6 +8,7 @@ import os
 import shutil
 import socket
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 
@@ -221,11 +222,10 @@ def _version_in(information: Path) -> str:
 def _check_table(topology: Topology, device_target: str, host: Host) -> list[Finding]:
     path, table = topology.nodes.table_file, topology.nodes.table
     assert path and table
-    report = check_rank_table(path, host.generation)
     findings = [
-        Finding(level, f"{path}: {found}", check="rank table")
-        for level, several in ((Level.ERROR, report.faults), (Level.WARNING, report.warnings))
-        for found in several
+        replace(finding, sentence=f"{path}: {finding.sentence}", check="rank table")
+        for finding in check_rank_table(path, host.generation)
+        if finding.level is not Level.NOTE
     ]
     if device_target == "Ascend" and table.server_of(host.addresses) is None:
         server = table.servers[topology.nodes.rank].server_id

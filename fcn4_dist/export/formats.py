@@ -23,19 +23,12 @@ def write_onnx(network: CheckpointNetwork, path: Path) -> None:
     """Write a network as ONNX: ``features`` of any number of windows to ``scores`` and ``logits``.
 
     The description is in the file's metadata.
-
-    Args:
-        network: The network.
-        path: File to write.
     """
     import onnx
 
-    shape = (1, *network.description.input_shape)
-    cell = _WithSigmoid(network.cell, with_logits=False)
-    cell.set_train(False)
     ms.onnx.export(
-        cell,
-        Tensor(np.zeros(shape, dtype=np.float32)),
+        _WithSigmoid(network),
+        _one_window(network),
         file_name=str(path),
         input_names=["features"],
         output_names=["scores"],
@@ -52,28 +45,15 @@ def write_onnx(network: CheckpointNetwork, path: Path) -> None:
 
 
 def write_mindir(network: CheckpointNetwork, path: Path) -> None:
-    """Write a network as MindIR: windows in any number to scores and logits.
-
-    Args:
-        network: The network.
-        path: File to write.
-    """
-    cell = _WithSigmoid(network.cell, with_logits=True)
-    cell.set_train(False)
+    """Write a network as MindIR: windows in any number to scores and logits."""
+    cell = _WithSigmoid(network, with_logits=True)
     windows = Tensor(shape=[None, *network.description.input_shape], dtype=ms.float32)
     ms.export(cell, windows, file_name=str(path), file_format="MINDIR")
 
 
 def write_air(network: CheckpointNetwork, path: Path) -> None:
-    """Write a network as AIR, on an Ascend card only: one window to its scores.
-
-    Args:
-        network: The network.
-        path: File to write.
-    """
-    cell = _WithSigmoid(network.cell, with_logits=False)
-    cell.set_train(False)
-    window = Tensor(np.zeros((1, *network.description.input_shape), dtype=np.float32))
+    """Write a network as AIR, on an Ascend card only: one window to its scores."""
+    cell, window = _WithSigmoid(network), _one_window(network)
     ms.export(cell, window, file_name=str(path), file_format="AIR")
 
 
@@ -91,11 +71,12 @@ def run_mindir(path: Path) -> Callable[[np.ndarray], np.ndarray]:
 class _WithSigmoid(nn.Cell):
     """A network that gives scores."""
 
-    def __init__(self, network: nn.Cell, *, with_logits: bool) -> None:
+    def __init__(self, network: CheckpointNetwork, *, with_logits: bool = False) -> None:
         super().__init__()
-        self.network = network
+        self.network = network.cell
         self.sigmoid = ops.Sigmoid()
         self.with_logits = with_logits
+        self.set_train(False)
 
     def construct(self, features: Tensor) -> Tensor:
         """Compute scores, and the logits if they are wanted.
@@ -106,6 +87,10 @@ class _WithSigmoid(nn.Cell):
         logits = self.network(features)
         scores = self.sigmoid(logits)
         return (scores, logits) if self.with_logits else scores
+
+
+def _one_window(network: CheckpointNetwork) -> Tensor:
+    return Tensor(np.zeros((1, *network.description.input_shape), dtype=np.float32))
 
 
 def _name_logits(graph: "onnx.GraphProto", classes: int) -> None:

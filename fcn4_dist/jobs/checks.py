@@ -4,14 +4,14 @@ from pathlib import Path
 
 from fcn4_dist.checkpoints import CheckpointFolder
 from fcn4_dist.checkpoints.content import check_description, read_description
-from fcn4_dist.checkpoints.resume_file import find_resume_file
+from fcn4_dist.checkpoints.folder import find_resume_file
 from fcn4_dist.config import Settings
 from fcn4_dist.files import check_writable
 from fcn4_dist.findings import Finding, Level, finding_of
 from fcn4_dist.jobs.shards import open_shards
 from fcn4_dist.records import check_shards
 from fcn4_dist.runs.folder import DEFAULT_RUNS
-from fcn4_dist.training.plan import plan_training, resume_plan, settings_for_resuming
+from fcn4_dist.training.plan import plan_run, plan_training
 
 
 def check_job(
@@ -71,9 +71,8 @@ def _check_resume(settings: Settings, world_size: int) -> str:
     assert description
     manifest, record_set = open_shards(settings, settings.train_filename)
     check_description(description, path, manifest.class_names, manifest.parameters)
-    settings = settings_for_resuming(settings, description, path, world_size)
-    plan = plan_training(len(record_set), settings, world_size)
-    resume_plan(plan, description, manifest.fingerprint(), path)
+    shards = manifest.fingerprint()
+    _, plan = plan_run(settings, len(record_set), shards, world_size, description, path)
     return f"{path}, step {description.global_step} of {plan.steps}"
 
 

@@ -5,7 +5,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from fcn4_dist.checkpoints.resume_file import AUTO
+from fcn4_dist.checkpoints.folder import AUTO
 from fcn4_dist.cluster.launch import file_prefix
 from fcn4_dist.cluster.launchers import Launchers, meet
 from fcn4_dist.cluster.preflight import check_address, usable_port

@@ -190,7 +190,7 @@ def _hccl_variables(loaded: LoadedSettings) -> dict[str, str]:
     if loaded.settings.device_target != "Ascend":
         return {}
     variables = {}
-    for name in ("hccl_connect_timeout", "hccl_socket_ifname", "hccl_buffsize"):
+    for name in ("hccl_connect_timeout", "hccl_buffsize"):
         value = str(getattr(loaded.settings, name))
         if value and (name in loaded.origins or name.upper() not in os.environ):
             variables[name.upper()] = value

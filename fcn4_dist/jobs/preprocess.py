@@ -18,6 +18,8 @@ from fcn4_dist.clips import (
     Clip,
     Collection,
     Split,
+    annotations_file,
+    find_dataset,
     read_collection,
     split_clips,
     write_annotations,
@@ -46,7 +48,6 @@ from fcn4_dist.versions import package_versions
 
 SETTINGS_NAME = "preprocess_settings.yaml"
 _SHOWN_SKIPS = 20
-_FOLDER_DATASETS = ("folder", "gtzan", "synthetic")
 
 
 def preprocess(loaded: LoadedSettings) -> None:
@@ -54,7 +55,7 @@ def preprocess(loaded: LoadedSettings) -> None:
 
     Each stage reads what the one before wrote: the first leaves the features, and the annotations
     file of a folder of classes; the second reads both, so it also runs where the audio is not.
-    The work is shared among ``num_workers`` processes, and among ranks if mpirun started several;
+    The work is shared among ``processes`` processes, and among ranks if mpirun started several;
     the results do not depend on how many there are.
 
     Args:
@@ -77,7 +78,7 @@ def preprocess(loaded: LoadedSettings) -> None:
 
 def _run(loaded: LoadedSettings, peers: Peers, local_size: int = 1) -> None:
     settings = loaded.settings
-    processes = settings.num_workers or _cores_of_a_rank(local_size)
+    processes = settings.processes or _cores_of_a_rank(local_size)
     collection = None
     if peers.is_main:
         _check(settings)
@@ -102,10 +103,10 @@ def _check(settings: Settings) -> None:
 
 def _read(settings: Settings) -> Collection:
     collection = read_collection(settings, with_audio=settings.get_npy)
-    for remark in collection.remarks:
-        warn(remark)
-    if settings.get_npy and settings.dataset in _FOLDER_DATASETS:
-        write_annotations(collection, Path(settings.info_path) / settings.info_name)
+    for finding in collection.findings:
+        warn(str(finding))
+    if settings.get_npy and find_dataset(settings.dataset).lists_audio:
+        write_annotations(collection, annotations_file(settings))
     if settings.get_mindrecord:
         # A split that cannot be is better known before hours of decoding than after.
         split_clips(collection.clips, {}, settings)
@@ -186,8 +187,8 @@ def _plan(settings: Settings, collection: Collection, cache: FeatureCache) -> _P
     known = {clip.id for clip in index.clips}
     usable = [clip for clip in collection.clips if clip.id in content or clip.id not in known]
     split = split_clips(usable, content, settings)
-    for remark in split.remarks:
-        say(remark)
+    for finding in split.findings:
+        say(str(finding))
     planned, outside = plan_records(
         collection.clips, index, split, settings.set_names, settings.num_consumer
     )

@@ -5,7 +5,8 @@ from fcn4_dist.checkpoints.content import Checkpoint, check_description, read_ch
 from fcn4_dist.checkpoints.loading import load_into_network
 from fcn4_dist.cluster.ranks import Ranks
 from fcn4_dist.config import Settings
-from fcn4_dist.model.fcn4 import Fcn4, build_fcn4, use_jit_level
+from fcn4_dist.model.build import build_fcn4, use_jit_level
+from fcn4_dist.model.fcn4 import Fcn4
 from fcn4_dist.records import Manifest
 from fcn4_dist.terminal import say, warn
 
@@ -52,7 +53,7 @@ def load_trained_network(settings: Settings, manifest: Manifest, ranks: Ranks) -
     if checkpoint:
         place = f"epoch {description.epoch}, step {description.step}" if description else "foreign"
         say(f"weights from {checkpoint.path} ({place})")
-        window = description.settings["window_seconds"] if description else settings.window_seconds
+        window = description.window_seconds if description else settings.window_seconds
         if window != settings.window_seconds:
             warn(
                 f"they were trained on windows of {window:g} s, and score windows of "

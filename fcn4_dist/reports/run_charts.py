@@ -7,26 +7,14 @@ import numpy as np
 from markupsafe import Markup
 
 from fcn4_dist.evaluation.intervals import Interval
+from fcn4_dist.evaluation.metrics import ClassMetrics
 from fcn4_dist.reports.charts import Line, draw_lines
+from fcn4_dist.reports.pages import readable, shorten
 from fcn4_dist.reports.run_view import RunView, score_text
-from fcn4_dist.reports.text import readable, shorten
-from fcn4_dist.runs.reading import Course, Step
+from fcn4_dist.runs.history import Course, Epoch, Step
 
 _CHANCE = 0.5
 _LOSS = "Training loss"
-
-
-@dataclass(frozen=True)
-class Curve:
-    """A chart of all runs.
-
-    Attributes:
-        title: What it shows.
-        svg: The picture.
-    """
-
-    title: str
-    svg: Markup
 
 
 @dataclass(frozen=True)
@@ -61,13 +49,18 @@ class ClassBars:
     bars: tuple[Bar, ...]
 
 
-def curves(runs: Sequence[RunView]) -> list[Curve]:
+def curves(runs: Sequence[RunView]) -> list[tuple[str, Markup]]:
     """Draw the curves that there are any values of.
 
     Args:
         runs: The runs; those without a course have no line.
+
+    Returns:
+        What each chart of all runs shows, and the picture.
     """
-    kinds: list[tuple[str, Callable[[Course], Sequence[Step]], Callable[..., float | None]]] = [
+    kinds: list[
+        tuple[str, Callable[[Course], Sequence[Step | Epoch]], Callable[..., float | None]]
+    ] = [
         (_LOSS, lambda course: course.steps, lambda step: step.loss),
         ("Validation ROC-AUC", _epochs, lambda epoch: epoch.validation.get("roc_auc_macro")),
         ("Validation accuracy", _epochs, lambda epoch: epoch.validation.get("accuracy")),
@@ -88,7 +81,7 @@ def curves(runs: Sequence[RunView]) -> list[Curve]:
             text = _description(title, runs, lines)
             axis = "epoch" if in_epochs else "step"
             svg = draw_lines(title, lines, axis, text, logarithmic=title == _LOSS)
-            drawn.append(Curve(title, svg))
+            drawn.append((title, svg))
     return drawn
 
 
@@ -101,33 +94,31 @@ def class_bars(runs: Sequence[RunView]) -> tuple[float, list[ClassBars]]:
     Returns:
         Where the axis begins (it ends at 1), and the classes.
     """
-    scored = [run for run in runs if run.metrics]
-    found = {run.number: _class_scores(run) for run in scored}
+    found: dict[str, list[tuple[RunView, ClassMetrics, Interval | None]]] = {}
+    for run in runs:
+        if run.metrics and run.intervals:
+            for each, interval in zip(run.metrics.classes, run.intervals.roc_auc, strict=True):
+                found.setdefault(each.name, []).append((run, each, interval))
     values = [
-        end
-        for classes in found.values()
-        for _, value, interval in classes.values()
-        for end in (value, *(interval or ()))
-        if end is not None
+        value
+        for scores in found.values()
+        for _, each, interval in scores
+        for value in (each.roc_auc, *(interval or ()))
+        if value is not None
     ]
     begin = _CHANCE if min(values, default=0.0) >= _CHANCE else 0.0
-    names = dict.fromkeys(name for classes in found.values() for name in classes)
     bars = [
         ClassBars(
             name,
-            tuple(found[run.number][name][0] for run in scored if name in found[run.number]),
-            tuple(
-                _bar(run, *found[run.number][name][1:], begin)
-                for run in scored
-                if name in found[run.number]
-            ),
+            tuple(each.positives for _, each, _ in scores),
+            tuple(_bar(run, each.roc_auc, interval, begin) for run, each, interval in scores),
         )
-        for name in names
+        for name, scores in found.items()
     ]
     return begin, sorted(bars, key=lambda each: _first_end(each.bars))
 
 
-def _epochs(course: Course) -> Sequence[Step]:
+def _epochs(course: Course) -> Sequence[Epoch]:
     return course.epochs
 
 
@@ -136,7 +127,10 @@ def _steps_per_epoch(run: RunView) -> int | None:
 
 
 def _line(
-    run: RunView, points: Sequence[Step], value: Callable[..., float | None], in_epochs: bool
+    run: RunView,
+    points: Sequence[Step | Epoch],
+    value: Callable[..., float | None],
+    in_epochs: bool,
 ) -> Line | None:
     """Make the line of a run; None if it has no value."""
     values = np.array([value(point) for point in points], dtype=np.float64)
@@ -160,14 +154,6 @@ def _description(title: str, runs: Sequence[RunView], lines: Sequence[Line]) -> 
             f"{known.min():.4g}, highest {known.max():.4g}"
         )
     return f"{title}. {'; '.join(parts)}"
-
-
-def _class_scores(run: RunView) -> dict[str, tuple[int, float | None, Interval | None]]:
-    assert run.metrics and run.intervals
-    return {
-        each.name: (each.positives, each.roc_auc, interval)
-        for each, interval in zip(run.metrics.classes, run.intervals.roc_auc, strict=True)
-    }
 
 
 def _bar(run: RunView, value: float | None, interval: Interval | None, begin: float) -> Bar:

@@ -5,13 +5,14 @@ from typing import Any
 
 from fcn4_dist import __version__
 from fcn4_dist.evaluation.intervals import LEVEL, RESAMPLES
+from fcn4_dist.evaluation.metrics import THRESHOLD
 from fcn4_dist.reports.charts import PALETTE, POINTS_SHOWN, STYLES
 from fcn4_dist.reports.data_tables import data_summaries
-from fcn4_dist.reports.mistakes import SHOWN, THRESHOLD
+from fcn4_dist.reports.mistakes import SHOWN, mistakes_tables
 from fcn4_dist.reports.pages import render_page
 from fcn4_dist.reports.run_charts import class_bars, curves
 from fcn4_dist.reports.run_view import RunView, score_text, view_runs
-from fcn4_dist.reports.score_tables import epochs_table, mistakes_tables, scores_table
+from fcn4_dist.reports.score_tables import epochs_table, scores_table
 from fcn4_dist.reports.setting_tables import environment_table, settings_tables
 from fcn4_dist.runs.reading import RunRecord
 

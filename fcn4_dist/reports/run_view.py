@@ -8,8 +8,9 @@ from pathlib import Path
 from fcn4_dist.errors import Fcn4DistError
 from fcn4_dist.evaluation import Intervals, Metrics, bootstrap_intervals, compute_metrics
 from fcn4_dist.evaluation.intervals import Interval
-from fcn4_dist.reports.text import counted
-from fcn4_dist.runs.reading import Course, RunRecord
+from fcn4_dist.reports.pages import counted
+from fcn4_dist.runs.history import Course
+from fcn4_dist.runs.reading import RunRecord
 from fcn4_dist.terminal import clock
 
 _COMMANDS = {"train": "training", "eval": "evaluation"}
@@ -42,7 +43,7 @@ class RunView:
         if description := self.record.description:
             facts.append(_COMMANDS.get(description.command, description.command))
             facts.append(
-                f"{counted(description.world_size, 'rank')} on {description.machine['device']}"
+                f"{counted(description.world_size, 'rank')} on {description.machine.device}"
             )
             facts.append(description.started.replace("T", " ").replace("+00:00", " UTC"))
         if course := self.record.course:
@@ -98,23 +99,25 @@ def score_text(value: float | None, interval: Interval | None = None) -> str:
 
 
 def _view(number: int, name: str, record: RunRecord) -> RunView:
-    predictions = record.predictions
-    if predictions is None:
-        return RunView(number, name, record, None, None, "")
-    try:
-        metrics = compute_metrics(
-            predictions.labels, predictions.scores, tuple(predictions.class_names)
-        )
-    except Fcn4DistError as error:
-        return RunView(number, name, record, None, None, str(error))
-    intervals = bootstrap_intervals(predictions.labels, predictions.scores)
-    return RunView(number, name, record, metrics, intervals, "")
+    metrics, intervals, fault = None, None, ""
+    if found := record.predictions:
+        try:
+            metrics = compute_metrics(found.labels, found.scores, tuple(found.class_names))
+            intervals = bootstrap_intervals(found.labels, found.scores)
+        except Fcn4DistError as error:
+            fault = str(error)
+    return RunView(number, name, record, metrics, intervals, fault)
 
 
 def _progress(record: RunRecord, course: Course) -> str:
     done = len(course.epochs) and course.epochs[-1].epoch
-    asked = record.description and record.description.settings.get("epoch_size")
+    asked = _epochs_asked(record)
     return f"{done} of {counted(asked, 'epoch')}" if asked else counted(done, "epoch")
+
+
+def _epochs_asked(record: RunRecord) -> int:
+    asked = record.description and record.description.settings.get("epoch_size")
+    return asked if isinstance(asked, int) else 0
 
 
 def _course_warnings(course: Course | None) -> Iterator[str]:
@@ -147,8 +150,7 @@ def _missing(record: RunRecord) -> Iterator[str]:
             "mistakes"
         )
     if record.course:
-        asked = record.description.settings.get("epoch_size") if record.description else None
-        if asked and len(record.course.epochs) < asked and not record.course.stop:
+        if len(record.course.epochs) < _epochs_asked(record) and not record.course.stop:
             yield f"{_progress(record, record.course)}: it is still going, or ended early"
         if record.course.unreadable:
             yield (

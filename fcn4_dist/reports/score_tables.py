@@ -1,18 +1,11 @@
-"""The tables of scores, epochs and mistakes."""
+"""The tables of scores and epochs."""
 
 from collections.abc import Callable, Sequence
 
 from fcn4_dist.evaluation import TITLES
-from fcn4_dist.reports.mistakes import (
-    Mistake,
-    confusions,
-    false_negatives,
-    false_positives,
-    wrong_classes,
-)
 from fcn4_dist.reports.run_view import RunView, score_text
 from fcn4_dist.reports.tables import NOTHING, Row, Table
-from fcn4_dist.runs.reading import Epoch
+from fcn4_dist.runs.history import Epoch
 from fcn4_dist.terminal import clock
 
 
@@ -37,33 +30,6 @@ def epochs_table(run: RunView) -> Table:
     columns += ["learning rate", "samples/s", "waiting for data", "time"]
     rows = [Row(str(epoch.epoch), _epoch(epoch, names), marked=epoch is best) for epoch in epochs]
     return Table(f"Epochs of {run.name} (the best is marked)", columns, rows, numbers=True)
-
-
-def mistakes_tables(run: RunView) -> list[Table]:
-    """Lay out the most confident mistakes of a run, and what it takes for what."""
-    predictions, metrics = run.record.predictions, run.metrics
-    if predictions is None or metrics is None:
-        return []
-    if metrics.confusion_matrix is None:
-        columns = ["clip", "labels", "tag", "score", "audio file"]
-        kinds = {
-            "Tags given wrongly": false_positives(predictions),
-            "Tags not given": false_negatives(predictions),
-        }
-        return [Table(title, columns, _mistakes(found)) for title, found in kinds.items()]
-    often = [
-        Row(each.true, [each.given, str(each.clips), f"{each.share:.0%}"])
-        for each in confusions(metrics)
-    ]
-    columns = ["clip", "label", "taken for", "score", "score of the label", "audio file"]
-    return [
-        Table("Clips taken for another class", columns, _mistakes(wrong_classes(predictions))),
-        Table(
-            "Classes taken for another most often",
-            ["class", "taken for", "clips", "of the class"],
-            often,
-        ),
-    ]
 
 
 def _score(run: RunView, name: str) -> str:
@@ -104,20 +70,4 @@ def _epoch(epoch: Epoch, names: Sequence[str]) -> list[str]:
         NOTHING if pace is None else f"{pace:.1f}",
         NOTHING if waiting is None else f"{waiting:.0%}",
         NOTHING if epoch.seconds is None else clock(epoch.seconds),
-    ]
-
-
-def _mistakes(found: Sequence[Mistake]) -> list[Row]:
-    return [
-        Row(
-            each.id,
-            [
-                ", ".join(each.labels) or NOTHING,
-                each.class_name,
-                f"{each.score:.3f}",
-                *([] if each.true_score is None else [f"{each.true_score:.3f}"]),
-                each.path,
-            ],
-        )
-        for each in found
     ]

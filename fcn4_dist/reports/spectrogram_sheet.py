@@ -7,15 +7,19 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from fcn4_dist.files import write_atomically
-from fcn4_dist.reports.own_style import own_style
-from fcn4_dist.reports.picture_text import fit, one_line
+from fcn4_dist.reports.pictures import (
+    SPECTROGRAM_COLOURS,
+    empty_figure,
+    fit,
+    one_line,
+    own_style,
+    write_png,
+)
 
 # In inches: a picture, the room to the next one for titles and ticks, the room around them all.
 _WIDTH, _HEIGHT = 2.5, 1.2
@@ -24,10 +28,8 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 0.55, 1.1, 0.9, 0.5
 _SMALLEST_SHEET = 6.5
 _BAR_WIDTH, _LARGEST_BAR = 0.12, 5.0
 _WIDTH_BY_HEIGHT = 1.5
-_DPI = 120
 _HEADING_POINTS, _TITLE_POINTS, _SMALL_POINTS = 11, 8, 6.5
 _GREY = "0.4"
-_COLOURS = "magma"
 
 
 @dataclass(frozen=True)
@@ -65,10 +67,7 @@ def write_sheet(
         seconds: Length of every spectrogram.
         decibels: What the colours mean.
     """
-    figure = draw_sheet(heading, groups, seconds=seconds, decibels=decibels)
-    with write_atomically(path) as file:
-        # Otherwise matplotlib's version would be in the file.
-        figure.savefig(file, format="png", metadata={"Software": None})
+    write_png(path, draw_sheet(heading, groups, seconds=seconds, decibels=decibels))
 
 
 @own_style()
@@ -107,9 +106,7 @@ def _grid(pictures: int, columns: int) -> tuple[Figure, list[Axes]]:
     rows = math.ceil(pictures / columns)
     width = _LEFT + columns * (_WIDTH + _GAP_WIDTH) - _GAP_WIDTH + _RIGHT
     height = _TOP + rows * (_HEIGHT + _GAP_HEIGHT) - _GAP_HEIGHT + _BOTTOM
-    figure = Figure((max(width, _SMALLEST_SHEET), height), dpi=_DPI)
-    # What measures texts.
-    FigureCanvasAgg(figure)
+    figure = empty_figure(max(width, _SMALLEST_SHEET), height)
     places = (divmod(number, columns) for number in range(pictures))
     return figure, [_box(figure, row, column, _WIDTH, _HEIGHT) for row, column in places]
 
@@ -139,7 +136,7 @@ def _draw_picture(box: Axes, picture: Picture, seconds: float, scale: Normalize)
         return
     box.imshow(
         picture.spectrogram,
-        cmap=_COLOURS,
+        cmap=SPECTROGRAM_COLOURS,
         norm=scale,
         aspect="auto",
         origin="lower",
@@ -153,7 +150,7 @@ def _draw_colour_bar(figure: Figure, columns: int, scale: Normalize, decibels: s
     _, height = figure.get_size_inches()
     bar = _box(figure, 0, columns, _BAR_WIDTH, min(height - _TOP - _BOTTOM, _LARGEST_BAR))
     bar.tick_params(labelsize=_SMALL_POINTS, length=2)
-    figure.colorbar(ScalarMappable(scale, _COLOURS), cax=bar)
+    figure.colorbar(ScalarMappable(scale, SPECTROGRAM_COLOURS), cax=bar)
     bar.set_ylabel(decibels, fontsize=_SMALL_POINTS)
 
 

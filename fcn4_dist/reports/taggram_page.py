@@ -3,7 +3,6 @@
 import base64
 import io
 import json
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,8 @@ from matplotlib.image import imsave
 
 from fcn4_dist import __version__
 from fcn4_dist.reports.pages import render_page
-from fcn4_dist.reports.taggram_picture import RANGE_DB, SPECTROGRAM_COLOURS, clock_text
+from fcn4_dist.reports.pictures import SPECTROGRAM_COLOURS
+from fcn4_dist.reports.taggram_picture import RANGE_DB, clock_text
 from fcn4_dist.tagging import SongTags
 
 _COLUMNS = 2000
@@ -20,21 +20,6 @@ _TICKS = 8
 _LAST_TICK = 0.95
 _ROUND_SECONDS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1200, 1800, 3600)
 _STRIP_WIDTH = 100_000
-
-
-@dataclass(frozen=True)
-class Strip:
-    """One tag over time.
-
-    Attributes:
-        name: The tag.
-        score: Its score in the whole song.
-        boxes: (place, width, score) of each stretch; places of ``_STRIP_WIDTH``.
-    """
-
-    name: str
-    score: float
-    boxes: list[tuple[int, int, str]]
 
 
 def taggram_page(song: SongTags, spectrogram: np.ndarray, audio: bytes, top_n: int) -> bytes:
@@ -107,14 +92,17 @@ def _picture(spectrogram: np.ndarray) -> bytes:
     return content.getvalue()
 
 
-def _strip(song: SongTags, edges: np.ndarray, scores: np.ndarray, column: int) -> Strip:
+def _strip(
+    song: SongTags, edges: np.ndarray, scores: np.ndarray, column: int
+) -> tuple[str, float, list[tuple[int, int, str]]]:
+    """Give a tag, its score in the whole song, and place, width and score of each stretch."""
     # Whole numbers, so that a box ends exactly where the next one begins.
     places = (edges / song.seconds * _STRIP_WIDTH).round().astype(int)
     boxes = [
         (place, width, f"{score:.3f}")
         for place, width, score in zip(places, np.diff(places), scores[:, column], strict=False)
     ]
-    return Strip(song.class_names[column], float(song.scores[column]), boxes)
+    return song.class_names[column], float(song.scores[column]), boxes
 
 
 def _ticks(seconds: float) -> list[tuple[str, str]]:

@@ -4,26 +4,28 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import QuadMesh
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpec
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from fcn4_dist.files import write_atomically
-from fcn4_dist.reports.own_style import own_style
-from fcn4_dist.reports.picture_text import fit, one_line
+from fcn4_dist.reports.pictures import (
+    SPECTROGRAM_COLOURS,
+    empty_figure,
+    fit,
+    one_line,
+    own_style,
+    write_png,
+)
 from fcn4_dist.tagging import SongTags
 
 # In inches.
 _WIDTH, _SPECTROGRAM_HEIGHT, _ROW_HEIGHT = 10.0, 1.8, 0.28
 _LEFT, _RIGHT, _TOP, _BOTTOM, _GAP, _BAR_GAP, _BAR_WIDTH = 2.6, 0.75, 0.5, 0.5, 0.2, 0.12, 0.12
-_DPI = 120
 _TITLE_POINTS, _POINTS = 11, 8
 _SCORE_WIDTH, _EDGE = 0.4, 0.1
 RANGE_DB = 80
-SPECTROGRAM_COLOURS = "magma"
 _SCORE_COLOURS = "viridis"
 
 
@@ -39,10 +41,7 @@ def write_taggram(path: Path, song: SongTags, spectrogram: np.ndarray, top_n: in
         spectrogram: Decibels of shape (n_mels, frames), from the song's beginning to its end.
         top_n: How many tags: those of the highest scores.
     """
-    figure = draw_taggram(song, spectrogram, top_n)
-    with write_atomically(path) as file:
-        # Otherwise matplotlib's version would be in the file.
-        figure.savefig(file, format="png", metadata={"Software": None})
+    write_png(path, draw_taggram(song, spectrogram, top_n))
 
 
 @own_style()
@@ -73,9 +72,7 @@ def draw_taggram(song: SongTags, spectrogram: np.ndarray, top_n: int) -> Figure:
 def _axes(rows: int) -> tuple[Figure, Axes, Axes, tuple[Axes, Axes]]:
     heights = (_SPECTROGRAM_HEIGHT, max(rows, 3) * _ROW_HEIGHT)
     height = _TOP + sum(heights) + _GAP + _BOTTOM
-    figure = Figure((_WIDTH, height), dpi=_DPI)
-    # What measures texts.
-    FigureCanvasAgg(figure)
+    figure = empty_figure(_WIDTH, height)
     width = _WIDTH - _LEFT - _RIGHT
     grid = GridSpec(
         2,

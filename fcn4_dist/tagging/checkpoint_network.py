@@ -1,17 +1,13 @@
 """A checkpoint's network, run by MindSpore."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fcn4_dist.checkpoints.content import Checkpoint, read_checkpoint
+from fcn4_dist.checkpoints.content import read_checkpoint
 from fcn4_dist.cluster.device import check_device, prepare_environment, shows_ascend_card
-from fcn4_dist.tagging.model_description import ModelDescription, describe_checkpoint
+from fcn4_dist.tagging.model_description import describe_checkpoint
 from fcn4_dist.tagging.network import Network
-
-if TYPE_CHECKING:
-    from fcn4_dist.model.fcn4 import Fcn4
 
 
 class CheckpointNetwork(Network):
@@ -43,23 +39,17 @@ class CheckpointNetwork(Network):
         check_device(device_target)
         prepare_environment(device_target)
 
+        from fcn4_dist.checkpoints.loading import load_into_network
         from fcn4_dist.cluster.ranks import join_ranks
+        from fcn4_dist.model.build import build_fcn4
 
         join_ranks(device_target, device_id)
-        self.cell = _built(self.description, checkpoint)
+        self.cell = build_fcn4(len(self.description.class_names), self.description.width)
+        load_into_network(self.cell, checkpoint, fresh_dense=False)
+        self.cell.set_train(False)
 
     def logits(self, windows: np.ndarray) -> np.ndarray:
         """Compute the logits of some windows; another number of them is compiled anew."""
         from mindspore import Tensor
 
         return self.cell(Tensor(windows)).asnumpy()
-
-
-def _built(description: ModelDescription, checkpoint: Checkpoint) -> "Fcn4":
-    from fcn4_dist.checkpoints.loading import load_into_network
-    from fcn4_dist.model.fcn4 import build_fcn4
-
-    cell = build_fcn4(len(description.class_names), description.width)
-    load_into_network(cell, checkpoint, fresh_dense=False)
-    cell.set_train(False)
-    return cell

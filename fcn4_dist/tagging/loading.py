@@ -10,8 +10,6 @@ from fcn4_dist.errors import InputError
 from fcn4_dist.tagging.network import Network
 from fcn4_dist.terminal import warn
 
-ONNX_SUFFIX = ".onnx"
-
 
 def load_network(
     model: str | os.PathLike[str],
@@ -34,7 +32,7 @@ def load_network(
         InputError: If there is none, or it cannot be used here.
     """
     path = Path(model)
-    if path.suffix == ONNX_SUFFIX:
+    if path.suffix == ".onnx":
         from fcn4_dist.tagging.onnx_network import OnnxNetwork
 
         return OnnxNetwork(path)

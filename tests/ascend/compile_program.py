@@ -1,6 +1,7 @@
-"""Compiles, on each worker, what training and evaluation run, and keeps the compiler's graphs.
+"""Compiles what training and evaluation run on several ranks, and keeps the compiler's graphs.
 
-``graphs_<rank>.json`` names for each graph the file with the compiler's text of it.
+The ranks would all compile the same; rank 0 does. ``graphs.json`` names for each graph the file
+with the compiler's text of it.
 """
 
 import json
@@ -17,13 +18,15 @@ FOLDER = Path(sys.argv[1])
 prepare_environment("CPU")
 os.environ["MS_DEV_SAVE_GRAPHS"] = "1"
 os.environ["MS_DEV_SAVE_GRAPHS_PATH"] = str(FOLDER)
+# The graph as it is after all passes of the front end, before those of a back end.
+os.environ["MS_DEV_DUMP_IR_PASSES"] = "validate"
 
 import numpy as np  # noqa: E402
 from mindspore import Tensor, nn, ops  # noqa: E402
 
 from fcn4_dist.cluster.ranks import Ranks, join_ranks  # noqa: E402
-from fcn4_dist.model.fcn4 import Fcn4, build_fcn4  # noqa: E402
-from fcn4_dist.training.averaging import name_as_average  # noqa: E402
+from fcn4_dist.model.build import build_fcn4  # noqa: E402
+from fcn4_dist.model.fcn4 import Fcn4  # noqa: E402
 from fcn4_dist.training.sinking import RememberedStep  # noqa: E402
 from fcn4_dist.training.step import TrainingStep, step_controls  # noqa: E402
 
@@ -45,16 +48,18 @@ class Fcn4WithFmax(nn.Cell):
 
 def main() -> None:
     ranks = join_ranks("CPU", 0)
-    ranks = ranks.size
+    if not ranks.is_main:
+        return
+    size = ranks.size
     graphs = {
         "training": lambda: compile_training(build(1), ranks),
-        "training, sync_bn": lambda: compile_training(build(ranks), ranks),
+        "training, sync_bn": lambda: compile_training(build(size), ranks),
         "training, float16": lambda: compile_training(build(1, "O2"), ranks),
-        "training, sync_bn, float16": lambda: compile_training(build(ranks, "O2"), ranks),
+        "training, sync_bn, float16": lambda: compile_training(build(size, "O2"), ranks),
         "training, bfloat16": lambda: compile_bfloat16(ranks),
         "training, all float16": lambda: compile_training(build(1, "O3"), ranks),
         "training, weight decay and average": lambda: compile_training(
-            build(1), ranks, weight_decay=0.1, average=build_average()
+            build(1), ranks, weight_decay=0.1, average=build(1)
         ),
         "training, accumulation": lambda: compile_training(build(1), ranks, accumulation=2),
         "accumulation": lambda: compile_accumulation(build(1), ranks),
@@ -66,21 +71,15 @@ def main() -> None:
         "training, all-reduces": lambda: compile_training(build(1), ranks, all_reduce_buckets=3),
     }
     # The compiler makes this folder for each rank.
-    saved = FOLDER / f"rank_{ranks.rank}"
+    saved = FOLDER / "rank_0"
     files = {name: file_of(compile_graph, saved) for name, compile_graph in graphs.items()}
-    (FOLDER / f"graphs_{ranks.rank}.json").write_text(json.dumps(files))
+    (FOLDER / "graphs.json").write_text(json.dumps(files))
 
 
 def build(batch_norm_ranks: int, amp_level: str = "", amp_dtype: str = "float16") -> Fcn4:
     return build_fcn4(
         3, 0.02, amp_level=amp_level, amp_dtype=amp_dtype, batch_norm_ranks=batch_norm_ranks
     )
-
-
-def build_average() -> Fcn4:
-    network = build(1)
-    name_as_average(network)
-    return network
 
 
 def compile_training(network: nn.Cell, ranks: Ranks, **options: Any) -> None:
@@ -109,7 +108,7 @@ def compile_evaluation(network: nn.Cell) -> None:
 
 
 def file_of(compile_graph: Callable[[], None], saved: Path) -> str:
-    """Name the graph as it is after all passes of the front end, before those of a back end."""
+    """Name the file of the graph that is compiled."""
     before = set(saved.glob("*_validate_*.ir"))
     compile_graph()
     (file,) = set(saved.glob("*_validate_*.ir")) - before

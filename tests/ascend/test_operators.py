@@ -117,11 +117,11 @@ def ascend_plugin() -> bytes:
 
 @pytest.fixture(scope="module")
 def graphs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Nodes]:
-    """Name of a graph -> its operators and their types, compiled by two real workers."""
+    """Name of a graph -> its operators and their types, compiled by a rank of two."""
     folder = tmp_path_factory.mktemp("graphs")
     launch = plan_launch([str(PROGRAM), str(folder)], local_topology(RANKS), folder / "logs")
     assert run_launch(launch) == 0
-    files = json.loads((folder / "graphs_0.json").read_text())
+    files = json.loads((folder / "graphs.json").read_text())
     return {name: nodes_of(Path(file).read_text()) for name, file in files.items()}
 
 

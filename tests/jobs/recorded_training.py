@@ -5,7 +5,8 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,10 @@ class RecordedTraining:
     Args:
         folder: An empty folder.
         settings: Settings of the job; its own folders are put in.
+
+    Attributes:
+        output: What the last :meth:`run` printed.
+        ended: When it ended, in seconds since the epoch.
     """
 
     def __init__(self, folder: Path, settings: Settings) -> None:
@@ -51,6 +56,8 @@ class RecordedTraining:
             settings, checkpoint_path=str(folder / "weight"), run_dir=str(folder / "run")
         )
         self.starts = 0
+        self.output = ""
+        self.ended = 0.0
 
     @property
     def checkpoints(self) -> CheckpointFolder:
@@ -104,7 +111,9 @@ class RecordedTraining:
     def run(self, *flags: str, expected: int = 0, **options: object) -> str:
         """Run it to its end; give what it printed."""
         started = self.start(*flags, **options)  # type: ignore[arg-type]
-        return output_of(started, expected)
+        self.output = output_of(started, expected)
+        self.ended = time.time()
+        return self.output
 
     @property
     def records_folder(self) -> Path:
@@ -130,18 +139,22 @@ class RecordedTraining:
         assert warnings == []
         return newest
 
+    def processes(self) -> Iterator[tuple[psutil.Process, Mapping[str, str]]]:
+        """Find the processes of the last start, with their environments."""
+        for process in psutil.process_iter():
+            # Of a process that has died, and is not yet reaped, nothing can be read.
+            with suppress(psutil.Error):
+                environment = process.environ()
+                if environment.get("RECORDS") == str(self.records_folder):
+                    yield process, environment
+
     def workers(self) -> dict[int, psutil.Process]:
         """Find the workers that run, by rank."""
-        found = {}
-        for process in psutil.process_iter():
-            try:
-                environment = process.environ()
-            except psutil.Error:
-                continue
-            same = environment.get("RECORDS") == str(self.records_folder)
-            if same and environment.get("MS_ROLE") == "MS_WORKER":
-                found[int(environment["RANK_ID"])] = process
-        return found
+        return {
+            int(environment["RANK_ID"]): process
+            for process, environment in self.processes()
+            if environment.get("MS_ROLE") == "MS_WORKER"
+        }
 
     def history(self) -> list[dict[str, Any]]:
         """Read metrics.jsonl, without what depends on time."""

@@ -5,11 +5,9 @@ import re
 import shutil
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
-import psutil
 import pytest
 
 from fcn4_dist.cluster.launch import plan_launch
@@ -91,50 +89,6 @@ def test_ranks_that_end_with_other_weights_fail_the_run(
     assert run_launch(plan_launch(arguments, local_topology(2), tmp_path / "run")) == 1
     sentence = "rank 1 and rank 0 do not agree on the weights after training"
     assert sentence in capfd.readouterr().out
-
-
-def test_a_killed_rank_ends_real_training_within_ten_seconds(
-    settings: Settings, tmp_path: Path
-) -> None:
-    endless = replace(settings, epoch_size=100_000, save_step=100_000)
-    started = subprocess.Popen(
-        launch_command(endless), cwd=tmp_path, stdout=subprocess.PIPE, text=True
-    )
-    assert started.stdout is not None
-    assert any("training: " in line for line in iter(started.stdout.readline, ""))
-    family = psutil.Process(started.pid).children(recursive=True)
-    (rank_1,) = (
-        process
-        for process in family
-        if process.environ().get("RANK_ID") == "1" and "-m" in process.cmdline()
-    )
-    rank_1.kill()
-    begun = time.monotonic()
-    output, _ = started.communicate(timeout=60)
-    assert time.monotonic() - begun < 10
-    assert started.returncode == 1
-    assert "rank 1 was killed by SIGKILL; it used up to 0." in output
-    assert not any(process.is_running() for process in family)
-
-
-def test_nothing_is_left_outside_the_jobs_folder(settings: Settings, tmp_path: Path) -> None:
-    stand = tmp_path / "where the user stands"
-    stand.mkdir()
-    result = run(settings, stand)
-    assert result.returncode == 0, result.stdout
-    assert os.listdir(stand) == []
-    assert {path.name for path in Path(settings.run_dir).iterdir()} == {
-        "command.txt",
-        "metrics.jsonl",
-        "msrun.log",
-        "predictions.csv",
-        "rank_0.log",
-        "rank_1.log",
-        "run.json",
-        "scheduler.log",
-        "settings.yaml",
-        "tensorboard",
-    }
 
 
 @pytest.mark.slow

@@ -35,6 +35,15 @@ def killed(resumable: Settings, tmp_path_factory: pytest.TempPathFactory) -> Rec
     return training
 
 
+def test_a_killed_rank_ends_the_job_within_ten_seconds_and_leaves_no_process(
+    killed: RecordedTraining,
+) -> None:
+    died = (killed.records_folder / "accident").stat().st_mtime
+    assert 0 < killed.ended - died < 10
+    assert "rank 0 was killed by SIGKILL; it used up to 0." in killed.output
+    assert list(killed.processes()) == []
+
+
 def copy_of(training: RecordedTraining, folder: Path) -> RecordedTraining:
     """Give a run of the same settings that finds the same checkpoints."""
     copy = RecordedTraining(folder, training.settings)
@@ -121,10 +130,10 @@ def test_what_could_not_go_on_unchanged_is_refused_before_anything_starts(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    other = tmp_path / "other shards"
-    shutil.copytree(killed.settings.mr_path, other)
-    manifest = other / "manifest.json"
-    manifest.write_text(manifest.read_text().replace('"seed": 1', '"seed": 2'))
+    if "--data_dir" in flags:
+        shutil.copytree(killed.settings.mr_path, "other shards")
+        manifest = Path("other shards/manifest.json")
+        manifest.write_text(manifest.read_text().replace('"seed": 1', '"seed": 2'))
     loaded = LoadedSettings(replace(killed.settings, run_dir=str(tmp_path)), {})
     save_settings(loaded).rename("job.yaml")
     resume = ["--config", "job.yaml", "--run_dir", "run", "--resume", "auto"]

@@ -46,10 +46,17 @@ checkpoint_path: weight
 
 @dataclass(frozen=True)
 class Job:
-    """A finished job: its folder, and what the two-worker training printed."""
+    """A finished job.
+
+    Attributes:
+        folder: Where it was started, with its audio.
+        training_output: What the two-worker training printed.
+        left: Names of what lay in the folder at its end.
+    """
 
     folder: Path
     training_output: str
+    left: frozenset[str]
 
     def predictions(self, run: str, of: str = "predictions") -> bytes:
         """The predictions file of an evaluation, of clips or of windows."""
@@ -66,10 +73,16 @@ def job(real_clips: Path, tmp_path_factory: pytest.TempPathFactory) -> Job:
         config = ["--config", "job.yaml"]
         assert main(["preprocess", *config]) == 0
         assert main(["launch", "--device_num", "2", "train", *config, "--run_dir", "runs/t2"]) == 0
-        for ranks in ("1", "2", "3", "4"):
-            evaluation = ["eval", *config, "--run_dir", f"runs/e{ranks}"]
-            assert main(["launch", "--device_num", ranks, *evaluation]) == 0
-    return Job(folder, (folder / "runs/t2/rank_0.log").read_text())
+        for ranks in (1, 2, 3):
+            evaluate(ranks)
+    left = frozenset(path.name for path in folder.iterdir())
+    return Job(folder, (folder / "runs/t2/rank_0.log").read_text(), left)
+
+
+def evaluate(ranks: int) -> None:
+    """Score the validation set on some workers."""
+    evaluation = ["eval", "--config", "job.yaml", "--run_dir", f"runs/e{ranks}"]
+    assert main(["launch", "--device_num", str(ranks), *evaluation]) == 0
 
 
 def checkpoints_in(folder: Path) -> list[str]:
@@ -90,8 +103,18 @@ def run_alone(job: Job, *arguments: str) -> str:
 
 
 @pytest.mark.parametrize("of", ["predictions", "window_predictions"])
-def test_predictions_are_equal_to_the_last_bit_on_one_to_four_workers(job: Job, of: str) -> None:
-    assert len({job.predictions(f"e{ranks}", of) for ranks in range(1, 5)}) == 1
+def test_predictions_are_equal_to_the_last_bit_on_one_to_three_workers(job: Job, of: str) -> None:
+    assert len({job.predictions(f"e{ranks}", of) for ranks in (1, 2, 3)}) == 1
+
+
+@pytest.mark.slow
+def test_predictions_are_equal_to_the_last_bit_on_four_workers(
+    job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(job.folder)
+    evaluate(4)
+    for of in ("predictions", "window_predictions"):
+        assert job.predictions("e4", of) == job.predictions("e1", of)
 
 
 def test_a_clips_score_is_the_mean_of_its_windows(job: Job) -> None:
@@ -131,6 +154,22 @@ def test_a_run_leaves_what_it_was_and_what_happened(job: Job) -> None:
     predictions = read_predictions(folder / "predictions.csv")
     metrics = compute_metrics(predictions.labels, predictions.scores, predictions.class_names)
     assert metrics.roc_auc_macro == _validation_auc(best)
+
+
+def test_nothing_is_left_where_the_user_stands_but_what_was_asked_for(job: Job) -> None:
+    assert job.left == {"clips", "data", "job.yaml", "runs", "weight"}
+    assert {path.name for path in (job.folder / "runs/t2").iterdir()} == {
+        "command.txt",
+        "metrics.jsonl",
+        "msrun.log",
+        "predictions.csv",
+        "rank_0.log",
+        "rank_1.log",
+        "run.json",
+        "scheduler.log",
+        "settings.yaml",
+        "tensorboard",
+    }
 
 
 def _validation_auc(line: dict[str, Any]) -> float:
@@ -247,16 +286,11 @@ def test_training_goes_on_from_pre_trained_weights(job: Job) -> None:
     ("command", "flags", "sentence"),
     [
         ("train", ["--hop_length", "256"], "hop_length 96 instead of 256; give --hop_length 96"),
-        ("eval", ["--num_classes", "10"], "num_classes 3 instead of 10"),
-        ("train", ["--batch_size", "14"], "an epoch has no step: 13 training clips"),
-        ("eval", ["--val_filename", "test.mindrecord0"], "knows no set 'test', only train, val"),
         ("eval", ["--model_name", "MusicTagger-9_9.ckpt"], "holds MusicTagger-1_1.ckpt, Music"),
         ("train", ["--checkpoint_path", "job.yaml"], "checkpoint_path job.yaml cannot be written"),
-        ("train", ["--run_dir", "job.yaml/x"], "job.yaml is a file): name another folder with"),
-        ("train", ["--pre_trained", "1", "--model_name", "x.ckpt"], "there is no checkpoint"),
     ],
 )
-def test_settings_that_do_not_fit_the_shards_are_refused_before_work(
+def test_one_worker_alone_refuses_what_a_launch_refuses_before_work(
     job: Job,
     command: str,
     flags: list[str],
@@ -267,19 +301,6 @@ def test_settings_that_do_not_fit_the_shards_are_refused_before_work(
     monkeypatch.chdir(job.folder)
     assert main([command, "--config", "job.yaml", *flags]) == 2
     assert sentence in capsys.readouterr().err
-
-
-def test_a_damaged_shard_is_refused_before_work(
-    job: Job, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(job.folder)
-    shutil.copytree("data/mindrecord", "damaged")
-    shard = Path("damaged/val.mindrecord1")
-    content = bytearray(shard.read_bytes())
-    content[len(content) // 2] ^= 1
-    shard.write_bytes(content)
-    assert main(["eval", "--config", "job.yaml", "--data_dir", "damaged"]) == 2
-    assert "val.mindrecord1 is not the file the manifest was written for" in capsys.readouterr().err
 
 
 def test_a_damaged_checkpoint_ends_an_evaluation_before_it_starts(
