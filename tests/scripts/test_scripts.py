@@ -87,6 +87,6 @@ def test_a_python_without_the_packages_is_told_what_to_do(tmp_path: Path) -> Non
     )
     assert result.returncode == 2
     assert (
-        "lacks jinja2, librosa, numpy, sklearn, tensorboardX, tqdm, yaml: activate the right"
+        "lacks jinja2, librosa, msgspec, numpy, sklearn, tensorboardX, tqdm, yaml: activate the right"
         in result.stderr
     )
