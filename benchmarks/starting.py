@@ -121,7 +121,7 @@ def _run_traced(arguments: list[str]) -> int:
 
         return marked
 
-    _change("fcn4_dist.cluster.ranks", "start_worker", lambda f: marking(False, f))
+    _change("fcn4_dist.cluster.ranks", "join_ranks", lambda f: marking(False, f))
     _change("fcn4_dist.training.stepping", "Stepper.take", lambda f: marking(True, f))
     _change("fcn4_dist.training.stepping", "Stepper._run_step", lambda f: marking(True, f))
     code = command(arguments)

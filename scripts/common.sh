@@ -30,8 +30,8 @@ fcn4_dist() {
         fail "there is no python on the PATH: activate the environment that has MindSpore"
     PYTHONPATH="$REPOSITORY${PYTHONPATH:+:$PYTHONPATH}" exec "$python" -c '
 import importlib.util, sys
-missing = [name for name in ("jinja2", "librosa", "numpy", "sklearn", "tensorboardX", "tqdm", "yaml")
-           if importlib.util.find_spec(name) is None]
+needed = ("jinja2", "librosa", "msgspec", "numpy", "sklearn", "tensorboardX", "tqdm", "yaml")
+missing = [name for name in needed if importlib.util.find_spec(name) is None]
 if missing:
     print("fcn4-dist: error: this Python (" + sys.executable + ") lacks " + ", ".join(missing)
           + ": activate the right environment (source .venv/bin/activate after "

@@ -9,12 +9,13 @@ from pathlib import Path
 
 from fcn4_dist.errors import InputError
 
+DEVICE_FOLDER = Path("/dev")
 _SECONDS_TO_ANSWER = 30
 _DRIVER_TOOLS = "/usr/local/Ascend/driver/tools"
 _SYSTEM_TOOLS = "/usr/local/sbin:/usr/local/bin:/usr/sbin"
 
 
-def find_card_ids(device_folder: Path = Path("/dev")) -> tuple[int, ...]:
+def find_card_ids(device_folder: Path = DEVICE_FOLDER) -> tuple[int, ...]:
     """Find the physical ids of this host's cards, in ascending order.
 
     Args:

@@ -5,6 +5,7 @@ from collections.abc import MutableMapping
 from importlib import metadata
 from pathlib import Path
 
+from fcn4_dist.cluster.cards import DEVICE_FOLDER, find_card_ids
 from fcn4_dist.errors import InputError
 
 LAUNCHED_VARIABLE = "FCN4_DIST_LAUNCHED"
@@ -16,19 +17,8 @@ NO_CARD = (
 )
 """What is wrong where there is none, and what to do."""
 
-_DEVICE_FOLDER = Path("/dev")
 
-
-def shows_ascend_card(device_folder: Path = _DEVICE_FOLDER) -> bool:
-    """Tell whether this machine shows an Ascend card.
-
-    Args:
-        device_folder: Where the driver shows its cards.
-    """
-    return any(device_folder.glob("davinci[0-9]*"))
-
-
-def check_device(device_target: str, device_folder: Path = _DEVICE_FOLDER) -> None:
+def check_device(device_target: str, device_folder: Path = DEVICE_FOLDER) -> None:
     """Refuse a device this machine does not have.
 
     Args:
@@ -38,7 +28,7 @@ def check_device(device_target: str, device_folder: Path = _DEVICE_FOLDER) -> No
     Raises:
         InputError: If there is no card of that kind.
     """
-    if device_target == "Ascend" and not shows_ascend_card(device_folder):
+    if device_target == "Ascend" and not find_card_ids(device_folder):
         raise InputError(": ".join(NO_CARD))
 
 

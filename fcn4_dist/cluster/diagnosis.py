@@ -5,7 +5,6 @@ import re
 import signal
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +22,15 @@ _LAST_LINES = 15
 _STACK_LINES = 40
 
 
-@dataclass
 class LocalWorkers:
-    """What is known of this host's workers while they run."""
+    """What is known of this host's workers while they run.
 
-    launch: Launch
+    Args:
+        launch: How they were started.
+    """
 
-    def __post_init__(self) -> None:
+    def __init__(self, launch: Launch) -> None:
+        self.launch = launch
         self.processes: dict[int, Any] = {}
         self.memory: dict[int, int] = {}
         self.ended: list[int] = []
@@ -218,7 +219,7 @@ def explain_hang(workers: LocalWorkers, launchers: Launchers) -> list[str]:
     behind = min(beat.count for beat in beats.values())
     named = {rank: beat for rank, beat in beats.items() if beat.count == behind}
     elsewhere = launchers.behind_elsewhere()
-    if elsewhere is not None and elsewhere <= behind and not _any_stopped(named):
+    if elsewhere is not None and elsewhere <= behind and not any(map(_is_stopped, named.values())):
         if news := _news_of(launchers):
             return [news]
         if elsewhere < behind:
@@ -240,10 +241,6 @@ def _ask_for_stacks(beats: dict[int, Beat]) -> None:
         with suppress(OSError):
             os.kill(beat.process, signal.SIGUSR1)
     time.sleep(_SECONDS_FOR_STACKS)
-
-
-def _any_stopped(beats: dict[int, Beat]) -> bool:
-    return any(_is_stopped(beat) for beat in beats.values())
 
 
 def _is_stopped(beat: Beat) -> bool:

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from fcn4_dist.cluster.device import LAUNCHED_VARIABLE
 from fcn4_dist.cluster.heartbeat import log_file
@@ -77,10 +78,10 @@ class Launch:
     environment: Mapping[str, str]
     removed: tuple[str, ...]
     added: Mapping[str, str]
-    bind_cores: bool
-    step_timeout: float
-    start_timeout: float
-    grace_period: float
+    bind_cores: bool = False
+    step_timeout: float = 600.0
+    start_timeout: float = 1800.0
+    grace_period: float = 0.0
 
     @property
     def command(self) -> tuple[str, ...]:
@@ -175,10 +176,7 @@ def plan_launch(
     log_folder: Path,
     environment: Mapping[str, str] = os.environ,
     variables: Mapping[str, str] | None = None,
-    bind_cores: bool = False,
-    step_timeout: float = 600.0,
-    start_timeout: float = 1800.0,
-    grace_period: float = 0.0,
+    **options: Any,
 ) -> Launch:
     """Decide how the share of this host in a job is started, without starting it.
 
@@ -188,10 +186,7 @@ def plan_launch(
         log_folder: Folder for the logs.
         environment: Variables to start from; what an earlier job left is taken out.
         variables: More variables for the workers.
-        bind_cores: Whether msrun keeps each worker to cores near its card.
-        step_timeout: Seconds without any step after which the job is taken for hanging.
-        start_timeout: Seconds more that starting and compiling may take.
-        grace_period: Seconds the workers have to stop by themselves after SIGTERM.
+        options: Attributes of the launch that have a default.
     """
     removed = stale_variables(environment)
     # RANK_TABLE_FILE alone would make MindSpore start from the table, which 2.7.2 gave up.
@@ -220,10 +215,7 @@ def plan_launch(
         environment=kept | added,
         removed=removed,
         added=added,
-        bind_cores=bind_cores,
-        step_timeout=step_timeout,
-        start_timeout=start_timeout,
-        grace_period=grace_period,
+        **options,
     )
 
 

@@ -188,11 +188,6 @@ class _Connection:
         with self._sending, suppress(OSError):
             self._socket.sendall(json.dumps(message).encode() + b"\n")
 
-    def receive(self) -> dict[str, Any] | None:
-        """Wait for a message; None if the connection has ended."""
-        line = self._file.readline()
-        return json.loads(line) if line.endswith(b"\n") else None
-
     def receive_hello(self) -> dict[str, Any]:
         """Wait for the first message of whoever has called; {} if it is not one of ours."""
         try:
@@ -225,7 +220,8 @@ class _Connection:
     def _read(self, on_failure: Callable[[str, "_Connection"], None]) -> None:
         problem = f"the launcher on {self.name} ended without a word; see its terminal"
         try:
-            while (message := self.receive()) is not None:
+            while (line := self._file.readline()).endswith(b"\n"):
+                message = json.loads(line)
                 if "value" in message:
                     self.values.put(message["value"])
                 elif "alive" in message:

@@ -18,7 +18,7 @@ from fcn4_dist.cluster.cards import find_main_address
 from fcn4_dist.cluster.device import LAUNCHED_VARIABLE
 from fcn4_dist.cluster.launch import Launch
 from fcn4_dist.cluster.peers import Peers
-from fcn4_dist.cluster.topology import LOOP_BACK, Nodes, Topology, free_port
+from fcn4_dist.cluster.topology import LOOP_BACK, Nodes, Topology
 from fcn4_dist.errors import Fcn4DistError, InputError
 from fcn4_dist.log import errors_only, keep_log
 from fcn4_dist.terminal import fail
@@ -116,24 +116,23 @@ class MpiRanks(Peers):
         raise error
 
     def topology(self) -> Topology:
-        """Agree on the hosts of the job and the scheduler's address; every rank has to call this.
+        """Agree on the hosts of the job and on the scheduler's; every rank has to call this.
+
+        Returns:
+            The workers; the scheduler's port is still open.
 
         Raises:
             InputError: If the host of rank 0 has no address by which the others could reach it.
         """
         hosts = sorted(set(self.all_gather(self._first_here)))
-        address, port = LOOP_BACK, 0
-        if self.is_main:
-            address = LOOP_BACK if len(hosts) == 1 else find_main_address()
-            port = free_port(address) if address else 0
-        address, port = self.broadcast((address, port))
+        address = self.broadcast(LOOP_BACK if len(hosts) == 1 else find_main_address())
         if not address:
             sentence = (
                 "this host has no default route, so it is not known by which address the others "
                 "reach it: start with 'fcn4-dist launch --nnodes' and --master_addr instead"
             )
             self.refuse(InputError(f"rank 0: {sentence}"))
-        nodes = Nodes(len(hosts), hosts.index(self._first_here), address, port)
+        nodes = Nodes(len(hosts), hosts.index(self._first_here), address, master_port=0)
         return Topology(nodes, self.local_size, mpi_ranks=self.size)
 
 

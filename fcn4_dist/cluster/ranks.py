@@ -53,7 +53,7 @@ class Ranks(Peers):
         """
         if isinstance(value, np.ndarray):
             stacked = value[np.newaxis]
-            return stacked if self.size == 1 else _compiled(_AllGather)(Tensor(stacked)).asnumpy()
+            return stacked if self.size == 1 else _compiled("gather")(Tensor(stacked)).asnumpy()
         if self.size == 1:
             return [value]
         data = json.dumps(value).encode()
@@ -75,7 +75,7 @@ class Ranks(Peers):
         if self.size == 1:
             return value
         if isinstance(value, np.ndarray):
-            return _compiled(_Broadcast)(Tensor(value)).asnumpy()
+            return _compiled("broadcast")(Tensor(value)).asnumpy()
         data = json.dumps(value).encode() if self.is_main else b""
         length = int(self.broadcast(np.array([len(data)], np.int32))[0])
         return json.loads(self.broadcast(_words(data, length)).tobytes()[:length])
@@ -88,7 +88,7 @@ class Ranks(Peers):
         """
         if self.size == 1:
             return dict(arrays)
-        total = _compiled(_AllReduce)(Tensor(_joined(arrays))).asnumpy()
+        total = _compiled("reduce")(Tensor(_joined(arrays))).asnumpy()
         return _parted(total / np.float32(self.size), arrays)
 
     def broadcast_parameters(self, parameters: Iterable[Parameter]) -> None:
@@ -218,34 +218,20 @@ def _parted(joined: np.ndarray, like: Mapping[str, np.ndarray]) -> dict[str, np.
     }
 
 
+class _Collective(nn.Cell):
+    """One of MindSpore's collectives, compiled; of several arrays, it takes and gives one."""
+
+    def __init__(self, operator: Any, several: bool = False) -> None:
+        super().__init__()
+        self.operator, self.several = operator, several
+
+    def construct(self, array: Tensor) -> Tensor:
+        return self.operator((array,))[0] if self.several else self.operator(array)
+
+
 @lru_cache
-def _compiled(collective: type[nn.Cell]) -> nn.Cell:
+def _compiled(name: str) -> nn.Cell:
     # A cell keeps what it compiled for a shape; a new one would compile again.
-    return collective()
-
-
-class _AllGather(nn.Cell):
-    def __init__(self) -> None:
-        super().__init__()
-        self.gather = ops.AllGather()
-
-    def construct(self, array: Tensor) -> Tensor:
-        return self.gather(array)
-
-
-class _AllReduce(nn.Cell):
-    def __init__(self) -> None:
-        super().__init__()
-        self.reduce = ops.AllReduce(ops.ReduceOp.SUM)
-
-    def construct(self, array: Tensor) -> Tensor:
-        return self.reduce(array)
-
-
-class _Broadcast(nn.Cell):
-    def __init__(self) -> None:
-        super().__init__()
-        self.send = ops.Broadcast(0)
-
-    def construct(self, array: Tensor) -> Tensor:
-        return self.send((array,))[0]
+    if name == "broadcast":
+        return _Collective(ops.Broadcast(0), several=True)
+    return _Collective(ops.AllGather() if name == "gather" else ops.AllReduce(ops.ReduceOp.SUM))

@@ -1,7 +1,6 @@
 """Running a job: show rank 0's output, notice what goes wrong, stop all processes."""
 
 import os
-import shutil
 import signal
 import subprocess
 import threading
@@ -24,7 +23,7 @@ from fcn4_dist.cluster.diagnosis import (
 from fcn4_dist.cluster.heartbeat import heartbeat_file, stack_file
 from fcn4_dist.cluster.launch import Launch
 from fcn4_dist.cluster.launchers import Launchers
-from fcn4_dist.errors import InputError, StoppedError
+from fcn4_dist.errors import StoppedError
 from fcn4_dist.log import as_shown
 from fcn4_dist.processes import die_with_parent
 from fcn4_dist.terminal import say
@@ -48,15 +47,9 @@ def run_launch(launch: Launch, launchers: Launchers | None = None) -> int:
         else 1.
 
     Raises:
-        InputError: If there is no msrun.
         KeyboardInterrupt: After Ctrl-C, when the workers are stopped.
         SystemExit: The same after SIGTERM or SIGHUP.
     """
-    if shutil.which(launch.command[0], path=launch.environment["PATH"]) is None:
-        raise InputError(
-            "msrun, which comes with MindSpore, is not on the PATH: pip install "
-            "'fcn4_dist[train]', or activate the environment that has MindSpore"
-        )
     launchers = launchers or Launchers(launch.topology.nodes)
     _prepare_folder(launch)
     with _signals(launch) as stop, launch.msrun_log.open("wb") as log:

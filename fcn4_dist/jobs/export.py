@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from fcn4_dist import documents
 from fcn4_dist.audio import UndecodableClipError
-from fcn4_dist.cluster.device import shows_ascend_card
+from fcn4_dist.cluster.cards import find_card_ids
 from fcn4_dist.errors import Fcn4DistError, InputError
 from fcn4_dist.export import LARGEST_DIFFERENCE, Comparison, compare, comparison_windows
 from fcn4_dist.files import check_writable, sha256_of, write_atomically
@@ -90,7 +90,7 @@ def description_file(output: Path) -> Path:
 
 
 def _check(request: ExportRequest, output: Path) -> None:
-    if request.file_format == "AIR" and not shows_ascend_card():
+    if request.file_format == "AIR" and not find_card_ids():
         raise InputError(
             "AIR files can be written on a machine with an Ascend card only, and this one shows "
             "none: export MINDIR, which Ascend runs, too"

@@ -68,7 +68,7 @@ def launch(
 
     with meet(nodes, say) as launchers:
         job = prepare(command, loaded, Start(Starter.MSRUN, host, plan), launchers)
-        exit_code = _run(_on_port(job, usable_port(job.topology)), launchers)
+        exit_code = _run(job.on_port(usable_port(job.topology)), launchers)
         if exit_code == 1 and max_restarts and nodes.count > 1:
             say("start the job again on every node with --resume auto (exit code 76 asks for it)")
             return RESTART_EXIT_CODE
@@ -98,13 +98,7 @@ def _to_restart(job: Job, number: int, of: int) -> Job:
     time.sleep(seconds)
     origins = {**job.loaded.origins, "resume": "--max_restarts"}
     again = LoadedSettings(replace(settings, resume=AUTO, pre_trained=False), origins)
-    port = free_port(job.topology.nodes.master_addr)
-    return _on_port(replace(job, loaded=again), port)
-
-
-def _on_port(job: Job, port: int) -> Job:
-    nodes = replace(job.topology.nodes, master_port=port)
-    return replace(job, topology=replace(job.topology, nodes=nodes))
+    return replace(job, loaded=again).on_port(free_port(job.topology.nodes.master_addr))
 
 
 def dry_run(command: str, loaded: LoadedSettings, request: LaunchRequest) -> int:

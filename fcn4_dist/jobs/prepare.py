@@ -57,6 +57,11 @@ class Job:
     topology: Topology
     starter: Starter = Starter.MSRUN
 
+    def on_port(self, port: int) -> "Job":
+        """Give the same job with a scheduler that listens on this port of node 0."""
+        nodes = replace(self.topology.nodes, master_port=port)
+        return replace(self, topology=replace(self.topology, nodes=nodes))
+
     def plan(self) -> Launch:
         """Decide how the workers of this host are started; they read the settings saved there."""
         settings = self.loaded.settings

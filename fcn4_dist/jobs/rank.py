@@ -10,7 +10,7 @@ from fcn4_dist.cluster.device import launched, prepare_environment
 from fcn4_dist.cluster.heartbeat import log_file, watched_heartbeat
 from fcn4_dist.cluster.mpi import MpiRanks, become_mpi_rank, started_by_mpi
 from fcn4_dist.cluster.peers import Alone
-from fcn4_dist.cluster.topology import Host, Starter, local_topology
+from fcn4_dist.cluster.topology import Host, Starter, free_port, local_topology
 from fcn4_dist.config import LoadedSettings, Settings
 from fcn4_dist.jobs.prepare import Start, prepare
 from fcn4_dist.log import keep_log, log_only
@@ -82,8 +82,9 @@ def _start_in_mpi_job(command: str, loaded: LoadedSettings) -> LoadedSettings:
         if ranks.is_main:
             save_settings(job.loaded)
         # No rank starts before rank 0 has written what the scheduler reads.
-        ranks.all_gather(None)
-    become_mpi_rank(ranks, job.plan())
+        address = topology.nodes.master_addr
+        port = ranks.broadcast(free_port(address) if ranks.is_main else 0)
+    become_mpi_rank(ranks, job.on_port(port).plan())
     return job.loaded
 
 

@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from fcn4_dist.checkpoints.content import read_checkpoint
-from fcn4_dist.cluster.device import check_device, prepare_environment, shows_ascend_card
+from fcn4_dist.cluster.cards import find_card_ids
+from fcn4_dist.cluster.device import check_device, prepare_environment
 from fcn4_dist.tagging.model_description import describe_checkpoint
 from fcn4_dist.tagging.network import Network
 
@@ -35,7 +36,7 @@ class CheckpointNetwork(Network):
     ) -> None:
         checkpoint = read_checkpoint(path)
         super().__init__(describe_checkpoint(checkpoint, class_names), path)
-        device_target = device_target or ("Ascend" if shows_ascend_card() else "CPU")
+        device_target = device_target or ("Ascend" if find_card_ids() else "CPU")
         check_device(device_target)
         prepare_environment(device_target)
 

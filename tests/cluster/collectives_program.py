@@ -14,11 +14,11 @@ import numpy as np  # noqa: E402
 from mindspore import Tensor, nn  # noqa: E402
 
 from fcn4_dist.cluster.ranks import Ranks, join_ranks  # noqa: E402
-from fcn4_dist.errors import Fcn4DistError, InputError  # noqa: E402
 from fcn4_dist.model.batch_norm import GlobalBatchNorm2d  # noqa: E402
 from fcn4_dist.model.build import build_fcn4  # noqa: E402
 from fcn4_dist.model.fcn4 import Fcn4  # noqa: E402
 from fcn4_dist.training.step import TrainingStep, step_controls  # noqa: E402
+from tests.cluster.peers_program import WORKS  # noqa: E402
 
 
 def main(folder: Path) -> None:
@@ -29,13 +29,9 @@ def main(folder: Path) -> None:
         "gathered": ranks.all_gather(np.float32([[rank, 10 * rank]])).tolist(),
         "mean": means(ranks),
         "broadcast": ranks.broadcast(np.int32([rank + 5])).tolist(),
-        "text": ranks.broadcast("Für Elise ♫" if ranks.is_main else ""),
-        "no text": ranks.broadcast(""),
-        "agreement": agreement(ranks, {"steps": 7, "hash": 2**59 + 1}),
-        "disagreement": agreement(ranks, {"steps": 7, "hash": 2**59 + (rank == 1)}),
+        "as peers": {name: work(ranks) for name, work in WORKS.items()},
         "training": train(ranks),
         "alone": [train_alone(share) for share in range(ranks.size)] if rank == 0 else [],
-        "error of rank 0": error_of_rank_0(ranks),
         "batch-norm": batch_norm(ranks),
         "gradients of batch-norm": batch_norm_gradients(ranks),
         "names with sync_bn": names_with_sync_bn(ranks),
@@ -46,14 +42,6 @@ def main(folder: Path) -> None:
 def means(ranks: Ranks) -> dict[str, Any]:
     arrays = {"a": np.float32([[ranks.rank, 1]]), "b": np.float32(2 * ranks.rank)}
     return {name: mean.tolist() for name, mean in ranks.all_reduce_mean(arrays).items()}
-
-
-def agreement(ranks: Ranks, numbers: dict[str, int]) -> str:
-    try:
-        ranks.check_agreement(numbers)
-    except Fcn4DistError as error:
-        return str(error)
-    return "agreed"
 
 
 def train(ranks: Ranks) -> dict[str, Any]:
@@ -97,17 +85,6 @@ def train_alone(share: int) -> dict[str, Any]:
         "loss": float(loss),
         "first moments": {p.name: p.asnumpy().tolist() for p in step.optimizer.moment1},
     }
-
-
-def error_of_rank_0(ranks: Ranks) -> str:
-    def fail() -> None:
-        raise InputError("the file is gone")
-
-    try:
-        ranks.on_main(fail)
-    except InputError as error:
-        return str(error)
-    return "none"
 
 
 def batch_norm(ranks: Ranks) -> dict[str, Any]:

@@ -49,12 +49,12 @@ def quiet(line: str) -> None:
 
 
 @contextmanager
-def linked(nodes: list[Nodes]) -> Iterator[list[Launchers]]:
+def meeting(nodes: list[Nodes]) -> Iterator[list[Launchers]]:
     with ExitStack() as stack:
-        links = at_once([lambda node=node: meet(node, quiet, SECONDS) for node in nodes])
-        for one in links:
+        met = at_once([lambda node=node: meet(node, quiet, SECONDS) for node in nodes])
+        for one in met:
             stack.callback(one.close)
-        yield links
+        yield met
 
 
 def at_once(works: list[Callable[[], Any]]) -> list[Any]:
@@ -63,11 +63,11 @@ def at_once(works: list[Callable[[], Any]]) -> list[Any]:
         return [future.result(SECONDS) for future in [pool.submit(work) for work in works]]
 
 
-def exchange(links: list[Launchers], values: list[Any]) -> list[list[Any]]:
+def exchange(met: list[Launchers], values: list[Any]) -> list[list[Any]]:
     return at_once(
         [
             lambda one=one, value=value: one.all_gather(value)
-            for one, value in zip(links, values, strict=True)
+            for one, value in zip(met, values, strict=True)
         ]
     )
 
@@ -132,89 +132,89 @@ def another_process(node: Nodes) -> "subprocess.Popen[bytes]":
 
 @pytest.mark.parametrize("count", [2, 3, 5])
 def test_everyone_gets_the_value_of_each_node_in_their_order(count: int) -> None:
-    with linked(several(count)) as links:
+    with meeting(several(count)) as met:
         for turn in range(3):
             values = [{"node": rank, "turn": turn} for rank in range(count)]
-            assert exchange(links, values) == [values] * count
+            assert exchange(met, values) == [values] * count
 
 
 @pytest.mark.parametrize("value", [None, 0, "", [], "zwölf 🎵", {"lr": 0.1, "mr_name": ["a", "b"]}])
 def test_a_value_arrives_as_it_was(value: Any) -> None:
-    with linked(several(2)) as links:
-        assert exchange(links, [value, value]) == [[value, value]] * 2
+    with meeting(several(2)) as met:
+        assert exchange(met, [value, value]) == [[value, value]] * 2
 
 
 def test_values_larger_than_any_buffer_cross_without_a_deadlock() -> None:
-    with linked(several(3)) as links:
+    with meeting(several(3)) as met:
         values = [{f"setting {n}": str(rank) * 1000 for n in range(5000)} for rank in range(3)]
-        assert exchange(links, values) == [values] * 3
+        assert exchange(met, values) == [values] * 3
 
 
 @pytest.mark.parametrize("failing", [0, 1, 2])
 def test_a_failure_is_told_to_all(failing: int) -> None:
-    with linked(several(3)) as links:
-        links[failing].tell("rank 4 is out of memory")
-        others = [one for one in links if one is not links[failing]]
+    with meeting(several(3)) as met:
+        met[failing].tell("rank 4 is out of memory")
+        others = [one for one in met if one is not met[failing]]
         expected = f"node {failing}: rank 4 is out of memory"
         assert at_once([lambda one=one: end_of(one) for one in others]) == [expected] * 2
         assert [one.failure() for one in others] == [expected] * 2
-        assert links[failing].failure() == ""
+        assert met[failing].failure() == ""
 
 
 def test_the_first_failure_is_the_one_that_is_told() -> None:
-    with linked(several(2)) as links:
-        links[1].tell("the shard is gone")
-        links[1].tell("stopped by SIGTERM")
-        assert end_of(links[0]) == "node 1: the shard is gone"
-        links[1].close()
-        assert links[0].failure() == "node 1: the shard is gone"
+    with meeting(several(2)) as met:
+        met[1].tell("the shard is gone")
+        met[1].tell("stopped by SIGTERM")
+        assert end_of(met[0]) == "node 1: the shard is gone"
+        met[1].close()
+        assert met[0].failure() == "node 1: the shard is gone"
 
 
 def test_nodes_that_are_through_leave_without_a_failure() -> None:
-    with linked(several(3)) as links:
-        exchange(links, [0, 1, 2])
-        links[1].close()
-        links[2].close()
+    with meeting(several(3)) as met:
+        exchange(met, [0, 1, 2])
+        met[1].close()
+        met[2].close()
         # What node 0 reads next is that they are through.
-        assert "the launcher on node 1 (127.0.0.1) has ended" in end_of(links[0])
-        assert [one.failure() for one in links] == ["", "", ""]
+        assert "the launcher on node 1 (127.0.0.1) has ended" in end_of(met[0])
+        assert [one.failure() for one in met] == ["", "", ""]
 
 
 @pytest.mark.parametrize("leaving", [0, 1])
 def test_nobody_waits_for_a_node_that_has_left_in_the_middle(leaving: int) -> None:
-    with linked(several(2)) as links:
-        waiting = links[1 - leaving]
+    with meeting(several(2)) as met:
+        waiting = met[1 - leaving]
         with ThreadPoolExecutor() as pool:
             sentence = pool.submit(end_of, waiting)
-            links[leaving].close()
+            met[leaving].close()
             assert sentence.result(SECONDS) == (
                 f"the launcher on node {leaving} (127.0.0.1) has ended; see its terminal"
             )
 
 
 def test_nobody_waits_for_a_node_that_hangs_up_while_something_large_is_sent_to_it() -> None:
-    with linked(several(2)) as links, ThreadPoolExecutor() as pool:
-        ends = pool.submit(pytest.raises, Fcn4DistError, links[1].all_gather, "x" * 20 * MEGABYTE)
-        links[0].close()
+    with meeting(several(2)) as met, ThreadPoolExecutor() as pool:
+        ends = pool.submit(pytest.raises, Fcn4DistError, met[1].all_gather, "x" * 20 * MEGABYTE)
+        met[0].close()
         assert "node 0" in str(ends.result(SECONDS).value)
 
 
 def test_a_value_that_came_before_the_end_still_counts() -> None:
     for _ in range(5):
-        with linked(several(2)) as links, ThreadPoolExecutor() as pool:
-            answer = pool.submit(links[1].all_gather, "one")
-            links[0].all_gather("zero")
-            links[0].tell("no disk space")
-            links[0].close()
+        with meeting(several(2)) as met, ThreadPoolExecutor() as pool:
+            answer = pool.submit(met[1].all_gather, "one")
+            met[0].all_gather("zero")
+            met[0].tell("no disk space")
+            met[0].close()
             assert answer.result(SECONDS) == ["zero", "one"]
 
 
 def test_a_link_can_be_closed_twice_and_told_of_things_afterwards() -> None:
-    with linked(several(2)) as links:
-        links[1].close()
-        links[1].close()
-        links[1].tell("too late")
-        links[0].tell("nobody listens")
+    with meeting(several(2)) as met:
+        met[1].close()
+        met[1].close()
+        met[1].tell("too late")
+        met[0].tell("nobody listens")
 
 
 @pytest.mark.parametrize("killed", [0, 1])
@@ -237,10 +237,10 @@ def test_a_killed_launcher_is_told_to_those_it_had_no_connection_to() -> None:
     nodes = several(3)
     process = another_process(nodes[2])
     try:
-        with linked(nodes[:2]) as links:
-            exchange(links, [0, 1])
+        with meeting(nodes[:2]) as met:
+            exchange(met, [0, 1])
             process.kill()
-            assert end_of(links[1]) == (
+            assert end_of(met[1]) == (
                 "the launcher on node 2 (127.0.0.1) ended without a word; see its terminal"
             )
     finally:
@@ -269,11 +269,11 @@ def test_a_launcher_that_is_no_longer_heard_from_is_missed() -> None:
 
 @pytest.mark.usefixtures("impatient")
 def test_nodes_with_nothing_to_say_are_not_missed() -> None:
-    with linked(several(2)) as links, ThreadPoolExecutor() as pool:
-        waiting = pool.submit(links[1].all_gather, "one")
+    with meeting(several(2)) as met, ThreadPoolExecutor() as pool:
+        waiting = pool.submit(met[1].all_gather, "one")
         # More than the silence that is suffered; nothing else would show the signs of life.
         threading.Event().wait(1.5)
-        links[0].all_gather("zero")
+        met[0].all_gather("zero")
         assert waiting.result(SECONDS) == ["zero", "one"]
 
 
@@ -285,9 +285,9 @@ def test_nodes_that_came_early_outlast_the_wait_for_the_last() -> None:
         early = first[1].result(SECONDS)
         threading.Event().wait(1.5)
         late = meet(nodes[2], quiet, SECONDS)
-        links = [first[0].result(SECONDS), early, late]
-        assert exchange(links, [0, 1, 2]) == [[0, 1, 2]] * 3
-        for one in links:
+        met = [first[0].result(SECONDS), early, late]
+        assert exchange(met, [0, 1, 2]) == [[0, 1, 2]] * 3
+        for one in met:
             one.close()
 
 
@@ -303,9 +303,9 @@ def test_node_0_may_come_last() -> None:
     with ThreadPoolExecutor() as pool:
         waiting = pool.submit(meet, nodes[1], say, SECONDS)
         assert tried.wait(SECONDS)
-        links = [meet(nodes[0], quiet, SECONDS), waiting.result(SECONDS)]
-        assert exchange(links, [0, 1]) == [[0, 1]] * 2
-        for one in links:
+        met = [meet(nodes[0], quiet, SECONDS), waiting.result(SECONDS)]
+        assert exchange(met, [0, 1]) == [[0, 1]] * 2
+        for one in met:
             one.close()
     assert lines == [f"waiting for node 0 on 127.0.0.1, port {nodes[1].launchers_port} …"]
 
@@ -377,7 +377,7 @@ def test_a_launcher_that_was_stopped_may_be_started_again_while_node_0_waits() -
         assert process.stdout and process.stdout.readline() == b"joined\n"
         process.kill()
         process.communicate()
-        with linked(nodes[1:]) as others:
+        with meeting(nodes[1:]) as others:
             assert exchange([node_0(), *others], [0, 1, 2]) == [[0, 1, 2]] * 3
 
 
@@ -445,8 +445,8 @@ def test_a_port_that_is_taken_is_said_at_once() -> None:
 def test_the_port_is_free_again_for_the_next_job() -> None:
     nodes = several(2)
     for _ in range(3):
-        with linked(nodes) as links:
-            exchange(links, [0, 1])
+        with meeting(nodes) as met:
+            exchange(met, [0, 1])
 
 
 def test_node_0_on_a_host_without_its_address_is_said_at_once() -> None:
@@ -483,8 +483,8 @@ def test_a_node_that_came_is_not_left_waiting_when_node_0_gives_up() -> None:
     with ThreadPoolExecutor() as pool:
         early = pool.submit(meet, nodes[1], quiet, SECONDS)
         refusal(nodes[0], seconds=1.0)
-        with closing(early.result(SECONDS)) as link_of_early:
-            assert end_of(link_of_early).startswith("node 0: node 2 has not joined: start the ")
+        with closing(early.result(SECONDS)) as met_early:
+            assert end_of(met_early).startswith("node 0: node 2 has not joined: start the ")
 
 
 def test_a_node_without_node_0_says_what_to_look_at() -> None:

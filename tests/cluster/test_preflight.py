@@ -136,8 +136,8 @@ class Stage:
         """Give the nodes of a job whose port is free."""
         return Nodes(count, rank, address, self.port)
 
-    def linked(self) -> Launchers:
-        """Give node 0's link to a node 1 that says nothing: the connection ``self.other``."""
+    def met(self) -> Launchers:
+        """Give node 0's launcher, met by a node 1 that says nothing: ``self.other``."""
         with _meanwhile(self._join):
             found = meet(self.nodes(), _quiet, SECONDS)
         return self.open_things.enter_context(closing(found))
@@ -387,7 +387,7 @@ def _refused_on_the_other_side(stage: Stage) -> Found:
 def _lost(then: Callable[[Stage], object], sent: bytes = b"", silence: float = SECONDS) -> Any:
     def find(stage: Stage) -> Found:
         stage.monkeypatch.setattr(launchers, "SECONDS_OF_SILENCE", silence)
-        waiting = stage.linked()
+        waiting = stage.met()
         if sent:
             stage.other.sendall(sent)
         then(stage)
