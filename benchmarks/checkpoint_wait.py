@@ -31,9 +31,9 @@ from fcn4_dist.checkpoints.loading import HostCopy, load_state
 from fcn4_dist.checkpoints.writer import CheckpointWriter
 from fcn4_dist.cluster.ranks import Ranks, join_ranks
 from fcn4_dist.config import Settings
-from fcn4_dist.model.fcn4 import build_fcn4
+from fcn4_dist.model.build import build_fcn4
 from fcn4_dist.terminal import table
-from fcn4_dist.training.step import TrainingStep
+from fcn4_dist.training.step import TrainingStep, names_in_checkpoint
 from fcn4_dist.versions import package_versions
 
 
@@ -71,7 +71,7 @@ def _measure(
     times.append(time.monotonic())
     verify_checkpoint(place.file(repeat, 1))
     times.append(time.monotonic())
-    load_state(state, read_checkpoint(place.file(repeat, 1)))
+    load_state(state, read_checkpoint(place.file(repeat, 1)), names_in_checkpoint(state))
     times.append(time.monotonic())
     plain = folder / "plain.ckpt"
     ms.save_checkpoint([{"name": p.name, "data": p} for p in state], str(plain))

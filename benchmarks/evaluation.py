@@ -86,7 +86,7 @@ def _work(options: argparse.Namespace) -> None:
     from fcn4_dist.cluster.ranks import join_ranks
     from fcn4_dist.config import Settings
     from fcn4_dist.evaluation.scoring import score_clips
-    from fcn4_dist.model.fcn4 import build_fcn4
+    from fcn4_dist.model.build import build_fcn4
     from fcn4_dist.records import read_manifest
 
     ranks = join_ranks("CPU", 0)

@@ -262,7 +262,7 @@ def timed_command(workers: int, audio: Path, clips: int, work: Path) -> float:
     (work / "clips.csv").write_text("\n".join(["path,labels", *lines]) + "\n")
     paths = {"npy_path": work / "npy", "mr_path": work / "shards", "info_path": work}
     flags = {"dataset": "csv", "info_name": "clips.csv", "num_classes": 2, "audio_path": audio}
-    flags |= paths | {"num_workers": workers, "val_ratio": 0.5}
+    flags |= paths | {"processes": workers, "val_ratio": 0.5}
     command = [sys.executable, "-m", "fcn4_dist", "preprocess"]
     for name, value in flags.items():
         command += [f"--{name}", str(value)]

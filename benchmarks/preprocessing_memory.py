@@ -65,7 +65,7 @@ def start(audio: Path, options: argparse.Namespace, work: Path) -> psutil.Popen:
     flags = {"audio_path": audio, "window_seconds": options.seconds}
     flags |= {"npy_path": work / "npy", "mr_path": work / "shards", "info_path": work}
     command = [sys.executable, "-m", "fcn4_dist", "preprocess"]
-    for name, value in (flags | {"num_workers": options.workers}).items():
+    for name, value in (flags | {"processes": options.workers}).items():
         command += [f"--{name}", str(value)]
     return psutil.Popen(command, stdout=subprocess.DEVNULL)
 

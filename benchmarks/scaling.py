@@ -135,7 +135,7 @@ def count(width: float) -> tuple[list[Operator], int]:
     import numpy as np
     from mindspore import Tensor, nn
 
-    from fcn4_dist.model.fcn4 import build_fcn4
+    from fcn4_dist.model.build import build_fcn4
 
     ms.set_context(mode=ms.PYNATIVE_MODE)
     network = build_fcn4(CLASSES, width).set_train(False)
@@ -335,7 +335,7 @@ def _measured_step(width: float, batch_size: int, repeats: int) -> float:
     from mindspore import Tensor
 
     from fcn4_dist.cluster.ranks import join_ranks
-    from fcn4_dist.model.fcn4 import build_fcn4
+    from fcn4_dist.model.build import build_fcn4
     from fcn4_dist.training.step import TrainingStep, step_controls
 
     ranks = join_ranks("CPU", 0)

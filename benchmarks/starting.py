@@ -97,7 +97,7 @@ def _run_traced(arguments: list[str]) -> int:
     from fcn4_dist.cli import main as command
 
     if arguments[0] == "launch":
-        _change("fcn4_dist.jobs.launch", "plan_launch", _plan_traced)
+        _change("fcn4_dist.jobs.prepare", "plan_launch", _plan_traced)
         return command(arguments)
     import psutil
 

@@ -70,7 +70,7 @@ def _write_models(folder: Path, width: float) -> tuple[Path, Path]:
     prepare_environment("CPU")
     import mindspore as ms
 
-    from fcn4_dist.model.fcn4 import build_fcn4
+    from fcn4_dist.model.build import build_fcn4
 
     checkpoint, onnx = folder / "random.ckpt", folder / "random.onnx"
     ms.save_checkpoint(build_fcn4(10, width), str(checkpoint))

@@ -138,7 +138,7 @@ def _begin_own(features, labels, width: float, *, fused: bool) -> Callable[[], f
     from mindspore import Tensor
 
     from fcn4_dist.cluster.ranks import join_ranks
-    from fcn4_dist.model.fcn4 import build_fcn4
+    from fcn4_dist.model.build import build_fcn4
     from fcn4_dist.training.step import TrainingStep, step_controls
 
     ranks = join_ranks("CPU", 0)

@@ -1,12 +1,11 @@
 """Files that are either whole or not there."""
 
 import hashlib
-import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from fcn4_dist.errors import InputError
 
@@ -67,34 +66,6 @@ def write_text(path: Path, text: str) -> None:
         file.write(text.encode("utf-8", "surrogateescape"))
 
 
-def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Write JSON atomically: a line for each top-level key, and for each item of its lists."""
-    parts = [f"{json.dumps(key)}: {_json_value(value)}" for key, value in content.items()]
-    write_text(path, "{\n" + ",\n".join(parts) + "\n}\n")
-
-
-def read_json(path: Path, known_format: int) -> dict[str, Any]:
-    """Read a JSON file of ours.
-
-    Args:
-        path: File written by :func:`write_json`.
-        known_format: The ``format`` number it must carry.
-
-    Raises:
-        InputError: If it is not JSON, or of another format.
-    """
-    try:
-        content = json.loads(path.read_text("utf-8", "surrogateescape"))
-    except (ValueError, OSError) as error:
-        raise InputError(f"cannot read {path}: {error}") from error
-    found = content.get("format") if isinstance(content, dict) else None
-    if found != known_format:
-        raise InputError(
-            f"{path} has format {found!r}, this version reads {known_format}: run preprocess again"
-        )
-    return content
-
-
 def check_writable(folder: Path, setting: str) -> None:
     """Refuse a folder that cannot be written to, or cannot be made.
 
@@ -137,15 +108,3 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _json_value(value: Any) -> str:
-    if isinstance(value, list) and value and isinstance(value[0], dict):
-        return "[\n" + ",\n".join(map(_json_text, value)) + "\n]"
-    return _json_text(value)
-
-
-def _json_text(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False)
-    # The bytes of a path that is not UTF-8 are surrogates here, which only an escape can carry.
-    return text if text.isprintable() else json.dumps(value)

@@ -57,10 +57,15 @@ def errors_in(findings: Iterable[Finding]) -> list[Finding]:
     return [finding for finding in findings if finding.level is Level.ERROR]
 
 
-def refuse_errors(findings: Iterable[Finding]) -> None:
-    """Raise InputError with a line for each error among findings, if there are any."""
-    if errors := errors_in(findings):
-        raise InputError("\n".join(map(str, errors)))
+def refuse_errors(findings: Iterable[Finding], heading: str = "") -> None:
+    """Raise InputError with a line for each error among findings, if there are any.
+
+    Args:
+        findings: What was found.
+        heading: A line to stand above the errors, which are then indented.
+    """
+    if lines := list(map(str, errors_in(findings))):
+        raise InputError("\n  ".join([heading, *lines]) if heading else "\n".join(lines))
 
 
 def counted(items: Sequence[str], shown: int = 3) -> str:

@@ -21,7 +21,7 @@ run() {
 }
 
 ensure_environment requirements.txt
-run fcn4-dist synth --config configs/quickstart.yaml
+run fcn4-dist synth --config configs/quickstart.yaml --clips_per_class 30 --synth_seconds 10
 run bash scripts/run_preprocess.sh configs/quickstart.yaml
 run bash scripts/run_distribute_train.sh 2 configs/quickstart.yaml --run_dir quickstart/train
 run bash scripts/run_distribute_eval.sh 2 configs/quickstart.yaml --run_dir quickstart/eval

@@ -97,7 +97,7 @@ def preprocessed(
         "info_path": str(folder),
         "mr_path": str(folder / "mindrecord"),
     }
-    loaded = load_settings(flags=small_flags | paths | {"num_consumer": "2", "num_workers": "1"})
+    loaded = load_settings(flags=small_flags | paths | {"num_consumer": "2", "processes": "1"})
     preprocess(loaded)
     return loaded.settings
 

@@ -1,22 +1,17 @@
 """Files that are either whole or not there."""
 
 import hashlib
-import json
 import os
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from fcn4_dist.errors import InputError
 from fcn4_dist.files import (
     check_writable,
-    read_json,
     replace_file,
     sha256_of,
     write_atomically,
-    write_json,
     write_text,
 )
 
@@ -99,77 +94,6 @@ def test_a_replacement_needs_its_folder(tmp_path: Path) -> None:
 def test_text_is_utf_8_and_names_that_are_not_leave_as_the_bytes_they_were(tmp_path: Path) -> None:
     write_text(tmp_path / "file", "é\r\n" + os.fsdecode(b"\xe9"))
     assert (tmp_path / "file").read_bytes() == b"\xc3\xa9\r\n\xe9"
-
-
-JSON = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.floats(allow_nan=False)
-    | st.text(st.characters(exclude_categories=["Cs"])),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text("abc é"), inner),
-    max_leaves=10,
-)
-
-
-@given(content=st.dictionaries(st.text("abc é", min_size=1), JSON))
-def test_json_is_read_back_as_it_was_written(
-    tmp_path_factory: pytest.TempPathFactory, content: dict[str, object]
-) -> None:
-    path = tmp_path_factory.getbasetemp() / "round_trip.json"
-    write_json(path, {"format": 3, **content})
-    assert read_json(path, 3) == {"format": 3, **content}
-    assert json.loads(path.read_text("utf-8")) == {"format": 3, **content}
-
-
-def test_json_has_a_line_for_each_key_and_each_item_so_that_changes_can_be_seen(
-    tmp_path: Path,
-) -> None:
-    content = {"format": 1, "names": ["a", "b"], "clips": [{"id": "é"}, {"id": "b"}], "none": []}
-    write_json(tmp_path / "file.json", content)
-    assert (tmp_path / "file.json").read_text("utf-8").splitlines() == [
-        "{",
-        '"format": 1,',
-        '"names": ["a", "b"],',
-        '"clips": [',
-        '{"id": "é"},',
-        '{"id": "b"}',
-        "],",
-        '"none": []',
-        "}",
-    ]
-
-
-@pytest.mark.parametrize(
-    "name", [b"caf\xe9.wav", b'\xff\n"\\.wav', "é\udc80雨".encode("utf-8", "surrogateescape")]
-)
-def test_json_keeps_names_that_are_not_utf_8_wherever_they_are(tmp_path: Path, name: bytes) -> None:
-    text = os.fsdecode(name)
-    clips = [{"id": text, "sizes": {text: 1}}, {"id": "é"}]
-    content = {"format": 1, "name": text, "names": [text], "clips": clips}
-    write_json(tmp_path / "file.json", content)
-    assert read_json(tmp_path / "file.json", 1) == content
-
-
-@pytest.mark.parametrize("text", ["", "{", "no json", '{"format": 1'])
-def test_a_file_that_is_not_json_is_named(tmp_path: Path, text: str) -> None:
-    (tmp_path / "file.json").write_text(text)
-    with pytest.raises(InputError, match=r"cannot read .*file\.json: "):
-        read_json(tmp_path / "file.json", 1)
-
-
-def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"cannot read .*missing\.json: "):
-        read_json(tmp_path / "missing.json", 1)
-
-
-@pytest.mark.parametrize(("text", "found"), [("[]", None), ("{}", None), ('{"format": 2}', 2)])
-def test_a_file_of_another_format_is_named_with_both_formats(
-    tmp_path: Path, text: str, found: object
-) -> None:
-    (tmp_path / "file.json").write_text(text)
-    with pytest.raises(InputError, match=rf"file\.json has format {found}, this version reads 1"):
-        read_json(tmp_path / "file.json", 1)
 
 
 def test_a_folder_that_can_be_made_is_accepted_and_not_made(tmp_path: Path) -> None:

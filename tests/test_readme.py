@@ -1,8 +1,11 @@
-"""The README's settings table is made of the declarations, so it is complete and true."""
+"""The README's tables are made of the declarations, so they are complete and true."""
 
 import re
+from itertools import takewhile
 from pathlib import Path
 
+from fcn4_dist.cli.settings import meaning_of
+from fcn4_dist.clips import describe_datasets
 from fcn4_dist.config import SETTINGS, Setting
 
 REPOSITORY = Path(__file__).parents[1]
@@ -14,22 +17,41 @@ def row(setting: Setting) -> str:
     shown = ", ".join(default) if isinstance(default, tuple) else str(default)
     default_cell = f"`{shown}`" if shown else ""
     unit = f" {setting.unit}" if setting.unit else ""
-    meaning = setting.meaning.replace("|", "\\|").replace("*", "\\*")
-    if setting.choices:
-        meaning += f"; one of {', '.join(setting.choices)}"
+    meaning = meaning_of(setting).replace("|", "\\|").replace("*", "\\*")
     commands = ", ".join(setting.commands)
     return f"| `{setting.name}` | {default_cell}{unit} | {meaning} | {commands} |"
 
 
-def test_the_readme_holds_every_setting_with_its_default_and_meaning() -> None:
-    lines = (REPOSITORY / "README.md").read_text(encoding="utf-8").splitlines()
-    start = lines.index("| setting | default | meaning | commands |")
+def settings_table() -> list[str]:
+    """The rows of all settings, each group below its title."""
     rows = []
-    for line in lines[start + 2 :]:
-        if not line.startswith("|"):
-            break
-        rows.append(line)
-    assert rows == [row(setting) for setting in SETTINGS.values()]
+    group = ""
+    for setting in SETTINGS.values():
+        if setting.group != group:
+            group = setting.group
+            rows.append(f"| **{group}** | | | |")
+        rows.append(row(setting))
+    return rows
+
+
+def rows_below(heading: str) -> list[str]:
+    """The rows of the README's table that has this heading."""
+    lines = (REPOSITORY / "README.md").read_text(encoding="utf-8").splitlines()
+    below = lines[lines.index(heading) + 2 :]
+    return list(takewhile(lambda line: line.startswith("|"), below))
+
+
+def test_the_readme_holds_every_setting_with_its_default_and_meaning() -> None:
+    heading = "| setting | default | meaning | commands |"
+    assert rows_below(heading) == settings_table()
+
+
+def test_the_readme_holds_every_kind_of_collection() -> None:
+    heading = "| `--dataset` | what it is | on disk | published split |"
+    assert rows_below(heading) == [
+        f"| `{name}` | {title} | {on_disk} | {published or 'none'} |"
+        for name, title, on_disk, published in describe_datasets()
+    ]
 
 
 def test_files_the_readme_names_exist() -> None:

@@ -9,7 +9,13 @@ from fcn4_dist.audio.extraction import (
     extract_features,
     read_feature_index,
 )
-from fcn4_dist.audio.features import FeatureParameters, LogMel, limit_range, window_starts
+from fcn4_dist.audio.features import (
+    LONGEST_SECONDS,
+    FeatureParameters,
+    LogMel,
+    limit_range,
+    window_starts,
+)
 from fcn4_dist.audio.waveform import (
     UndecodableClipError,
     Window,
@@ -20,6 +26,7 @@ from fcn4_dist.audio.waveform import (
 )
 
 __all__ = [
+    "LONGEST_SECONDS",
     "ClipFeature",
     "FeatureCache",
     "FeatureIndex",

@@ -8,16 +8,17 @@ import hashlib
 import io
 import json
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import psutil
 
+from fcn4_dist import documents
 from fcn4_dist.audio.features import FeatureParameters
 from fcn4_dist.errors import Fcn4DistError
-from fcn4_dist.files import replace_file, write_json, writer_of
+from fcn4_dist.files import replace_file, writer_of
 
 PARAMETERS_NAME = "parameters.json"
 _COMPUTATION = 1
@@ -25,7 +26,7 @@ _COMPUTATION = 1
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Outcome(documents.Document):
     """What was made of some audio.
 
     Attributes:
@@ -36,7 +37,7 @@ class Outcome:
 
     status: str
     reason: str
-    seconds: float
+    seconds: documents.Seconds
 
 
 class FeatureCache:
@@ -60,7 +61,7 @@ class FeatureCache:
             if not _runs(writer_of(left)):
                 left.unlink(missing_ok=True)
         if not (self.folder / PARAMETERS_NAME).exists():
-            write_json(self.folder / PARAMETERS_NAME, self.parameters.as_dict())
+            documents.write(self.folder / PARAMETERS_NAME, self.parameters.as_dict())
 
     def feature_file(self, sha256: str) -> Path:
         """Name the file of the feature of the audio with this hash."""
@@ -72,8 +73,8 @@ class FeatureCache:
             feature = self._open(sha256, "r")
             with self.feature_file(sha256).open("rb") as file:
                 file.seek(feature.offset + feature.nbytes)
-                return Outcome(**json.loads(file.read()))
-        except (OSError, ValueError, TypeError, Fcn4DistError):
+                return documents.parse(file.read(), Outcome, file.name)
+        except (OSError, Fcn4DistError):
             return None
 
     def store(self, sha256: str, outcome: Outcome, feature: np.ndarray) -> None:
@@ -101,7 +102,7 @@ class FeatureCache:
             with replace_file(path) as file:
                 file.write(header.getvalue())
                 file.write(np.ascontiguousarray(feature).data)
-                file.write(json.dumps(asdict(outcome)).encode())
+                file.write(documents.to_line(outcome).encode())
         except OSError as error:
             raise OSError(error.errno, error.strerror, os.fspath(path)) from error
 

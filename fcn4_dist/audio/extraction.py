@@ -6,19 +6,19 @@ from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from fcn4_dist import documents
 from fcn4_dist.audio.cache import FeatureCache, Outcome
 from fcn4_dist.audio.features import FeatureParameters, LogMel
 from fcn4_dist.audio.waveform import UndecodableClipError, Window, load_window
 from fcn4_dist.errors import InputError
-from fcn4_dist.files import read_json, sha256_of, write_json
+from fcn4_dist.files import sha256_of
 from fcn4_dist.processes import ProcessDiedError, TaskTimeoutError, run_in_processes
 
 INDEX_NAME = "features.json"
-_INDEX_FORMAT = 2
 _SECONDS_THAT_MATTER = 0.5
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ClipFeature:
     """What became of one clip in the audio -> npy stage.
 
@@ -36,7 +36,7 @@ class ClipFeature:
     sha256: str
     status: str
     reason: str
-    seconds: float
+    seconds: documents.Seconds
 
     @property
     def skipped(self) -> bool:
@@ -45,20 +45,19 @@ class ClipFeature:
 
 
 @dataclass(frozen=True)
-class FeatureIndex:
+class FeatureIndex(documents.Document):
     """The parameters of a folder of features, and what became of each clip."""
+
+    format = 2
+    mend = "run preprocess again"
+    most_bytes = documents.MILLIONS_OF_ROWS
 
     parameters: FeatureParameters
     clips: tuple[ClipFeature, ...]
 
     def write(self, npy_path: Path) -> None:
         """Write the index, atomically."""
-        content = {
-            "format": _INDEX_FORMAT,
-            "parameters": self.parameters.as_dict(),
-            "clips": [asdict(clip) for clip in self.clips],
-        }
-        write_json(npy_path / INDEX_NAME, content)
+        documents.write(npy_path / INDEX_NAME, self)
 
 
 def extract_features(
@@ -155,13 +154,7 @@ def read_feature_index(npy_path: Path) -> FeatureIndex:
             f"{path} is missing: no finished audio -> npy stage in this folder; run preprocess "
             "with --get_npy 1, or name the folder of the features with --npy_path"
         )
-    content = read_json(path, _INDEX_FORMAT)
-    try:
-        parameters = FeatureParameters(**content["parameters"])
-        clips = tuple(ClipFeature(**row) for row in content["clips"])
-    except (KeyError, TypeError) as error:
-        raise InputError(f"{path} is damaged ({error!r}): run preprocess again") from error
-    return FeatureIndex(parameters, clips)
+    return documents.read(path, FeatureIndex)
 
 
 def discard_feature_index(npy_path: Path) -> None:

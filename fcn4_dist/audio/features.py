@@ -1,11 +1,15 @@
 """From a waveform to a log-mel spectrogram of fixed size."""
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
+from msgspec import Meta
 
 from fcn4_dist.config import Settings
+
+LONGEST_SECONDS = 86_400
+"""What is said to be longer is no clip, and would not fit into memory."""
 
 _RANGE_DB = 80
 _FRAMES_AT_ONCE = 128
@@ -24,12 +28,17 @@ class FeatureParameters:
         log_mel: ``amplitude_to_db`` or ``power_to_db``, applied to the mel power.
     """
 
-    sample_rate: int
-    clip_seconds: float
-    n_fft: int
-    hop_length: int
-    n_mels: int
-    log_mel: str
+    # The limits are for what a file says: beyond them are only memory errors.
+    sample_rate: Annotated[int, Meta(ge=1, le=10**6)]
+    # A whole number stays one: it is in the fingerprint of shards.
+    clip_seconds: (
+        Annotated[int, Meta(gt=0, le=LONGEST_SECONDS)]
+        | Annotated[float, Meta(gt=0, le=LONGEST_SECONDS)]
+    )
+    n_fft: Annotated[int, Meta(ge=2, le=1 << 17)]
+    hop_length: Annotated[int, Meta(ge=1, le=1 << 20)]
+    n_mels: Annotated[int, Meta(ge=1, le=1 << 12)]
+    log_mel: Literal["amplitude_to_db", "power_to_db"]
 
     @classmethod
     def from_settings(cls, settings: Settings) -> "FeatureParameters":

@@ -5,15 +5,16 @@ state under the ModelZoo's parameter names, and a JSON text with all that is nee
 use the weights without any settings file. No MindSpore is needed here.
 """
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
 import numpy as np
+from msgspec import Meta
 
-from fcn4_dist.audio import FeatureParameters
+from fcn4_dist import documents
+from fcn4_dist.audio import LONGEST_SECONDS, FeatureParameters
 from fcn4_dist.checkpoints.container import (
     DamagedError,
     read_text,
@@ -29,7 +30,7 @@ RANK_STATISTICS = "fcn4_dist.rank_statistics"
 
 
 @dataclass(frozen=True)
-class CheckpointDescription:
+class CheckpointDescription(documents.Document):
     """What a checkpoint says of itself besides the weights.
 
     Attributes:
@@ -51,24 +52,45 @@ class CheckpointDescription:
     """
 
     run_id: str
-    epoch: int
-    step: int
-    steps_per_epoch: int
-    global_step: int
-    global_batch: int
-    world_size: int
+    epoch: documents.Count
+    step: documents.Count
+    steps_per_epoch: documents.Positive
+    global_step: documents.Count
+    global_batch: documents.Positive
+    world_size: documents.Positive
     shards: str
     class_names: tuple[str, ...]
     parameters: FeatureParameters
-    width: float
-    settings: Mapping[str, Any]
+    width: Annotated[float, Meta(gt=0, le=16)]
+    settings: Mapping[str, documents.Value]
     versions: Mapping[str, str]
-    metrics: Mapping[str, float] = field(default_factory=dict)
-    best: Mapping[str, float] = field(default_factory=dict)
+    metrics: Mapping[str, documents.Number] = field(default_factory=dict)
+    best: Mapping[str, documents.Number] = field(default_factory=dict)
+
+    @property
+    def run_dir(self) -> Path | None:
+        """Folder of the job that wrote it; None if it does not say."""
+        folder = self.settings.get("run_dir")
+        return Path(folder) if isinstance(folder, str) else None
+
+    @property
+    def window_seconds(self) -> float:
+        """Length of the network's input.
+
+        Raises:
+            InputError: If the settings do not say it.
+        """
+        seconds = self.settings.get("window_seconds")
+        if not isinstance(seconds, int | float) or not 0 < seconds <= LONGEST_SECONDS:
+            raise InputError(
+                "the settings in the checkpoint do not say how long the network's input is "
+                "(window_seconds): name another checkpoint"
+            )
+        return seconds
 
     def to_json(self) -> str:
         """Write the description as JSON."""
-        return json.dumps(asdict(self))
+        return documents.to_line(self)
 
     @classmethod
     def from_json(cls, text: str) -> "CheckpointDescription":
@@ -78,12 +100,9 @@ class CheckpointDescription:
             DamagedError: If it is none.
         """
         try:
-            content = json.loads(text)
-            content["class_names"] = tuple(content["class_names"])
-            content["parameters"] = FeatureParameters(**content["parameters"])
-            return cls(**content)
-        except (ValueError, TypeError, KeyError, RecursionError) as error:
-            raise DamagedError("its description is not one this version reads") from error
+            return documents.parse(text, cls, "its description")
+        except InputError as error:
+            raise DamagedError(str(error)) from error
 
 
 @dataclass(frozen=True)

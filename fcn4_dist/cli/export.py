@@ -1,50 +1,13 @@
-"""The command ``export``: its flags, and the call of what they ask for."""
+"""The command ``export``."""
 
 import argparse
 from pathlib import Path
 
-from fcn4_dist.cli.tag import add_checkpoint_flags, named_checkpoint
-
-_SUMMARY = "write a trained network as MindIR, ONNX or AIR"
-
-
-def add_export(commands: argparse._SubParsersAction) -> None:
-    """Add the command ``export``."""
-    parser = commands.add_parser(
-        "export",
-        help=_SUMMARY,
-        description="Write a trained network as a file that other programs run: log-mel windows in "
-        "any number to scores (the sigmoid is inside) and logits. The file is run and its logits "
-        "compared with the network's before it is kept; class names and feature parameters stand "
-        "in FILE.json beside it, and inside an ONNX file.",
-        epilog="Example: fcn4-dist export --file_format ONNX --checkpoint weight/ --output "
-        "fcn4.onnx",
-        allow_abbrev=False,
-    )
-    parser.add_argument(
-        "--file_format", required=True, choices=("MINDIR", "ONNX", "AIR"), help="what to write"
-    )
-    add_checkpoint_flags(parser)
-    parser.add_argument(
-        "--output",
-        metavar="FILE",
-        type=Path,
-        help="file to write; default: the checkpoint's name with the format's ending, here",
-    )
-    parser.add_argument("--force", action="store_true", help="overwrite files that are there")
-    parser.add_argument(
-        "--songs",
-        metavar="SONG",
-        type=Path,
-        nargs="+",
-        default=(),
-        help="audio files on which the file is compared with the network; default: three short "
-        "recordings that come with the package",
-    )
+from fcn4_dist.cli.command import Command, flag
+from fcn4_dist.cli.tag import CHECKPOINT_FLAGS, named_checkpoint
 
 
-def run_export(parsed: argparse.Namespace) -> int:
-    """Run ``export``."""
+def _export(parsed: argparse.Namespace) -> None:
     from fcn4_dist.jobs.export import ExportRequest, export
     from fcn4_dist.tagging.loading import parse_class_names
 
@@ -60,4 +23,29 @@ def run_export(parsed: argparse.Namespace) -> int:
             device_id=parsed.device_id,
         )
     )
-    return 0
+
+
+EXPORT = Command(
+    "export",
+    "write a trained network as MindIR, ONNX or AIR",
+    _export,
+    description="Write a trained network as a file that other programs run: log-mel windows in "
+    "any number to scores (the sigmoid is inside) and logits. The file is run and its logits "
+    "compared with the network's before it is kept; class names and feature parameters stand in "
+    "FILE.json beside it, and inside an ONNX file.",
+    example="export --file_format ONNX --checkpoint weight/ --output fcn4.onnx",
+    flags=(
+        flag("--file_format", required=True, choices=("MINDIR", "ONNX", "AIR")).means(
+            "what to write"
+        ),
+        *CHECKPOINT_FLAGS,
+        flag("--output", metavar="FILE", type=Path).means(
+            "file to write; default: the checkpoint's name with the format's ending, here"
+        ),
+        flag("--force", action="store_true").means("overwrite files that are there"),
+        flag("--songs", metavar="SONG", type=Path, nargs="+", default=()).means(
+            "audio files on which the file is compared with the network; default: three short "
+            "recordings that come with the package"
+        ),
+    ),
+)

@@ -1,46 +1,48 @@
-"""The commands ``folds`` and ``cross-validate``: their flags."""
+"""The commands ``folds`` and ``cross-validate``."""
 
 import argparse
 from pathlib import Path
 
-CROSS_VALIDATE_SUMMARY = "preprocess, train and score every fold of a k-fold split"
-_FOLDS_SUMMARY = "gather the evaluations of several folds into one table"
+from fcn4_dist.cli.command import Command, flag
+from fcn4_dist.cli.settings import load
+from fcn4_dist.config import COMMANDS
 
 
-def add_folds(commands: argparse._SubParsersAction) -> None:
-    """Add the command ``folds``."""
-    parser = commands.add_parser(
-        "folds",
-        help=_FOLDS_SUMMARY,
-        description="Gather the evaluations of several folds: the metrics of each, their mean and "
-        "standard deviation, and those of all clips together, with intervals.",
-        epilog="Example: fcn4-dist folds runs/cv/fold-*/eval --output runs/cv",
-        allow_abbrev=False,
-    )
-    parser.add_argument(
-        "folders", metavar="RUN_DIR", type=Path, nargs="+", help="folder of an eval job"
-    )
-    parser.add_argument(
-        "--output",
-        metavar="DIR",
-        type=Path,
-        help="folder to write predictions.csv and metrics.json of all clips to; default: none",
-    )
+def _cross_validate(parsed: argparse.Namespace) -> None:
+    from fcn4_dist.jobs.cross_validation import cross_validate
+
+    cross_validate(load(parsed), parsed.device_num)
 
 
-def add_cross_validate_flags(parser: argparse.ArgumentParser) -> None:
-    """Add what ``cross-validate`` takes besides settings."""
-    parser.add_argument(
-        "--device_num",
-        type=int,
-        metavar="N",
-        help="workers of each training and evaluation; default: one, on device_id",
-    )
-
-
-def run_folds(parsed: argparse.Namespace) -> int:
-    """Run ``folds``."""
+def _folds(parsed: argparse.Namespace) -> None:
     from fcn4_dist.jobs.folds import show_folds
 
     show_folds(parsed.folders, parsed.output)
-    return 0
+
+
+CROSS_VALIDATE = Command(
+    "cross-validate",
+    "preprocess, train and score every fold of a k-fold split",
+    _cross_validate,
+    example="cross-validate --config configs/gtzan_recipe.yaml --folds 5",
+    flags=(
+        flag("--device_num", type=int, metavar="N").means(
+            "workers of each training and evaluation; default: one, on device_id"
+        ),
+    ),
+    settings=COMMANDS,
+)
+FOLDS = Command(
+    "folds",
+    "gather the evaluations of several folds into one table",
+    _folds,
+    description="Gather the evaluations of several folds: the metrics of each, their mean and "
+    "standard deviation, and those of all clips together, with intervals.",
+    example="folds runs/cv/fold-*/eval --output runs/cv",
+    flags=(
+        flag("folders", metavar="RUN_DIR", type=Path, nargs="+").means("folder of an eval job"),
+        flag("--output", metavar="DIR", type=Path).means(
+            "folder to write predictions.csv and metrics.json of all clips to; default: none"
+        ),
+    ),
+)

@@ -1,25 +1,41 @@
 """The entry point: run one command, turn errors into sentences and exit codes."""
 
-import argparse
 import io
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from fcn4_dist.cli.checkpoints import run_checkpoints
-from fcn4_dist.cli.export import run_export
-from fcn4_dist.cli.folds import run_folds
-from fcn4_dist.cli.launch import launch_request, split_launch_flags
-from fcn4_dist.cli.parser import Parser, given_flags, parse
-from fcn4_dist.cli.rank_table import run_rank_table
-from fcn4_dist.cli.report import run_report
-from fcn4_dist.cli.shards import run_inspect, run_verify
-from fcn4_dist.cli.tag import run_tag
-from fcn4_dist.cluster.stopping import hold_sigterm
-from fcn4_dist.config import COMMANDS, SETTINGS, LoadedSettings, load_settings
-from fcn4_dist.errors import Fcn4DistError, InputError, StoppedError
+from fcn4_dist import __version__
+from fcn4_dist.cli.checkpoints import CHECKPOINTS
+from fcn4_dist.cli.command import Parser, add_commands, parse
+from fcn4_dist.cli.export import EXPORT
+from fcn4_dist.cli.folds import CROSS_VALIDATE, FOLDS
+from fcn4_dist.cli.jobs import EVAL, PREPROCESS, SYNTH, TRAIN
+from fcn4_dist.cli.launch import DOCTOR, LAUNCH
+from fcn4_dist.cli.rank_table import RANK_TABLE
+from fcn4_dist.cli.report import REPORT
+from fcn4_dist.cli.shards import INSPECT, VERIFY
+from fcn4_dist.cli.tag import TAG
+from fcn4_dist.errors import Fcn4DistError, StoppedError
 from fcn4_dist.terminal import fail, say
 
+COMMANDS = (
+    SYNTH,
+    PREPROCESS,
+    TRAIN,
+    EVAL,
+    LAUNCH,
+    DOCTOR,
+    CROSS_VALIDATE,
+    FOLDS,
+    RANK_TABLE,
+    CHECKPOINTS,
+    VERIFY,
+    INSPECT,
+    REPORT,
+    TAG,
+    EXPORT,
+)
 INTERRUPTED = 130
 
 
@@ -37,8 +53,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     try:
-        parsed = parse(sys.argv[1:] if arguments is None else arguments)
-        return _COMMANDS[parsed.command](parsed)
+        arguments = sys.argv[1:] if arguments is None else arguments
+        parsed = parse(_parser_for(arguments), arguments)
+        return parsed.declaration.run(parsed) or 0
     except StoppedError as stop:
         say(f"fcn4-dist: {stop}")
         return stop.exit_code
@@ -67,88 +84,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return Fcn4DistError.exit_code
 
 
-def _synth(parsed: argparse.Namespace) -> int:
-    from fcn4_dist.jobs.synth import synth
-
-    loaded = _load(parsed)
-    say(loaded.to_yaml("synth"))
-    synth(loaded)
-    return 0
-
-
-def _preprocess(parsed: argparse.Namespace) -> int:
-    from fcn4_dist.jobs.preprocess import preprocess
-
-    preprocess(_load(parsed))
-    return 0
-
-
-def _train(parsed: argparse.Namespace) -> int:
-    hold_sigterm()
-    from fcn4_dist.jobs.train import train
-
-    train(_load(parsed))
-    return 0
-
-
-def _eval(parsed: argparse.Namespace) -> int:
-    from fcn4_dist.jobs.evaluate import evaluate
-
-    evaluate(_load(parsed))
-    return 0
-
-
-def _launch(parsed: argparse.Namespace) -> int:
-    from fcn4_dist.jobs.launch import dry_run, launch
-
-    own = Parser(prog="fcn4-dist launch", add_help=False, allow_abbrev=False)
-    worker = parse([parsed.worker_command, *split_launch_flags(parsed, own)], launched=True)
-    request = launch_request(parsed)
-    if "dry_run" in parsed:
-        return dry_run(worker.command, _load(worker), request)
-    restarts = vars(parsed).get("max_restarts", 0)
-    if restarts < 0:
-        raise InputError(f"--max_restarts must be at least 0, got {restarts}")
-    if restarts and worker.command != "train":
-        raise InputError("--max_restarts is for train: an evaluation is simply started again")
-    return launch(worker.command, _load(worker), request, restarts)
-
-
-def _doctor(parsed: argparse.Namespace) -> int:
-    from fcn4_dist.jobs.doctor import doctor
-
-    return doctor(_load(parsed), launch_request(parsed))
-
-
-def _cross_validate(parsed: argparse.Namespace) -> int:
-    from fcn4_dist.jobs.cross_validation import cross_validate
-
-    cross_validate(_load(parsed), parsed.device_num)
-    return 0
-
-
-def _load(parsed: argparse.Namespace) -> LoadedSettings:
-    loaded = load_settings(parsed.config, given_flags(parsed))
-    for name in given_flags(parsed):
-        if parsed.command in COMMANDS and parsed.command not in SETTINGS[name].commands:
-            say(f"note: --{name} has no effect on {parsed.command}")
-    return loaded
-
-
-_COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
-    "synth": _synth,
-    "preprocess": _preprocess,
-    "train": _train,
-    "eval": _eval,
-    "launch": _launch,
-    "doctor": _doctor,
-    "cross-validate": _cross_validate,
-    "folds": run_folds,
-    "rank-table": run_rank_table,
-    "checkpoints": run_checkpoints,
-    "verify": run_verify,
-    "inspect": run_inspect,
-    "report": run_report,
-    "tag": run_tag,
-    "export": run_export,
-}
+def _parser_for(arguments: Sequence[str]) -> Parser:
+    parser = Parser(
+        prog="fcn4-dist",
+        description="Distributed training of FCN-4 music taggers with MindSpore.",
+        epilog="'fcn4-dist COMMAND --help' explains every setting of a command.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"fcn4-dist {__version__}")
+    add_commands(parser, COMMANDS, arguments)
+    return parser

@@ -14,11 +14,12 @@ from pathlib import Path
 
 import numpy as np
 
-from fcn4_dist.clips.checks import classes_without_clips, counted, finding
+from fcn4_dist.clips.checks import classes_without_clips, errors_about, remarks_about
 from fcn4_dist.clips.collection import Clip, Collection
 from fcn4_dist.clips.rows import locate, read_rows
 from fcn4_dist.errors import InputError
 from fcn4_dist.files import write_text
+from fcn4_dist.findings import Finding, counted, refuse_errors
 
 _FIRST_COLUMN, _LAST_COLUMN = "clip_id", "mp3_path"
 
@@ -32,18 +33,16 @@ class Annotations:
         tags: Names of the tag columns.
         paths: Path of each clip, as written.
         flags: uint8 0/1 of shape (clips, tags).
-        problems: A sentence for each kind of row that could not be read.
+        findings: An error if there are rows that could not be read.
     """
 
     file: Path
     tags: tuple[str, ...]
     paths: tuple[str, ...]
     flags: np.ndarray
-    problems: tuple[str, ...]
+    findings: tuple[Finding, ...]
 
-    def collection(
-        self, class_names: Sequence[str], audio_path: Path
-    ) -> tuple[Collection, list[str]]:
+    def collection(self, class_names: Sequence[str], audio_path: Path) -> Collection:
         """Make a collection of the clips, labelled with some of the tags.
 
         Args:
@@ -51,24 +50,27 @@ class Annotations:
             audio_path: Folder the paths begin at.
 
         Returns:
-            The collection, and what is wrong with it.
+            The collection, with the findings of the file.
         """
         columns = [self.tags.index(name) for name in class_names]
         clips = []
         for path, flags in zip(self.paths, self.flags[:, columns].tolist(), strict=True):
             clips.append(Clip(*locate(audio_path, path), tuple(compress(class_names, flags))))
         unlabelled = [clip.id for clip in clips if not clip.labels]
-        remarks = finding(
-            f"{self.file} has clips without any of the {len(class_names)} classes",
-            unlabelled,
-            "they stay, with no label",
-        )
-        problems = finding(
-            f"{self.file} has classes without a clip",
-            classes_without_clips(class_names, clips),
-            "label clips with them, or leave them out",
-        )
-        return Collection(tuple(class_names), tuple(clips), tuple(remarks)), problems
+        findings = [
+            *self.findings,
+            *remarks_about(
+                f"{self.file} has clips without any of the {len(class_names)} classes",
+                unlabelled,
+                "they stay, with no label",
+            ),
+            *errors_about(
+                f"{self.file} has classes without a clip",
+                classes_without_clips(class_names, clips),
+                "label clips with them, or leave them out",
+            ),
+        ]
+        return Collection(tuple(class_names), tuple(clips), tuple(findings))
 
 
 def write_annotations(collection: Collection, path: Path) -> None:
@@ -110,7 +112,7 @@ def read_annotations(path: Path) -> Annotations:
             whole.append(fields)
         else:
             malformed.append(f"row {number} ({len(fields)} fields)")
-    problems = finding(
+    findings = errors_about(
         f"{path} has rows that are not clip_id, {len(tags)} tags of 0 or 1, and mp3_path",
         malformed,
         "mend or remove them",
@@ -118,13 +120,12 @@ def read_annotations(path: Path) -> Annotations:
     # One conversion of all digits: millions of cells one by one would take seconds.
     digits = "".join("".join(fields[1:-1]) for fields in whole).encode("ascii")
     flags = (np.frombuffer(digits, dtype=np.uint8) - ord("0")).reshape(-1, len(tags))
-    return Annotations(path, tags, tuple(fields[-1] for fields in whole), flags, tuple(problems))
+    return Annotations(path, tags, tuple(fields[-1] for fields in whole), flags, tuple(findings))
 
 
 def _check_replaceable(collection: Collection, path: Path) -> None:
     there = read_annotations(path)
-    if there.problems:
-        raise InputError("\n".join(there.problems))
+    refuse_errors(there.findings)
     if there.tags != collection.class_names:
         raise InputError(
             f"{path} is there already and does not hold the classes of audio_path: name another "

@@ -1,7 +1,11 @@
-"""What a collection is: its classes, and its clips with their labels."""
+"""What a collection is, and what each kind of collection tells of itself."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+
+from fcn4_dist.config import Settings
+from fcn4_dist.findings import Finding
 
 ROLES = ("train", "val", "test")
 """What a set of clips is for, in the order of the names of the sets."""
@@ -35,15 +39,40 @@ class Collection:
 
     Attributes:
         class_names: Names of the classes, in the order of the label columns.
-        clips: The clips, sorted by id.
-        remarks: Sentences about what is unusual, though no reason to refuse it.
+        clips: The clips.
+        findings: What is wrong with it (errors) or unusual (warnings).
     """
 
     class_names: tuple[str, ...]
     clips: tuple[Clip, ...]
-    remarks: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
 
-    @property
-    def has_published_split(self) -> bool:
-        """Whether the collection itself says what its clips are for."""
-        return any(clip.role for clip in self.clips)
+
+@dataclass(frozen=True)
+class Dataset:
+    """One kind of collection, as its module declares it; ``registry.DATASETS`` lists them.
+
+    Attributes:
+        name: What ``--dataset`` calls it.
+        title: What it is, in a few words.
+        on_disk: What is expected on disk, in Markdown.
+        read: Reads the collection that the settings name. It raises InputError where there is
+            nothing to read; what is wrong otherwise is in the collection's findings.
+        lists_audio: Whether ``read`` lists the folder ``audio_path``. Then preprocess writes the
+            annotations file, which is read instead where the audio is not at hand. Otherwise
+            ``read`` needs that file, and no audio.
+        class_names: Names of the classes, where they are always the same.
+        published_split: What its published split is, in a few words; "" if there is none.
+        published_by_default: Whether ``split: auto`` means the published split.
+        with_roles: Gives clips the roles of the published split, where ids alone tell them.
+    """
+
+    name: str
+    title: str
+    on_disk: str
+    read: Callable[[Settings], Collection]
+    lists_audio: bool = False
+    class_names: tuple[str, ...] = ()
+    published_split: str = ""
+    published_by_default: bool = False
+    with_roles: Callable[[Collection], Collection] = lambda collection: collection

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from fcn4_dist.clips.checks import finding
-from fcn4_dist.clips.collection import Clip, Collection
-from fcn4_dist.clips.rows import locate, read_rows
-from fcn4_dist.config import nearest_name
-from fcn4_dist.errors import InputError
+from fcn4_dist.clips.checks import errors_about
+from fcn4_dist.clips.collection import Clip, Collection, Dataset
+from fcn4_dist.clips.rows import annotations_file, locate, read_rows
+from fcn4_dist.config import Settings, nearest_name
+from fcn4_dist.findings import Finding, Level, refuse_errors
 
 _COLUMNS = ("path", "labels", "split", "group")
 _REQUIRED = ("path", "labels")
@@ -21,20 +21,22 @@ _ROLE_OF_WORD = {
 }
 
 
-def read_csv(file: Path, audio_path: Path) -> tuple[Collection, list[str]]:
+def read_csv(settings: Settings) -> Collection:
     """Read a collection from a CSV file, without a look at the audio.
 
+    The file is comma-separated, with a header that names the columns ``path``, ``labels``
+    (separated by ``|``) and, if wanted, ``split`` and ``group``, in any order.
+
     Args:
-        file: Comma-separated, with a header that names the columns ``path``, ``labels``
-            (separated by ``|``) and, if wanted, ``split`` and ``group``, in any order.
-        audio_path: Folder that paths begin at which are not absolute.
+        settings: They name the file, and the folder that paths begin at which are not absolute.
 
     Returns:
-        The collection, its classes sorted by name, and what is wrong with it.
+        The collection, its classes sorted by name.
 
     Raises:
         InputError: If the file is missing, or has other columns.
     """
+    file = annotations_file(settings)
     header, rows = read_rows(file, ",")
     columns = [name.strip() for name in header]
     _check_columns(file, columns)
@@ -43,20 +45,20 @@ def read_csv(file: Path, audio_path: Path) -> tuple[Collection, list[str]]:
         for number, fields in rows
         if len(fields) == len(columns)
     ]
-    clips = [_clip(row, audio_path) for _, row in whole if row["path"].strip()]
+    clips = [_clip(row, Path(settings.audio_path)) for _, row in whole if row["path"].strip()]
     names = sorted({name for clip in clips for name in clip.labels})
-    problems = [
-        *finding(
+    findings = [
+        *errors_about(
             f"{file} has rows that do not have the {len(columns)} fields of its header",
             [f"row {number}" for number, fields in rows if len(fields) != len(columns)],
             "mend or remove them; a field with a comma needs quotes",
         ),
-        *finding(
+        *errors_about(
             f"{file} has rows without a path",
             [f"row {number}" for number, row in whole if not row["path"].strip()],
             "name an audio file in each",
         ),
-        *finding(
+        *errors_about(
             f"{file} has rows with a missing or empty label",
             [
                 f"row {number} ({row['path']})"
@@ -65,7 +67,7 @@ def read_csv(file: Path, audio_path: Path) -> tuple[Collection, list[str]]:
             ],
             "give each clip its labels, separated by |",
         ),
-        *finding(
+        *errors_about(
             f"{file} has rows with an unknown split",
             [
                 f"{row['split']!r} in row {number}"
@@ -75,7 +77,7 @@ def read_csv(file: Path, audio_path: Path) -> tuple[Collection, list[str]]:
             "write train, val or test, or leave it empty for clips in none of them",
         ),
     ]
-    return Collection(tuple(names), tuple(clips)), problems
+    return Collection(tuple(names), tuple(clips), tuple(findings))
 
 
 def _clip(row: Mapping[str, str], audio_path: Path) -> Clip:
@@ -92,18 +94,27 @@ def _split_word(row: Mapping[str, str]) -> str:
 
 
 def _check_columns(file: Path, columns: list[str]) -> None:
-    problems = [
-        f"{file} has the unknown column {name!r}{nearest_name(name, _COLUMNS)}: name its columns "
-        f"{', '.join(_COLUMNS)}, separated by commas"
-        for name in columns
-        if name not in _COLUMNS
-    ]
-    problems += [
-        f"{file} has no column {name}: its header must name path and labels"
-        for name in _REQUIRED
-        if name not in columns
-    ]
+    findings = []
+    for name in columns:
+        if name not in _COLUMNS:
+            problem = f"{file} has the unknown column {name!r}{nearest_name(name, _COLUMNS)}"
+            mend = f"name its columns {', '.join(_COLUMNS)}, separated by commas"
+            findings.append(Finding(Level.ERROR, problem, mend))
+    for name in _REQUIRED:
+        if name not in columns:
+            mend = "its header must name path and labels"
+            findings.append(Finding(Level.ERROR, f"{file} has no column {name}", mend))
     if len(set(columns)) < len(columns):
-        problems.append(f"{file} names a column twice in its header: leave one of each")
-    if problems:
-        raise InputError("\n".join(problems))
+        problem = f"{file} names a column twice in its header"
+        findings.append(Finding(Level.ERROR, problem, "leave one of each"))
+    refuse_errors(findings)
+
+
+CSV = Dataset(
+    name="csv",
+    title="any other collection",
+    on_disk="a comma-separated file `info_path/info_name` with the columns below, and the audio",
+    read=read_csv,
+    published_split="the column `split`",
+    published_by_default=True,
+)

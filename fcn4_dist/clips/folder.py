@@ -1,12 +1,14 @@
 """Collections that are a folder of audio files for each class."""
 
 import os
-from dataclasses import dataclass
+from collections.abc import Iterable
 from pathlib import Path
 
-from fcn4_dist.clips.checks import counted, finding
-from fcn4_dist.clips.collection import Clip, Collection
+from fcn4_dist.clips.checks import errors_about
+from fcn4_dist.clips.collection import Clip, Collection, Dataset
+from fcn4_dist.config import Settings
 from fcn4_dist.errors import InputError
+from fcn4_dist.findings import Finding, Level, counted
 
 AUDIO_SUFFIXES = frozenset(
     {".aif", ".aiff", ".au", ".flac", ".m4a", ".mp3", ".ogg", ".opus", ".wav"}
@@ -14,74 +16,67 @@ AUDIO_SUFFIXES = frozenset(
 """File name endings, in lower case, that count as audio."""
 
 
-@dataclass(frozen=True)
-class Listing:
-    """What is in a folder of class folders.
-
-    Attributes:
-        folder: The folder.
-        audio: Name of each class folder -> its audio files.
-        ignored: What is no audio file in a class folder.
-    """
-
-    folder: Path
-    audio: dict[str, list[Path]]
-    ignored: list[Path]
-
-    def clips(self, class_folder: str, class_name: str, audio_path: Path) -> list[Clip]:
-        """Make clips of the files of a class folder.
-
-        Args:
-            class_folder: Name of the folder.
-            class_name: Name of the class.
-            audio_path: Folder the ids begin at.
-        """
-        return [
-            Clip(unicode_text(path.relative_to(audio_path)), path, (class_name,))
-            for path in self.audio[class_folder]
-        ]
-
-
-def read_folder(audio_path: Path) -> tuple[Collection, list[str]]:
+def read_folder(settings: Settings) -> Collection:
     """Read a collection that has a folder for each class, with its audio at any depth.
 
     Args:
-        audio_path: Folder that holds the class folders.
-
-    Returns:
-        The collection, and what is wrong with it.
+        settings: They name the folder that holds the class folders.
 
     Raises:
         InputError: If there are no class folders, or a folder cannot be listed.
     """
-    listing = list_class_folders(audio_path)
-    if not listing.audio:
-        holds = "audio files" if any(map(_sounds, listing.ignored)) else "nothing"
+    audio_path = audio_folder(
+        settings, "name the folder that holds a folder of audio files for each class"
+    )
+    audio, remarks = list_class_folders(audio_path)
+    if not audio:
+        holds = "audio files" if any(map(_sounds, audio_path.iterdir())) else "nothing"
         raise InputError(
             f"audio_path {audio_path} holds {holds}, not a folder for each class: name the folder "
             "that holds a folder of audio files for each class with --audio_path"
         )
-    names = {folder: unicode_text(Path(folder)) for folder in sorted(listing.audio)}
+    names = {folder: unicode_text(Path(folder)) for folder in audio}
     clips = [
-        clip for folder, name in names.items() for clip in listing.clips(folder, name, audio_path)
+        clip
+        for folder, name in names.items()
+        for clip in clips_of_class(name, audio[folder], audio_path)
     ]
-    problems = [
-        *finding(
+    findings = [
+        *remarks,
+        *errors_about(
             f"audio_path {audio_path} holds class folders without an audio file "
             f"({', '.join(sorted(AUDIO_SUFFIXES))})",
-            [name for folder, name in names.items() if not listing.audio[folder]],
+            [name for folder, name in names.items() if not audio[folder]],
             "fill or remove them",
         ),
-        *finding(
+        *errors_about(
             f"audio_path {audio_path} holds class folders that are links to itself or above",
             [name for folder, name in names.items() if _leads_back(audio_path, folder)],
             "remove them",
         ),
     ]
-    return Collection(tuple(names.values()), tuple(clips), tuple(remarks_of(listing))), problems
+    return Collection(tuple(names.values()), tuple(clips), tuple(findings))
 
 
-def list_class_folders(folder: Path) -> Listing:
+def audio_folder(settings: Settings, how_to_get: str) -> Path:
+    """Give the folder of the audio.
+
+    Args:
+        settings: They name it.
+        how_to_get: What to do where it is none.
+
+    Raises:
+        InputError: If it is no folder.
+    """
+    if not os.path.isdir(settings.audio_path):
+        raise InputError(
+            f"audio_path {Path(settings.audio_path)} is not a folder: {how_to_get} with "
+            "--audio_path"
+        )
+    return Path(settings.audio_path)
+
+
+def list_class_folders(folder: Path) -> tuple[dict[str, list[Path]], list[Finding]]:
     """List a folder of class folders, each with all that is below it.
 
     Hidden files and folders are passed over. Links to files and to class folders are followed;
@@ -90,35 +85,39 @@ def list_class_folders(folder: Path) -> Listing:
     Args:
         folder: Folder that holds the class folders.
 
+    Returns:
+        Name of each class folder -> its audio files, sorted by name; and a warning if there is
+        something else.
+
     Raises:
         InputError: If a folder cannot be listed.
     """
-    listing = Listing(folder, {}, [])
+    audio: dict[str, list[Path]] = {}
+    ignored: list[Path] = []
     try:
         for name in sorted(os.listdir(folder)):
             path = folder / name
             if name.startswith("."):
                 continue
             if os.path.isdir(path):
-                listing.audio[name] = _audio_below(path, listing.ignored)
+                audio[name] = _audio_below(path, ignored)
             else:
-                listing.ignored.append(path)
+                ignored.append(path)
     except OSError as error:
         raise InputError(
             f"cannot list the folder {error.filename} ({error.strerror}): make it readable, or "
             "name another folder with --audio_path"
         ) from error
-    return listing
+    if not ignored:
+        return audio, []
+    shown = counted([unicode_text(path.relative_to(folder)) for path in ignored])
+    sentence = f"ignored what is no audio file in a class folder of {folder}: {shown}"
+    return audio, [Finding(Level.WARNING, sentence)]
 
 
-def remarks_of(listing: Listing) -> list[str]:
-    """Say what of a folder is not part of the collection."""
-    if not listing.ignored:
-        return []
-    ignored = [unicode_text(path.relative_to(listing.folder)) for path in listing.ignored]
-    return [
-        f"ignored what is no audio file in a class folder of {listing.folder}: {counted(ignored)}"
-    ]
+def clips_of_class(class_name: str, audio: Iterable[Path], audio_path: Path) -> list[Clip]:
+    """Make clips of one class of audio files; their ids begin at ``audio_path``."""
+    return [Clip(unicode_text(path.relative_to(audio_path)), path, (class_name,)) for path in audio]
 
 
 def unicode_text(path: Path) -> str:
@@ -149,3 +148,12 @@ def _sounds(path: Path) -> bool:
 
 def _leads_back(audio_path: Path, class_folder: str) -> bool:
     return audio_path.resolve().is_relative_to((audio_path / class_folder).resolve())
+
+
+FOLDER = Dataset(
+    name="folder",
+    title="a folder for each class",
+    on_disk=f"audio in the class folders at any depth (`{' '.join(sorted(AUDIO_SUFFIXES))}`)",
+    read=read_folder,
+    lists_audio=True,
+)

@@ -6,11 +6,13 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
-from fcn4_dist.clips.checks import classes_without_clips, finding
-from fcn4_dist.clips.collection import Clip, Collection
-from fcn4_dist.clips.folder import list_class_folders, remarks_of
+from fcn4_dist.clips.checks import classes_without_clips, errors_about, remarks_about
+from fcn4_dist.clips.collection import Clip, Collection, Dataset
+from fcn4_dist.clips.folder import audio_folder, clips_of_class, list_class_folders
+from fcn4_dist.config import Settings
 from fcn4_dist.errors import InputError
 from fcn4_dist.files import sha256_of
+from fcn4_dist.findings import Finding, Level
 
 GTZAN_GENRES = (
     *("blues", "classical", "country", "disco", "hiphop"),
@@ -39,39 +41,37 @@ _LISTS = {
 }
 
 
-def read_gtzan(audio_path: Path) -> tuple[Collection, list[str]]:
+def read_gtzan(settings: Settings) -> Collection:
     """Read GTZAN as Kaggle or Marsyas gives it.
 
     Args:
-        audio_path: Folder of the genre folders, or the one that holds it as ``genres`` or
-            ``genres_original``.
-
-    Returns:
-        The collection, with the roles of the fault-filtered split, and what is wrong with it.
+        settings: They name the folder of the genre folders, or the one that holds it as ``genres``
+            or ``genres_original``.
 
     Raises:
         InputError: If a folder cannot be listed.
     """
+    audio_path = audio_folder(settings, "name the folder that holds GTZAN's genre folders")
     root = _root(audio_path)
-    listing = list_class_folders(root)
+    audio, remarks = list_class_folders(root)
     files = [
         clip
-        for folder in listing.audio
-        for clip in listing.clips(folder, _genre(folder), audio_path)
+        for folder, paths in audio.items()
+        for clip in clips_of_class(_genre(folder), paths, audio_path)
     ]
     clips = [clip for clip in files if _place(clip.id)]
-    remarks = [
-        *([] if root == audio_path else [f"read GTZAN from {root}, below audio_path"]),
-        *remarks_of(listing),
-        *finding(
+    findings = [
+        *_place_of_root(root, audio_path),
+        *remarks,
+        *remarks_about(
             f"{root} holds audio files not named like blues/blues.00000.wav",
             [clip.id for clip in files if not _place(clip.id)],
             "they are ignored",
         ),
         *_unusual_numbers(root, clips),
+        *_errors(root, list(audio), clips),
     ]
-    collection = Collection(GTZAN_GENRES, tuple(clips), tuple(remarks))
-    return with_filtered_split(collection), _problems(root, list(listing.audio), clips)
+    return Collection(GTZAN_GENRES, tuple(clips), tuple(findings))
 
 
 def with_filtered_split(collection: Collection) -> Collection:
@@ -92,7 +92,12 @@ def _root(audio_path: Path) -> Path:
     return below[0] if below else audio_path
 
 
-def _unusual_numbers(root: Path, clips: list[Clip]) -> list[str]:
+def _place_of_root(root: Path, audio_path: Path) -> list[Finding]:
+    sentence = f"read GTZAN from {root}, below audio_path"
+    return [] if root == audio_path else [Finding(Level.WARNING, sentence)]
+
+
+def _unusual_numbers(root: Path, clips: list[Clip]) -> list[Finding]:
     counts = Counter(clip.labels[0] for clip in clips)
     unusual = [
         f"{counts[genre]} of {genre}"
@@ -101,31 +106,32 @@ def _unusual_numbers(root: Path, clips: list[Clip]) -> list[str]:
     ]
     if not unusual:
         return []
-    return [f"GTZAN has {_CLIPS_OF_A_GENRE} clips of each genre, {root} has {', '.join(unusual)}"]
+    sentence = f"GTZAN has {_CLIPS_OF_A_GENRE} clips of each genre, {root} has "
+    return [Finding(Level.WARNING, sentence + ", ".join(unusual))]
 
 
-def _problems(root: Path, folders: list[str], clips: list[Clip]) -> list[str]:
+def _errors(root: Path, folders: list[str], clips: list[Clip]) -> list[Finding]:
     found = [_genre(folder) for folder in folders]
     counts = Counter(_place(clip.id) for clip in clips)
     return [
-        *finding(
+        *errors_about(
             f"{root} lacks genre folders of GTZAN",
             [genre for genre in GTZAN_GENRES if genre not in found],
             "name the folder that holds all ten with --audio_path",
             shown=len(GTZAN_GENRES),
         ),
-        *finding(
+        *errors_about(
             f"{root} holds folders that are no genre of GTZAN",
             [folder for folder in folders if _genre(folder) not in GTZAN_GENRES],
             "remove them, or read it with --dataset folder",
             shown=len(GTZAN_GENRES),
         ),
-        *finding(
+        *errors_about(
             f"{root} holds genre folders without a clip named like blues/blues.00000.wav",
             [genre for genre in classes_without_clips(GTZAN_GENRES, clips) if genre in found],
             "fill them",
         ),
-        *finding(
+        *errors_about(
             f"{root} holds clips twice",
             [clip.id for clip in clips if counts[_place(clip.id)] > 1],
             "leave one file of each",
@@ -157,3 +163,16 @@ def _filtered_roles() -> dict[tuple[str, str] | None, str]:
         for line in path.read_text("ascii").splitlines():
             roles[_place(line)] = role
     return roles
+
+
+GTZAN = Dataset(
+    name="gtzan",
+    title="GTZAN, as Kaggle or Marsyas gives it",
+    on_disk="its genre folders, or a folder that holds them as `genres_original` or `genres`: "
+    "`blues/blues.00000.wav` …, `.wav` or `.au`, `hiphop` or `hip-hop`",
+    read=read_gtzan,
+    lists_audio=True,
+    class_names=GTZAN_GENRES,
+    published_split="the fault-filtered one (Kereliuk, Sturm, Larsen): 443, 197 and 290 clips",
+    with_roles=with_filtered_split,
+)

@@ -5,8 +5,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from fcn4_dist.clips.annotations import Annotations, read_annotations
-from fcn4_dist.clips.checks import finding
-from fcn4_dist.clips.collection import Collection
+from fcn4_dist.clips.checks import errors_about, remarks_about
+from fcn4_dist.clips.collection import Collection, Dataset
+from fcn4_dist.clips.rows import annotations_file
+from fcn4_dist.config import Settings
 
 MODELZOO_TAGS = (
     *("choral", "female voice", "metal", "country", "weird", "no voice", "cello", "harp"),
@@ -24,45 +26,42 @@ _ROLE_OF_FOLDER = (
 _EXCERPT = re.compile(r"-\d+-\d+\.mp3$")
 
 
-def read_magnatagatune(
-    file: Path, audio_path: Path, num_classes: int, tag_list: str
-) -> tuple[Collection, list[str]]:
-    """Read MagnaTagATune from its annotations, without a look at the audio.
+def read_magnatagatune(settings: Settings) -> Collection:
+    """Read MagnaTagATune from its annotations in their published form, without a look at the audio.
 
     Args:
-        file: The annotations in their published form.
-        audio_path: Folder of the folders 0 to f.
-        num_classes: How many of the most frequent tags are the classes.
-        tag_list: ``count`` for those, ``modelzoo`` for ``MODELZOO_TAGS``.
+        settings: They name the file, the folder of the folders 0 to f, and which tags are the
+            classes: the ``num_classes`` most frequent ones, or ``MODELZOO_TAGS``.
 
     Returns:
-        The collection, with the roles of the published split, and what is wrong with it.
+        The collection, with the roles of the published split.
 
     Raises:
         InputError: If the file is missing, or is no annotations file.
     """
-    annotations = read_annotations(file)
-    counted = tag_list == "count"
-    tags = _most_frequent(annotations, num_classes) if counted else MODELZOO_TAGS
+    annotations = read_annotations(annotations_file(settings))
+    is_counted = settings.tag_list == "count"
+    tags = _most_frequent(annotations, settings.num_classes) if is_counted else MODELZOO_TAGS
     known = [tag for tag in tags if tag in annotations.tags]
-    collection, problems = annotations.collection(known, audio_path)
+    collection = annotations.collection(known, Path(settings.audio_path))
     clips = [
         replace(clip, role=_ROLE_OF_FOLDER.get(clip.id.split("/")[0], ""), group=_song(clip.id))
         for clip in collection.clips
     ]
-    lacking = finding(
-        f"{file} lacks tags of the ModelZoo's list",
-        [tag for tag in tags if tag not in known],
-        "give --tag_list count",
-    )
-    remarks = collection.remarks + tuple(
-        finding(
-            f"{file} has clips that are not in a folder 0 to f",
+    findings = [
+        *collection.findings,
+        *errors_about(
+            f"{annotations.file} lacks tags of the ModelZoo's list",
+            [tag for tag in tags if tag not in known],
+            "give --tag_list count",
+        ),
+        *remarks_about(
+            f"{annotations.file} has clips that are not in a folder 0 to f",
             [clip.id for clip in clips if not clip.role],
             "the published split leaves them out",
-        )
-    )
-    return Collection(tags, tuple(clips), remarks), [*annotations.problems, *problems, *lacking]
+        ),
+    ]
+    return Collection(tags, tuple(clips), tuple(findings))
 
 
 def _most_frequent(annotations: Annotations, number: int) -> tuple[str, ...]:
@@ -73,3 +72,15 @@ def _most_frequent(annotations: Annotations, number: int) -> tuple[str, ...]:
 def _song(clip_id: str) -> str:
     song, found = _EXCERPT.subn("", clip_id)
     return song if found else ""
+
+
+MAGNATAGATUNE = Dataset(
+    name="magnatagatune",
+    title="MagnaTagATune",
+    on_disk="`info_path/annotations_final.csv` as published (188 tags), and the folders `0` to "
+    "`f`; the classes are the `num_classes` most frequent tags, or with `--tag_list modelzoo "
+    "--num_classes 50` those of the ModelZoo in its order",
+    read=read_magnatagatune,
+    published_split="by folder: `0` to `b`, `c`, `d` to `f`",
+    published_by_default=True,
+)

@@ -5,10 +5,16 @@ import io
 import posixpath
 from pathlib import Path
 
+from fcn4_dist.config import Settings
 from fcn4_dist.errors import InputError
 
 Row = tuple[int, list[str]]
 """Number of a row, as a spreadsheet counts, and its fields."""
+
+
+def annotations_file(settings: Settings) -> Path:
+    """Give the annotations file that the settings name."""
+    return Path(settings.info_path) / settings.info_name
 
 
 def read_rows(path: Path, delimiter: str) -> tuple[list[str], list[Row]]:

@@ -9,11 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from fcn4_dist.clips.checks import classes_without_clips, finding
+from fcn4_dist.clips.checks import classes_without_clips, remarks_about
 from fcn4_dist.clips.collection import ROLES, Clip
+from fcn4_dist.clips.registry import find_dataset
 from fcn4_dist.clips.stratification import cut_into_folds, group_by_keys, hold_out
 from fcn4_dist.config.settings import Settings
 from fcn4_dist.errors import InputError
+from fcn4_dist.findings import Finding, Level
 
 _SET_OF_ROLE = {"train": "training set", "val": "validation set", "test": "test set"}
 _SHOWN_CLASSES = 50
@@ -27,13 +29,13 @@ class Split:
         roles: Id of each clip that is in a set -> its role, one of ``ROLES``.
         left_out: Id of each clip that is in no set -> the reason.
         rule: What decided it: the settings that had an effect, with their values.
-        remarks: Sentences about groups, copies, and classes that a set lacks.
+        findings: Notes about groups, copies, and classes that a set lacks.
     """
 
     roles: Mapping[str, str]
     left_out: Mapping[str, str]
     rule: Mapping[str, Any]
-    remarks: tuple[str, ...]
+    findings: tuple[Finding, ...]
 
 
 def split_clips(clips: Sequence[Clip], content: Mapping[str, str], settings: Settings) -> Split:
@@ -66,7 +68,7 @@ def split_clips(clips: Sequence[Clip], content: Mapping[str, str], settings: Set
         return _keep_sets(clips, _roles_by_pattern(clips, settings), content, settings)
     if settings.split == "published" or (
         settings.split == "auto"
-        and settings.dataset in ("magnatagatune", "csv")
+        and find_dataset(settings.dataset).published_by_default
         and any(clip.role for clip in clips)
     ):
         return _keep_sets(clips, _published_roles(clips, settings), content, settings)
@@ -115,24 +117,23 @@ def _keep_sets(
     if settings.val_pattern:
         rule = {"split": "val_pattern", "val_pattern": settings.val_pattern}
     remaining = [[clip for clip in same if clip.id in roles] for same in copies]
-    remarks = [
-        *finding(
+    findings = [
+        *_note(
             "clips have the same audio as one in the validation or test set",
             list(taken_out),
             "they are left out",
         ),
-        *finding(
+        *_note(
             "clips are copies of others in their set (same bytes)", _pairs(remaining), "they stay"
         ),
         *_unlike_copies(copies),
         *_missing_classes(clips, roles),
     ]
     if settings.group_pattern:
-        remarks.append(
-            f"group_pattern {settings.group_pattern!r} is not used: the sets are as given by "
-            f"{'--val_pattern' if settings.val_pattern else 'the published split'}"
-        )
-    return Split(roles, left_out | taken_out, rule, tuple(remarks))
+        giver = "--val_pattern" if settings.val_pattern else "the published split"
+        sentence = f"group_pattern {settings.group_pattern!r} is not used: the sets are as given by"
+        findings.append(Finding(Level.NOTE, f"{sentence} {giver}"))
+    return Split(roles, left_out | taken_out, rule, tuple(findings))
 
 
 def _copies_of_later_sets(copies: Iterable[list[Clip]], given: Mapping[str, str]) -> dict[str, str]:
@@ -148,7 +149,7 @@ def _copies_of_later_sets(copies: Iterable[list[Clip]], given: Mapping[str, str]
 
 def _draw_sets(clips: Sequence[Clip], content: Mapping[str, str], settings: Settings) -> Split:
     """Draw a training and a validation set, with groups and copies on one side."""
-    names, remarks = _group_names(clips, settings.group_pattern)
+    names, findings = _group_names(clips, settings.group_pattern)
     groups = group_by_keys(
         [(kind, key) for kind, key in (("name", name), ("content", content.get(clip.id))) if key]
         for clip, name in zip(clips, names, strict=True)
@@ -159,8 +160,8 @@ def _draw_sets(clips: Sequence[Clip], content: Mapping[str, str], settings: Sett
         for clip, drawn in zip(clips, is_validation, strict=True)
     }
     copies = _copies(clips, content)
-    remarks += [
-        *finding("clips are copies of others (same bytes)", _pairs(copies), "kept on one side"),
+    findings += [
+        *_note("clips are copies of others (same bytes)", _pairs(copies), "kept on one side"),
         *_unlike_copies(copies),
         *_missing_classes(clips, roles),
     ]
@@ -171,16 +172,16 @@ def _draw_sets(clips: Sequence[Clip], content: Mapping[str, str], settings: Sett
     named = [name for name in names if name]
     if settings.group_pattern and len(set(named)) < len(named):
         rule["group_pattern"] = settings.group_pattern
-    return Split(roles, {}, rule, tuple(remarks))
+    return Split(roles, {}, rule, tuple(findings))
 
 
-def _group_names(clips: Sequence[Clip], pattern: str) -> tuple[list[str], list[str]]:
-    """Give the name of each clip's group, "" where it has none, and remarks."""
-    remarks = []
+def _group_names(clips: Sequence[Clip], pattern: str) -> tuple[list[str], list[Finding]]:
+    """Give the name of each clip's group, "" where it has none, and findings."""
+    findings = []
     names = [clip.group for clip in clips]
     if pattern:
         found = _find_groups(clips, pattern)
-        remarks += finding(
+        findings += _note(
             f"group_pattern {pattern!r} finds no group in ids of clips",
             [clip.id for clip, name in zip(clips, found, strict=True) if not name],
             "each stays in the group that the collection gives it, or is one of its own",
@@ -188,10 +189,9 @@ def _group_names(clips: Sequence[Clip], pattern: str) -> tuple[list[str], list[s
         names = [new or old for new, old in zip(found, names, strict=True)]
     named = [name for name in names if name]
     if named:
-        remarks.append(
-            f"groups of clips: {len(set(named))}, of {len(named)} clips in all; each is on one side"
-        )
-    return names, remarks
+        number = f"{len(set(named))}, of {len(named)} clips in all"
+        findings.append(Finding(Level.NOTE, f"groups of clips: {number}; each is on one side"))
+    return names, findings
 
 
 def _find_groups(clips: Sequence[Clip], pattern: str) -> list[str]:
@@ -269,26 +269,30 @@ def _pairs(copies: Iterable[Sequence[Clip]]) -> list[str]:
     return [f"{same[0].id} and {other.id}" for same in copies for other in same[1:]]
 
 
-def _unlike_copies(copies: Iterable[Sequence[Clip]]) -> list[str]:
+def _unlike_copies(copies: Iterable[Sequence[Clip]]) -> list[Finding]:
     pairs = [
         f"{same[0].id} ({', '.join(same[0].labels)}) and {other.id} ({', '.join(other.labels)})"
         for same in copies
         for other in same[1:]
         if set(other.labels) != set(same[0].labels)
     ]
-    return finding("copies (same bytes) have different labels", pairs, "each keeps its own")
+    return _note("copies (same bytes) have different labels", pairs, "each keeps its own")
 
 
-def _missing_classes(clips: Sequence[Clip], roles: Mapping[str, str]) -> list[str]:
+def _missing_classes(clips: Sequence[Clip], roles: Mapping[str, str]) -> list[Finding]:
     classes = sorted({name for clip in clips for name in clip.labels})
-    remarks = []
+    findings = []
     for role, name in _SET_OF_ROLE.items():
         members = [clip for clip in clips if roles.get(clip.id) == role]
         if members:
-            remarks += finding(
+            findings += _note(
                 f"the {name} has no clip of classes",
                 classes_without_clips(classes, members),
                 f"they cannot be {'learnt' if role == 'train' else 'scored'} there",
                 _SHOWN_CLASSES,
             )
-    return remarks
+    return findings
+
+
+def _note(what: str, items: Sequence[str], consequence: str, shown: int = 3) -> list[Finding]:
+    return remarks_about(what, items, consequence, Level.NOTE, shown)

@@ -10,6 +10,12 @@ from fcn4_dist.errors import InputError
 LAUNCHED_VARIABLE = "FCN4_DIST_LAUNCHED"
 """Set by our launcher in every process of a distributed job, to the job's folder."""
 
+NO_CARD = (
+    "device_target is Ascend, and this machine shows no Ascend card (/dev/davinci*)",
+    "give --device_target CPU to run on the processor",
+)
+"""What is wrong where there is none, and what to do."""
+
 _DEVICE_FOLDER = Path("/dev")
 
 
@@ -33,10 +39,7 @@ def check_device(device_target: str, device_folder: Path = _DEVICE_FOLDER) -> No
         InputError: If there is no card of that kind.
     """
     if device_target == "Ascend" and not shows_ascend_card(device_folder):
-        raise InputError(
-            "device_target is Ascend, and this machine shows no Ascend card "
-            f"({device_folder}/davinci*): give --device_target CPU to run on the processor"
-        )
+        raise InputError(": ".join(NO_CARD))
 
 
 def check_mindspore() -> str:

@@ -23,7 +23,7 @@ _STACK_LINES = 40
 
 
 @dataclass
-class Workers:
+class LocalWorkers:
     """What is known of this host's workers while they run."""
 
     launch: Launch
@@ -94,7 +94,7 @@ class Workers:
         """Tell how many seconds without progress are too long, by what the workers do now."""
         beats = self.beats()
         limit = self.launch.step_timeout
-        if len(beats) < self.launch.topology.local_ranks or _unhurried(beats):
+        if len(beats) < self.launch.topology.local_ranks or _may_take_long(beats):
             limit += self.launch.start_timeout
         return limit
 
@@ -135,7 +135,7 @@ def stopped_on_request(log: str) -> bool:
     return codes == {StoppedError.exit_code}
 
 
-def explain_deaths(workers: Workers, log: str, out_of_memory_kills: int) -> list[str]:
+def explain_deaths(workers: LocalWorkers, log: str, out_of_memory_kills: int) -> list[str]:
     """Say of each worker that failed which it was, why, and what it printed last.
 
     Args:
@@ -171,7 +171,7 @@ def explain_deaths(workers: Workers, log: str, out_of_memory_kills: int) -> list
     return sentences
 
 
-def _reason(workers: Workers, rank: int, code: int | None, out_of_memory_kills: int) -> str:
+def _reason(workers: LocalWorkers, rank: int, code: int | None, out_of_memory_kills: int) -> str:
     if error := _error_of(workers.launch.log_of(rank)):
         return f"failed: {error.removeprefix(ERROR_PREFIX).strip()}"
     if code is None or code >= 0:
@@ -199,12 +199,12 @@ def _signal_name(number: int) -> str:
         return f"signal {number}"
 
 
-def explain_hang(workers: Workers, link: Launchers | None) -> list[str]:
+def explain_hang(workers: LocalWorkers, launchers: Launchers) -> list[str]:
     """Name the ranks that the others wait for, with their Python stacks.
 
     Args:
         workers: This host's workers.
-        link: Connection to the launchers of other nodes.
+        launchers: This host's launcher among those of other nodes.
 
     Returns:
         Lines.
@@ -216,9 +216,9 @@ def explain_hang(workers: Workers, link: Launchers | None) -> list[str]:
         return [f"{waited}: rank {_listed(silent)} did not begin; see its log"]
     behind = min(beat.count for beat in beats.values())
     named = {rank: beat for rank, beat in beats.items() if beat.count == behind}
-    elsewhere = link.behind_elsewhere() if link else None
-    if link and elsewhere is not None and elsewhere <= behind and not _any_stopped(named):
-        if news := _news_of(link):
+    elsewhere = launchers.behind_elsewhere()
+    if elsewhere is not None and elsewhere <= behind and not _any_stopped(named):
+        if news := _news_of(launchers):
             return [news]
         if elsewhere < behind:
             return [f"{waited}: the ranks of this host wait for one of another host"]
@@ -226,12 +226,12 @@ def explain_hang(workers: Workers, link: Launchers | None) -> list[str]:
     return [line for rank, beat in named.items() for line in _told_of(workers, rank, beat, waited)]
 
 
-def _news_of(link: Launchers) -> str:
+def _news_of(launchers: Launchers) -> str:
     """Wait for what the node says whose rank all wait for."""
     ends = time.monotonic() + _SECONDS_FOR_NEWS
-    while not link.failure() and time.monotonic() < ends:
+    while not launchers.failure() and time.monotonic() < ends:
         time.sleep(0.1)
-    return link.failure()
+    return launchers.failure()
 
 
 def _ask_for_stacks(beats: dict[int, Beat]) -> None:
@@ -253,7 +253,7 @@ def _is_stopped(beat: Beat) -> bool:
     return False
 
 
-def _told_of(workers: Workers, rank: int, beat: Beat, waited: str) -> list[str]:
+def _told_of(workers: LocalWorkers, rank: int, beat: Beat, waited: str) -> list[str]:
     sentence = f"{waited}: rank {rank} is {beat.doing}"
     if _is_stopped(beat):
         return [
@@ -268,10 +268,10 @@ def _told_of(workers: Workers, rank: int, beat: Beat, waited: str) -> list[str]:
     return [f"{sentence}; its Python stack:", *shown]
 
 
-def _unhurried(beats: dict[int, Beat]) -> bool:
+def _may_take_long(beats: dict[int, Beat]) -> bool:
     # Ranks ahead wait for the one behind: what it does decides how long that may take.
     behind = min(beat.count for beat in beats.values())
-    return any(beat.unhurried for beat in beats.values() if beat.count == behind)
+    return any(beat.may_take_long for beat in beats.values() if beat.count == behind)
 
 
 def _error_of(log: Path) -> str:

@@ -26,13 +26,13 @@ class Beat:
         process: Its process id.
         count: Steps taken so far; more on a rank that is ahead.
         doing: What it does now, as the end of "rank 1 is …".
-        unhurried: Whether this may take long, as starting and compiling do.
+        may_take_long: Whether this may take long, as starting and compiling do.
     """
 
     process: int
     count: int
     doing: str
-    unhurried: bool
+    may_take_long: bool
 
 
 class Heartbeat:
@@ -46,17 +46,17 @@ class Heartbeat:
         self._file = None if path is None else os.open(path, os.O_WRONLY | os.O_CREAT, 0o644)
         self._count = 0
 
-    def at(self, doing: str, *, unhurried: bool = False) -> None:
+    def at(self, doing: str, *, may_take_long: bool = False) -> None:
         """Say what this worker does now; every rank has to say the same number of things.
 
         Args:
             doing: The end of "rank 1 is …".
-            unhurried: Whether it may take long.
+            may_take_long: Whether it may take long.
         """
         if self._file is None:
             return
         self._count += 1
-        beat = Beat(os.getpid(), self._count, doing[:_LONGEST_DOING], unhurried)
+        beat = Beat(os.getpid(), self._count, doing[:_LONGEST_DOING], may_take_long)
         # One write of one size: the launcher never reads half of an old record.
         os.pwrite(self._file, json.dumps(asdict(beat)).encode().ljust(_RECORD_BYTES), 0)
 

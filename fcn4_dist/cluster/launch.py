@@ -116,6 +116,31 @@ class Launch:
 
     def processes(self) -> list[Process]:
         """List what msrun starts on this host."""
+        workers = [self.worker(rank, index) for index, rank in enumerate(self.topology.ranks_here)]
+        return workers if self.topology.nodes.rank else [self.scheduler(), *workers]
+
+    def scheduler(self) -> Process:
+        """Give the process that the workers of all hosts find each other by."""
+        log = self.log_folder / "scheduler.log"
+        return self._process("scheduler", log, MS_ROLE="MS_SCHED", RANK_ID="0")
+
+    def worker(self, rank: int, index: int) -> Process:
+        """Give a worker.
+
+        Args:
+            rank: Its number in the job.
+            index: Its number on this host.
+        """
+        return self._process(
+            f"rank {rank}",
+            self.log_of(rank),
+            MS_ROLE="MS_WORKER",
+            MS_NODE_ID=str(rank),
+            RANK_ID=str(rank),
+            DEVICE_ID=str(index),
+        )
+
+    def _process(self, title: str, log: Path, **variables: str) -> Process:
         nodes = self.topology.nodes
         common = {
             "RANK_SIZE": str(self.topology.ranks),
@@ -126,21 +151,7 @@ class Launch:
         }
         if nodes.table_file:
             common["RANK_TABLE_FILE"] = str(nodes.table_file)
-        command = (python_of_workers(), *self.program)
-        started = []
-        if nodes.rank == 0:
-            variables = common | {"MS_ROLE": "MS_SCHED", "RANK_ID": "0"}
-            log = self.log_folder / "scheduler.log"
-            started.append(Process("scheduler", log, variables, command))
-        for index, rank in enumerate(self.topology.ranks_here):
-            variables = common | {
-                "MS_ROLE": "MS_WORKER",
-                "MS_NODE_ID": str(rank),
-                "RANK_ID": str(rank),
-                "DEVICE_ID": str(index),
-            }
-            started.append(Process(f"rank {rank}", self.log_of(rank), variables, command))
-        return started
+        return Process(title, log, common | variables, (python_of_workers(), *self.program))
 
     def describe(self) -> str:
         """Write out every process of this host as commands that a shell understands."""

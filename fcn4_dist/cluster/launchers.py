@@ -14,8 +14,9 @@ import select
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from types import TracebackType
 from typing import Any
 
 from fcn4_dist import __version__
@@ -33,23 +34,40 @@ _LONGEST_HELLO = 10_000
 
 
 class Launchers(Peers):
-    """One launcher's connection to the others; :func:`meet` makes it.
+    """One launcher's place among those of all nodes; :func:`meet` makes it.
+
+    In its context, what ends this launcher is told to the others, which may wait for it.
 
     Args:
         nodes: The nodes of the job, as this one sees them.
-        peers: Node number -> connection. Node 0 has one to every other node, the others to it.
+        others: Node number -> connection. Node 0 has one to every other node, the others to it;
+            on a single host there are none.
     """
 
-    def __init__(self, nodes: Nodes, peers: "dict[int, _Peer]") -> None:
+    def __init__(self, nodes: Nodes, others: Mapping[int, "_Connection"] | None = None) -> None:
         super().__init__(nodes.rank, nodes.count, noun="node")
-        self._peers = peers
+        self._others = others or {}
         self._failure = ""
         self._behind: int | None = None
         self._lock = threading.Lock()
         self._closed = threading.Event()
-        for peer in peers.values():
-            peer.start(self._on_failure)
-        threading.Thread(target=self._send_signs_of_life, daemon=True).start()
+        for other in self._others.values():
+            other.start(self._on_failure)
+        if self._others:
+            threading.Thread(target=self._send_signs_of_life, daemon=True).start()
+
+    def __enter__(self) -> "Launchers":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if error is not None:
+            self.tell(str(error).partition("\n")[0] or f"stopped by {type(error).__name__}")
+        self.close()
 
     def all_gather(self, value: Any) -> list[Any]:
         """Exchange a value of each node, as JSON can hold it.
@@ -64,12 +82,12 @@ class Launchers(Peers):
             Fcn4DistError: If another node has failed or is no longer there.
         """
         if self.rank == 0:
-            values = [value] + [self._take(self._peers[rank]) for rank in sorted(self._peers)]
-            for peer in self._peers.values():
-                peer.send({"value": values})
+            values = [value] + [self._take(self._others[rank]) for rank in sorted(self._others)]
+            for other in self._others.values():
+                other.send({"value": values})
             return values
-        self._peers[0].send({"value": value})
-        return self._take(self._peers[0])
+        self._others[0].send({"value": value})
+        return self._take(self._others[0])
 
     def failure(self) -> str:
         """Tell what has failed on another node; "" for nothing known."""
@@ -82,43 +100,43 @@ class Launchers(Peers):
 
     def behind_elsewhere(self) -> int | None:
         """Tell how far the slowest rank of the other nodes is; None if that is not known yet."""
-        known = [peer.behind for peer in self._peers.values() if peer.behind is not None]
+        known = [other.behind for other in self._others.values() if other.behind is not None]
         return min(known, default=None)
 
     def tell(self, sentence: str) -> None:
         """Tell all other nodes that this one has failed."""
-        for peer in self._peers.values():
-            peer.send({"failure": f"node {self.rank}: {sentence}"})
+        for other in self._others.values():
+            other.send({"failure": f"node {self.rank}: {sentence}"})
 
     def close(self) -> None:
         """Say that this node is through, and hang up."""
         self._closed.set()
-        for peer in self._peers.values():
-            peer.send({"done": True})
-            peer.close()
+        for other in self._others.values():
+            other.send({"done": True})
+            other.close()
 
-    def _take(self, peer: "_Peer") -> Any:
+    def _take(self, other: "_Connection") -> Any:
         while True:
             # Asked before the queue is: a value that came before the end still counts.
-            ended = self.failure() or peer.ended
+            ended = self.failure() or other.ended
             with suppress(queue.Empty):
-                return peer.values.get(timeout=0.1)
+                return other.values.get(timeout=0.1)
             if ended:
                 raise Fcn4DistError(ended)
 
-    def _on_failure(self, sentence: str, sender: "_Peer") -> None:
+    def _on_failure(self, sentence: str, sender: "_Connection") -> None:
         with self._lock:
             self._failure = self._failure or sentence
-        for peer in self._peers.values():
-            if peer is not sender:
-                peer.send({"failure": sentence})
+        for other in self._others.values():
+            if other is not sender:
+                other.send({"failure": sentence})
 
     def _send_signs_of_life(self) -> None:
         while not self._closed.wait(SECONDS_BETWEEN_SIGNS):
-            for peer in self._peers.values():
-                others = [other.behind for other in self._peers.values() if other is not peer]
+            for receiver in self._others.values():
+                others = [other.behind for other in self._others.values() if other is not receiver]
                 known = [count for count in [self._behind, *others] if count is not None]
-                peer.send({"alive": True, "behind": min(known, default=None)})
+                receiver.send({"alive": True, "behind": min(known, default=None)})
 
 
 def meet(nodes: Nodes, say: Callable[[str], None], seconds: float = SECONDS_TO_MEET) -> Launchers:
@@ -133,6 +151,8 @@ def meet(nodes: Nodes, say: Callable[[str], None], seconds: float = SECONDS_TO_M
         InputError: If a port is taken, a launcher does not come, or one that comes is of another
             job or version.
     """
+    if nodes.count == 1:
+        return Launchers(nodes)
     waiting = _Waiting(say, seconds)
     return _wait_for_all(nodes, waiting) if nodes.rank == 0 else _join(nodes, waiting)
 
@@ -150,23 +170,23 @@ class _Waiting:
         return now < self.ends
 
 
-class _Peer:
+class _Connection:
     """A connection to another launcher, read in a thread of its own."""
 
-    def __init__(self, connection: socket.socket, name: str) -> None:
+    def __init__(self, connected: socket.socket, name: str) -> None:
         self.name = name
         self.ended = ""
         self.behind: int | None = None
         self.values: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        self._connection = connection
-        self._file = connection.makefile("rb")
+        self._socket = connected
+        self._file = connected.makefile("rb")
         self._sending = threading.Lock()
         self._closed = False
 
     def send(self, message: dict[str, Any]) -> None:
         """Send a message; that it cannot be sent is noticed by the thread that reads."""
         with self._sending, suppress(OSError):
-            self._connection.sendall(json.dumps(message).encode() + b"\n")
+            self._socket.sendall(json.dumps(message).encode() + b"\n")
 
     def receive(self) -> dict[str, Any] | None:
         """Wait for a message; None if the connection has ended."""
@@ -187,22 +207,22 @@ class _Peer:
         if self._closed:
             return True
         poll = select.poll()
-        poll.register(self._connection, getattr(select, "POLLRDHUP", 0))
+        poll.register(self._socket, getattr(select, "POLLRDHUP", 0))
         return bool(poll.poll(0))
 
-    def start(self, on_failure: Callable[[str, "_Peer"], None]) -> None:
+    def start(self, on_failure: Callable[[str, "_Connection"], None]) -> None:
         """Read from now on, in the background."""
-        self._connection.settimeout(SECONDS_OF_SILENCE)
+        self._socket.settimeout(SECONDS_OF_SILENCE)
         threading.Thread(target=self._read, args=(on_failure,), daemon=True).start()
 
     def close(self) -> None:
         """Hang up."""
         self._closed = True
         with suppress(OSError):
-            self._connection.shutdown(socket.SHUT_RDWR)
-        self._connection.close()
+            self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
 
-    def _read(self, on_failure: Callable[[str, "_Peer"], None]) -> None:
+    def _read(self, on_failure: Callable[[str, "_Connection"], None]) -> None:
         problem = f"the launcher on {self.name} ended without a word; see its terminal"
         try:
             while (message := self.receive()) is not None:
@@ -230,20 +250,20 @@ class _Peer:
 
 
 def _wait_for_all(nodes: Nodes, waiting: _Waiting) -> Launchers:
-    peers: dict[int, _Peer] = {}
+    others: dict[int, _Connection] = {}
     changing = threading.Lock()
     with _listener(nodes) as listener:
         listener.settimeout(_SECONDS_BETWEEN_TRIES)
-        while missing := sorted(set(range(1, nodes.count)) - set(peers)):
-            what = f"node {', '.join(map(str, missing))} to join on port {nodes.link_port}"
+        while missing := sorted(set(range(1, nodes.count)) - set(others)):
+            what = f"node {', '.join(map(str, missing))} to join on port {nodes.launchers_port}"
             if not waiting.goes_on(what):
                 problem = (
                     f"node {missing[0]} has not joined: start the same script there with "
                     f"--node_rank {missing[0]} --master_addr {nodes.master_addr}, and see that "
-                    f"ports {nodes.master_port} and {nodes.link_port} are not blocked"
+                    f"ports {nodes.master_port} and {nodes.launchers_port} are not blocked"
                 )
                 with changing:
-                    for peer in peers.values():
+                    for peer in others.values():
                         peer.send({"failure": f"node 0: {problem}"})
                         peer.close()
                 raise InputError(problem)
@@ -252,22 +272,22 @@ def _wait_for_all(nodes: Nodes, waiting: _Waiting) -> Launchers:
                 # In a thread: whoever else has found the port may say nothing for long.
                 threading.Thread(
                     target=_welcome,
-                    args=(nodes, connection, address[0], peers, changing),
+                    args=(nodes, connection, address[0], others, changing),
                     daemon=True,
                 ).start()
             with changing:
-                for rank, peer in list(peers.items()):
+                for rank, peer in list(others.items()):
                     # Those that have joined would miss a node 0 that says nothing.
                     peer.send({"alive": True})
                     if peer.gone():
-                        del peers[rank]
-    return Launchers(nodes, peers)
+                        del others[rank]
+    return Launchers(nodes, others)
 
 
 def _listener(nodes: Nodes) -> socket.socket:
     try:
         return socket.create_server(
-            (nodes.master_addr, nodes.link_port), family=_family(nodes.master_addr)
+            (nodes.master_addr, nodes.launchers_port), family=_family(nodes.master_addr)
         )
     except socket.gaierror as error:
         raise _no_address(nodes, error) from error
@@ -278,9 +298,9 @@ def _listener(nodes: Nodes) -> socket.socket:
                 "this host: give node 0's own address on every node"
             ) from error
         raise InputError(
-            f"port {nodes.link_port} of {nodes.master_addr}, the one behind --master_port, cannot "
-            f"be listened on ({os.strerror(error.errno or 0)}): another job may have it; give "
-            "another --master_port on every node"
+            f"port {nodes.launchers_port} of {nodes.master_addr}, the one behind --master_port, "
+            f"cannot be listened on ({os.strerror(error.errno or 0)}): another job may have it; "
+            "give another --master_port on every node"
         ) from error
 
 
@@ -296,48 +316,48 @@ def _welcome(
     nodes: Nodes,
     connection: socket.socket,
     address: str,
-    peers: dict[int, _Peer],
+    others: dict[int, _Connection],
     changing: threading.Lock,
 ) -> None:
     connection.settimeout(SECONDS_OF_SILENCE)
-    unnamed = _Peer(connection, address)
+    unnamed = _Connection(connection, address)
     hello = unnamed.receive_hello()
     if hello.get("program") != "fcn4_dist":
         # Whoever else has found the port.
         unnamed.close()
         return
     with changing:
-        problem = _refusal(nodes, hello, peers)
+        problem = _refusal(nodes, hello, others)
         unnamed.send({"refused": problem})
         if problem:
             unnamed.close()
             return
         rank = hello["node_rank"]
         unnamed.name = f"node {rank} ({address})"
-        peers[rank] = unnamed
+        others[rank] = unnamed
 
 
-def _refusal(nodes: Nodes, hello: dict[str, Any], peers: dict[int, _Peer]) -> str:
+def _refusal(nodes: Nodes, hello: dict[str, Any], others: dict[int, _Connection]) -> str:
     rank: Any = hello.get("node_rank")
     if hello.get("version") != __version__:
         return f"node 0 has fcn4_dist {__version__}: install the same version on every node"
     if hello.get("nnodes") != nodes.count:
         return f"node 0 waits for {nodes.count} nodes: give the same --nnodes on every node"
     # A launcher that was stopped and started again is welcome.
-    if rank not in range(1, nodes.count) or (rank in peers and not peers[rank].gone()):
+    if rank not in range(1, nodes.count) or (rank in others and not others[rank].gone()):
         return f"there is a node {rank} already: give every node a --node_rank of its own"
     return ""
 
 
 def _join(nodes: Nodes, waiting: _Waiting) -> Launchers:
-    place = (nodes.master_addr, nodes.link_port)
+    place = (nodes.master_addr, nodes.launchers_port)
     hello: dict[str, Any] = {
         "program": "fcn4_dist",
         "version": __version__,
         "node_rank": nodes.rank,
         "nnodes": nodes.count,
     }
-    while waiting.goes_on(f"node 0 on {nodes.master_addr}, port {nodes.link_port}"):
+    while waiting.goes_on(f"node 0 on {nodes.master_addr}, port {nodes.launchers_port}"):
         try:
             connection = socket.create_connection(place, timeout=_SECONDS_OF_A_TRY)
         except socket.gaierror as error:
@@ -346,7 +366,7 @@ def _join(nodes: Nodes, waiting: _Waiting) -> Launchers:
             time.sleep(_SECONDS_BETWEEN_TRIES)
             continue
         connection.settimeout(SECONDS_OF_SILENCE)
-        peer = _Peer(connection, f"node 0 ({nodes.master_addr})")
+        peer = _Connection(connection, f"node 0 ({nodes.master_addr})")
         peer.send(hello)
         answer = peer.receive_hello()
         if answer.get("refused"):
@@ -356,7 +376,7 @@ def _join(nodes: Nodes, waiting: _Waiting) -> Launchers:
         peer.close()
         time.sleep(_SECONDS_BETWEEN_TRIES)
     raise InputError(
-        f"node 0 does not answer on {nodes.master_addr}, port {nodes.link_port}: start the same "
-        "script there with --node_rank 0, and see that --master_addr and --master_port are right "
-        f"and ports {nodes.master_port} and {nodes.link_port} not blocked"
+        f"node 0 does not answer on {nodes.master_addr}, port {nodes.launchers_port}: start the "
+        "same script there with --node_rank 0, and see that --master_addr and --master_port are "
+        f"right and ports {nodes.master_port} and {nodes.launchers_port} not blocked"
     )

@@ -9,17 +9,18 @@ import io
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import Mapping, MutableMapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, TextIO
+from types import TracebackType
+from typing import Any, NoReturn, TextIO
 
 from fcn4_dist.cluster.cards import find_main_address
 from fcn4_dist.cluster.device import LAUNCHED_VARIABLE
-from fcn4_dist.cluster.launch import Launch, plan_launch
+from fcn4_dist.cluster.launch import Launch
 from fcn4_dist.cluster.peers import Peers
 from fcn4_dist.cluster.topology import LOOP_BACK, Nodes, Topology, free_port
-from fcn4_dist.errors import InputError
+from fcn4_dist.errors import Fcn4DistError, InputError
 
 _SIZE_VARIABLES = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE")
 _SECONDS_FOR_SCHEDULER = 30.0
@@ -39,6 +40,9 @@ def started_by_mpi(environment: Mapping[str, str] = os.environ) -> bool:
 class MpiRanks(Peers):
     """This process's place among the ranks that mpirun has started.
 
+    MPI is used in its context only: at its end, so that a rank that fails later does not wait for
+    the others; an error that only this rank has ends all ranks at once.
+
     Attributes:
         local_rank: Its number on its host.
         local_size: Ranks on its host.
@@ -46,6 +50,8 @@ class MpiRanks(Peers):
     Raises:
         InputError: If mpi4py is missing, or it knows nothing of the processes mpirun started.
     """
+
+    shares_terminal = True
 
     def __init__(self) -> None:
         try:
@@ -65,6 +71,27 @@ class MpiRanks(Peers):
         super().__init__(self._world.rank, self._world.size)
         local = self._world.Split_type(MPI.COMM_TYPE_SHARED)
         self.local_rank, self.local_size = local.rank, local.size
+        self._first_here = local.bcast(self.rank)
+
+    def __enter__(self) -> "MpiRanks":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        from mpi4py import MPI
+
+        if MPI.Is_finalized():
+            return
+        if error is None:
+            MPI.Finalize()
+            return
+        for line in str(error).splitlines() or [type(error).__name__]:
+            print(f"fcn4-dist: error: rank {self.rank}: {line}", file=sys.stderr, flush=True)
+        self._world.Abort(getattr(error, "exit_code", 1))
 
     def all_gather(self, value: Any) -> list[Any]:
         """Exchange a value of each rank; any that Python can pickle."""
@@ -78,48 +105,35 @@ class MpiRanks(Peers):
         """Give every rank the value of rank 0."""
         return self._world.bcast(value)
 
-    def finish(self) -> None:
-        """End the use of MPI, so that a rank that fails later does not wait for the others."""
+    def refuse(self, error: Fcn4DistError) -> NoReturn:
+        """Raise the error on rank 0, which says it for all; the others leave without a word."""
         from mpi4py import MPI
 
         MPI.Finalize()
+        if not self.is_main:
+            raise SystemExit(error.exit_code)
+        raise error
 
-    def abort(self, error: BaseException) -> None:
-        """Say why, a line for each thing found, and end all ranks at once."""
-        from mpi4py import MPI
+    def topology(self) -> Topology:
+        """Agree on the hosts of the job and the scheduler's address; every rank has to call this.
 
-        for line in str(error).splitlines() or [type(error).__name__]:
-            print(f"fcn4-dist: error: rank {self.rank}: {line}", file=sys.stderr, flush=True)
-        MPI.COMM_WORLD.Abort(getattr(error, "exit_code", 1))
-
-
-def plan_mpi_launch(
-    ranks: MpiRanks, program: Sequence[str], log_folder: Path, variables: Mapping[str, str]
-) -> Launch:
-    """Agree on how the ranks of an MPI job become a cluster; every rank has to call this.
-
-    Args:
-        ranks: This process's place.
-        program: What the scheduler runs: arguments of ``python``.
-        log_folder: Folder for the logs.
-        variables: More variables for the workers.
-
-    Returns:
-        A plan whose processes are all ranks, as if on one host, and their scheduler.
-
-    Raises:
-        InputError: If this host has no address by which the others could reach it.
-    """
-    on_one_host = ranks.local_size == ranks.size
-    address = LOOP_BACK if on_one_host else find_main_address()
-    if not address:
-        raise InputError(
-            "this host has no default route, so it is not known by which address the others reach "
-            "it: start with 'fcn4-dist launch --nnodes' and --master_addr instead"
-        )
-    address, port = ranks.broadcast((address, free_port(address) if ranks.is_main else 0))
-    topology = Topology(Nodes(1, 0, address, port), ranks.size)
-    return plan_launch(program, topology, log_folder, variables=variables)
+        Raises:
+            InputError: If the host of rank 0 has no address by which the others could reach it.
+        """
+        hosts = sorted(set(self.all_gather(self._first_here)))
+        address, port = LOOP_BACK, 0
+        if self.is_main:
+            address = LOOP_BACK if len(hosts) == 1 else find_main_address()
+            port = free_port(address) if address else 0
+        address, port = self.broadcast((address, port))
+        if not address:
+            sentence = (
+                "this host has no default route, so it is not known by which address the others "
+                "reach it: start with 'fcn4-dist launch --nnodes' and --master_addr instead"
+            )
+            self.refuse(InputError(f"rank 0: {sentence}"))
+        nodes = Nodes(len(hosts), hosts.index(self._first_here), address, port)
+        return Topology(nodes, self.local_size, mpi_ranks=self.size)
 
 
 def become_mpi_rank(
@@ -129,14 +143,13 @@ def become_mpi_rank(
 
     Args:
         ranks: This process's place.
-        launch: From :func:`plan_mpi_launch`.
+        launch: The plan of the job, of which msrun starts nothing.
         environment: The variables to change.
     """
     environment.clear()
     environment.update(launch.environment)
-    processes = {process.title: process for process in launch.processes()}
-    if ranks.rank == 0:
-        scheduler = processes["scheduler"]
+    if ranks.is_main:
+        scheduler = launch.scheduler()
         with scheduler.log.open("wb") as log:
             started = subprocess.Popen(
                 [sys.executable, *scheduler.command[1:]],
@@ -150,8 +163,7 @@ def become_mpi_rank(
         # It lives until the last rank has left, and dies with this process.
         atexit.register(_wait_for, started)
     _keep_output(launch.log_of(ranks.rank), ranks.rank)
-    environment.update(processes[f"rank {ranks.rank}"].variables)
-    environment["DEVICE_ID"] = str(ranks.local_rank)
+    environment.update(launch.worker(ranks.rank, ranks.local_rank).variables)
 
 
 def _wait_for(scheduler: subprocess.Popen[bytes]) -> None:

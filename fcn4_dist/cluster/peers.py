@@ -5,7 +5,7 @@ All collectives must be called by every peer, in the same order.
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from fcn4_dist.errors import Fcn4DistError, InputError
 
@@ -20,6 +20,9 @@ class Peers(ABC):
         size: How many there are.
         noun: What one of them is called in sentences.
     """
+
+    shares_terminal = False
+    """Whether what all of them print is read in one place, so that number 0 speaks for all."""
 
     def __init__(self, rank: int = 0, size: int = 1, noun: str = "rank") -> None:
         self.rank, self.size, self.noun = rank, size, noun
@@ -70,8 +73,25 @@ class Peers(ABC):
             except InputError as error:
                 problem = str(error)
         if problem := self.broadcast(problem):
-            raise InputError(problem)
+            self.refuse(InputError(problem))
         return result
+
+    def refuse_together(self, problems: Sequence[str]) -> None:
+        """Have every peer refuse the job, if one of them has found something wrong.
+
+        Args:
+            problems: What this one has found, a line each.
+
+        Raises:
+            InputError: With what this one has found, and what others have behind their names.
+        """
+        lines: list[str] = []
+        for number, found in enumerate(self.all_gather(list(problems))):
+            named = number != self.rank or self.shares_terminal
+            told = [f"{self.noun} {number}: {line}" if named else line for line in found]
+            lines = lines + told if named else told + lines
+        if lines:
+            self.refuse(InputError("\n".join(lines)))
 
     def check_agreement(
         self, facts: Mapping[str, Any], error: type[Fcn4DistError] = Fcn4DistError
@@ -90,11 +110,16 @@ class Peers(ABC):
             values = [each[name] for each in gathered]
             differing = [number for number, value in enumerate(values) if value != values[0]]
             if differing:
-                raise error(
+                sentence = (
                     f"{self.noun} {', '.join(map(str, differing))} and {self.noun} 0 do not agree "
                     f"on the {name} ({values[differing[0]]} and {values[0]}): give every host the "
                     "same settings, shards and versions"
                 )
+                self.refuse(error(sentence))
+
+    def refuse(self, error: Fcn4DistError) -> NoReturn:
+        """Raise what every peer raises at this moment, so that none is left to be waited for."""
+        raise error
 
 
 class Alone(Peers):

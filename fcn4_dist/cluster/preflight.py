@@ -1,22 +1,23 @@
 """What would stop a distributed job, found before anything is started.
 
-Every check gives a result with its own sentence; none raises for what it finds.
+Every check gives a finding with its own sentence; none raises for what it finds.
 """
 
 import errno
 import os
 import shutil
 import socket
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from enum import Enum
+from collections.abc import Mapping
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 
-from fcn4_dist.cluster.device import check_device, check_mindspore
+from fcn4_dist.cluster.device import NO_CARD, check_mindspore
 from fcn4_dist.cluster.launch import path_of_workers, stale_variables
-from fcn4_dist.cluster.topology import LOOP_BACK, Host, Nodes, Topology, free_port
+from fcn4_dist.cluster.topology import LOOP_BACK, Host, Nodes, Starter, Topology, free_port
+from fcn4_dist.config import Settings
 from fcn4_dist.errors import InputError
+from fcn4_dist.findings import Finding, Level, errors_in, finding_of
 from fcn4_dist.rank_table import check_rank_table
 
 # From the version check of each MindSpore wheel: versions of CANN's compiler it accepts.
@@ -30,64 +31,20 @@ TRAINING_CARDS = ("910", "A2", "A3")
 MPI_PACKAGE = "mpi4py"
 
 
-class Level(Enum):
-    """How a check came out."""
-
-    OK = "ok"
-    NOTE = "note"
-    WARNING = "warning"
-    ERROR = "error"
-
-
-@dataclass(frozen=True)
-class Result:
-    """How a check came out.
-
-    Attributes:
-        check: What was checked.
-        level: Whether it is in order.
-        sentence: What was found and, if it is not in order, what to do.
-    """
-
-    check: str
-    level: Level
-    sentence: str
-
-
-def result_of(check: str, work: Callable[[], str]) -> Result:
-    """Run a check that gives what it found, or raises what is wrong.
-
-    Args:
-        check: What is checked.
-        work: The check.
-    """
-    try:
-        return Result(check, Level.OK, work())
-    except InputError as error:
-        return Result(check, Level.ERROR, str(error))
-    except OSError as error:
-        where = f": {error.filename}" if error.filename else ""
-        return Result(check, Level.ERROR, f"{error.strerror or error}{where}")
-
-
-def check_software(environment: Mapping[str, str]) -> list[Result]:
-    """Look for MindSpore, its launcher and MPI, and for what an earlier job left.
+def check_software(environment: Mapping[str, str], starter: Starter) -> list[Finding]:
+    """Look for MindSpore and what starts its workers, and for what an earlier job left.
 
     Args:
         environment: The variables workers will start from.
+        starter: What is to start them.
     """
-    results = [result_of("MindSpore", check_mindspore)]
-    msrun = shutil.which("msrun", path=path_of_workers(environment))
-    if results[0].level is Level.OK:
-        results.append(result_of("msrun", lambda: _found_msrun(msrun)))
-    results.append(_check_mpi())
-    stale = stale_variables(environment)
-    if stale:
-        sentence = f"left by an earlier job, and taken out for this one: {', '.join(stale)}"
-        results.append(Result("variables", Level.WARNING, sentence))
-    else:
-        results.append(Result("variables", Level.OK, "none are left of an earlier job"))
-    return results
+    findings = [finding_of("MindSpore", check_mindspore)]
+    if starter is Starter.NOTHING:
+        return findings
+    if starter is Starter.MSRUN and findings[0].level is Level.OK:
+        findings.append(finding_of("msrun", lambda: _find_msrun(environment)))
+    findings.append(_check_mpi())
+    return [*findings, _check_variables(environment)]
 
 
 def check_cards(
@@ -96,7 +53,7 @@ def check_cards(
     environment: Mapping[str, str],
     version: str,
     precision: str = "float32",
-) -> list[Result]:
+) -> list[Finding]:
     """Look whether this host has cards that the installed MindSpore and CANN can use.
 
     Args:
@@ -108,47 +65,53 @@ def check_cards(
     """
     if device_target == "CPU":
         cores = len(os.sched_getaffinity(0))
-        return [Result("device", Level.OK, f"CPU with {cores} cores")]
+        return [Finding(Level.OK, f"CPU with {cores} cores", check="device")]
     if not host.cards:
-        return [result_of("device", lambda: _no_cards(device_target))]
+        return [Finding(Level.ERROR, *NO_CARD, check="device")]
     found = f"{len(host.cards)} Ascend cards ({_listed(host.cards)})"
-    results = [Result("device", Level.OK, f"{found}, {host.generation or 'of unknown kind'}")]
-    results.append(_check_generation(host.generation, version))
+    kind = host.generation or "of unknown kind"
+    findings = [Finding(Level.OK, f"{found}, {kind}", check="device")]
+    findings.append(_check_generation(host.generation, version))
     if precision == "bfloat16" and host.generation == "910":
-        sentence = "the first Ascend 910 has no bfloat16: give --amp_dtype float16"
-        results.append(Result("precision", Level.ERROR, sentence))
-    results.append(_check_cann(environment, version))
-    return results
+        sentence = "the first Ascend 910 has no bfloat16"
+        mend = "give --amp_dtype float16"
+        findings.append(Finding(Level.ERROR, sentence, mend, "precision"))
+    findings.append(_check_cann(environment, version))
+    return findings
 
 
-def check_workers(topology: Topology, device_target: str, host: Host) -> list[Result]:
-    """Hold the workers wanted against this host: cards, rank table, port.
+def check_workers(
+    topology: Topology, settings: Settings, host: Host, starter: Starter = Starter.MSRUN
+) -> list[Finding]:
+    """Hold the workers wanted against this host: rank table, cards, address, port.
 
     Args:
         topology: The workers.
-        device_target: "Ascend" or "CPU".
+        settings: Name the device.
         host: This host.
+        starter: What is to start them; only msrun takes the address and the port from here.
     """
-    results = []
+    findings = []
     if topology.nodes.table_file:
-        results += _check_table(topology, device_target, host)
-    if device_target == "Ascend" and host.cards:
-        results.append(result_of("workers", lambda: _enough_cards(topology, host)))
+        findings += _check_table(topology, settings.device_target, host)
+    if settings.device_target == "Ascend" and host.cards:
+        enough = _ENOUGH_CARDS[starter]
+        findings.append(finding_of("workers", lambda: enough(topology, settings, host)))
     else:
-        results.append(Result("workers", Level.OK, f"{topology.local_ranks} on this host"))
-    results.append(check_address(topology.nodes, host))
-    results.append(_check_port(topology))
-    return results
+        findings.append(Finding(Level.OK, f"{topology.local_ranks} on this host", check="workers"))
+    if starter is Starter.MSRUN:
+        findings += [check_address(topology.nodes, host), _check_port(topology)]
+    return findings
 
 
-def check_address(nodes: Nodes, host: Host) -> Result:
+def check_address(nodes: Nodes, host: Host) -> Finding:
     """Hold the address of node 0 against this host, before the launchers try to meet there.
 
     Args:
         nodes: The nodes of the job, as this one sees them.
         host: This host.
     """
-    return result_of("address", lambda: _find_node_0(nodes, host))
+    return finding_of("address", lambda: _find_node_0(nodes, host))
 
 
 def usable_port(topology: Topology) -> int:
@@ -171,12 +134,8 @@ def port_in_use(address: str, port: int) -> bool:
     return False
 
 
-def _no_cards(device_target: str) -> str:
-    check_device(device_target)
-    return "cards appeared while this was checked"
-
-
-def _found_msrun(msrun: str | None) -> str:
+def _find_msrun(environment: Mapping[str, str]) -> str:
+    msrun = shutil.which("msrun", path=path_of_workers(environment))
     if msrun is None:
         raise InputError(
             "msrun, which comes with MindSpore, is not on the PATH: activate the environment that "
@@ -185,65 +144,72 @@ def _found_msrun(msrun: str | None) -> str:
     return msrun
 
 
-def _check_mpi() -> Result:
+def _check_mpi() -> Finding:
     try:
         version = metadata.version(MPI_PACKAGE)
     except metadata.PackageNotFoundError:
-        sentence = "mpi4py is not installed; only 'mpirun' needs it: pip install mpi4py"
-        return Result("MPI", Level.NOTE, sentence)
-    return Result("MPI", Level.OK, f"mpi4py {version}, for those who start with mpirun")
+        sentence = "mpi4py is not installed; only 'mpirun' needs it"
+        return Finding(Level.NOTE, sentence, "pip install mpi4py", "MPI")
+    return Finding(Level.OK, f"mpi4py {version}, for those who start with mpirun", check="MPI")
 
 
-def _check_generation(generation: str, version: str) -> Result:
-    name = "card and MindSpore"
+def _check_variables(environment: Mapping[str, str]) -> Finding:
+    if stale := stale_variables(environment):
+        sentence = f"left by an earlier job, and taken out for this one: {', '.join(stale)}"
+        return Finding(Level.WARNING, sentence, check="variables")
+    return Finding(Level.OK, "none are left of an earlier job", check="variables")
+
+
+def _check_generation(generation: str, version: str) -> Finding:
+    level, sentence, mend = Level.OK, f"MindSpore {version} on {generation}", ""
     if not version:
-        return Result(name, Level.NOTE, "not checked, as there is no MindSpore")
-    if not generation:
-        sentence = "npu-smi does not tell the kind of the cards; whether MindSpore "
-        return Result(name, Level.NOTE, sentence + f"{version} supports them was not checked")
-    if generation not in TRAINING_CARDS:
-        return Result(
-            name,
-            Level.ERROR,
-            f"the cards are {generation}, and MindSpore trains on the Ascend 910, A2 and A3 only: "
-            "give --device_target CPU, or use another host",
+        level, sentence = Level.NOTE, "not checked, as there is no MindSpore"
+    elif not generation:
+        level = Level.NOTE
+        sentence = (
+            f"npu-smi does not tell the kind of the cards; whether MindSpore {version} supports "
+            "them was not checked"
         )
-    if generation == "910" and _minor(version) not in ("2.7", "2.8"):
-        return Result(
-            name,
-            Level.WARNING,
-            f"MindSpore {version} counts the graph engine, which the first 910 needs, as "
-            "deprecated: install MindSpore 2.8.0 if compiling fails",
+    elif generation not in TRAINING_CARDS:
+        level = Level.ERROR
+        sentence = (
+            f"the cards are {generation}, and MindSpore trains on the Ascend 910, A2 and A3 only"
         )
-    engine = ", on the graph engine" if generation == "910" else ""
-    return Result(name, Level.OK, f"MindSpore {version} on {generation}{engine}")
+        mend = "give --device_target CPU, or use another host"
+    elif generation == "910" and _minor(version) not in ("2.7", "2.8"):
+        level = Level.WARNING
+        sentence = (
+            f"MindSpore {version} counts the graph engine, which the first 910 needs, as deprecated"
+        )
+        mend = "install MindSpore 2.8.0 if compiling fails"
+    elif generation == "910":
+        sentence += ", on the graph engine"
+    return Finding(level, sentence, mend, "card and MindSpore")
 
 
-def _check_cann(environment: Mapping[str, str], version: str) -> Result:
+def _check_cann(environment: Mapping[str, str], version: str) -> Finding:
     home = environment.get("ASCEND_HOME_PATH", "")
     if not home or not Path(home).is_dir():
         found = sorted(Path("/usr/local/Ascend").glob("*/set_env.sh"))
         script = found[0] if found else "/usr/local/Ascend/ascend-toolkit/set_env.sh"
         reason = f"names {home}, which is no folder" if home else "is not set"
-        return Result(
-            "CANN",
-            Level.ERROR,
-            f"CANN's environment is missing (ASCEND_HOME_PATH {reason}): source {script}",
-        )
+        sentence = f"CANN's environment is missing (ASCEND_HOME_PATH {reason})"
+        return Finding(Level.ERROR, sentence, f"source {script}", "CANN")
     information = Path(home) / "compiler" / "version.info"
     cann = _version_in(information)
     accepted = CANN_OF_MINDSPORE.get(_minor(version))
     if not cann or not accepted:
-        return Result("CANN", Level.NOTE, f"{home}; its version was not checked ({information})")
-    if ".".join(cann.split(".")[:2]) not in accepted:
-        return Result(
-            "CANN",
+        sentence = f"{home}; its version was not checked ({information})"
+        return Finding(Level.NOTE, sentence, check="CANN")
+    if _minor(cann) not in accepted:
+        return Finding(
             Level.WARNING,
             f"CANN {cann} in {home} does not match MindSpore {version}, which takes "
-            f"{', '.join(accepted)}: source the set_env.sh of a matching CANN, or install a "
-            "matching MindSpore",
+            f"{', '.join(accepted)}",
+            "source the set_env.sh of a matching CANN, or install a matching MindSpore",
+            "CANN",
         )
-    return Result("CANN", Level.OK, f"{cann} in {home}")
+    return Finding(Level.OK, f"{cann} in {home}", check="CANN")
 
 
 def _version_in(information: Path) -> str:
@@ -253,41 +219,70 @@ def _version_in(information: Path) -> str:
     return next((line[8:].strip() for line in lines if line.startswith("Version=")), "")
 
 
-def _check_table(topology: Topology, device_target: str, host: Host) -> list[Result]:
-    path = topology.nodes.table_file
-    assert path and topology.nodes.table
-    report = check_rank_table(path, host.generation)
-    results = [
-        Result("rank table", level, f"{path}: {finding}")
-        for level, findings in ((Level.ERROR, report.faults), (Level.WARNING, report.warnings))
-        for finding in findings
+def _check_table(topology: Topology, device_target: str, host: Host) -> list[Finding]:
+    path, table = topology.nodes.table_file, topology.nodes.table
+    assert path and table
+    findings = [
+        replace(finding, sentence=f"{path}: {finding.sentence}", check="rank table")
+        for finding in check_rank_table(path, host.generation)
+        if finding.level is not Level.NOTE
     ]
-    if device_target == "Ascend" and topology.nodes.table.server_of(host.addresses) is None:
-        server = topology.nodes.table.servers[topology.nodes.rank].server_id
+    if device_target == "Ascend" and table.server_of(host.addresses) is None:
+        server = table.servers[topology.nodes.rank].server_id
         sentence = f"{path}: server {server} is no address of this host ({_listed(host.addresses)})"
-        results.append(Result("rank table", Level.WARNING, sentence))
-    if not any(result.level is Level.ERROR for result in results):
+        findings.append(Finding(Level.WARNING, sentence, check="rank table"))
+    if not errors_in(findings):
         servers = f"{topology.nodes.count} server" + "s" * (topology.nodes.count > 1)
-        sentence = f"{path}: {topology.nodes.table.ranks} ranks on {servers}"
-        results.append(Result("rank table", Level.OK, sentence))
-    return results
+        sentence = f"{path}: {table.ranks} ranks on {servers}"
+        findings.append(Finding(Level.OK, sentence, check="rank table"))
+    return findings
 
 
-def _enough_cards(topology: Topology, host: Host) -> str:
-    usable = host.usable
-    why = "" if host.granted is None else ", by ASCEND_RT_VISIBLE_DEVICES"
-    if strangers := [card for card in topology.cards if card not in usable]:
+def _cards_for_msrun(topology: Topology, settings: Settings, host: Host) -> str:
+    if strangers := [card for card in topology.cards if card not in host.usable]:
         raise InputError(
-            f"this host has no card {_listed(strangers)} to use, only {_listed(usable)}{why}: name "
+            f"this host has no card {_listed(strangers)} to use, only {_usable(host)}: name "
             "cards that are there with --devices, or make the rank table on this host"
         )
-    if topology.local_ranks > len(usable):
+    if topology.local_ranks > len(host.usable):
         raise InputError(
             f"{topology.local_ranks} workers need as many cards, and this host has "
-            f"{len(usable)} to use ({_listed(usable)}{why}): lower DEVICE_NUM"
+            f"{len(host.usable)} to use ({_usable(host)}): lower DEVICE_NUM"
         )
-    used = topology.cards or usable[: topology.local_ranks]
+    used = topology.cards or host.usable[: topology.local_ranks]
     return f"{topology.local_ranks} on this host, on cards {_listed(used)}"
+
+
+def _cards_for_mpirun(topology: Topology, settings: Settings, host: Host) -> str:
+    if topology.local_ranks > len(host.usable):
+        raise InputError(
+            f"mpirun started {topology.local_ranks} processes on this host, which has "
+            f"{len(host.usable)} cards to use: lower the number of processes a host"
+        )
+    used = host.usable[: topology.local_ranks]
+    return f"{topology.local_ranks} on this host, on cards {_listed(used)}"
+
+
+def _card_of_its_own(topology: Topology, settings: Settings, host: Host) -> str:
+    if settings.device_id >= len(host.usable):
+        raise InputError(
+            f"device_id is {settings.device_id}, and the cards this host has to use "
+            f"({_usable(host)}) are numbered from 0 to {len(host.usable) - 1}: give another "
+            "--device_id"
+        )
+    return f"1 on this host, on card {host.usable[settings.device_id]}"
+
+
+_ENOUGH_CARDS = {
+    Starter.MSRUN: _cards_for_msrun,
+    Starter.MPIRUN: _cards_for_mpirun,
+    Starter.NOTHING: _card_of_its_own,
+}
+
+
+def _usable(host: Host) -> str:
+    why = "" if host.granted is None else ", by ASCEND_RT_VISIBLE_DEVICES"
+    return f"{_listed(host.usable)}{why}"
 
 
 def _find_node_0(nodes: Nodes, host: Host) -> str:
@@ -321,20 +316,20 @@ def _find_node_0(nodes: Nodes, host: Host) -> str:
     return f"node {nodes.rank} of {nodes.count}, node 0 is {nodes.master_addr}"
 
 
-def _check_port(topology: Topology) -> Result:
+def _check_port(topology: Topology) -> Finding:
     nodes = topology.nodes
     if nodes.rank > 0:
-        return Result("port", Level.OK, f"{nodes.master_port}, which node 0 looks at")
+        return Finding(Level.OK, f"{nodes.master_port}, which node 0 looks at", check="port")
     if not port_in_use(nodes.master_addr, nodes.master_port):
-        return Result("port", Level.OK, f"{nodes.master_port} is free")
+        return Finding(Level.OK, f"{nodes.master_port} is free", check="port")
     if nodes.count == 1:
         sentence = f"port {nodes.master_port} is in use, so another is taken"
-        return Result("port", Level.WARNING, sentence)
-    return Result(
-        "port",
+        return Finding(Level.WARNING, sentence, check="port")
+    return Finding(
         Level.ERROR,
-        f"port {nodes.master_port} of {nodes.master_addr} is in use: end the job that has it, or "
-        "give another --master_port on every node",
+        f"port {nodes.master_port} of {nodes.master_addr} is in use",
+        "end the job that has it, or give another --master_port on every node",
+        "port",
     )
 
 

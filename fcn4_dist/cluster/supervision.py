@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 from fcn4_dist.cluster.device import LAUNCHED_VARIABLE
 from fcn4_dist.cluster.diagnosis import (
-    Workers,
+    LocalWorkers,
     explain_deaths,
     explain_hang,
     out_of_memory_kills,
@@ -32,7 +32,7 @@ _SECONDS_BETWEEN_LOOKS = 0.3
 _SECONDS_TO_STOP = 5.0
 
 
-def run_launch(launch: Launch, link: Launchers | None = None) -> int:
+def run_launch(launch: Launch, launchers: Launchers | None = None) -> int:
     """Start this host's share of a job, show what rank 0 prints, and wait for its end.
 
     A worker that dies or hangs, another node's failure, Ctrl-C, SIGTERM and SIGHUP stop all
@@ -40,7 +40,7 @@ def run_launch(launch: Launch, link: Launchers | None = None) -> int:
 
     Args:
         launch: From :func:`fcn4_dist.cluster.launch.plan_launch`.
-        link: Connection to the launchers of other nodes.
+        launchers: This one among those of other nodes; None on a single host.
 
     Returns:
         0 if every worker ended well; 75 if they have stopped after a checkpoint, as SIGTERM asked;
@@ -56,6 +56,7 @@ def run_launch(launch: Launch, link: Launchers | None = None) -> int:
             "msrun, which comes with MindSpore, is not on the PATH: pip install "
             "'fcn4_dist[train]', or activate the environment that has MindSpore"
         )
+    launchers = launchers or Launchers(launch.topology.nodes)
     _prepare_folder(launch)
     with _signals(launch) as stop, launch.msrun_log.open("wb") as log:
         # In a session of its own: a Ctrl-C reaches this process alone, which then stops all.
@@ -69,10 +70,9 @@ def run_launch(launch: Launch, link: Launchers | None = None) -> int:
         )
         try:
             with _shown_log(launch):
-                problems = _supervise(msrun, launch, link, stop)
+                problems = _supervise(msrun, launch, launchers, stop)
         except BaseException as error:
-            if link:
-                link.tell(f"stopped by {_name_of(error)}")
+            launchers.tell(f"stopped by {_name_of(error)}")
             raise
         finally:
             _stop(msrun, launch)
@@ -110,10 +110,10 @@ def _tidy(launch: Launch) -> None:
 
 
 def _supervise(
-    msrun: subprocess.Popen[bytes], launch: Launch, link: Launchers | None, stop: "_Stop"
+    msrun: subprocess.Popen[bytes], launch: Launch, launchers: Launchers, stop: "_Stop"
 ) -> list[str]:
     """Wait for the end; return what went wrong, in lines, or nothing."""
-    workers = Workers(launch)
+    workers = LocalWorkers(launch)
     kills_before = out_of_memory_kills()
     had_left = False
     while True:
@@ -122,8 +122,7 @@ def _supervise(
                 return []
         workers.look(msrun.pid)
         left, had_left = had_left, workers.all_left()
-        if link:
-            link.report(workers.behind())
+        launchers.report(workers.behind())
         log = launch.msrun_log.read_text("utf-8", "replace")
         if stopped_on_request(log):
             return []
@@ -132,17 +131,16 @@ def _supervise(
         # After a worker's death msrun waits half a minute for its scheduler, for nothing.
         if worker_ended(log) or msrun.returncode:
             problems = explain_deaths(workers, log, out_of_memory_kills() - kills_before)
-        elif link and (failure := link.failure()):
+        elif failure := launchers.failure():
             return [failure]
         elif workers.hang():
-            problems = explain_hang(workers, link)
+            problems = explain_hang(workers, launchers)
         elif left and launch.topology.nodes.count == 1:
             # A look ago already, so that msrun has told of any death. It goes on to wait for its
             # scheduler, which looks for the end of the job every five seconds.
             return []
         if problems:
-            if link:
-                link.tell(problems[0])
+            launchers.tell(problems[0])
             return problems
 
 
@@ -190,7 +188,7 @@ class _Stop:
         if self._ends is None:
             self._ends = time.monotonic() + self._grace_period
 
-    def pass_on(self, workers: Workers) -> None:
+    def pass_on(self, workers: LocalWorkers) -> None:
         """Tell the workers, again and again: those that still start do not hear it."""
         if self._ends is None:
             return

@@ -7,6 +7,7 @@ import os
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from enum import Enum
 from pathlib import Path
 
 from fcn4_dist.cluster.cards import find_card_ids, find_generation, find_host_addresses
@@ -16,6 +17,14 @@ from fcn4_dist.rank_table import RankTable, read_rank_table
 DEFAULT_MASTER_PORT = 8118
 LOOP_BACK = "127.0.0.1"
 LARGEST_PORT = 65535
+
+
+class Starter(Enum):
+    """What starts the workers of a job; nothing does where this process is the only one."""
+
+    MSRUN = "msrun"
+    MPIRUN = "mpirun"
+    NOTHING = "nothing"
 
 
 @dataclass(frozen=True)
@@ -115,7 +124,7 @@ class Nodes:
     table_file: Path | None = None
 
     @property
-    def link_port(self) -> int:
+    def launchers_port(self) -> int:
         """Port on which host 0's launcher waits for those of the other hosts."""
         return self.master_port + 1
 
@@ -129,16 +138,18 @@ class Topology:
         local_ranks: Workers on each host.
         cards: Physical ids of the cards this host's workers see, in the order of their ranks;
             empty for all as they are (and on the CPU).
+        mpi_ranks: Workers on all hosts, where mpirun may start another number on each.
     """
 
     nodes: Nodes
     local_ranks: int
     cards: tuple[int, ...] = ()
+    mpi_ranks: int = 0
 
     @property
     def ranks(self) -> int:
         """Workers on all hosts."""
-        return self.nodes.count * self.local_ranks
+        return self.mpi_ranks or self.nodes.count * self.local_ranks
 
     @property
     def ranks_here(self) -> range:

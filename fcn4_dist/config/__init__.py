@@ -1,16 +1,32 @@
 """Every setting in one typed place: defaults, meanings, YAML files and flags."""
 
-from fcn4_dist.config.declaration import COMMANDS, Setting
-from fcn4_dist.config.loader import LoadedSettings, adopt_settings, load_settings, nearest_name
+from fcn4_dist.config.comparison import differences, graph_settings
+from fcn4_dist.config.declaration import COMMANDS, Affects, Setting
+from fcn4_dist.config.loader import LoadedSettings, adopt_settings, load_settings, yaml_line
+from fcn4_dist.config.names import (
+    RETIRED,
+    declaration_of,
+    earlier_names,
+    nearest_name,
+    recorded_settings,
+)
 from fcn4_dist.config.settings import SETTINGS, Settings
 
 __all__ = [
     "COMMANDS",
+    "RETIRED",
     "SETTINGS",
+    "Affects",
     "LoadedSettings",
     "Setting",
     "Settings",
     "adopt_settings",
+    "declaration_of",
+    "differences",
+    "earlier_names",
+    "graph_settings",
     "load_settings",
     "nearest_name",
+    "recorded_settings",
+    "yaml_line",
 ]

@@ -1,10 +1,13 @@
-"""How one setting is declared: its meaning, unit, limits, and how text becomes its value."""
+"""How a setting is declared: meaning, limits, what it affects; and how text becomes its value."""
 
 import dataclasses
 import sys
 import types
 import typing
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from enum import Enum
+from functools import cache
 from typing import Any
 
 from fcn4_dist.errors import SettingsError
@@ -15,25 +18,48 @@ _TRUE_WORDS = ("true", "yes", "on", "1")
 _FALSE_WORDS = ("false", "no", "off", "0")
 
 
+class Affects(Enum):
+    """What another value of a setting changes.
+
+    From it follow what a run has to have in common with the one it goes on with, what a
+    cross-validation sets in each fold and what may change between two starts of it, and which
+    compiled graph is the same.
+    """
+
+    INPUT = "which clips, features and weights go in; a checkpoint tells, or holds, them itself"
+    FOLD = "which split, shards and checkpoints of several a single job is for"
+    RESULT = "the weights and scores that come out"
+    GLOBAL_BATCH = "clips in a step of all ranks, whose number a checkpoint tells itself"
+    LENGTH = "how long training goes on, and which of its checkpoints is called the best"
+    COMPUTATION = "the compiled graph and the last bits of its numbers, but not what it computes"
+    WORK = "where, how fast and how patiently the work is done, but not what comes of it"
+
+
 @dataclass(frozen=True)
 class Setting:
     """What is known of one setting besides its value.
 
     Attributes:
         name: The key in YAML and, behind ``--``, the flag.
-        kind: ``bool``, ``int``, ``float``, ``str`` or ``list`` (of names).
+        kind: ``bool``, ``int``, ``float``, ``str`` or ``tuple`` (of names).
         default: Value when it is given nowhere.
         commands: The commands on which it has an effect.
         meaning: One line for people.
+        affects: What another value changes; a function of all settings (by attribute) where
+            another setting decides that. Unless it is said, the result: that is the safe side.
+        group: Title of the settings it stands among.
         unit: Unit of the value, "" for none.
         minimum: Smallest allowed value; None for no limit.
         maximum: Largest allowed value; None for no limit.
         above: The value must be larger than this; None for no limit.
         below: The value must be smaller than this; None for no limit.
         choices: Allowed values; empty for any.
+        chosen_elsewhere: Whether the allowed values are known to a later room only, which hands
+            them to :func:`~fcn4_dist.config.load_settings`.
         optional: Whether it may be left empty ("", null).
         is_path: Whether it names a file or folder, relative to the working directory.
         keywords: Values that are no path all the same.
+        earlier_names: What it was called in earlier versions; still understood.
     """
 
     name: str
@@ -41,15 +67,27 @@ class Setting:
     default: Any
     commands: tuple[str, ...]
     meaning: str
+    affects: "Affects | Callable[[Any], Affects]" = Affects.RESULT
+    group: str = ""
     unit: str = ""
     minimum: float | None = None
     maximum: float | None = None
     above: float | None = None
     below: float | None = None
     choices: tuple[str, ...] = ()
+    chosen_elsewhere: bool = False
     optional: bool = False
     is_path: bool = False
     keywords: tuple[str, ...] = ()
+    earlier_names: tuple[str, ...] = ()
+
+    def affected(self, settings: Any) -> Affects:
+        """Say what another value would change, the other settings being as they are.
+
+        Args:
+            settings: All settings, by attribute.
+        """
+        return self.affects if isinstance(self.affects, Affects) else self.affects(settings)
 
     def parse(self, raw: object) -> Any:
         """Turn what YAML or a flag gave into a value of the right type.
@@ -85,8 +123,12 @@ class Setting:
             self._check_number(value)
         if self.kind in (str, tuple) and not value and not self.optional:
             raise self._error("must not be empty")
-        if self.choices and value not in self.choices:
-            raise self._error(f"must be one of {', '.join(self.choices)}, got {value!r}")
+        self.check_choice(value, self.choices)
+
+    def check_choice(self, value: object, choices: Sequence[str]) -> None:
+        """Refuse a value that is none of those allowed; of no choices, any is."""
+        if choices and value not in choices:
+            raise self._error(f"must be one of {', '.join(choices)}, got {value!r}")
 
     def _check_number(self, value: float) -> None:
         # Compared, because math.isfinite cannot take a whole number of 400 digits.
@@ -105,20 +147,54 @@ class Setting:
         return SettingsError(self.name, problem)
 
 
-def setting(commands: str, default: Any, meaning: str, **details: Any) -> Any:
-    """Declare a field of the settings dataclass; see :class:`Setting` for the details."""
-    metadata = {"commands": tuple(commands.split()), "meaning": meaning, **details}
-    return dataclasses.field(default=default, metadata=metadata)
+@dataclass(frozen=True)
+class _Unexplained:
+    default: Any
+    details: dict[str, Any]
+
+    def means(self, meaning: str) -> Any:
+        """Complete the declaration: give the field of the settings dataclass."""
+        return dataclasses.field(default=self.default, metadata=self.details | {"meaning": meaning})
 
 
+def setting(
+    commands: str,
+    default: Any,
+    affects: Affects | Callable[[Any], Affects] = Affects.RESULT,
+    **details: Any,
+) -> _Unexplained:
+    """Declare a field of a group of settings: ``setting("train", 1).means("...")``.
+
+    Args:
+        commands: The commands on which it has an effect, with spaces between.
+        default: Value when it is given nowhere.
+        affects: What another value changes.
+        details: What else :class:`Setting` knows.
+    """
+    return _Unexplained(
+        default, {"commands": tuple(commands.split()), "affects": affects, **details}
+    )
+
+
+@cache
 def declared_settings(table: type) -> dict[str, Setting]:
-    """Read the declarations of a settings dataclass, by name, in the order of the class."""
+    """Read the declarations of a settings dataclass, by name, in the order of its groups.
+
+    A class that declares settings says in ``TITLE`` which group they are.
+    """
     kinds = typing.get_type_hints(table)
+    groups = {
+        name: vars(owner)["TITLE"]
+        for owner in table.__mro__
+        if "TITLE" in vars(owner)
+        for name in owner.__annotations__
+    }
     return {
         field.name: Setting(
             name=field.name,
             kind=_plain_kind(kinds[field.name]),
             default=field.default,
+            group=groups[field.name],
             **field.metadata,
         )
         for field in dataclasses.fields(table)
@@ -148,14 +224,6 @@ def _to_bool(raw: object) -> bool:
     raise ValueError(word)
 
 
-def _to_int(raw: object) -> int:
-    return int(_to_str(raw))
-
-
-def _to_float(raw: object) -> float:
-    return float(_to_str(raw))
-
-
 def _to_str(raw: object) -> str:
     if not isinstance(raw, str):
         raise TypeError(raw)
@@ -175,7 +243,13 @@ def _to_names(raw: object) -> tuple[str, ...]:
     return names
 
 
-_CONVERTERS = {bool: _to_bool, int: _to_int, float: _to_float, str: _to_str, tuple: _to_names}
+_CONVERTERS: dict[type, Callable[[object], Any]] = {
+    bool: _to_bool,
+    int: lambda raw: int(_to_str(raw)),
+    float: lambda raw: float(_to_str(raw)),
+    str: _to_str,
+    tuple: _to_names,
+}
 _KIND_NAMES = {
     bool: "True or False",
     int: "a whole number",

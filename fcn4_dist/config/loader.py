@@ -1,15 +1,19 @@
 """From a YAML file and flags to checked settings, each with the place it came from."""
 
-import difflib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from fcn4_dist.config.declaration import Setting
+from fcn4_dist.config.names import RETIRED, declaration_of
 from fcn4_dist.config.settings import SETTINGS, Settings
 from fcn4_dist.errors import InputError, SettingsError
+from fcn4_dist.findings import Finding, Level
+
+_Choices = Mapping[str, Callable[[], Sequence[str]]]
 
 
 @dataclass(frozen=True)
@@ -19,35 +23,55 @@ class LoadedSettings:
     Attributes:
         settings: The checked settings.
         origins: Name of a setting -> "configs/gtzan.yaml, line 3" or "--lr".
+        retired: Values that were given to what was a setting in earlier versions, by name.
+        remarks: What is to be said of names of earlier versions.
     """
 
     settings: Settings
     origins: Mapping[str, str]
+    retired: Mapping[str, Any] = field(default_factory=dict)
+    remarks: tuple[Finding, ...] = ()
 
     def to_yaml(self, command: str | None = None) -> str:
-        """Write settings as YAML, each line with the place the value came from.
+        """Write settings as YAML, in groups, each line with the place the value came from.
 
         Args:
             command: Only the settings that have an effect on this command; None for all.
         """
         lines = []
-        for name, value in self.settings.as_dict().items():
-            if command and command not in SETTINGS[name].commands:
+        group = ""
+        values = self.settings.as_dict()
+        for name, setting in self.settings.declarations.items():
+            if command and command not in setting.commands:
                 continue
-            text = yaml.safe_dump(value, default_flow_style=True, width=10_000)
-            text = text.removesuffix("...\n").strip()
-            lines.append(f"{name + ': ' + text:<48} # {self.origins.get(name, 'default')}")
+            if setting.group != group:
+                group = setting.group
+                lines.append(f"# {group}")
+            lines.append(yaml_line(name, values[name], self.origins.get(name, "default")))
         return "\n".join(lines) + "\n"
 
 
+def yaml_line(name: str, value: object, origin: str) -> str:
+    """Write a value as a line of a settings file, with the place it came from."""
+    text = yaml.safe_dump(value, default_flow_style=True, width=10_000)
+    text = text.removesuffix("...\n").strip()
+    return f"{name + ': ' + text:<48} # {origin}"
+
+
 def load_settings(
-    config: str | Path | None = None, flags: Mapping[str, str] | None = None
+    config: str | Path | None = None,
+    flags: Mapping[str, str] | None = None,
+    choices: _Choices | None = None,
 ) -> LoadedSettings:
     """Read settings from a YAML file and from flags; flags win.
+
+    Names of earlier versions are understood, too: a setting of another name now is taken, and what
+    is no setting any more is kept apart.
 
     Args:
         config: YAML file of ``name: value`` lines; None for the defaults.
         flags: Name of a setting -> text given on the command line.
+        choices: Give the allowed values of settings whose declaration leaves them to a later room.
 
     Returns:
         The checked settings with their origins.
@@ -56,16 +80,16 @@ def load_settings(
         InputError: If the file cannot be read, a name is unknown or given twice, or a value has
             the wrong type or is impossible. The sentence names file and line, or the flag.
     """
-    values: dict[str, Any] = {}
-    origins: dict[str, str] = {}
-    for name, raw, origin in [*_from_yaml(config), *_from_flags(flags or {})]:
-        try:
-            values[name] = _declaration(name).parse(raw)
-        except SettingsError as error:
-            raise InputError(f"{origin}: {error}") from error
-        origins[name] = origin
+    entries = [
+        *_checked(_from_yaml(config), choices or {}, "in this file"),
+        *_checked(_from_flags(flags or {}), choices or {}, "as a flag"),
+    ]
+    values = {entry.setting.name: entry.value for entry in entries}
+    origins = {entry.setting.name: entry.origin for entry in entries}
+    remarks = tuple(remark for entry in entries for remark in _remarks(entry))
+    retired = {name: values.pop(name) for name in RETIRED if name in values}
     try:
-        return LoadedSettings(Settings(**values), origins)
+        return LoadedSettings(Settings(**values), origins, retired, remarks)
     except SettingsError as error:
         raise InputError(f"{origins.get(error.key, 'settings')}: {error}") from error
 
@@ -101,18 +125,45 @@ def adopt_settings(own: LoadedSettings, main: Mapping[str, Any], command: str) -
     return LoadedSettings(Settings(**values), origins)
 
 
-def nearest_name(name: str, known: Iterable[str]) -> str:
-    """Say which known name was probably meant: ", did you mean 'lr'?", or "" for none."""
-    # Compared without case: --LR and --Batch_Size are among the usual slips.
-    by_lower_case = {candidate.lower(): candidate for candidate in known}
-    matches = difflib.get_close_matches(name.lower(), by_lower_case, n=1, cutoff=0.5)
-    return f", did you mean '{by_lower_case[matches[0]]}'?" if matches else ""
+@dataclass(frozen=True)
+class _Entry:
+    setting: Setting
+    given: str
+    value: Any
+    origin: str
 
 
-def _declaration(name: str) -> Any:
-    if name not in SETTINGS:
-        raise SettingsError(name, "is not a setting" + nearest_name(name, SETTINGS))
-    return SETTINGS[name]
+def _checked(
+    raw_entries: Iterable[tuple[str, object, str]], choices: _Choices, source: str
+) -> list[_Entry]:
+    entries: dict[str, _Entry] = {}
+    for given, raw, origin in raw_entries:
+        try:
+            setting = declaration_of(given)
+            value = setting.parse(raw)
+            if setting.chosen_elsewhere and setting.name in choices:
+                setting.check_choice(value, choices[setting.name]())
+            if setting.name in RETIRED:
+                setting.check(value)
+        except SettingsError as error:
+            raise InputError(f"{origin}: {error}") from error
+        if setting.name in entries:
+            raise InputError(f"{origin}: {setting.name} is given twice {source}")
+        entries[setting.name] = _Entry(setting, given, value, origin)
+    return list(entries.values())
+
+
+def _remarks(entry: _Entry) -> Iterator[Finding]:
+    given, setting = entry.given, entry.setting
+    if entry.value == setting.default:
+        # As in any file that an earlier version has saved.
+        return
+    if given != setting.name:
+        yield Finding(Level.NOTE, f"{entry.origin}: {given} is called {setting.name} now")
+    flag_of_a_command = entry.origin == f"--{given}" and setting.commands
+    if given in RETIRED and not flag_of_a_command:
+        way_across = setting.meaning.format(name=given, value=entry.value, variable=given.upper())
+        yield Finding(Level.WARNING, f"{entry.origin}: {given} {way_across}")
 
 
 def _from_flags(flags: Mapping[str, str]) -> list[tuple[str, object, str]]:
@@ -127,14 +178,10 @@ def _from_yaml(config: str | Path | None) -> list[tuple[str, object, str]]:
         return []
     if not isinstance(node, yaml.MappingNode):
         raise InputError(f"{config}: must hold 'name: value' lines, one for each setting")
-    entries: dict[str, tuple[str, object, str]] = {}
-    for key_node, value_node in node.value:
-        origin = f"{config}, line {key_node.start_mark.line + 1}"
-        name = str(key_node.value)
-        if name in entries:
-            raise InputError(f"{origin}: {name} is given twice in this file")
-        entries[name] = (name, _raw(value_node), origin)
-    return list(entries.values())
+    return [
+        (str(key.value), _raw(value), f"{config}, line {key.start_mark.line + 1}")
+        for key, value in node.value
+    ]
 
 
 def _raw(node: yaml.Node) -> object:

@@ -51,7 +51,7 @@ def score_clips(
     network.set_train(False)
     windowing = Windowing(record_set.parameters, window_seconds)
     starts = [windowing.starts(clip) for clip in record_set.clips]
-    clips, classes = len(record_set), len(record_set.class_names)
+    clips = len(record_set)
     batches = evaluation_batches(clips, batch_size, ranks.rank, ranks.size)
     # Every rank hands in as many batches of clips as rank 0 has, all of the size of the largest.
     turns = len(evaluation_batches(clips, batch_size, 0, ranks.size))
@@ -59,27 +59,22 @@ def score_clips(
         sum(len(starts[clip]) for clip in batch)
         for batch in evaluation_batches(clips, batch_size, 0, 1)
     ]
-    width = -(-max(windows) // batch_size) * batch_size
-    logits = np.zeros((turns, width, classes), dtype=np.float32)
+    logits = np.zeros((turns, max(windows), len(record_set.class_names)), dtype=np.float32)
     with Progress("scoring", clips, "clips", visible=visible and ranks.is_main) as progress:
         reader = read_batches(record_set, batches)
         for turn in range(turns):
-            ranks.heartbeat.at(f"scoring batch {turn + 1} of {turns}", unhurried=turn == 0)
+            ranks.heartbeat.at(f"scoring batch {turn + 1} of {turns}", may_take_long=turn == 0)
             if turn < len(batches):
-                cut = _cut(
-                    next(reader).features, [starts[i] for i in batches[turn]], windowing.frames
-                )
-                for first in range(0, len(cut), batch_size):
-                    some = slice(first, first + batch_size)
-                    features = pad_batch(cut[some], batch_size)
-                    logits[turn, some] = network(Tensor(features)).asnumpy()
+                of_clips = [starts[clip] for clip in batches[turn]]
+                cut = _cut(next(reader).features, of_clips, windowing.frames)
+                logits[turn, : len(cut)] = _logits(network, cut, batch_size)
             progress.advance(min(batch_size * ranks.size, clips - progress.done))
     ranks.heartbeat.at("handing its scores to rank 0")
     gathered = ranks.all_gather(logits)
     if not ranks.is_main:
         return None
     # Rank r's turn t is the global batch t * world_size + r; padding is at the end of each.
-    in_order = gathered.swapaxes(0, 1).reshape(-1, width, classes)
+    in_order = gathered.swapaxes(0, 1).reshape(-1, *logits.shape[1:])
     of_windows = np.concatenate(
         [of_batch[:count] for of_batch, count in zip(in_order, windows, strict=False)]
     )
@@ -87,6 +82,13 @@ def score_clips(
 
     # In float64 a sigmoid does not round confident scores to equal ones.
     return _scores(record_set, windowing, starts, expit(of_windows.astype(np.float64)))
+
+
+def _logits(network: nn.Cell, windows: np.ndarray, batch_size: int) -> np.ndarray:
+    """Compute the logits of some windows, in batches of one size."""
+    batches = [windows[first : first + batch_size] for first in range(0, len(windows), batch_size)]
+    padded = [network(Tensor(pad_batch(batch, batch_size))).asnumpy() for batch in batches]
+    return np.concatenate(padded)[: len(windows)]
 
 
 def _cut(features: np.ndarray, starts: list[np.ndarray], frames: int) -> np.ndarray:

@@ -1,24 +1,22 @@
 """What would stop a train or eval job besides the workers: shards, steps, checkpoints, folders."""
 
-from collections.abc import Iterable
 from pathlib import Path
 
 from fcn4_dist.checkpoints import CheckpointFolder
 from fcn4_dist.checkpoints.content import check_description, read_description
-from fcn4_dist.checkpoints.resume_file import find_resume_file
-from fcn4_dist.cluster.preflight import Level, Result, result_of
+from fcn4_dist.checkpoints.folder import find_resume_file
 from fcn4_dist.config import Settings
-from fcn4_dist.errors import InputError
 from fcn4_dist.files import check_writable
+from fcn4_dist.findings import Finding, Level, finding_of
 from fcn4_dist.jobs.shards import open_shards
 from fcn4_dist.records import check_shards
 from fcn4_dist.runs.folder import DEFAULT_RUNS
-from fcn4_dist.training.plan import plan_training, resume_plan, settings_for_resuming
+from fcn4_dist.training.plan import plan_run, plan_training
 
 
 def check_job(
     command: str, settings: Settings, world_size: int, *, on_main: bool = True
-) -> list[Result]:
+) -> list[Finding]:
     """Find what would stop a job, before anything is started. MindSpore is not imported.
 
     Args:
@@ -28,30 +26,20 @@ def check_job(
         on_main: Whether rank 0 runs on this host: others need no checkpoints.
     """
     filename = settings.train_filename if command == "train" else settings.val_filename
-    results = [result_of("shards", lambda: _check_shards(settings, filename))]
-    if command == "train" and results[0].level is Level.OK and not settings.resume:
-        results.append(result_of("steps", lambda: _check_steps(settings, world_size)))
+    findings = [finding_of("shards", lambda: _check_shards(settings, filename))]
+    if command == "train" and findings[0].level is Level.OK and not settings.resume:
+        findings.append(finding_of("steps", lambda: _check_steps(settings, world_size)))
     if on_main and (command == "eval" or settings.pre_trained):
-        results.append(result_of("checkpoint", lambda: _check_checkpoint(command, settings)))
+        findings.append(finding_of("checkpoint", lambda: _check_checkpoint(command, settings)))
     if on_main and command == "train" and settings.resume:
-        results.append(result_of("resume", lambda: _check_resume(settings, world_size)))
+        findings.append(finding_of("resume", lambda: _check_resume(settings, world_size)))
     if on_main and command == "train":
         folder = settings.checkpoint_path
-        results.append(result_of("folder", lambda: _check_folder(folder, "checkpoint_path")))
-        results.append(result_of("folder", lambda: _check_lock(settings)))
+        findings.append(finding_of("folder", lambda: _check_folder(folder, "checkpoint_path")))
+        findings.append(finding_of("folder", lambda: _check_lock(settings)))
     run_dir = settings.run_dir or DEFAULT_RUNS
-    results.append(result_of("folder", lambda: _check_folder(run_dir, "run_dir")))
-    return results
-
-
-def refuse_errors(results: Iterable[Result]) -> None:
-    """End the job before it starts if a check has found an error.
-
-    Raises:
-        InputError: With a line for each error.
-    """
-    if errors := [result.sentence for result in results if result.level is Level.ERROR]:
-        raise InputError("\n".join(errors))
+    findings.append(finding_of("folder", lambda: _check_folder(run_dir, "run_dir")))
+    return findings
 
 
 def _check_shards(settings: Settings, filename: str) -> str:
@@ -83,9 +71,8 @@ def _check_resume(settings: Settings, world_size: int) -> str:
     assert description
     manifest, record_set = open_shards(settings, settings.train_filename)
     check_description(description, path, manifest.class_names, manifest.parameters)
-    settings = settings_for_resuming(settings, description, path, world_size)
-    plan = plan_training(len(record_set), settings, world_size)
-    resume_plan(plan, description, manifest.fingerprint(), path)
+    shards = manifest.fingerprint()
+    _, plan = plan_run(settings, len(record_set), shards, world_size, description, path)
     return f"{path}, step {description.global_step} of {plan.steps}"
 
 

@@ -3,52 +3,35 @@
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
 
+from fcn4_dist import documents
 from fcn4_dist.cluster.topology import LaunchRequest
-from fcn4_dist.config import SETTINGS, LoadedSettings, Settings
+from fcn4_dist.config import Affects, LoadedSettings, Settings, differences
 from fcn4_dist.errors import Fcn4DistError, InputError
 from fcn4_dist.evaluation import METRICS_NAME
-from fcn4_dist.files import read_json, write_json
 from fcn4_dist.jobs.folds import show_folds
 from fcn4_dist.processes import die_with_parent
 from fcn4_dist.runs.folder import choose_run_folder, save_settings, settings_file
 from fcn4_dist.terminal import say
 
 RECORD_NAME = "cross_validation.json"
-_FORMAT = 1
 
-# What each fold is given here; in a settings file, where other jobs need it, it has no effect.
-_OF_A_FOLD = (
-    "split",
-    "fold",
-    "val_pattern",
-    "get_mindrecord",
-    "mr_path",
-    "data_dir",
-    "train_filename",
-    "val_filename",
-    "checkpoint_path",
-    "resume",
-)
-# How the work is done, not what comes of it: what stopped a run may have to be mended here.
-_MAY_CHANGE = (
-    "num_workers",
-    "device_id",
-    "step_timeout",
-    "hccl_connect_timeout",
-    "hccl_socket_ifname",
-    "hccl_buffsize",
-    "grace_period",
-    "keep_checkpoint_max",
-    "host_threads",
-    "reader_threads",
-    "profile",
-    "run_dir",
-)
+# How the work is done may be changed: what stopped a run may have to be mended there.
+_THE_SAME_IN_ALL = set(Affects) - {Affects.FOLD, Affects.WORK}
+
+
+@dataclass(frozen=True)
+class _Record(documents.Document):
+    """With which settings a cross-validation was begun."""
+
+    format = 1
+    mend = "name another folder with --run_dir"
+
+    settings: Mapping[str, documents.Value]
 
 
 def cross_validate(loaded: LoadedSettings, device_num: int | None) -> None:
@@ -91,7 +74,13 @@ def cross_validate(loaded: LoadedSettings, device_num: int | None) -> None:
 def _of_all_folds(loaded: LoadedSettings) -> LoadedSettings:
     """Settle what is the same for all folds, whatever a settings file says of a single job."""
     settings, origins = loaded.settings, loaded.origins
-    for name in _OF_A_FOLD:
+    # In a settings file, where other jobs need it, it has no effect.
+    of_a_fold = {
+        name: setting.default
+        for name, setting in settings.declarations.items()
+        if setting.affected(settings) is Affects.FOLD
+    }
+    for name in of_a_fold:
         if origins.get(name) == f"--{name}" and (name, settings.split) != ("split", "kfold"):
             raise InputError(f"--{name}: a cross-validation sees to it in each fold: leave it out")
     if settings.pre_trained:
@@ -100,16 +89,18 @@ def _of_all_folds(loaded: LoadedSettings) -> LoadedSettings:
             "weights may have been trained on the clips of a fold: leave it out"
         )
     train, val, _ = settings.set_names
-    own = {name: SETTINGS[name].default for name in _OF_A_FOLD} | {
+    own = of_a_fold | {
         "split": "kfold",
         "train_filename": f"{train}.mindrecord0",
         "val_filename": f"{val}.mindrecord0",
     }
-    if settings.model_name == SETTINGS["model_name"].default:
+    if settings.model_name == settings.declarations["model_name"].default:
         # Chosen by the fold that is scored, the best checkpoint would flatter.
         own["model_name"] = "last"
-    return LoadedSettings(
-        replace(settings, **own), {**origins, **dict.fromkeys(own, "cross-validate")}
+    return replace(
+        loaded,
+        settings=replace(settings, **own),
+        origins={**origins, **dict.fromkeys(own, "cross-validate")},
     )
 
 
@@ -118,12 +109,10 @@ def _check_same(folder: Path, settings: Settings, device_num: int | None) -> Non
     record = folder / RECORD_NAME
     asked = settings.as_dict() | {"device_num": device_num}
     if record.exists():
-        begun = read_json(record, _FORMAT)["settings"]
-        differing = [
-            f"{name} {begun.get(name)} instead of {value}"
-            for name, value in asked.items()
-            if begun.get(name) != value and name not in (*_OF_A_FOLD, *_MAY_CHANGE)
-        ]
+        begun = documents.read(record, _Record).settings
+        differing = differences(begun, settings, _THE_SAME_IN_ALL)
+        if begun.get("device_num") != device_num:
+            differing.append(f"device_num {begun.get('device_num')} instead of {device_num}")
         # Shards are written again in any case.
         if differing and any(folder.glob("fold-*/weight/*.ckpt")):
             raise InputError(
@@ -135,7 +124,7 @@ def _check_same(folder: Path, settings: Settings, device_num: int | None) -> Non
             f"{folder} holds another job, or lacks its {RECORD_NAME}: name another folder with "
             "--run_dir"
         )
-    write_json(record, {"format": _FORMAT, "settings": asked})
+    documents.write(record, _Record(asked))
 
 
 def _steps(

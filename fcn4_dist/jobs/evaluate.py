@@ -4,6 +4,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fcn4_dist import documents
 from fcn4_dist.config import LoadedSettings
 from fcn4_dist.evaluation import (
     METRICS_FORMAT,
@@ -17,7 +18,6 @@ from fcn4_dist.evaluation import (
     summary_text,
     write_predictions,
 )
-from fcn4_dist.files import write_json
 from fcn4_dist.jobs.rank import become_rank
 from fcn4_dist.jobs.shards import open_shards
 from fcn4_dist.runs.record import write_run_record
@@ -43,7 +43,7 @@ def evaluate(loaded: LoadedSettings) -> None:
     from fcn4_dist.jobs.trained_network import load_trained_network
 
     manifest, record_set = open_shards(settings, settings.val_filename)
-    ranks.check_agreement({"shards' manifest": int(manifest.fingerprint()[:15], 16)})
+    ranks.check_agreement({"shards' manifest": manifest.fingerprint()[:12]})
     network, path = load_trained_network(settings, manifest, ranks)
     if ranks.is_main:
         write_run_record("eval", settings, manifest, ranks.size, checkpoint=path)
@@ -57,7 +57,7 @@ def evaluate(loaded: LoadedSettings) -> None:
         "shards": str(record_set.folder / settings.val_filename),
         "versions": package_versions("mindspore", "numpy", "scikit-learn"),
     }
-    write_json(folder / METRICS_NAME, {"format": METRICS_FORMAT, **content})
+    documents.write(folder / METRICS_NAME, {"format": METRICS_FORMAT, **content})
     say(f"{len(record_set) / seconds:.1f} samples/s, compilation included")
     say(f"predictions: {folder / PREDICTIONS_NAME}")
     say(f"metrics: {folder / METRICS_NAME}")

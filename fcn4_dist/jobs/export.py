@@ -7,11 +7,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fcn4_dist import documents
 from fcn4_dist.audio import UndecodableClipError
 from fcn4_dist.cluster.device import shows_ascend_card
 from fcn4_dist.errors import Fcn4DistError, InputError
 from fcn4_dist.export import LARGEST_DIFFERENCE, Comparison, compare, comparison_windows
-from fcn4_dist.files import check_writable, sha256_of, write_atomically, write_json
+from fcn4_dist.files import check_writable, sha256_of, write_atomically
 from fcn4_dist.terminal import say
 from fcn4_dist.versions import package_versions
 
@@ -78,7 +79,7 @@ def export(request: ExportRequest) -> None:
     }
     if comparison is not None:
         content["largest_logit_difference"] = comparison.difference
-    write_json(description, content)
+    documents.write(description, content)
     say(f"{request.file_format}: {output}")
     say(f"description: {description}")
 

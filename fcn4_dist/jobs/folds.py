@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from os.path import commonpath
 from pathlib import Path
 
+from fcn4_dist import documents
 from fcn4_dist.errors import InputError
 from fcn4_dist.evaluation import (
     METRICS_FORMAT,
@@ -17,7 +18,7 @@ from fcn4_dist.evaluation import (
     write_predictions,
 )
 from fcn4_dist.evaluation.folds import Folds, gather_folds
-from fcn4_dist.files import check_writable, write_json
+from fcn4_dist.files import check_writable
 from fcn4_dist.terminal import say, table
 
 
@@ -47,7 +48,7 @@ def show_folds(folders: Sequence[Path], output: Path | None) -> None:
     if output:
         write_predictions(pooled, output / PREDICTIONS_NAME)
         content = metrics_content(metrics, intervals) | _folds_content(folds)
-        write_json(output / METRICS_NAME, {"format": METRICS_FORMAT, **content})
+        documents.write(output / METRICS_NAME, {"format": METRICS_FORMAT, **content})
         say(f"predictions and metrics of all: {output}")
 
 

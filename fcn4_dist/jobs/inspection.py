@@ -12,6 +12,7 @@ import numpy as np
 from fcn4_dist.cluster.device import check_mindspore, prepare_environment
 from fcn4_dist.errors import InputError
 from fcn4_dist.files import check_writable
+from fcn4_dist.findings import refuse_errors
 from fcn4_dist.pipeline import read_batches
 from fcn4_dist.records import (
     ClipRow,
@@ -43,19 +44,17 @@ def verify_shards(folder: Path) -> None:
     manifest = read_manifest(folder)
     check_mindspore()
     prepare_environment("CPU")
-    faults = [*manifest_faults(manifest, folder), *foreign_files(manifest, folder)]
+    findings = [*manifest_faults(manifest, folder), *foreign_files(manifest, folder)]
     shards = [(name, shard) for name, of_set in manifest.sets.items() for shard in of_set]
     clips = sum(shard.rows for _, shard in shards)
     with Progress("verifying", clips, "clips") as progress:
         for name, shard in shards:
             of_files = list(file_faults(shard, folder))
+            findings += of_files
             # MindSpore may crash on a damaged file.
             if not of_files:
-                record_set = manifest.record_set(name, folder)
-                of_files = row_faults(record_set, shard, progress.advance)
-            faults += of_files
-    if faults:
-        raise InputError("\n".join(faults))
+                findings += row_faults(manifest.record_set(name, folder), shard, progress.advance)
+    refuse_errors(findings)
     for name, of_set in manifest.sets.items():
         megabytes = sum(shard.bytes for shard in of_set) / 1e6
         rows = sum(shard.rows for shard in of_set)

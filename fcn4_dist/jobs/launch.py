@@ -1,53 +1,32 @@
-"""The launch job: check on every host, then start the workers, and watch them to the end."""
+"""The launch job: prepare on every host, then start the workers, and watch them to the end."""
 
 import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from fcn4_dist.checkpoints.resume_file import AUTO
-from fcn4_dist.cluster.cores import sharing_variables
-from fcn4_dist.cluster.launch import Launch, file_prefix, plan_launch
+from fcn4_dist.checkpoints.folder import AUTO
+from fcn4_dist.cluster.launch import file_prefix
 from fcn4_dist.cluster.launchers import Launchers, meet
-from fcn4_dist.cluster.preflight import (
-    Level,
-    Result,
-    check_address,
-    check_cards,
-    check_software,
-    check_workers,
-    usable_port,
-)
+from fcn4_dist.cluster.preflight import check_address, usable_port
 from fcn4_dist.cluster.supervision import run_launch
 from fcn4_dist.cluster.topology import (
     Host,
     LaunchRequest,
-    Nodes,
+    Starter,
     Topology,
     free_port,
     plan_nodes,
     plan_topology,
 )
-from fcn4_dist.config import LoadedSettings, Settings, adopt_settings
-from fcn4_dist.errors import InputError
+from fcn4_dist.config import LoadedSettings, Settings
 from fcn4_dist.files import write_text
-from fcn4_dist.jobs.card import choose_for_card, leave_open
-from fcn4_dist.jobs.checks import check_job, refuse_errors
-from fcn4_dist.jobs.hccl import hccl_variables
+from fcn4_dist.findings import Level, refuse_errors
+from fcn4_dist.jobs.auto_settings import choose_for_card
+from fcn4_dist.jobs.prepare import Job, Start, find_obstacles, prepare
 from fcn4_dist.rank_table import read_rank_table
-from fcn4_dist.records import read_manifest
-from fcn4_dist.runs.folder import (
-    name_run_folder,
-    planned_run_folder,
-    save_settings,
-    settings_file,
-    settle_paths,
-)
+from fcn4_dist.runs.folder import planned_run_folder, save_settings
 from fcn4_dist.terminal import say, warn
-from fcn4_dist.versions import installed_mindspore
 
 COMMAND_NAME = "command.txt"
 RESTART_EXIT_CODE = 76
@@ -83,51 +62,49 @@ def launch(
     request = _with_table_of_the_site(request)
     nodes = plan_nodes(request, host)
     refuse_errors([check_address(nodes, host)])
-    with _linked(nodes) as link:
-        problems: list[str] = []
-        try:
-            if nodes.rank == 0:
-                loaded = choose_for_card(loaded, host.generation, binds=True)
-            loaded = _settings_of_node_0(command, loaded, nodes, link)
-            topology = plan_topology(nodes, request, loaded.settings.device_target, host)
-            topology = _checked(command, loaded, topology, host)
-        except InputError as error:
-            problems = str(error).splitlines()
-        _refuse_on_all(problems, nodes, link)
-        loaded = _agree(command, loaded, topology, link)
-        if nodes.rank == 0:
-            say(loaded.to_yaml(command))
-        exit_code = _start(command, loaded, topology, link)
+
+    def plan(settings: Settings) -> Topology:
+        return plan_topology(nodes, request, settings.device_target, host)
+
+    with meet(nodes, say) as launchers:
+        job = prepare(command, loaded, Start(Starter.MSRUN, host, plan), launchers)
+        exit_code = _run(_on_port(job, usable_port(job.topology)), launchers)
         if exit_code == 1 and max_restarts and nodes.count > 1:
             say("start the job again on every node with --resume auto (exit code 76 asks for it)")
             return RESTART_EXIT_CODE
         restarts = 0
         while exit_code == 1 and restarts < max_restarts:
             restarts += 1
-            exit_code = _restart(command, loaded, topology, restarts, max_restarts)
+            exit_code = _run(_to_restart(job, restarts, max_restarts), launchers)
         if nodes.rank > 0 and exit_code == 0:
             say("the job has ended well; its results are on node 0")
         return exit_code
 
 
-def _start(command: str, loaded: LoadedSettings, topology: Topology, link: Launchers | None) -> int:
-    plan = _plan(command, loaded, topology)
-    prefix = file_prefix(topology.nodes.rank)
-    save_settings(loaded, prefix)
+def _run(job: Job, launchers: Launchers) -> int:
+    plan = job.plan()
+    prefix = file_prefix(job.topology.nodes.rank)
+    save_settings(job.loaded, prefix)
     write_text(plan.log_folder / f"{prefix}{COMMAND_NAME}", plan.describe() + "\n")
-    say(f"starting {_workers(topology)}, which takes some seconds; job: {plan.log_folder}")
-    return run_launch(plan, link)
+    say(f"starting {_workers(job.topology)}, which takes some seconds; job: {plan.log_folder}")
+    return run_launch(plan, launchers)
 
 
-def _restart(command: str, loaded: LoadedSettings, topology: Topology, number: int, of: int) -> int:
-    first = _SECONDS_TO_RESTART[loaded.settings.device_target]
-    seconds = first * 2 ** (number - 1)
+def _to_restart(job: Job, number: int, of: int) -> Job:
+    """Wait a while, and give the job that goes on where this one was."""
+    settings = job.loaded.settings
+    seconds = _SECONDS_TO_RESTART[settings.device_target] * 2 ** (number - 1)
     say(f"restart {number} of {of} in {seconds:g} s, from the last whole checkpoint")
     time.sleep(seconds)
-    settings = replace(loaded.settings, resume=AUTO, pre_trained=False)
-    nodes = replace(topology.nodes, master_port=free_port(topology.nodes.master_addr))
-    again = LoadedSettings(settings, {**loaded.origins, "resume": "--max_restarts"})
-    return _start(command, again, replace(topology, nodes=nodes), None)
+    origins = {**job.loaded.origins, "resume": "--max_restarts"}
+    again = LoadedSettings(replace(settings, resume=AUTO, pre_trained=False), origins)
+    port = free_port(job.topology.nodes.master_addr)
+    return _on_port(replace(job, loaded=again), port)
+
+
+def _on_port(job: Job, port: int) -> Job:
+    nodes = replace(job.topology.nodes, master_port=port)
+    return replace(job, topology=replace(job.topology, nodes=nodes))
 
 
 def dry_run(command: str, loaded: LoadedSettings, request: LaunchRequest) -> int:
@@ -146,25 +123,26 @@ def dry_run(command: str, loaded: LoadedSettings, request: LaunchRequest) -> int
     """
     host = Host.find()
     request = _with_table_of_the_site(request)
-    loaded = choose_for_card(planned_run_folder(loaded, command), host.generation, binds=True)
-    device_target = loaded.settings.device_target
+    loaded = planned_run_folder(loaded, command)
+    loaded = choose_for_card(loaded, host.generation, binds=True)
     topologies = []
     for rank in _nodes_to_show(request):
         # As if on that node, which has other addresses.
         there = host if rank is None else replace(host, addresses=())
         one = request if rank is None else replace(request, node_rank=rank)
-        topology = plan_topology(plan_nodes(one, there), one, device_target, there)
-        topologies.append(topology)
-        print(_plan(command, loaded, topology).describe(), end="\n\n")
+        nodes = plan_nodes(one, there)
+        topologies.append(plan_topology(nodes, one, loaded.settings.device_target, there))
+        print(Job(command, loaded, topologies[-1]).plan().describe(), end="\n\n")
     table = topologies[0].nodes.table
     here = table.server_of(host.addresses) if table and len(topologies) > 1 else None
-    for result in _results(command, loaded, topologies[here or 0], host):
+    start = Start(Starter.MSRUN, host, lambda settings: topologies[here or 0])
+    for finding in find_obstacles(command, loaded.settings, start):
         # Which of several nodes this host is to be need not be known yet.
-        if len(topologies) > 1 and result.check == "address":
+        if len(topologies) > 1 and finding.check == "address":
             continue
-        if result.level in (Level.ERROR, Level.WARNING):
-            refused = "would be refused: " if result.level is Level.ERROR else ""
-            warn(f"{refused}{result.sentence}")
+        if finding.level in (Level.ERROR, Level.WARNING):
+            refused = "would be refused: " if finding.level is Level.ERROR else ""
+            warn(f"{refused}{finding}")
     return 0
 
 
@@ -196,111 +174,6 @@ def _wait_until_complete(path: Path) -> None:
             return
         say(f"waiting for {path} to be completed …")
         time.sleep(_SECONDS_BETWEEN_LOOKS_AT_TABLE)
-
-
-@contextmanager
-def _linked(nodes: Nodes) -> Iterator[Launchers | None]:
-    if nodes.count == 1:
-        yield None
-        return
-    link = meet(nodes, say)
-    try:
-        yield link
-    except BaseException as error:
-        # Others may be waiting for a message of this node.
-        link.tell(str(error).partition("\n")[0] or f"stopped by {type(error).__name__}")
-        raise
-    finally:
-        link.close()
-
-
-def _settings_of_node_0(
-    command: str, loaded: LoadedSettings, nodes: Nodes, link: Launchers | None
-) -> LoadedSettings:
-    if link is None:
-        return loaded
-    everyone = link.all_gather(loaded.settings.as_dict() if nodes.rank == 0 else None)
-    return loaded if nodes.rank == 0 else adopt_settings(leave_open(loaded), everyone[0], command)
-
-
-def _checked(command: str, loaded: LoadedSettings, topology: Topology, host: Host) -> Topology:
-    results = _results(command, loaded, topology, host)
-    refuse_errors(results)
-    for result in results:
-        if result.level is Level.WARNING:
-            warn(result.sentence)
-    nodes = replace(topology.nodes, master_port=usable_port(topology))
-    return replace(topology, nodes=nodes)
-
-
-def _results(command: str, loaded: LoadedSettings, topology: Topology, host: Host) -> list[Result]:
-    settings, environment = loaded.settings, os.environ
-    results = check_software(environment)
-    version = installed_mindspore()
-    device = settings.device_target
-    results += check_cards(device, host, environment, version, settings.precision)
-    results += check_workers(topology, settings.device_target, host)
-    on_main = topology.nodes.rank == 0
-    return results + check_job(command, settings, topology.ranks, on_main=on_main)
-
-
-def _refuse_on_all(problems: list[str], nodes: Nodes, link: Launchers | None) -> None:
-    everyone = link.all_gather(problems) if link else [problems]
-    lines = list(problems)
-    for rank, others in enumerate(everyone):
-        if rank != nodes.rank:
-            lines += [f"node {rank}: {line}" for line in others]
-    if lines:
-        raise InputError("\n".join(lines))
-
-
-def _agree(
-    command: str, loaded: LoadedSettings, topology: Topology, link: Launchers | None
-) -> LoadedSettings:
-    """Settle the number of workers and the job's folder with the other nodes."""
-    settings = loaded.settings
-    own: dict[str, Any] = {
-        "number of workers": topology.local_ranks,
-        "shards": read_manifest(Path(settings.shard_folder)).fingerprint()[:12],
-        "version of MindSpore": installed_mindspore(),
-    }
-    everyone = link.all_gather(own) if link else [own]
-    for name in own:
-        differing = [rank for rank, node in enumerate(everyone) if node[name] != everyone[0][name]]
-        if differing:
-            raise InputError(
-                f"node {differing[0]} and node 0 do not have the same {name} "
-                f"({everyone[differing[0]][name]} and {everyone[0][name]}): make them the same on "
-                "every node"
-            )
-    if topology.nodes.rank == 0:
-        loaded = name_run_folder(loaded, command)
-    of_node_0 = link.all_gather(loaded.settings.run_dir)[0] if link else loaded.settings.run_dir
-    run_dir = loaded.settings.run_dir or of_node_0
-    settings = replace(loaded.settings, run_dir=run_dir)
-    return settle_paths(LoadedSettings(settings, loaded.origins))
-
-
-def _plan(command: str, loaded: LoadedSettings, topology: Topology) -> Launch:
-    settings = loaded.settings
-    file = settings_file(settings, file_prefix(topology.nodes.rank))
-    return plan_launch(
-        ["-m", "fcn4_dist", command, "--config", str(file)],
-        topology,
-        Path(settings.run_dir),
-        variables=hccl_variables(loaded, os.environ)
-        | sharing_variables(topology.local_ranks, shared=_shares_cores(command, settings)),
-        bind_cores=settings.device_target == "Ascend" and settings.bind_cores == "on",
-        step_timeout=settings.step_timeout,
-        start_timeout=settings.hccl_connect_timeout,
-        grace_period=settings.grace_period if command == "train" else 0.0,
-    )
-
-
-def _shares_cores(command: str, settings: Settings) -> bool:
-    if settings.device_target != "CPU":
-        return False
-    return settings.bind_cores == "on" or (settings.bind_cores == "auto" and command == "train")
 
 
 def _workers(topology: Topology) -> str:

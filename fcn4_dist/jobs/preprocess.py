@@ -18,17 +18,20 @@ from fcn4_dist.clips import (
     Clip,
     Collection,
     Split,
+    annotations_file,
+    find_dataset,
     read_collection,
     split_clips,
     write_annotations,
 )
 from fcn4_dist.cluster.device import check_mindspore, prepare_environment
 from fcn4_dist.cluster.mpi import MpiRanks, started_by_mpi
-from fcn4_dist.cluster.peers import Alone
-from fcn4_dist.config import LoadedSettings, Settings, adopt_settings
+from fcn4_dist.cluster.peers import Alone, Peers
+from fcn4_dist.config import LoadedSettings, Settings
 from fcn4_dist.errors import Fcn4DistError, InputError
 from fcn4_dist.files import check_writable, write_text
-from fcn4_dist.jobs.gathering import gather_features, ranks_that_see
+from fcn4_dist.jobs.feature_gathering import gather_features, who_sees
+from fcn4_dist.jobs.prepare import adopt_from_main
 from fcn4_dist.jobs.shards import check_window
 from fcn4_dist.processes import usable_cores
 from fcn4_dist.records import Manifest, Shard
@@ -45,7 +48,6 @@ from fcn4_dist.versions import package_versions
 
 SETTINGS_NAME = "preprocess_settings.yaml"
 _SHOWN_SKIPS = 20
-_FOLDER_DATASETS = ("folder", "gtzan", "synthetic")
 
 
 def preprocess(loaded: LoadedSettings) -> None:
@@ -53,7 +55,7 @@ def preprocess(loaded: LoadedSettings) -> None:
 
     Each stage reads what the one before wrote: the first leaves the features, and the annotations
     file of a folder of classes; the second reads both, so it also runs where the audio is not.
-    The work is shared among ``num_workers`` processes, and among ranks if mpirun started several;
+    The work is shared among ``processes`` processes, and among ranks if mpirun started several;
     the results do not depend on how many there are.
 
     Args:
@@ -66,33 +68,28 @@ def preprocess(loaded: LoadedSettings) -> None:
         say(loaded.to_yaml("preprocess"))
         _run(loaded, Alone())
         return
-    ranks = MpiRanks()
-    try:
-        of_rank_0 = ranks.all_gather(loaded.settings.as_dict())[0]
-        if ranks.rank == 0:
+    with MpiRanks() as ranks:
+        loaded = adopt_from_main("preprocess", loaded, ranks)
+        if ranks.is_main:
             say(loaded.to_yaml("preprocess"))
             say(f"{ranks.size} ranks share the work")
-        else:
-            loaded = adopt_settings(loaded, of_rank_0, "preprocess")
-        _run(loaded, ranks)
-    except BaseException as error:
-        ranks.abort(error)
-        raise
+        _run(loaded, ranks, ranks.local_size)
 
 
-def _run(loaded: LoadedSettings, ranks: MpiRanks | Alone) -> None:
+def _run(loaded: LoadedSettings, peers: Peers, local_size: int = 1) -> None:
     settings = loaded.settings
+    processes = settings.processes or _cores_of_a_rank(local_size)
     collection = None
-    if ranks.rank == 0:
+    if peers.is_main:
         _check(settings)
         collection = _read(settings)
     if settings.get_npy:
-        _audio_to_npy(settings, collection, ranks)
-        if ranks.rank == 0:
+        _audio_to_npy(settings, collection, processes, peers)
+        if peers.is_main:
             write_text(Path(settings.npy_path) / SETTINGS_NAME, loaded.to_yaml("preprocess"))
     if settings.get_mindrecord:
-        _npy_to_mindrecord(settings, collection, ranks)
-        if ranks.rank == 0:
+        _npy_to_mindrecord(settings, collection, processes, peers)
+        if peers.is_main:
             write_text(Path(settings.mr_path) / SETTINGS_NAME, loaded.to_yaml("preprocess"))
 
 
@@ -106,10 +103,10 @@ def _check(settings: Settings) -> None:
 
 def _read(settings: Settings) -> Collection:
     collection = read_collection(settings, with_audio=settings.get_npy)
-    for remark in collection.remarks:
-        warn(remark)
-    if settings.get_npy and settings.dataset in _FOLDER_DATASETS:
-        write_annotations(collection, Path(settings.info_path) / settings.info_name)
+    for finding in collection.findings:
+        warn(str(finding))
+    if settings.get_npy and find_dataset(settings.dataset).lists_audio:
+        write_annotations(collection, annotations_file(settings))
     if settings.get_mindrecord:
         # A split that cannot be is better known before hours of decoding than after.
         split_clips(collection.clips, {}, settings)
@@ -117,30 +114,30 @@ def _read(settings: Settings) -> Collection:
 
 
 def _audio_to_npy(
-    settings: Settings, collection: Collection | None, ranks: MpiRanks | Alone
+    settings: Settings, collection: Collection | None, processes: int, peers: Peers
 ) -> None:
     """Compute the feature of every clip that can be decoded, and write the index of them."""
     npy_path = Path(settings.npy_path)
     cache = FeatureCache(npy_path, FeatureParameters.from_settings(settings))
-    if ranks.rank == 0:
+    if peers.is_main:
         discard_feature_index(npy_path)
         cache.prepare()
-    clips = ranks.all_gather(collection.clips if collection else None)[0]
-    seen = ranks_that_see(npy_path, ranks)
-    share = clips[ranks.rank :: ranks.size]
-    _check_audio(share, Path(settings.audio_path), ranks)
+    clips = peers.broadcast(collection and collection.clips)
+    seen = who_sees(npy_path, peers)
+    share = clips[peers.rank :: peers.size]
+    _check_audio(share, Path(settings.audio_path), peers)
     done = []
-    with Progress(_title("audio -> npy", ranks), len(share), "clips", ranks.rank == 0) as progress:
+    with Progress(_title("audio -> npy", peers), len(share), "clips", peers.is_main) as progress:
         for clip in extract_features(
             [(clip.id, clip.path) for clip in share],
             cache,
-            _processes(settings, ranks),
+            processes,
             settings.clip_timeout,
         ):
             done.append(clip)
             progress.advance()
-    gather_features(done, cache, ranks, seen[ranks.rank])
-    gathered = ranks.gather(done)
+    gather_features(done, cache, peers, seen[peers.rank])
+    gathered = peers.gather(done)
     if gathered is not None:
         features = sorted((clip for part in gathered for clip in part), key=lambda clip: clip.id)
         FeatureIndex(cache.parameters, tuple(features)).write(npy_path)
@@ -149,7 +146,7 @@ def _audio_to_npy(
 
 
 def _npy_to_mindrecord(
-    settings: Settings, collection: Collection | None, ranks: MpiRanks | Alone
+    settings: Settings, collection: Collection | None, processes: int, peers: Peers
 ) -> None:
     """Split the clips that have features, write the shards and the manifest."""
     prepare_environment("CPU")
@@ -162,19 +159,16 @@ def _npy_to_mindrecord(
         mr_path.mkdir(parents=True, exist_ok=True)
         check_room(plan[0], ShardFormat(cache, mr_path, class_names, settings.feature_dtype))
         clear_folder(plan[0], mr_path)
-    seen = zip(
-        ranks_that_see(Path(settings.npy_path), ranks), ranks_that_see(mr_path, ranks), strict=True
-    )
+    seen = zip(who_sees(Path(settings.npy_path), peers), who_sees(mr_path, peers), strict=True)
     writers = [rank for rank, both in enumerate(seen) if all(both)]
-    planned, class_names = ranks.all_gather(plan and (plan[0], class_names))[0]
-    share = _share_of_shards(planned, writers, ranks.rank)
+    planned, class_names = peers.broadcast(plan and (plan[0], class_names))
+    share = _share_of_shards(planned, writers, peers.rank)
     shard_format = ShardFormat(cache, mr_path, class_names, settings.feature_dtype)
     clips = sum(len(shard.clips) for shard in share)
-    title = _title("npy -> MindRecord", ranks)
-    with Progress(title, clips, "clips", ranks.rank == 0) as progress:
-        processes = _processes(settings, ranks)
+    title = _title("npy -> MindRecord", peers)
+    with Progress(title, clips, "clips", peers.is_main) as progress:
         written = list(write_shards(share, shard_format, processes, progress.advance))
-    gathered = ranks.gather(written)
+    gathered = peers.gather(written)
     if gathered is not None and plan is not None:
         shards = {shard.file: shard for part in gathered for shard in part}
         manifest = _manifest(settings, class_names, plan, shards)
@@ -193,8 +187,8 @@ def _plan(settings: Settings, collection: Collection, cache: FeatureCache) -> _P
     known = {clip.id for clip in index.clips}
     usable = [clip for clip in collection.clips if clip.id in content or clip.id not in known]
     split = split_clips(usable, content, settings)
-    for remark in split.remarks:
-        say(remark)
+    for finding in split.findings:
+        say(str(finding))
     planned, outside = plan_records(
         collection.clips, index, split, settings.set_names, settings.num_consumer
     )
@@ -235,23 +229,21 @@ def _share_of_shards(
     return share
 
 
-def _processes(settings: Settings, ranks: MpiRanks | Alone) -> int:
-    if settings.num_workers:
-        return settings.num_workers
+def _cores_of_a_rank(local_size: int) -> int:
     cores = usable_cores()
     # mpirun has either bound each rank to cores of its own, or left all cores to all.
-    return cores if cores < (os.cpu_count() or 1) else max(1, cores // ranks.local_size)
+    return cores if cores < (os.cpu_count() or 1) else max(1, cores // local_size)
 
 
-def _title(stage: str, ranks: MpiRanks | Alone) -> str:
-    return stage if ranks.size == 1 else f"{stage} (rank 0 of {ranks.size})"
+def _title(stage: str, peers: Peers) -> str:
+    return stage if peers.size == 1 else f"{stage} (rank 0 of {peers.size})"
 
 
-def _check_audio(share: Sequence[Clip], audio_path: Path, ranks: MpiRanks | Alone) -> None:
+def _check_audio(share: Sequence[Clip], audio_path: Path, peers: Peers) -> None:
     """Refuse a host that has none of the clips it is to read."""
     if share and not any(clip.path.exists() for clip in share):
         raise InputError(
-            f"this host has none of the {len(share)} clips that rank {ranks.rank} is to read, like "
+            f"this host has none of the {len(share)} clips that rank {peers.rank} is to read, like "
             f"{share[0].path}: copy or mount audio_path {audio_path} on every host"
         )
 

@@ -4,24 +4,23 @@ import os
 import signal
 from typing import TYPE_CHECKING
 
-from fcn4_dist.cluster.cards import find_generation
 from fcn4_dist.cluster.cores import keep_to_own_cores
-from fcn4_dist.cluster.device import check_device, launched, prepare_environment
+from fcn4_dist.cluster.device import launched, prepare_environment
 from fcn4_dist.cluster.heartbeat import watched_heartbeat
-from fcn4_dist.cluster.mpi import started_by_mpi
+from fcn4_dist.cluster.mpi import MpiRanks, become_mpi_rank, started_by_mpi
+from fcn4_dist.cluster.peers import Alone
+from fcn4_dist.cluster.topology import Host, Starter, local_topology
 from fcn4_dist.config import LoadedSettings, Settings
-from fcn4_dist.jobs.card import choose_for_card
-from fcn4_dist.jobs.checks import check_job, refuse_errors
-from fcn4_dist.jobs.mpi import start_in_mpi_job
-from fcn4_dist.runs.folder import choose_run_folder, save_settings, settle_paths
-from fcn4_dist.terminal import say, warn
+from fcn4_dist.jobs.prepare import Start, prepare
+from fcn4_dist.runs.folder import save_settings, settle_paths
+from fcn4_dist.terminal import warn
 
 if TYPE_CHECKING:
     from fcn4_dist.cluster.ranks import Ranks
 
 
 def become_rank(command: str, loaded: LoadedSettings) -> tuple[Settings, "Ranks"]:
-    """Check, print and save the settings if that was not done by a launcher, and start the device.
+    """Prepare the job if that was not done by a launcher, and start the device.
 
     Args:
         command: "train" or "eval".
@@ -35,7 +34,7 @@ def become_rank(command: str, loaded: LoadedSettings) -> tuple[Settings, "Ranks"
         InputError: If something is found wrong.
     """
     if started_by_mpi():
-        loaded = start_in_mpi_job(command, loaded)
+        loaded = _start_in_mpi_job(command, loaded)
     elif launched():
         loaded = settle_paths(loaded)
     else:
@@ -43,11 +42,10 @@ def become_rank(command: str, loaded: LoadedSettings) -> tuple[Settings, "Ranks"
     settings = loaded.settings
     keep_to_own_cores()
     heartbeat = watched_heartbeat()
-    heartbeat.at("starting", unhurried=True)
+    heartbeat.at("starting", may_take_long=True)
     prepare_environment(settings.device_target)
 
-    from fcn4_dist.cluster.ranks import join_ranks
-    from fcn4_dist.cluster.threads import use_threads
+    from fcn4_dist.cluster.ranks import join_ranks, use_threads
 
     os.chdir(settings.run_dir)
     ranks = join_ranks(settings.device_target, settings.device_id, heartbeat)
@@ -61,14 +59,34 @@ def _start_alone(command: str, loaded: LoadedSettings) -> LoadedSettings:
     if command != "train":
         # While a graph runs, MindSpore turns Ctrl-C into a SIGTERM to its own process.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
-    check_device(loaded.settings.device_target)
-    if loaded.settings.device_target == "Ascend":
-        loaded = choose_for_card(loaded, find_generation())
-    refuse_errors(check_job(command, loaded.settings, world_size=1))
-    loaded = choose_run_folder(loaded, command)
-    say(loaded.to_yaml(command))
-    save_settings(loaded)
-    return loaded
+    start = Start(Starter.NOTHING, Host.find(), lambda settings: local_topology(1))
+    job = prepare(command, loaded, start, Alone())
+    save_settings(job.loaded)
+    return job.loaded
+
+
+def _start_in_mpi_job(command: str, loaded: LoadedSettings) -> LoadedSettings:
+    """Do for a process that mpirun has started what the launcher does for its workers."""
+    with MpiRanks() as ranks:
+        if ranks.is_main:
+            _say_what_mpirun_decides(loaded.settings)
+        topology = ranks.topology()
+        host = Host.find() if ranks.local_rank == 0 else None
+        start = Start(Starter.MPIRUN, host, lambda settings: topology)
+        job = prepare(command, loaded, start, ranks)
+        if ranks.is_main:
+            save_settings(job.loaded)
+        # No rank starts before rank 0 has written what the scheduler reads.
+        ranks.all_gather(None)
+    become_mpi_rank(ranks, job.plan())
+    return job.loaded
+
+
+def _say_what_mpirun_decides(settings: Settings) -> None:
+    if settings.bind_cores == "on":
+        warn("bind_cores is left aside: under mpirun, its own --bind-to tells")
+    if "RANK_TABLE_FILE" in os.environ:
+        warn("RANK_TABLE_FILE is left aside: under mpirun the order of the ranks is MPI's")
 
 
 def _say_unused_settings(settings: Settings, world_size: int) -> None:

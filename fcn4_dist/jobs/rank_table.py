@@ -1,6 +1,7 @@
 """What ``rank-table`` does: make, join, check and show the tables HCCL reads."""
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,8 @@ from fcn4_dist.cluster.cards import (
 )
 from fcn4_dist.errors import InputError
 from fcn4_dist.files import check_writable, write_text
+from fcn4_dist.findings import Finding, Level, errors_in
 from fcn4_dist.rank_table import (
-    Report,
     check_rank_table,
     generate_rank_table,
     generated_name,
@@ -25,6 +26,8 @@ from fcn4_dist.rank_table import (
     read_rank_table,
 )
 from fcn4_dist.terminal import say, table, warn
+
+_WORD_OF_LEVEL = {Level.ERROR: "fault", Level.WARNING: "warning", Level.NOTE: "note"}
 
 
 def generate(
@@ -90,10 +93,10 @@ def check(paths: Sequence[Path], card: str | None) -> int:
         The exit code: 0 if all are right, 2 otherwise.
     """
     generation = card or find_generation()
-    reports = [check_rank_table(path, generation) for path in paths]
-    for path, report in zip(paths, reports, strict=True):
-        _print(path, report)
-    return InputError.exit_code if any(report.faults for report in reports) else 0
+    found = [check_rank_table(path, generation) for path in paths]
+    for path, findings in zip(paths, found, strict=True):
+        _print(path, findings)
+    return InputError.exit_code if any(map(errors_in, found)) else 0
 
 
 def show(path: Path) -> None:
@@ -142,18 +145,14 @@ def _write(content: Mapping[str, Any], path: Path, output_dir: Path, force: bool
     say(f"wrote {path}")
 
 
-def _print(path: Path, report: Report) -> None:
+def _print(path: Path, findings: Sequence[Finding]) -> None:
+    numbers = Counter(_WORD_OF_LEVEL[finding.level] for finding in findings)
     counts = ", ".join(
-        f"{len(found)} {name}{'s' if len(found) > 1 else ''}"
-        for name, found in (("fault", report.faults), ("warning", report.warnings))
-        if found
+        f"{number} {word}{'s' if number > 1 else ''}"
+        for word, number in numbers.items()
+        if word != "note"
     )
-    verdict = "wrong" if report.faults else "right"
+    verdict = "wrong" if errors_in(findings) else "right"
     say(f"{path}: {verdict}{f' ({counts})' if counts else ''}")
-    for name, found in (
-        ("fault", report.faults),
-        ("warning", report.warnings),
-        ("note", report.notes),
-    ):
-        for finding in found:
-            say(f"  {name}: {finding}")
+    for finding in findings:
+        say(f"  {_WORD_OF_LEVEL[finding.level]}: {finding}")

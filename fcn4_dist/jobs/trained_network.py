@@ -5,7 +5,8 @@ from fcn4_dist.checkpoints.content import Checkpoint, check_description, read_ch
 from fcn4_dist.checkpoints.loading import load_into_network
 from fcn4_dist.cluster.ranks import Ranks
 from fcn4_dist.config import Settings
-from fcn4_dist.model.fcn4 import Fcn4, build_fcn4, use_jit_level
+from fcn4_dist.model.build import build_fcn4, use_jit_level
+from fcn4_dist.model.fcn4 import Fcn4
 from fcn4_dist.records import Manifest
 from fcn4_dist.terminal import say, warn
 
@@ -24,21 +25,19 @@ def load_trained_network(settings: Settings, manifest: Manifest, ranks: Ranks) -
     Raises:
         InputError: If there is no such checkpoint or it does not fit.
     """
-    found: list[Checkpoint] = []
 
-    def read() -> None:
+    def read() -> Checkpoint:
         path = CheckpointFolder.from_settings(settings).find(settings.model_name, warn)
         checkpoint = read_checkpoint(path)
         check_description(checkpoint.description, path, manifest.class_names, manifest.parameters)
-        found.append(checkpoint)
+        return checkpoint
 
-    ranks.on_main(read)
-    checkpoint = found[0] if found else None
+    checkpoint = ranks.on_main(read)
     description = checkpoint.description if checkpoint else None
     width = description.width if description else settings.width
     network = build_fcn4(
         settings.num_classes,
-        float(ranks.broadcast(repr(width))),
+        ranks.broadcast(width),
         amp_level=settings.amp_in_use,
         amp_dtype=settings.amp_dtype,
         fused_first_block=settings.fusion_in_use,
@@ -46,14 +45,15 @@ def load_trained_network(settings: Settings, manifest: Manifest, ranks: Ranks) -
     use_jit_level(network, settings.jit_level)
 
     def load() -> None:
-        load_into_network(network, found[0], fresh_dense=False)
+        assert checkpoint
+        load_into_network(network, checkpoint, fresh_dense=False)
 
     ranks.on_main(load)
     ranks.broadcast_parameters(network.get_parameters())
     if checkpoint:
         place = f"epoch {description.epoch}, step {description.step}" if description else "foreign"
         say(f"weights from {checkpoint.path} ({place})")
-        window = description.settings["window_seconds"] if description else settings.window_seconds
+        window = description.window_seconds if description else settings.window_seconds
         if window != settings.window_seconds:
             warn(
                 f"they were trained on windows of {window:g} s, and score windows of "

@@ -1,5 +1,5 @@
-"""The network: its geometry (no MindSpore needed) and, in ``model.fcn4``, its layers."""
+"""The network: its geometry (no MindSpore needed), its layers (``fcn4``), and how it is built."""
 
-from fcn4_dist.model.geometry import POOLS, channels, check_input_size, smallest_input
+from fcn4_dist.model.geometry import POOLS, channels, check_input_size
 
-__all__ = ["POOLS", "channels", "check_input_size", "smallest_input"]
+__all__ = ["POOLS", "channels", "check_input_size"]

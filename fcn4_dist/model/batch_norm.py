@@ -1,8 +1,11 @@
 """Batch-norm over the global batch: the statistics of all ranks' samples together."""
 
+from collections.abc import Iterable
+
 from mindspore import Parameter, Tensor, nn, ops
 
 _ALL_BUT_CHANNELS = (0, 2, 3)
+_MOVING = (".moving_mean", ".moving_variance")
 
 
 class GlobalBatchNorm2d(nn.BatchNorm2d):
@@ -36,6 +39,11 @@ class GlobalBatchNorm2d(nn.BatchNorm2d):
         y, mean, variance = self.normalise(x, self.gamma, self.beta)
         follow_batch(self, mean, variance, self.ranks * _values_per_channel(x))
         return y
+
+
+def moving_statistics(parameters: Iterable[Parameter]) -> list[Parameter]:
+    """List batch-norm's moving statistics among parameters; they differ from rank to rank."""
+    return [parameter for parameter in parameters if parameter.name.endswith(_MOVING)]
 
 
 def follow_batch(
@@ -73,16 +81,9 @@ class _Normalise(nn.Cell):
         self.normalise = ops.BatchNorm(is_training=False, epsilon=eps)
 
     def construct(self, x: Tensor, gamma: Tensor, beta: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Normalise a batch.
+        """Give the normalised batch, and each channel's mean and biased variance.
 
-        Args:
-            x: This rank's share of the global batch, (batch, channels, height, width).
-            gamma: Scale of each channel, (channels,).
-            beta: Offset of each channel, (channels,).
-
-        Returns:
-            The normalised batch, and each channel's mean and biased variance in the global
-            batch, (channels,), through which no gradient flows.
+        These are of the global batch, (channels,); no gradient flows through them.
         """
         mean = self._over_ranks(self.mean_of_rank(x, _ALL_BUT_CHANNELS))
         # Squares of centred values: the mean of squares minus the squared mean would cancel.
@@ -98,18 +99,10 @@ class _Normalise(nn.Cell):
         out: tuple[Tensor, Tensor, Tensor],
         dout: tuple[Tensor, Tensor, Tensor],
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Derive the sum of all ranks' losses by this rank's inputs.
+        """Derive the sum of all ranks' losses by this rank's ``x``, ``gamma`` and ``beta``.
 
-        Args:
-            x: As given to :meth:`construct`.
-            gamma: As given to :meth:`construct`.
-            beta: As given to :meth:`construct`.
-            out: What :meth:`construct` returned.
-            dout: Gradients by that.
-
-        Returns:
-            Gradients by ``x``, ``gamma`` and ``beta``; the last two of this rank's loss alone:
-            they are averaged over the ranks like those of all weights.
+        The last two are of this rank's loss alone: they are averaged over the ranks like the
+        gradients by all weights.
         """
         _, mean, variance = out
         dy = dout[0]

@@ -1,5 +1,7 @@
 """Sizes of FCN-4 (Choi, Fazekas, Sandler, ISMIR 2016), known without building it."""
 
+import math
+
 from fcn4_dist.errors import InputError
 
 POOLS = ((2, 4), (4, 5), (3, 8))
@@ -18,15 +20,6 @@ def channels(width: float) -> tuple[int, int, int, int]:
     return first, second, third, fourth
 
 
-def smallest_input() -> tuple[int, int]:
-    """Give the smallest (mel bands, frames) of which something is left after the pools."""
-    bands = frames = 1
-    for pool_bands, pool_frames in POOLS:
-        bands *= pool_bands
-        frames *= pool_frames
-    return bands, frames
-
-
 def check_input_size(n_mels: int, frames: int, seconds_a_frame: float) -> None:
     """Refuse an input that the pools reduce to nothing.
 
@@ -38,7 +31,7 @@ def check_input_size(n_mels: int, frames: int, seconds_a_frame: float) -> None:
     Raises:
         InputError: If it is too small, naming the settings to change.
     """
-    least_bands, least_frames = smallest_input()
+    least_bands, least_frames = map(math.prod, zip(*POOLS, strict=True))
     if n_mels < least_bands:
         raise InputError(
             f"n_mels {n_mels} is too small for FCN-4, whose pools need {least_bands} mel bands: "

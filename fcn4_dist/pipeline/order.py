@@ -8,7 +8,7 @@ batch size therefore gives the same batches on any number of ranks.
 import numpy as np
 
 # Keeps the numbers drawn for partners apart from those of the order.
-_DISTANCE = 1
+_PARTNERS = 1
 
 
 def training_batches(
@@ -39,22 +39,13 @@ def partner_batches(
     """Decide which other clip each clip of :func:`training_batches` is blended with.
 
     The partners are the same permutation, read from another place on, so that who is whose does
-    not depend on the number of ranks, and nobody is blended with itself but a
-    single clip.
-
-    Args:
-        clips: Number of clips in the training set.
-        batch_size: Clips in a batch of one rank.
-        rank: This rank, from 0.
-        world_size: Number of ranks.
-        seed: Seed of the run.
-        epoch: The epoch, from 1.
+    not depend on the number of ranks, and nobody is blended with itself but a single clip.
 
     Returns:
-        As :func:`training_batches`, with the partner in each clip's place.
+        As :func:`training_batches`, of the same arguments, with the partner in each clip's place.
     """
     order = _order(clips, seed, epoch)
-    distance = int(np.random.default_rng([seed, epoch, _DISTANCE]).integers(1, max(clips, 2)))
+    distance = int(np.random.default_rng([seed, epoch, _PARTNERS]).integers(1, max(clips, 2)))
     return _rank_share(np.roll(order, -distance), batch_size, rank, world_size)
 
 

@@ -34,14 +34,14 @@ class Windowing:
         Returns:
             The first frame of each window.
         """
-        return window_starts(self.room(clip), self.frames)
+        return window_starts(self.last_start(clip), self.frames)
 
-    def room(self, clip: ClipRow) -> int:
+    def last_start(self, clip: ClipRow) -> int:
         """Give the last frame at which a window may begin and end within what is no silence."""
-        kept = self.parameters.frames
+        sounding = self.parameters.frames
         if clip.status == "padded":
-            kept = min(kept, self.parameters.frames_in(clip.seconds))
-        return max(0, kept - self.frames)
+            sounding = min(sounding, self.parameters.frames_in(clip.seconds))
+        return max(0, sounding - self.frames)
 
     def start_seconds(self, frame: int) -> float:
         """Give the time in what is kept of a clip at which a frame lies, in seconds."""

@@ -5,20 +5,19 @@ from pathlib import Path
 from typing import Any
 
 from fcn4_dist.errors import InputError
-from fcn4_dist.rank_table.cluster_rules import (
+from fcn4_dist.findings import Finding, Level, refuse_errors
+from fcn4_dist.rank_table.entries import Entry, load_content, shown
+from fcn4_dist.rank_table.rules import (
     check_addresses,
     check_counts,
+    check_keys,
     check_order,
     check_range,
     check_unique,
+    take_superpods,
 )
-from fcn4_dist.rank_table.fields import key_path, shown, take_number, take_text
-from fcn4_dist.rank_table.loading import load_content
-from fcn4_dist.rank_table.other_versions import check_other_version
-from fcn4_dist.rank_table.report import Findings, Report
-from fcn4_dist.rank_table.servers import ReadServer, take_servers, unknown_key
-from fcn4_dist.rank_table.superpods import take_superpods
-from fcn4_dist.rank_table.table import Device, RankTable, Server
+from fcn4_dist.rank_table.servers import ReadServer, take_servers
+from fcn4_dist.rank_table.table import RankTable, typed_table
 
 GENERATIONS = ("910", "A2", "A3")
 """Generations of cards whose own rules are known."""
@@ -26,25 +25,24 @@ GENERATIONS = ("910", "A2", "A3")
 VERSIONS = ("1.0", "1.2")
 """Versions whose rules are known."""
 
-_OTHER_VERSIONS = {"1.1": "for unlike servers", "2.0": "for Ascend 950"}
-_TOP_KEYS = {"version", "server_count", "server_list", "status"}
+_PURPOSE_OF_OTHERS = {"1.1": " (for unlike servers)", "2.0": " (for Ascend 950)"}
+_LEVELS = (Level.ERROR, Level.WARNING, Level.NOTE)
 
 
-def check_rank_table(path: Path, generation: str = "") -> Report:
+def check_rank_table(path: Path, generation: str = "") -> list[Finding]:
     """Check a rank table against every rule of its version.
 
+    Of a table of another version than ``VERSIONS`` only that is said; no rule is held against it.
+
     Args:
-        path: The file; one that is missing or no table is a fault, never an exception.
+        path: The file; one that is missing or no table is an error found, never an exception.
         generation: "910", "A2" or "A3", the cards it is for; "" leaves their own rules out.
 
     Returns:
-        All that was found.
+        Errors (what HCCL refuses, or its documents rule out), then warnings (what HCCL takes, and
+        is probably not meant), then notes (what was not checked).
     """
-    findings = Findings()
-    content = load_content(path, findings)
-    if content is not None:
-        check_content(content, generation, findings)
-    return findings.report()
+    return _check_file(path, generation)[1]
 
 
 def read_rank_table(path: Path, generation: str = "") -> RankTable:
@@ -58,150 +56,113 @@ def read_rank_table(path: Path, generation: str = "") -> RankTable:
         Its servers and cards.
 
     Raises:
-        InputError: If the check finds faults, all of which it lists, or the version is not one
-            whose servers can be read.
+        InputError: If the check finds errors, all of which it lists, or the version is not one
+            whose rules are known.
     """
-    return typed_table(*read_content(path, generation))
+    return typed_table(read_content(path, generation))
 
 
-def read_content(path: Path, generation: str = "") -> tuple[dict[str, Any], Sequence[ReadServer]]:
+def read_content(path: Path, generation: str = "") -> dict[str, Any]:
     """Read a rank table as it stands in the file; as :func:`read_rank_table` otherwise."""
-    findings = Findings()
-    content = load_content(path, findings)
-    servers = check_content(content, generation, findings) if content is not None else ()
-    refuse_faults(findings.report(), str(path))
+    content, findings = _check_file(path, generation)
+    refuse_table(findings, str(path))
     if content is None or content.get("version") not in VERSIONS:
         raise InputError(
-            f"{path} is of a version this program checks only in part: use version 1.0 or 1.2"
+            f"{path} is of a version whose rules are not known here: use version 1.0 or 1.2"
         )
-    return content, servers
+    return content
 
 
-def refuse_faults(report: Report, name: str) -> None:
-    """Raise InputError with every fault of a report, if there are any."""
-    if report.faults:
-        lines = "".join(f"\n  {fault}" for fault in report.faults)
-        raise InputError(f"{name} cannot be used as a rank table:{lines}")
+def refuse_table(findings: Sequence[Finding], name: str) -> None:
+    """Raise InputError with every error found in a table, if there are any."""
+    refuse_errors(findings, f"{name} cannot be used as a rank table:")
 
 
-def check_content(
-    content: dict[str, Any], generation: str, findings: Findings
-) -> Sequence[ReadServer]:
-    """Check the JSON object of a table.
-
-    Args:
-        content: The object.
-        generation: As for :func:`check_rank_table`.
-        findings: Where faults go.
-
-    Returns:
-        Its servers, as far as they can be read; none for versions whose rules are not known.
-    """
-    _check_status(content, findings)
-    version = _take_version(content, generation, findings)
-    if version not in VERSIONS:
-        return ()
-    known = _TOP_KEYS | ({"super_pod_list"} if version == "1.2" else set())
-    for key in sorted(content.keys() - known):
-        findings.warning(key_path("", key), f"{unknown_key(key)}: take it out")
-    servers = take_servers(content, version, generation, findings)
-    pod_of = take_superpods(content, servers, findings) if version == "1.2" else {}
-    _check_server_count(content, findings)
-    check_unique(servers, findings)
-    check_range(servers, findings)
-    check_order(servers, pod_of, findings)
-    check_addresses(servers, version, len(set(pod_of.values())), generation, findings)
-    check_counts(servers, generation, findings)
-    _check_pod_ips(servers, findings)
-    if generation not in GENERATIONS:
-        problem = f"there are no rules for {generation} here" if generation else "no card is known"
-        findings.note(
-            "", f"rules of one card generation were not checked ({problem}): --card names one"
-        )
-    return servers
+def check_content(content: dict[str, Any], generation: str) -> list[Finding]:
+    """Check the JSON object of a table; as :func:`check_rank_table` otherwise."""
+    table = Entry(content, "", [])
+    if version := _take_version(table, generation):
+        _check_status(table)
+        servers = take_servers(table, version, generation)
+        check_keys(table, servers, version)
+        pod_of = take_superpods(table, servers) if version == "1.2" else {}
+        _check_server_count(table)
+        check_unique(servers)
+        check_range(servers)
+        check_order(servers, pod_of)
+        # Servers in no superpod are taken together for one.
+        superpods = max(1, len(set(pod_of.values()))) if version == "1.2" else 0
+        check_addresses(servers, superpods, generation)
+        check_counts(servers, generation)
+        _check_pod_ips(servers)
+        _note_unchecked_cards(table, generation)
+    return sorted(table.findings, key=lambda finding: _LEVELS.index(finding.level))
 
 
-def typed_table(content: dict[str, Any], servers: Sequence[ReadServer]) -> RankTable:
-    """Make the typed table of a checked one."""
-    return RankTable(
-        content["version"],
-        tuple(sorted(map(_typed_server, servers), key=lambda server: server.devices[0].rank_id)),
-    )
+def _check_file(path: Path, generation: str) -> tuple[dict[str, Any] | None, list[Finding]]:
+    findings: list[Finding] = []
+    content = load_content(path, findings)
+    return content, findings + (check_content(content, generation) if content is not None else [])
 
 
-def _typed_server(server: ReadServer) -> Server:
-    devices = (
-        Device(device.device_id or 0, device.ip_text, device.rank_id or 0)
-        for device in server.devices
-    )
-    return Server(
-        server.server_id or "",
-        server.pod_ip,
-        tuple(sorted(devices, key=lambda device: device.rank_id)),
-    )
-
-
-def _check_status(content: dict[str, Any], findings: Findings) -> None:
-    status = take_text(content, "", "status", 'write "completed"', findings)
-    if status not in (None, "completed"):
-        findings.fault(
-            "status",
-            f'{shown(status)} lets HCCL wait up to 30 minutes for "completed": finish the table',
-        )
-
-
-def _take_version(content: dict[str, Any], generation: str, findings: Findings) -> str:
-    if "version" not in content and "group_list" in content:
-        findings.note(
+def _take_version(table: Entry, generation: str) -> str:
+    """Give the version whose rules hold; "" with a note if they are not known."""
+    if "version" not in table.content and "group_list" in table.content:
+        table.add(
+            Level.NOTE,
             "group_list",
-            "this is the old form without a version: only what holds for all versions was "
-            "checked; 'fcn4-dist rank-table generate' writes the present one",
+            "the table is of the old form without a version, whose rules are not checked",
+            "'fcn4-dist rank-table generate' writes the present one",
         )
-        check_other_version(content, findings)
         if generation in ("A2", "A3"):
-            findings.warning("group_list", f"this old form is for cards 910, not {generation}")
+            problem = f"this old form is for cards 910, not {generation}"
+            table.add(Level.WARNING, "group_list", problem)
         return ""
-    version = take_text(content, "", "version", 'write "1.0", or "1.2" for superpods', findings)
-    if version in _OTHER_VERSIONS:
-        findings.note(
-            "version",
-            f'"{version}" is {_OTHER_VERSIONS[version]}: only what holds for all versions '
-            "was checked",
-        )
-        if version == "1.1":
-            check_other_version(content, findings)
-        elif generation in GENERATIONS:
-            findings.fault("version", f'cards {generation} do not take version "2.0": write "1.0"')
-        return version
+    version = table.text("version", 'write "1.0", or "1.2" for superpods')
     if version is not None and version not in VERSIONS:
-        findings.fault(
-            "version", f'{shown(version)} is no version of HCCL\'s: write "1.0" or "1.2"'
-        )
+        purpose = _PURPOSE_OF_OTHERS.get(version, "")
+        problem = f"the table is of version {shown(version)}{purpose}, whose rules are not checked"
+        table.add(Level.NOTE, "version", problem)
+        if version == "2.0" and generation in GENERATIONS:
+            problem = f'"2.0" is for Ascend 950, not for {generation}'
+            table.warning("version", problem, 'write "1.0"')
+        return ""
     if version == "1.2" and generation in ("910", "A2"):
-        findings.warning(
-            "version", f'"1.2" is for superpods of A3 cards, not for {generation}: write "1.0"'
-        )
-    # With a version that cannot be, the other faults are still worth telling.
-    return version if version in VERSIONS else "1.2" if "super_pod_list" in content else "1.0"
+        problem = f'"1.2" is for superpods of A3 cards, not for {generation}'
+        table.warning("version", problem, 'write "1.0"')
+    # Without a version, the other errors are still worth telling.
+    return version or ("1.2" if "super_pod_list" in table.content else "1.0")
 
 
-def _check_server_count(content: dict[str, Any], findings: Findings) -> None:
-    if "server_count" not in content:
-        findings.warning("server_count", "the key is missing, which HCCL's documents ask for")
+def _check_status(table: Entry) -> None:
+    status = table.text("status", 'write "completed"')
+    if status not in (None, "completed"):
+        problem = f'{shown(status)} lets HCCL wait up to 30 minutes for "completed"'
+        table.error("status", problem, "finish the table")
+
+
+def _check_server_count(table: Entry) -> None:
+    if "server_count" not in table.content:
+        problem = "the key is missing, which HCCL's documents ask for"
+        table.add(Level.WARNING, "server_count", problem)
         return
-    count = take_number(content, "", "server_count", "write how many servers there are", findings)
-    servers = content.get("server_list")
+    count = table.number("server_count", "write how many servers there are")
+    servers = table.content.get("server_list")
     if count is not None and servers and isinstance(servers, list) and count != len(servers):
-        findings.fault(
-            "server_count", f"{count} is not the length of server_list: write {len(servers)}"
-        )
+        problem = f"{count} is not the length of server_list"
+        table.error("server_count", problem, f"write {len(servers)}")
 
 
-def _check_pod_ips(servers: Sequence[ReadServer], findings: Findings) -> None:
-    without = [server for server in servers if not server.pod_ip]
-    if without:
-        findings.warning(
-            key_path(without[0].where, "pod_ip"),
-            "the key is missing, and msrun keeps its own order of ranks: write each server's "
-            "address",
-        )
+def _check_pod_ips(servers: Sequence[ReadServer]) -> None:
+    for server in servers:
+        if not server.entry.content.get("pod_ip"):
+            problem = "the key is missing, and msrun keeps its own order of ranks"
+            server.entry.warning("pod_ip", problem, "write each server's address")
+            return
+
+
+def _note_unchecked_cards(table: Entry, generation: str) -> None:
+    if generation not in GENERATIONS:
+        reason = f"there are no rules for {generation} here" if generation else "no card is known"
+        problem = f"rules of one card generation were not checked ({reason})"
+        table.add(Level.NOTE, "", problem, "--card names one")

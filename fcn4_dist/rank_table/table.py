@@ -2,16 +2,17 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
 class Device:
     """One card.
 
-    Args:
+    Attributes:
         device_id: Its physical id on its server.
         device_ip: Its own network address; "" where the table leaves it out.
-        rank_id: The rank of the worker that uses it.
+        rank_id: The rank of the process that uses it.
     """
 
     device_id: int
@@ -23,7 +24,7 @@ class Device:
 class Server:
     """One server and its cards.
 
-    Args:
+    Attributes:
         server_id: Its name in the table, mostly its address.
         pod_ip: Its address as msrun compares it; "" if the table has none.
         devices: Its cards, ordered by rank.
@@ -38,17 +39,15 @@ class Server:
 class RankTable:
     """A checked rank table.
 
-    Args:
-        version: "1.0" or "1.2".
+    Attributes:
         servers: Its servers, ordered by their first rank.
     """
 
-    version: str
     servers: tuple[Server, ...]
 
     @property
     def ranks(self) -> int:
-        """Number of workers."""
+        """Number of ranks."""
         return sum(len(server.devices) for server in self.servers)
 
     def server_of(self, addresses: Collection[str]) -> int | None:
@@ -64,3 +63,20 @@ class RankTable:
             if server.server_id in addresses or server.pod_ip in addresses:
                 return index
         return None
+
+
+def typed_table(content: dict[str, Any]) -> RankTable:
+    """Make the typed table of the JSON object of one without errors."""
+    servers = [
+        Server(
+            entry["server_id"],
+            entry.get("pod_ip", ""),
+            tuple(sorted(map(_typed_device, entry["device"]), key=lambda device: device.rank_id)),
+        )
+        for entry in content["server_list"]
+    ]
+    return RankTable(tuple(sorted(servers, key=lambda server: server.devices[0].rank_id)))
+
+
+def _typed_device(entry: dict[str, Any]) -> Device:
+    return Device(int(entry["device_id"]), entry.get("device_ip", ""), int(entry["rank_id"]))

@@ -4,16 +4,16 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
+from msgspec import to_builtins
 
+from fcn4_dist import documents
 from fcn4_dist.audio import FeatureParameters
 from fcn4_dist.errors import InputError
-from fcn4_dist.files import read_json, write_json
 
 MANIFEST_NAME = "manifest.json"
-_FORMAT = 3
 
 
 @dataclass(frozen=True)
@@ -28,14 +28,14 @@ class Shard:
         index_sha256: Of the index file.
     """
 
-    file: str
-    rows: int
-    bytes: int
+    file: documents.FileName
+    rows: documents.Count
+    bytes: documents.Count
     sha256: str
     index_sha256: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ClipRow:
     """What became of one clip of the collection.
 
@@ -60,7 +60,7 @@ class ClipRow:
     shard: str
     status: str
     reason: str
-    seconds: float
+    seconds: documents.Seconds
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,13 @@ class RecordSet:
         column = {name: number for number, name in enumerate(self.class_names)}
         labels = np.zeros((len(self.clips), len(self.class_names)), dtype=np.int32)
         for row, clip in enumerate(self.clips):
-            labels[row, [column[name] for name in clip.labels]] = 1
+            try:
+                labels[row, [column[name] for name in clip.labels]] = 1
+            except KeyError as error:
+                raise InputError(
+                    f"{self.folder / MANIFEST_NAME} contradicts itself: the clip {clip.id!r} is of "
+                    f"the class {error}, which it does not name; run preprocess again"
+                ) from error
         return labels
 
 
@@ -130,8 +136,17 @@ class Manifest:
 
     def fingerprint(self) -> str:
         """Hash everything but the versions: equal for equal shards."""
-        content = {key: value for key, value in self._as_dict().items() if key != "versions"}
-        return hashlib.sha256(repr(content).encode("utf-8", "surrogateescape")).hexdigest()
+        content = self._content() | {"parameters": self.parameters.as_dict(), "clips": []}
+        del content["versions"]
+        # Row by row the text that one repr of all would be: checkpoints hold its hash.
+        digest = hashlib.sha256(repr(content).removesuffix("]}").encode())
+        before = ""
+        for clip in self.clips:
+            row = to_builtins(clip) | {"labels": list(clip.labels)}
+            digest.update(f"{before}{row}".encode())
+            before = ", "
+        digest.update(b"]}")
+        return digest.hexdigest()
 
     def record_set(self, name: str, folder: Path) -> RecordSet:
         """Take out one set.
@@ -161,13 +176,13 @@ class Manifest:
 
     def write(self, folder: Path) -> None:
         """Write the manifest into the folder of its shards, atomically."""
-        write_json(folder / MANIFEST_NAME, self._as_dict())
+        documents.write(folder / MANIFEST_NAME, self._content())
 
-    def _as_dict(self) -> dict[str, Any]:
+    def _content(self) -> dict[str, Any]:
         return {
-            "format": _FORMAT,
+            "format": _ManifestFile.format,
             "versions": dict(self.versions),
-            "parameters": self.parameters.as_dict(),
+            "parameters": self.parameters,
             "feature_dtype": self.feature_dtype,
             "dataset": self.dataset,
             "class_names": list(self.class_names),
@@ -178,8 +193,37 @@ class Manifest:
                 for name, shards in self.sets.items()
                 for shard in shards
             ],
-            "clips": [asdict(clip) | {"labels": list(clip.labels)} for clip in self.clips],
+            "clips": self.clips,
         }
+
+
+@dataclass(frozen=True, kw_only=True)
+class _ShardOfSet(Shard):
+    set: str
+
+
+@dataclass(frozen=True)
+class _ManifestFile(documents.Document):
+    """The manifest as it is on disk."""
+
+    format = 3
+    mend = "run preprocess again"
+    most_bytes = documents.MILLIONS_OF_ROWS
+
+    versions: Mapping[str, str]
+    parameters: FeatureParameters
+    feature_dtype: Literal["float32", "float16"]
+    dataset: str
+    class_names: tuple[str, ...]
+    split: Mapping[str, documents.Value]
+    sets: tuple[str, ...]
+    shards: tuple[_ShardOfSet, ...]
+    clips: tuple[ClipRow, ...]
+
+    def __post_init__(self) -> None:
+        for number, shard in enumerate(self.shards):
+            if shard.set not in self.sets:
+                raise ValueError(f"shards[{number}] is of a set that is not among the sets")
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -194,29 +238,23 @@ def read_manifest(folder: Path) -> Manifest:
             f"{path} is missing, so no finished shards are in {folder}: run preprocess, or name "
             "the folder of the shards with --data_dir"
         )
-    content = read_json(path, _FORMAT)
-    try:
-        return _manifest_of(content)
-    except (KeyError, TypeError) as error:
-        raise InputError(f"{path} is damaged ({error!r}): run preprocess again") from error
+    read = documents.read(path, _ManifestFile)
+    sets: dict[str, list[Shard]] = {name: [] for name in read.sets}
+    for shard in read.shards:
+        values = asdict(shard)
+        sets[values.pop("set")].append(Shard(**values))
+    return Manifest(
+        parameters=read.parameters,
+        feature_dtype=read.feature_dtype,
+        dataset=read.dataset,
+        class_names=read.class_names,
+        split=read.split,
+        sets={name: tuple(shards) for name, shards in sets.items()},
+        clips=read.clips,
+        versions=read.versions,
+    )
 
 
 def set_of_file(filename: str) -> str:
     """Tell the set a shard belongs to: "train.mindrecord0" is of the set "train"."""
     return filename.rsplit(".mindrecord", maxsplit=1)[0]
-
-
-def _manifest_of(content: dict[str, Any]) -> Manifest:
-    sets: dict[str, list[Shard]] = {name: [] for name in content["sets"]}
-    for row in content["shards"]:
-        sets[row.pop("set")].append(Shard(**row))
-    return Manifest(
-        parameters=FeatureParameters(**content["parameters"]),
-        feature_dtype=content["feature_dtype"],
-        dataset=content["dataset"],
-        class_names=tuple(content["class_names"]),
-        split=content["split"],
-        sets={name: tuple(shards) for name, shards in sets.items()},
-        clips=tuple(ClipRow(**{**row, "labels": tuple(row["labels"])}) for row in content["clips"]),
-        versions=content["versions"],
-    )

@@ -11,6 +11,7 @@ from fcn4_dist.audio import FeatureParameters
 from fcn4_dist.config import Settings
 from fcn4_dist.errors import InputError
 from fcn4_dist.files import sha256_of
+from fcn4_dist.findings import Finding, Level, refuse_errors
 from fcn4_dist.records.manifest import MANIFEST_NAME, ClipRow, Manifest, RecordSet, Shard
 
 _WITHOUT_SHARD = ("skipped", "left out")
@@ -48,14 +49,13 @@ def check_shards(record_set: RecordSet) -> None:
         record_set: The set whose shards are checked.
 
     Raises:
-        InputError: Naming the first file that is missing or differs.
+        InputError: Naming the files of the first shard that are missing or differ.
     """
     for shard in record_set.shards:
-        for fault in file_faults(shard, record_set.folder):
-            raise InputError(fault)
+        refuse_errors(file_faults(shard, record_set.folder))
 
 
-def file_faults(shard: Shard, folder: Path) -> Iterator[str]:
+def file_faults(shard: Shard, folder: Path) -> Iterator[Finding]:
     """Tell whether a shard and its index are there, and are the bytes the manifest says.
 
     Args:
@@ -63,26 +63,27 @@ def file_faults(shard: Shard, folder: Path) -> Iterator[str]:
         folder: Folder of the manifest.
 
     Yields:
-        A sentence for each of the two files that is missing, unreadable or different.
+        An error for each of the two files that is missing, unreadable or different.
     """
     for file, sha256 in ((shard.file, shard.sha256), (f"{shard.file}.db", shard.index_sha256)):
         path = folder / file
         if not path.is_file():
-            yield f"{path} is missing, though the manifest names it: run preprocess again"
+            yield _fault(f"{path} is missing, though the manifest names it")
             continue
         try:
             found = sha256_of(path)
         except OSError as error:
-            yield f"{path} cannot be read ({error.strerror}): mend that, or run preprocess again"
+            problem = f"{path} cannot be read ({error.strerror})"
+            yield _fault(problem, "mend that, or run preprocess again")
             continue
         if found != sha256:
-            yield (
-                f"{path} is not the file the manifest was written for (its SHA-256 differs): it "
-                "was damaged or replaced; run preprocess again"
+            yield _fault(
+                f"{path} is not the file the manifest was written for (its SHA-256 differs)",
+                "it was damaged or replaced; run preprocess again",
             )
 
 
-def foreign_files(manifest: Manifest, folder: Path) -> Iterator[str]:
+def foreign_files(manifest: Manifest, folder: Path) -> Iterator[Finding]:
     """Find what is named like a shard or its index and is none of the manifest's.
 
     Args:
@@ -90,19 +91,17 @@ def foreign_files(manifest: Manifest, folder: Path) -> Iterator[str]:
         folder: Its folder.
 
     Yields:
-        A sentence for each.
+        An error for each.
     """
     named = {shard.file for shards in manifest.sets.values() for shard in shards}
     named |= {f"{file}.db" for file in named}
     for path in sorted(folder.glob("[!.]*.mindrecord*")):
         if path.name not in named:
-            yield (
-                f"{path} is named like a shard and is none of the manifest's: remove it, or run "
-                "preprocess again"
-            )
+            problem = f"{path} is named like a shard and is none of the manifest's"
+            yield _fault(problem, "remove it, or run preprocess again")
 
 
-def manifest_faults(manifest: Manifest, folder: Path) -> Iterator[str]:
+def manifest_faults(manifest: Manifest, folder: Path) -> Iterator[Finding]:
     """Find where a manifest contradicts itself.
 
     Args:
@@ -110,14 +109,16 @@ def manifest_faults(manifest: Manifest, folder: Path) -> Iterator[str]:
         folder: Its folder.
 
     Yields:
-        A sentence for each contradiction.
+        An error for each contradiction.
     """
     path = folder / MANIFEST_NAME
     for text in (*_wrong_counts(manifest), *_repeated_names(manifest), *_wrong_clips(manifest)):
-        yield f"{path} contradicts itself: {text}; run preprocess again"
+        yield _fault(f"{path} contradicts itself: {text}")
 
 
-def row_faults(record_set: RecordSet, shard: Shard, on_rows: Callable[[int], None]) -> list[str]:
+def row_faults(
+    record_set: RecordSet, shard: Shard, on_rows: Callable[[int], None]
+) -> Iterator[Finding]:
     """Hold the rows of a shard against the manifest: clips, their order, labels.
 
     Needs MindSpore, which may crash on a damaged shard: only one in whose files
@@ -128,8 +129,8 @@ def row_faults(record_set: RecordSet, shard: Shard, on_rows: Callable[[int], Non
         shard: The shard.
         on_rows: Called with the number of rows just read.
 
-    Returns:
-        A sentence for each kind of difference.
+    Yields:
+        An error for each kind of difference.
     """
     path = record_set.folder / shard.file
     ids: list[str] = []
@@ -140,14 +141,17 @@ def row_faults(record_set: RecordSet, shard: Shard, on_rows: Callable[[int], Non
             labels += list(some_labels)
             on_rows(len(some_ids))
     except RuntimeError as error:
-        return [f"{path} cannot be read by MindSpore ({_reason(error)}): run preprocess again"]
+        yield _fault(f"{path} cannot be read by MindSpore ({_reason(error)})")
+        return
     clips = [clip for clip in record_set.clips if clip.shard == shard.file]
-    faults = []
     if others := _other_clips(ids, [clip.id for clip in clips]):
-        faults.append(f"clips the manifest says ({others})")
+        yield _fault(f"{path} does not hold the clips the manifest says ({others})")
     if relabelled := _relabelled(record_set, clips, dict(zip(ids, labels, strict=True))):
-        faults.append(f"labels the manifest says ({_some(relabelled)})")
-    return [f"{path} does not hold the {fault}: run preprocess again" for fault in faults]
+        yield _fault(f"{path} does not hold the labels the manifest says ({_some(relabelled)})")
+
+
+def _fault(problem: str, mend: str = "run preprocess again") -> Finding:
+    return Finding(Level.ERROR, problem, mend)
 
 
 def _wrong_counts(manifest: Manifest) -> Iterator[str]:

@@ -12,12 +12,13 @@ import re
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from fcn4_dist import documents
 from fcn4_dist.audio import FeatureCache
 from fcn4_dist.errors import Fcn4DistError, InputError
 from fcn4_dist.files import replace_file, sha256_of
@@ -44,6 +45,14 @@ class ShardFormat:
     mr_path: Path
     class_names: tuple[str, ...]
     feature_dtype: str
+
+
+@dataclass(frozen=True)
+class _Receipt(documents.Document):
+    """Says of which content a shard is that was written to its end."""
+
+    key: str
+    shard: Shard
 
 
 def clear_folder(planned: Sequence[PlannedShard], mr_path: Path) -> None:
@@ -151,7 +160,7 @@ def write_shard(
         on_clips(rows)
     shard = _describe(path, len(planned.clips))
     with replace_file(_receipt_file(path)) as file:
-        file.write(json.dumps({"key": key, "shard": asdict(shard)}).encode())
+        file.write(documents.to_line(_Receipt(key, shard)).encode())
     return shard
 
 
@@ -187,12 +196,11 @@ def check_features(clips: Iterable[ClipRow], cache: FeatureCache) -> None:
 def _finished(path: Path, key: str) -> Shard | None:
     """Read the receipt of a shard; None if it is not whole or of other content."""
     try:
-        receipt = json.loads(_receipt_file(path).read_bytes())
-        shard = Shard(**receipt["shard"])
-        whole = receipt["key"] == key and _describe(path, shard.rows) == shard
-    except (OSError, ValueError, TypeError, KeyError):
+        receipt = documents.read(_receipt_file(path), _Receipt)
+        whole = receipt.key == key and _describe(path, receipt.shard.rows) == receipt.shard
+    except (OSError, InputError):
         return None
-    return shard if whole else None
+    return receipt.shard if whole else None
 
 
 def _content_key(planned: PlannedShard, shard_format: ShardFormat) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 from fcn4_dist.reports.pages import counted
 from fcn4_dist.reports.run_view import RunView
 from fcn4_dist.reports.tables import Row, Table, value_text
-from fcn4_dist.runs.reading import Description
+from fcn4_dist.runs.record import Data
 from fcn4_dist.terminal import clock
 
 _SKIPPED_SHOWN = 50
@@ -34,37 +34,31 @@ class DataSummary:
 
 def data_summaries(runs: Sequence[RunView]) -> list[DataSummary]:
     """Sum up the data, once for all runs that have the same."""
-    groups: list[tuple[Description, list[RunView]]] = []
+    groups: list[tuple[Data, list[RunView]]] = []
     for run in runs:
-        if own := run.record.description:
-            same = (members for first, members in groups if _data(first) == _data(own))
+        if description := run.record.description:
+            same = (members for data, members in groups if data == description.data)
             if members := next(same, None):
                 members.append(run)
             else:
-                groups.append((own, [run]))
-    return [_data_summary(first, members) for first, members in groups]
+                groups.append((description.data, [run]))
+    return [_data_summary(data, members) for data, members in groups]
 
 
-def _data(of: Description) -> tuple[Any, ...]:
-    return of.dataset, of.split, of.class_names, of.sets, of.skipped
-
-
-def _data_summary(description: Description, runs: Sequence[RunView]) -> DataSummary:
-    skipped = [
-        Row(clip.id, [clip.reason, clip.path]) for clip in description.skipped[:_SKIPPED_SHOWN]
-    ]
-    facts = [("dataset", description.dataset), *_flat("", description.split)]
+def _data_summary(data: Data, runs: Sequence[RunView]) -> DataSummary:
+    skipped = [Row(clip.id, [clip.reason, clip.path]) for clip in data.skipped[:_SKIPPED_SHOWN]]
+    facts = [("dataset", data.dataset), *_flat("", data.split)]
     facts += [
         (f"set {name}", f"{counted(each.clips, 'clip')}, {clock(each.hours * 3600)} hours")
-        for name, each in description.sets.items()
+        for name, each in data.sets.items()
     ]
-    facts.append(("skipped", counted(len(description.skipped), "clip")))
+    facts.append(("skipped", counted(len(data.skipped), "clip")))
     return DataSummary(
         runs,
         facts,
-        _counts(description),
+        _counts(data),
         Table("Skipped clips", ["clip", "reason", "audio file"], skipped) if skipped else None,
-        len(description.skipped) - len(skipped),
+        len(data.skipped) - len(skipped),
     )
 
 
@@ -76,12 +70,11 @@ def _flat(name: str, value: Any) -> Iterator[tuple[str, str]]:
         yield name, value_text(value)
 
 
-def _counts(description: Description) -> Table:
-    sets = description.sets.values()
+def _counts(data: Data) -> Table:
+    sets = data.sets.values()
     rows = [
-        Row(name, [str(each.by_class.get(name, 0)) for each in sets])
-        for name in description.class_names
+        Row(name, [str(each.by_class.get(name, 0)) for each in sets]) for name in data.class_names
     ]
     rows.append(Row("all clips", [str(each.clips) for each in sets]))
-    columns = ["class", *description.sets]
+    columns = ["class", *data.sets]
     return Table("Clips of each class and set", columns, rows, numbers=True)

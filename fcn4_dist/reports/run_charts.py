@@ -11,7 +11,7 @@ from fcn4_dist.evaluation.metrics import ClassMetrics
 from fcn4_dist.reports.charts import Line, draw_lines
 from fcn4_dist.reports.pages import readable, shorten
 from fcn4_dist.reports.run_view import RunView, score_text
-from fcn4_dist.runs.reading import Course, Step
+from fcn4_dist.runs.history import Course, Epoch, Step
 
 _CHANCE = 0.5
 _LOSS = "Training loss"
@@ -58,7 +58,9 @@ def curves(runs: Sequence[RunView]) -> list[tuple[str, Markup]]:
     Returns:
         What each chart of all runs shows, and the picture.
     """
-    kinds: list[tuple[str, Callable[[Course], Sequence[Step]], Callable[..., float | None]]] = [
+    kinds: list[
+        tuple[str, Callable[[Course], Sequence[Step | Epoch]], Callable[..., float | None]]
+    ] = [
         (_LOSS, lambda course: course.steps, lambda step: step.loss),
         ("Validation ROC-AUC", _epochs, lambda epoch: epoch.validation.get("roc_auc_macro")),
         ("Validation accuracy", _epochs, lambda epoch: epoch.validation.get("accuracy")),
@@ -116,7 +118,7 @@ def class_bars(runs: Sequence[RunView]) -> tuple[float, list[ClassBars]]:
     return begin, sorted(bars, key=lambda each: _first_end(each.bars))
 
 
-def _epochs(course: Course) -> Sequence[Step]:
+def _epochs(course: Course) -> Sequence[Epoch]:
     return course.epochs
 
 
@@ -125,7 +127,10 @@ def _steps_per_epoch(run: RunView) -> int | None:
 
 
 def _line(
-    run: RunView, points: Sequence[Step], value: Callable[..., float | None], in_epochs: bool
+    run: RunView,
+    points: Sequence[Step | Epoch],
+    value: Callable[..., float | None],
+    in_epochs: bool,
 ) -> Line | None:
     """Make the line of a run; None if it has no value."""
     values = np.array([value(point) for point in points], dtype=np.float64)

@@ -9,7 +9,8 @@ from fcn4_dist.errors import Fcn4DistError
 from fcn4_dist.evaluation import Intervals, Metrics, bootstrap_intervals, compute_metrics
 from fcn4_dist.evaluation.intervals import Interval
 from fcn4_dist.reports.pages import counted
-from fcn4_dist.runs.reading import Course, RunRecord
+from fcn4_dist.runs.history import Course
+from fcn4_dist.runs.reading import RunRecord
 from fcn4_dist.terminal import clock
 
 _COMMANDS = {"train": "training", "eval": "evaluation"}
@@ -42,7 +43,7 @@ class RunView:
         if description := self.record.description:
             facts.append(_COMMANDS.get(description.command, description.command))
             facts.append(
-                f"{counted(description.world_size, 'rank')} on {description.machine['device']}"
+                f"{counted(description.world_size, 'rank')} on {description.machine.device}"
             )
             facts.append(description.started.replace("T", " ").replace("+00:00", " UTC"))
         if course := self.record.course:
@@ -110,8 +111,13 @@ def _view(number: int, name: str, record: RunRecord) -> RunView:
 
 def _progress(record: RunRecord, course: Course) -> str:
     done = len(course.epochs) and course.epochs[-1].epoch
-    asked = record.description and record.description.settings.get("epoch_size")
+    asked = _epochs_asked(record)
     return f"{done} of {counted(asked, 'epoch')}" if asked else counted(done, "epoch")
+
+
+def _epochs_asked(record: RunRecord) -> int:
+    asked = record.description and record.description.settings.get("epoch_size")
+    return asked if isinstance(asked, int) else 0
 
 
 def _course_warnings(course: Course | None) -> Iterator[str]:
@@ -144,8 +150,7 @@ def _missing(record: RunRecord) -> Iterator[str]:
             "mistakes"
         )
     if record.course:
-        asked = record.description.settings.get("epoch_size") if record.description else None
-        if asked and len(record.course.epochs) < asked and not record.course.stop:
+        if len(record.course.epochs) < _epochs_asked(record) and not record.course.stop:
             yield f"{_progress(record, record.course)}: it is still going, or ended early"
         if record.course.unreadable:
             yield (

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from fcn4_dist.evaluation import TITLES
 from fcn4_dist.reports.run_view import RunView, score_text
 from fcn4_dist.reports.tables import NOTHING, Row, Table
-from fcn4_dist.runs.reading import Epoch
+from fcn4_dist.runs.history import Epoch
 from fcn4_dist.terminal import clock
 
 

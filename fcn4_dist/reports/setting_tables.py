@@ -1,12 +1,13 @@
 """The tables of settings, versions and machines."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from typing import Any
 
-from fcn4_dist.config import SETTINGS
+from fcn4_dist.config import SETTINGS, recorded_settings
 from fcn4_dist.reports.run_view import RunView
 from fcn4_dist.reports.tables import Row, Table, value_text
-from fcn4_dist.runs.reading import Description
+from fcn4_dist.runs.record import Description
 
 _MACHINE = {
     "device": "device",
@@ -65,7 +66,7 @@ def _effective_settings(description: Description) -> dict[str, Any]:
     """Give the settings that have an effect on the command, or that this version does not know."""
     return {
         name: value
-        for name, value in description.settings.items()
+        for name, value in recorded_settings(description.settings).items()
         if name not in SETTINGS or description.command in SETTINGS[name].commands
     }
 
@@ -98,14 +99,14 @@ def _marked_first(rows: Sequence[Row]) -> list[Row]:
 
 
 def _environment(description: Description) -> dict[str, Any]:
-    machine = description.machine
+    machine = asdict(description.machine)
     facts = {
         "run id": description.run_id,
         "checkpoint": description.checkpoint,
         "ranks": description.world_size,
         "global batch": description.global_batch,
         "steps an epoch": description.steps_per_epoch,
-        **{title: machine.get(name) for name, title in _MACHINE.items()},
+        **{title: machine[name] for name, title in _MACHINE.items()},
         **description.versions,
     }
     return {name: value for name, value in facts.items() if value not in (None, "")}

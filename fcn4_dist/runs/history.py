@@ -1,15 +1,18 @@
-"""What a run leaves to be looked at: metrics.jsonl, and event files for TensorBoard."""
+"""How training goes: metrics.jsonl, written and read, and event files for TensorBoard."""
 
-import json
 import math
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+from fcn4_dist import documents
+from fcn4_dist.errors import InputError
 from fcn4_dist.files import replace_file
-from fcn4_dist.runs.names import METRICS_LINES_NAME, TENSORBOARD_NAME
+
+METRICS_LINES_NAME = "metrics.jsonl"
+TENSORBOARD_NAME = "tensorboard"
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,120 @@ class Pace:
     waiting_for_data: float | None
 
 
+class _Line(documents.Document):
+    """A line of the file. Figures that are not known, or are not finite, are None."""
+
+    __slots__ = ()
+
+    def __post_init__(self) -> None:
+        for each in fields(self):  # type: ignore[arg-type]
+            object.__setattr__(self, each.name, _finite(getattr(self, each.name)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step(_Line):
+    """A step, as :meth:`RunHistory.add_step` says."""
+
+    kind: Literal["step"] = "step"
+    epoch: documents.Count
+    step: documents.Count
+    global_step: documents.Count
+    loss: float | None
+    lr: float | None
+    samples_per_second: float | None
+    waiting_for_data: float | None
+    time: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Epoch(_Line):
+    """An epoch, as :meth:`RunHistory.add_epoch` says."""
+
+    kind: Literal["epoch"] = "epoch"
+    epoch: documents.Count
+    global_step: documents.Count
+    loss: float | None
+    lr: float | None
+    samples_per_second: float | None
+    waiting_for_data: float | None
+    seconds: float | None
+    validation: Mapping[str, float | None]
+    best: bool
+    time: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stop(_Line):
+    """Why a run ended at a step, and the clips of that step."""
+
+    kind: Literal["stopped"] = "stopped"
+    epoch: documents.Count
+    step: documents.Count
+    global_step: documents.Count
+    reason: str
+    ids: tuple[str, ...]
+    time: float | None = None
+
+
+@dataclass(frozen=True)
+class _Unknown(documents.Document):
+    """A line whose kind is not known yet, or is one of a later version."""
+
+    kind: str
+
+
+_KINDS: dict[str, type[_Line]] = {"step": Step, "epoch": Epoch, "stopped": Stop}
+
+
+@dataclass(frozen=True)
+class Course:
+    """How training went.
+
+    Attributes:
+        steps: The steps, in their order.
+        epochs: The epochs that were finished.
+        stop: Why it ended before its time; None if it did not say.
+        unreadable: Number of lines that cannot be read, as the last one of a killed run.
+    """
+
+    steps: tuple[Step, ...]
+    epochs: tuple[Epoch, ...]
+    stop: Stop | None
+    unreadable: int
+
+    @property
+    def best(self) -> Epoch | None:
+        """The epoch with the best validation; None if there was no validation."""
+        return next((epoch for epoch in reversed(self.epochs) if epoch.best), None)
+
+
+def read_course(folder: Path) -> Course | None:
+    """Read metrics.jsonl, also of a run that is still going, or was killed.
+
+    Args:
+        folder: The job's folder.
+
+    Returns:
+        What it says; None if there is none.
+
+    Raises:
+        InputError: If it cannot be read.
+    """
+    path = folder / METRICS_LINES_NAME
+    try:
+        lines = [line for _, line in _read_lines(path)]
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from error
+    return Course(
+        steps=tuple(line for line in lines if isinstance(line, Step)),
+        epochs=tuple(line for line in lines if isinstance(line, Epoch)),
+        stop=next((line for line in reversed(lines) if isinstance(line, Stop)), None),
+        unreadable=lines.count(None),
+    )
+
+
 class RunHistory:
     """Writes what happens, a line for each step and epoch; for rank 0.
 
@@ -40,11 +157,11 @@ class RunHistory:
         # A second, and only rank 0 needs it.
         from tensorboardX import SummaryWriter
 
-        lines = _lines_before(earlier / METRICS_LINES_NAME, steps_done) if earlier else []
+        kept = _lines_before(earlier / METRICS_LINES_NAME, steps_done) if earlier else []
         path = folder / METRICS_LINES_NAME
         with replace_file(path) as file:
-            file.writelines(lines)
-        self._earlier = [json.loads(line) for line in lines]
+            file.writelines(text for text, _ in kept)
+        self._earlier = [line for _, line in kept if isinstance(line, Step)]
         self._file = path.open("a", encoding="utf-8")
         events = folder / TENSORBOARD_NAME
         if not steps_done:
@@ -58,8 +175,8 @@ class RunHistory:
 
     def losses_of(self, epoch: int) -> list[float]:
         """Give the losses of the steps of an epoch that were taken before."""
-        steps = [line for line in self._earlier if line["kind"] == "step"]
-        return [step["loss"] for step in steps if step["epoch"] == epoch]
+        of_epoch = [step.loss for step in self._earlier if step.epoch == epoch]
+        return [loss for loss in of_epoch if loss is not None]
 
     def add_step(
         self, epoch: int, step: int, global_step: int, loss: float, lr: float, pace: Pace
@@ -75,7 +192,7 @@ class RunHistory:
             pace: Of this step.
         """
         self._write(
-            "step",
+            Step,
             epoch=epoch,
             step=step,
             global_step=global_step,
@@ -109,7 +226,7 @@ class RunHistory:
             best: Whether they are the best so far.
         """
         self._write(
-            "epoch",
+            Epoch,
             epoch=epoch,
             global_step=global_step,
             loss=loss,
@@ -128,7 +245,7 @@ class RunHistory:
     ) -> None:
         """Write why the run ended at a step, and which clips were in its global batch."""
         self._write(
-            "stopped", epoch=epoch, step=step, global_step=global_step, reason=reason, ids=list(ids)
+            Stop, epoch=epoch, step=step, global_step=global_step, reason=reason, ids=tuple(ids)
         )
 
     def close(self) -> None:
@@ -136,9 +253,9 @@ class RunHistory:
         self._file.close()
         self._events.close()
 
-    def _write(self, kind: str, **content: Any) -> None:
-        known = {name: _finite(value) for name, value in content.items()}
-        self._file.write(json.dumps({"kind": kind, **known, "time": round(time.time(), 3)}) + "\n")
+    def _write(self, kind: Callable[..., _Line], **content: Any) -> None:
+        line = kind(**content, time=round(time.time(), 3))
+        self._file.write(documents.to_line(line) + "\n")
         # What is written is there, whatever becomes of this process.
         self._file.flush()
 
@@ -148,19 +265,35 @@ class RunHistory:
                 self._events.add_scalar(f"{group}/{name}", value, global_step)
 
 
-def _lines_before(path: Path, steps_done: int) -> list[bytes]:
+def _lines_before(path: Path, steps_done: int) -> list[tuple[bytes, _Line]]:
     """Read the lines of a file up to a step; one that was cut off does not count."""
-    lines = []
-    for line in path.read_bytes().splitlines(keepends=True) if path.exists() else []:
-        try:
-            kept = line.endswith(b"\n") and json.loads(line)["global_step"] <= steps_done
-        except (ValueError, TypeError, KeyError):
-            kept = False
-        if kept:
-            lines.append(line)
-    return lines
+    return [
+        (text, line)
+        for text, line in (_read_lines(path) if path.exists() else [])
+        if isinstance(line, Step | Epoch | Stop) and line.global_step <= steps_done
+        if text.endswith(b"\n")
+    ]
+
+
+def _read_lines(path: Path) -> Iterator[tuple[bytes, documents.Document | None]]:
+    """Give each line and what it says, None if it cannot be read."""
+    with path.open("rb") as file:
+        for text in file:
+            if text != b"\n":
+                yield text, _line(text)
+
+
+def _line(text: bytes) -> documents.Document | None:
+    try:
+        unknown = documents.parse(text, _Unknown, METRICS_LINES_NAME)
+        kind = _KINDS.get(unknown.kind)
+        return documents.parse(text, kind, METRICS_LINES_NAME) if kind else unknown
+    except InputError:
+        return None
 
 
 def _finite(value: Any) -> Any:
-    # JSON knows no NaN.
+    # JSON knows no NaN, but Python reads and writes it all the same.
+    if isinstance(value, Mapping):
+        return {name: _finite(inner) for name, inner in value.items()}
     return None if isinstance(value, float) and not math.isfinite(value) else value

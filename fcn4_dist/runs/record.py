@@ -3,17 +3,110 @@
 import os
 import platform
 from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 import psutil
 
+from fcn4_dist import documents
 from fcn4_dist.config import Settings
-from fcn4_dist.files import write_json
 from fcn4_dist.records import Manifest
-from fcn4_dist.runs.names import RUN_RECORD_FORMAT, RUN_RECORD_NAME
 from fcn4_dist.versions import package_versions
+
+RUN_RECORD_NAME = "run.json"
+
+
+@dataclass(frozen=True)
+class ClipSet:
+    """How much a set holds.
+
+    Attributes:
+        clips: Number of its clips.
+        hours: Their length.
+        by_class: Number of clips of each class, by its name.
+    """
+
+    clips: documents.Count
+    hours: documents.Seconds
+    by_class: Mapping[str, documents.Count]
+
+
+@dataclass(frozen=True)
+class SkippedClip:
+    """A clip that is in no set, and why."""
+
+    id: str
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Data:
+    """The shards that a run read.
+
+    Attributes:
+        dataset: Name of the collection.
+        split: How the sets were told apart.
+        class_names: Names of the classes.
+        sets: The sets, by name.
+        skipped: Clips that are in none.
+    """
+
+    dataset: str
+    split: Mapping[str, documents.Value]
+    class_names: tuple[str, ...]
+    sets: Mapping[str, ClipSet]
+    skipped: tuple[SkippedClip, ...]
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What a run ran on."""
+
+    system: str
+    processor: str
+    cores: documents.Positive | None
+    memory_gb: float
+    device: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Description(documents.Document):
+    """What ran, on what data, where.
+
+    Attributes:
+        command: "train" or "eval".
+        started: When, in ISO 8601.
+        world_size: Number of ranks.
+        run_id: Id that the run's checkpoints carry; None for an evaluation.
+        global_batch: Clips in a step of all ranks; None for an evaluation.
+        steps_per_epoch: Steps of an epoch; None for an evaluation.
+        checkpoint: File that was evaluated; None for training.
+        settings: Values by name.
+        data: The shards it read.
+        versions: Versions of packages, by name.
+        machine: What it ran on.
+    """
+
+    format = 1
+    mend = "move it away to get a report without it"
+    # It names every clip that was skipped.
+    most_bytes = documents.MILLIONS_OF_ROWS
+
+    command: str
+    started: str
+    world_size: documents.Positive
+    run_id: str | None = None
+    global_batch: documents.Positive | None = None
+    steps_per_epoch: documents.Positive | None = None
+    checkpoint: str | None = None
+    settings: Mapping[str, documents.Value]
+    data: Data
+    versions: Mapping[str, str]
+    machine: Machine
 
 
 def write_run_record(
@@ -26,54 +119,53 @@ def write_run_record(
         settings: The settings of the job.
         manifest: Of the shards it reads.
         world_size: Number of ranks.
-        details: What else there is to say, by name.
+        details: Fields of the description that not every command has.
     """
-    content = {
-        "format": RUN_RECORD_FORMAT,
-        "command": command,
-        "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "world_size": world_size,
+    description = Description(
+        command=command,
+        started=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        world_size=world_size,
         **details,
-        "settings": settings.as_dict(),
-        "data": _data(manifest),
-        "versions": package_versions("mindspore", "numpy", "scikit-learn"),
-        "machine": _machine(settings.device_target),
-    }
-    write_json(Path(settings.run_dir) / RUN_RECORD_NAME, content)
+        settings=settings.as_dict(),
+        data=_data(manifest),
+        versions=package_versions("mindspore", "numpy", "scikit-learn"),
+        machine=_machine(settings.device_target),
+    )
+    documents.write(Path(settings.run_dir) / RUN_RECORD_NAME, description)
 
 
-def _data(manifest: Manifest) -> dict[str, Any]:
-    return {
-        "dataset": manifest.dataset,
-        "split": dict(manifest.split),
-        "class_names": list(manifest.class_names),
-        "sets": {name: _set(manifest, name) for name in manifest.sets},
-        "skipped": [
-            {"id": clip.id, "path": clip.source, "reason": clip.reason}
+def _data(manifest: Manifest) -> Data:
+    return Data(
+        dataset=manifest.dataset,
+        split=manifest.split,
+        class_names=manifest.class_names,
+        sets={name: _set(manifest, name) for name in manifest.sets},
+        skipped=tuple(
+            SkippedClip(clip.id, clip.source, clip.reason)
             for clip in manifest.clips
             if clip.status == "skipped"
-        ],
-    }
+        ),
+    )
 
 
-def _set(manifest: Manifest, name: str) -> dict[str, Any]:
+def _set(manifest: Manifest, name: str) -> ClipSet:
     clips = [clip for clip in manifest.clips if clip.set == name]
     counts = Counter(label for clip in clips for label in clip.labels)
-    return {
-        "clips": len(clips),
-        "hours": round(sum(clip.seconds for clip in clips) / 3600, 4),
-        "by_class": {label: counts[label] for label in manifest.class_names},
-    }
+    return ClipSet(
+        clips=len(clips),
+        hours=round(sum(clip.seconds for clip in clips) / 3600, 4),
+        by_class={label: counts[label] for label in manifest.class_names},
+    )
 
 
-def _machine(device: str) -> dict[str, Any]:
-    return {
-        "system": platform.platform(),
-        "processor": _processor(),
-        "cores": os.cpu_count(),
-        "memory_gb": round(psutil.virtual_memory().total / 1e9, 1),
-        "device": device,
-    }
+def _machine(device: str) -> Machine:
+    return Machine(
+        system=platform.platform(),
+        processor=_processor(),
+        cores=os.cpu_count(),
+        memory_gb=round(psutil.virtual_memory().total / 1e9, 1),
+        device=device,
+    )
 
 
 def _processor() -> str:

@@ -41,7 +41,7 @@ class CheckpointNetwork(Network):
 
         from fcn4_dist.checkpoints.loading import load_into_network
         from fcn4_dist.cluster.ranks import join_ranks
-        from fcn4_dist.model.fcn4 import build_fcn4
+        from fcn4_dist.model.build import build_fcn4
 
         join_ranks(device_target, device_id)
         self.cell = build_fcn4(len(self.description.class_names), self.description.width)

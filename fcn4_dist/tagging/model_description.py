@@ -1,11 +1,13 @@
 """What has to be known of a network to tag songs with it."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
-from fcn4_dist.audio import FeatureParameters
+from msgspec import Meta
+
+from fcn4_dist import documents
+from fcn4_dist.audio import LONGEST_SECONDS, FeatureParameters
 from fcn4_dist.checkpoints.content import Checkpoint
 from fcn4_dist.clips.gtzan import GTZAN_GENRES
 from fcn4_dist.clips.magnatagatune import MODELZOO_TAGS
@@ -14,12 +16,11 @@ from fcn4_dist.errors import InputError
 from fcn4_dist.files import sha256_of
 from fcn4_dist.model import channels
 
-_FORMAT = 1
 _KNOWN_CLASSES = {len(names): names for names in (GTZAN_GENRES, MODELZOO_TAGS)}
 
 
 @dataclass(frozen=True)
-class ModelDescription:
+class ModelDescription(documents.Document):
     """What a model file says of itself.
 
     Attributes:
@@ -31,11 +32,14 @@ class ModelDescription:
             versions of the packages that trained it, as far as they are known.
     """
 
+    format = 1
+    mend = "export the checkpoint again"
+
     class_names: tuple[str, ...]
     parameters: FeatureParameters
-    window_seconds: float
-    width: float
-    source: Mapping[str, Any] = field(default_factory=dict)
+    window_seconds: Annotated[float, Meta(gt=0, le=LONGEST_SECONDS)]
+    width: Annotated[float, Meta(gt=0, le=16)]
+    source: Mapping[str, documents.Value] = field(default_factory=dict)
 
     @property
     def input_shape(self) -> tuple[int, int, int]:
@@ -44,7 +48,7 @@ class ModelDescription:
 
     def as_dict(self) -> dict[str, Any]:
         """Give the description as values that JSON can hold."""
-        return {"format": _FORMAT, **asdict(self)}
+        return {"format": self.format, **asdict(self)}
 
     @classmethod
     def from_json(cls, text: str, place: str) -> "ModelDescription":
@@ -57,18 +61,7 @@ class ModelDescription:
         Raises:
             InputError: If it is no description, or one of another format.
         """
-        try:
-            content = json.loads(text)
-            if content.pop("format") != _FORMAT:
-                raise ValueError
-            parameters = FeatureParameters(**content.pop("parameters"))
-            class_names = tuple(content.pop("class_names"))
-            return cls(parameters=parameters, class_names=class_names, **content)
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-            raise InputError(
-                f"the description in {place} is not one this version reads: export the checkpoint "
-                "again"
-            ) from error
+        return documents.parse(text, cls, f"the description in {place}")
 
 
 def describe_checkpoint(
@@ -110,7 +103,7 @@ def describe_checkpoint(
     return ModelDescription(
         description.class_names,
         description.parameters,
-        description.settings["window_seconds"],
+        description.window_seconds,
         description.width,
         source
         | {"epoch": description.epoch, "step": description.step}

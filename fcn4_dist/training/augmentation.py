@@ -31,11 +31,11 @@ class Augmentation:
         self._seed, self._mixup = settings.seed, settings.mixup
         self._label_smoothing = settings.label_smoothing
         self._frames = windowing.frames
-        self._cuts = self._frames < parameters.frames
-        self._room = {clip.id: windowing.room(clip) for clip in record_set.clips}
-        self._shift = round(settings.time_shift / seconds_a_frame)
-        self._bands = min(settings.freq_mask, parameters.n_mels)
-        self._masked_frames = min(round(settings.time_mask / seconds_a_frame), self._frames)
+        self._crops = self._frames < parameters.frames
+        self._last_start = {clip.id: windowing.last_start(clip) for clip in record_set.clips}
+        self._time_shift = round(settings.time_shift / seconds_a_frame)
+        self._freq_mask = min(settings.freq_mask, parameters.n_mels)
+        self._time_mask = min(round(settings.time_mask / seconds_a_frame), self._frames)
 
     @property
     def blends(self) -> bool:
@@ -53,27 +53,27 @@ class Augmentation:
         Returns:
             Samples as the network is to see them, of one window each.
         """
-        changed = self._changed(batch, epoch)
+        augmented = self._augmented(batch, epoch)
         if partners is not None:
-            _blend(changed, self._changed(partners, epoch), self._shares(batch.ids, epoch))
+            _blend(augmented, self._augmented(partners, epoch), self._shares(batch.ids, epoch))
         if self._label_smoothing:
-            smoothed = changed.labels * (1 - self._label_smoothing) + self._label_smoothing / 2
-            changed = replace(changed, labels=smoothed.astype(np.float32))
-        return changed
+            smoothed = augmented.labels * (1 - self._label_smoothing) + self._label_smoothing / 2
+            augmented = replace(augmented, labels=smoothed.astype(np.float32))
+        return augmented
 
-    def _changed(self, batch: Batch, epoch: int) -> Batch:
-        if not (self._cuts or self._shift or self._bands or self._masked_frames):
+    def _augmented(self, batch: Batch, epoch: int) -> Batch:
+        if not (self._crops or self._time_shift or self._freq_mask or self._time_mask):
             return batch
         features = batch.features
-        if self._cuts:
+        if self._crops:
             features = np.empty((*features.shape[:-1], self._frames), np.float32)
         for clip_id, kept, feature in zip(batch.ids, batch.features, features, strict=True):
             draw = sample_generator(self._seed, epoch, clip_id)
-            if self._cuts:
-                start = int(draw.integers(self._room[clip_id] + 1))
+            if self._crops:
+                start = int(draw.integers(self._last_start[clip_id] + 1))
                 np.copyto(feature, kept[..., start : start + self._frames])
-            if self._shift:
-                shift = int(draw.integers(-self._shift, self._shift + 1))
+            if self._time_shift:
+                shift = int(draw.integers(-self._time_shift, self._time_shift + 1))
                 np.copyto(feature, np.roll(feature, shift, axis=-1))
             self._mask(feature[0], draw)
         return replace(batch, features=features)
@@ -83,16 +83,14 @@ class Augmentation:
 
         Source: Park et al., SpecAugment, Interspeech 2019 (without time warping).
         """
-        if not (self._bands or self._masked_frames):
+        if not (self._freq_mask or self._time_mask):
             return
         mean = spectrogram.mean()
-        for axis, most in ((0, self._bands), (1, self._masked_frames)):
+        for rows, most in ((spectrogram, self._freq_mask), (spectrogram.T, self._time_mask)):
             for _ in range(_MASKS):
                 length = int(draw.integers(most + 1))
-                start = int(draw.integers(spectrogram.shape[axis] - length + 1))
-                hidden = [slice(None), slice(None)]
-                hidden[axis] = slice(start, start + length)
-                spectrogram[tuple(hidden)] = mean
+                start = int(draw.integers(len(rows) - length + 1))
+                rows[start : start + length] = mean
 
     def _shares(self, ids: tuple[str, ...], epoch: int) -> np.ndarray:
         """Draw how much of itself each sample keeps.

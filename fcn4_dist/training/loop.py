@@ -1,47 +1,28 @@
 """The training loop: epochs of steps, validation, checkpoints."""
 
-import hashlib
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from itertools import takewhile
 from pathlib import Path
+from typing import NoReturn
 
 import mindspore as ms
-import numpy as np
 
-from fcn4_dist.checkpoints import CheckpointFolder
-from fcn4_dist.checkpoints.content import CheckpointDescription, read_checkpoint
-from fcn4_dist.checkpoints.loading import load_into_network, parameter_values
 from fcn4_dist.cluster.ranks import Ranks
 from fcn4_dist.config import Settings
 from fcn4_dist.errors import Fcn4DistError, StoppedError
-from fcn4_dist.evaluation import PREDICTIONS_NAME, write_predictions
-from fcn4_dist.model.fcn4 import Fcn4, build_fcn4, use_jit_level
-from fcn4_dist.pipeline import training_batches
+from fcn4_dist.model.build import build_network
 from fcn4_dist.records import Manifest, RecordSet
-from fcn4_dist.runs.history import RunHistory
-from fcn4_dist.terminal import say, warn
-from fcn4_dist.training.announcing import announce, divergence
-from fcn4_dist.training.averaging import name_as_average, start_average
-from fcn4_dist.training.best import BestValidation
-from fcn4_dist.training.plan import (
-    TrainingPlan,
-    plan_training,
-    resume_plan,
-    settings_for_resuming,
-)
-from fcn4_dist.training.profiling import StepProfile
-from fcn4_dist.training.resuming import Resumption
-from fcn4_dist.training.samples import Samples
-from fcn4_dist.training.saving import Saver
+from fcn4_dist.training.checkpointing import ResumedCheckpoint, Saver, load_pre_trained
+from fcn4_dist.training.data import TrainingData
+from fcn4_dist.training.monitor import Monitor, say_batch_size, say_plan
+from fcn4_dist.training.plan import Position, plan_run
+from fcn4_dist.training.profiling import StepProfiler
 from fcn4_dist.training.schedule import Schedule
 from fcn4_dist.training.sinking import SinkingStepper
-from fcn4_dist.training.step import TrainingStep
+from fcn4_dist.training.step import build_step, find_not_finite, hash_of_weights
 from fcn4_dist.training.stepping import Stepper, StepsTaken
-from fcn4_dist.training.validation import Validator
-from fcn4_dist.training.watching import Watch
-from fcn4_dist.versions import package_versions
+from fcn4_dist.training.validation import Validation, Validator
 
 
 @dataclass(frozen=True)
@@ -88,39 +69,31 @@ class Trainer:
         ranks: Ranks,
         stop_asked: Callable[[], bool] = lambda: False,
     ) -> None:
-        self.manifest, self.record_set, self.ranks = manifest, record_set, ranks
-        self.resumed = Resumption(settings, ranks)
-        self.settings, self.plan = self._planned(settings)
-        settings = self.settings
-        self.folder = CheckpointFolder.from_settings(settings)
-        ms.set_seed(settings.seed)
-        self.network = self._build_network()
-        self.average = self._build_network() if settings.ema_decay else None
-        if self.average:
-            name_as_average(self.average)
-        self.step = TrainingStep(
-            self.network,
-            ranks,
-            settings.loss_scale,
-            settings.weight_decay,
-            self.average,
-            settings.accumulation_steps,
-            settings.all_reduce_buckets or 1,
-        )
-        for cell in filter(None, (self.step, *self.step.cells(), self.average)):
-            use_jit_level(cell, settings.jit_level)
-        self.schedule = Schedule(settings, self.plan)
-        self.stepper = self._build_stepper(stop_asked)
-        self.validator = (
-            Validator(self.average or self.network, validation_set, settings, ranks)
-            if validation_set and settings.val_interval
-            else None
-        )
+        given, self.manifest, self.ranks = settings, manifest, ranks
+        self.resumed = ResumedCheckpoint(settings, ranks)
         before = self.resumed.description
+        settings, self.plan = plan_run(
+            given, len(record_set), manifest.fingerprint(), ranks.size, before, self.resumed.path
+        )
+        if ranks.is_main:
+            say_batch_size(given, settings, self.plan)
+        self.settings = settings
         self.run_id = before.run_id if before else uuid.uuid4().hex
-        patience = settings.patience if self.validator else 0
-        self.best = BestValidation(settings.val_interval, patience, before.best if before else {})
-        self._global_step = self.plan.steps_done
+        self.position = self.plan.start
+        ms.set_seed(settings.seed)
+        self.network = build_network(settings, ranks.size)
+        average = build_network(settings, ranks.size) if settings.ema_decay else None
+        self.step = build_step(self.network, average, settings, ranks)
+        schedule = Schedule(settings, self.plan)
+        self.data = TrainingData(settings, record_set, ranks)
+        stepper = SinkingStepper if settings.sink_in_use else Stepper
+        self.stepper = stepper(self.step, settings, self.data, schedule, ranks, stop_asked)
+        best = before.best if before else {}
+        self.validator = Validator(average or self.network, validation_set, settings, ranks, best)
+        self.saver = Saver(self.run_id, settings, self.plan, manifest, self.step.state(), ranks)
+        earlier = before.run_dir if before else None
+        self.monitor = Monitor(schedule, settings, ranks, earlier)
+        self.profiler = StepProfiler(settings, ranks)
 
     def run(self) -> TrainingSummary:
         """Train all epochs that are left, or until ``patience`` is at its end.
@@ -133,81 +106,53 @@ class Trainer:
                 says, a checkpoint cannot be written, or the ranks disagree.
             StoppedError: If a rank was asked to stop; a checkpoint is written then.
         """
-        self._start_alike()
-        if self.ranks.is_main:
-            announce(self.plan, self.ranks, self.settings, resumed=self._global_step > 0)
-        written = self._checkpoints_of_this_run()
-        self.saver = Saver(self.settings, self.step.state(), self.ranks, written)
-        self._make_up_for_best()
-        self.watch = Watch(self.plan, self._open_history(), visible=self.ranks.is_main)
-        self.profile = StepProfile(
-            self.settings.profile,
-            Path(self.settings.run_dir),
-            self.settings.device_target,
-            self.ranks,
-        )
-        with self.watch, self.profile:
-            epoch_losses = list(self._epochs())
+        self._start()
+        epoch_losses = []
+        with self.monitor, self.profiler:
+            while not self._has_ended:
+                epoch_losses.append(self._train_epoch())
         self.saver.finish()
         self._check_equal_weights()
-        epoch, step = self._place
         return TrainingSummary(
-            checkpoint=self.folder.file(epoch, step),
-            samples_per_second=self.watch.samples_per_second,
+            checkpoint=self.saver.file(self.position),
+            samples_per_second=self.monitor.samples_per_second,
             epoch_losses=tuple(epoch_losses),
-            best=self.best.scores,
-            ended_early=epoch < self.plan.epochs,
+            best=self.validator.best.scores,
+            ended_early=self.position.epoch < self.plan.epochs,
         )
 
-    def _planned(self, settings: Settings) -> tuple[Settings, TrainingPlan]:
-        description, path = self.resumed.description, self.resumed.path
-        if description is not None:
-            given = settings.batch_size
-            settings = settings_for_resuming(settings, description, path, self.ranks.size)
-            if self.ranks.is_main and settings.batch_size != given:
-                say(
-                    f"batch_size is {settings.batch_size} instead of {given}, so that the global "
-                    f"batch stays {description.global_batch} clips"
-                )
-        plan = plan_training(len(self.record_set), settings, self.ranks.size)
-        if description is not None:
-            plan = resume_plan(plan, description, self.manifest.fingerprint(), path)
-        return settings, plan
+    def _train_epoch(self) -> float:
+        """Train an epoch, or what is left of it; give the mean loss of its steps."""
+        next_step = self.position.after(1)
+        epoch = next_step.epoch
+        batches = self.data.batches(next_step)
+        self.monitor.begin_epoch(epoch)
+        while next_step.epoch == epoch:
+            taken = self.stepper.take(batches, next_step)
+            self.position, next_step = taken.last, taken.last.after(1)
+            self.monitor.log(taken)
+            self._check_losses(taken)
+            with self.monitor.paused():
+                self.saver.check()
+                if self.saver.is_due(taken):
+                    self._check_weights()
+                    validation = self._validate(taken)
+                    self.saver.save(self.position, validation, self.validator.best.scores)
+                if taken.stop:
+                    self._stop()
+            self.profiler.step(taken)
+        return self.monitor.mean_loss
 
-    def _build_network(self) -> Fcn4:
-        return build_fcn4(
-            self.settings.num_classes,
-            self.settings.width,
-            amp_level=self.settings.amp_in_use,
-            amp_dtype=self.settings.amp_dtype,
-            batch_norm_ranks=self.ranks.size if self.settings.sync_bn else 1,
-            fused_first_block=self.settings.fusion_in_use,
-        )
-
-    def _build_stepper(self, stop_asked: Callable[[], bool]) -> Stepper | SinkingStepper:
-        settings, ranks = self.settings, self.ranks
-        samples = Samples(settings, self.record_set, ranks)
-        what = self.step, settings, samples, self.schedule
-        if not settings.sink_in_use:
-            return Stepper(*what, ranks, stop_asked)
-        stepper = SinkingStepper(*what, self.plan, ranks, stop_asked)
-        if ranks.is_main and stepper.steps != settings.sink_size:
-            say(
-                f"sink_size is {stepper.steps} instead of {settings.sink_size}, so that the "
-                f"{self.plan.steps_per_epoch} steps of an epoch are whole calls"
-            )
-        return stepper
-
-    def _start_alike(self) -> None:
+    def _start(self) -> None:
+        """Give every rank the same weights, and make sure that all are about to do the same."""
         if self.resumed.description is not None:
             self.resumed.load(self.step.state())
         else:
             if self.settings.pre_trained:
-                self.ranks.on_main(self._load_pre_trained)
+                self.ranks.on_main(lambda: load_pre_trained(self.network, self.settings))
             # The moments are zero on every rank; only the weights need sending.
             self.ranks.broadcast_parameters(self.network.get_parameters())
-            if self.average:
-                start_average(self.average, self.network)
+            self.step.start_average()
         self.ranks.check_agreement(
             {
                 "number of steps": self.plan.steps - self.plan.steps_done,
@@ -215,179 +160,52 @@ class Trainer:
             }
         )
         self.network.set_train(True)
+        if self.ranks.is_main:
+            say_plan(self.plan, self.settings, self.ranks.size)
+            self.saver.make_up_for_best(self.resumed)
 
-    def _load_pre_trained(self) -> None:
-        path = self.folder.find(self.settings.model_name, warn)
-        left = load_into_network(self.network, read_checkpoint(path), fresh_dense=True)
-        said = f"; {', '.join(left)} are of another size and start fresh" if left else ""
-        say(f"weights from {path}{said}")
-
-    def _checkpoints_of_this_run(self) -> list[Path]:
-        if self.resumed.description is None or not self.ranks.is_main:
-            return []
-        return self.folder.files_of_run(self.run_id)
-
-    def _make_up_for_best(self) -> None:
-        before = self.resumed.description
-        if before is None or not self.ranks.is_main:
-            return
-        # The run may have died after it wrote this file, and before it was kept as the best.
-        ends_epoch = before.step == before.steps_per_epoch
-        if ends_epoch and before.best.get("epoch") == before.epoch:
-            self.saver.keep_as_best(self.resumed.path)
-
-    def _open_history(self) -> RunHistory | None:
-        if not self.ranks.is_main:
-            return None
-        before = self.resumed.description
-        earlier = Path(before.settings["run_dir"]) if before else None
-        return RunHistory(Path(self.settings.run_dir), self.plan.steps_done, earlier)
-
-    def _epochs(self) -> Iterator[float]:
-        """Run the epochs, and give the mean loss of each."""
-        epoch, steps = divmod(self._global_step, self.plan.steps_per_epoch)
+    @property
+    def _has_ended(self) -> bool:
+        if self.position.global_step >= self.plan.steps:
+            return True
         # In the middle of an epoch there is nothing to decide yet.
-        while epoch < self.plan.epochs and (steps or not self._ends_early(epoch)):
-            epoch, steps = epoch + 1, 0
-            yield self._run_epoch(epoch)
+        return self.position.ends_epoch and self.validator.ends_training(self.position.epoch)
 
-    def _ends_early(self, epoch: int) -> bool:
-        if not self.best.patience:
-            return False
-        # Only rank 0 knows the scores.
-        ends = np.array([self.best.ends_training(epoch)], dtype=np.int32)
-        return bool(self.ranks.broadcast(ends)[0])
+    def _check_losses(self, taken: StepsTaken) -> None:
+        finite = len(taken.finite_losses)
+        if finite < len(taken.losses):
+            self._give_up(f"the loss is {taken.losses[finite]}", taken.first.after(finite))
 
-    @property
-    def _place(self) -> tuple[int, int]:
-        """Epoch, and step within it, of the last step."""
-        epochs, steps = divmod(self._global_step - 1, self.plan.steps_per_epoch)
-        return epochs + 1, steps + 1
+    def _check_weights(self) -> None:
+        # A gradient may overflow where the loss does not. No checkpoint is to hold what it leaves,
+        # and a validation could only say that the scores are no numbers.
+        if name := find_not_finite(self.network):
+            self._give_up(f"{name} is no longer finite", self.position)
 
-    def _run_epoch(self, epoch: int) -> float:
-        step = self._global_step - (epoch - 1) * self.plan.steps_per_epoch
-        self.stepper.begin_epoch(epoch, step)
-        self.watch.begin_epoch(epoch)
-        while step < self.plan.steps_per_epoch:
-            taken = self.stepper.take(epoch, step + 1, self._global_step + 1)
-            self._record(epoch, step, taken)
-            steps = len(taken.losses)
-            step += steps
-            self._global_step += steps
-            with self.watch.aside():
-                self._look_up(epoch, step, steps, taken.stop)
-            self.profile.add(taken)
-        return self.watch.mean_loss
+    def _validate(self, taken: StepsTaken) -> Validation:
+        """Validate at the end of an epoch, unless the run is to stop, and record the epoch."""
+        if not self.position.ends_epoch:
+            return Validation()
+        validation = Validation() if taken.stop else self.validator.validate(self.position.epoch)
+        # Before the checkpoint, from which on nobody would come back to it.
+        self.monitor.end_epoch(self.position, validation)
+        return validation
 
-    def _record(self, epoch: int, step: int, taken: StepsTaken) -> None:
-        """Record steps that were taken after one of the epoch, up to one of no finite loss."""
-        finite = list(takewhile(np.isfinite, taken.losses))
-        first = self._global_step + 1
-        lrs = [self.schedule.learning_rate(first + number) for number in range(len(finite))]
-        self.watch.end_steps(epoch, step + 1, finite, lrs, taken)
-        if len(finite) < len(taken.losses):
-            loss = taken.losses[len(finite)]
-            self._give_up(f"the loss is {loss}", epoch, step + 1 + len(finite))
-
-    def _look_up(self, epoch: int, step: int, steps: int, stop: bool) -> None:
-        """Validate and save if the last steps were those to do it, and stop if a rank is asked."""
-        ends_epoch = step == self.plan.steps_per_epoch
-        scores: Mapping[str, float] = {}
-        is_best = False
-        self.saver.check()
-        # The card may have gone on behind the step that was to be saved.
-        is_due = self._global_step % self.settings.save_step < steps
-        if ends_epoch or stop or is_due:
-            # Before a validation, too, which can only say that the scores are no numbers.
-            self._check_finite_weights(epoch, step)
-            if ends_epoch:
-                if not stop:
-                    scores, is_best = self._validate(epoch)
-                # Before the checkpoint, from which on nobody would come back to it.
-                self.watch.end_epoch(epoch, self._learning_rate, scores, best=is_best)
-            self.saver.save(self._description(epoch, step, scores), is_best=is_best)
-        if stop:
-            self.saver.finish()
-            # Nobody leaves before rank 0 has written.
-            self.ranks.check_agreement({"step to stop at": self._global_step})
-            raise StoppedError(
-                f"stopped by SIGTERM; the checkpoint of epoch {epoch}, step {step} is written: "
-                "--resume auto goes on from there"
-            )
-
-    def _validate(self, epoch: int) -> tuple[Mapping[str, float], bool]:
-        if self.validator is None or epoch % self.settings.val_interval:
-            return {}, False
-        validation = self.validator.validate(epoch)
-        if validation is None:
-            return {}, False
-        is_best = self.best.offer(epoch, validation.scores)
-        if is_best:
-            path = Path(self.settings.run_dir) / PREDICTIONS_NAME
-            write_predictions(validation.predictions, path)
-        return validation.scores, is_best
-
-    @property
-    def _learning_rate(self) -> float:
-        """The learning rate of the last step."""
-        return self.schedule.learning_rate(self._global_step)
-
-    def _give_up(self, what: str, epoch: int, step: int) -> None:
-        """End a run that has diverged.
-
-        Raises:
-            Fcn4DistError: Always.
-        """
+    def _stop(self) -> NoReturn:
         self.saver.finish()
-        ids = self._global_batch_ids(epoch, step)
-        self.watch.end_run(epoch, step, what, ids)
-        # What else lies in the folder is of other runs.
-        written = self.folder.files_of_run(self.run_id) if self.ranks.is_main else []
-        newest = written[-1] if written else None
-        raise Fcn4DistError(divergence(what, epoch, step, ids, Path(self.settings.run_dir), newest))
-
-    def _check_finite_weights(self, epoch: int, step: int) -> None:
-        # A gradient may overflow where the loss does not; no checkpoint is to hold what it leaves.
-        for parameter in self.network.trainable_params():
-            if not np.isfinite(parameter.asnumpy().sum(dtype=np.float64)):
-                self._give_up(f"{parameter.name} is no longer finite", epoch, step)
-
-    def _global_batch_ids(self, epoch: int, step: int) -> list[str]:
-        (batch,) = training_batches(
-            self.plan.clips, self.plan.global_batch, 0, 1, seed=self.settings.seed, epoch=epoch
-        )[step - 1 : step]
-        return [self.record_set.clips[index].id for index in batch]
-
-    def _description(
-        self, epoch: int, step: int, metrics: Mapping[str, float]
-    ) -> CheckpointDescription:
-        return CheckpointDescription(
-            run_id=self.run_id,
-            epoch=epoch,
-            step=step,
-            steps_per_epoch=self.plan.steps_per_epoch,
-            global_step=self._global_step,
-            global_batch=self.plan.global_batch,
-            world_size=self.ranks.size,
-            shards=self.manifest.fingerprint(),
-            class_names=self.manifest.class_names,
-            parameters=self.manifest.parameters,
-            width=self.settings.width,
-            settings=self.settings.as_dict(),
-            versions=package_versions("mindspore", "numpy"),
-            metrics=metrics,
-            best=self.best.scores,
+        # Nobody leaves before rank 0 has written.
+        self.ranks.check_agreement({"step to stop at": self.position.global_step})
+        raise StoppedError(
+            f"stopped by SIGTERM; the checkpoint of {self.position} is written: --resume auto goes "
+            "on from there"
         )
+
+    def _give_up(self, what: str, position: Position) -> NoReturn:
+        """End a run that has diverged at a step."""
+        self.saver.finish()
+        ids = self.data.global_batch_ids(position)
+        raise Fcn4DistError(self.monitor.end_run(position, what, ids, self.saver.newest_file()))
 
     def _check_equal_weights(self) -> None:
         self.ranks.heartbeat.at("comparing its weights with those of the others")
-        weights = parameter_values(self.network.trainable_params())
-        self.ranks.check_agreement({"weights after training": _hash_of(weights)})
-
-
-def _hash_of(values: Mapping[str, np.ndarray]) -> int:
-    digest = hashlib.sha256()
-    for name in sorted(values):
-        digest.update(values[name].tobytes())
-    # 60 bits, so that it stays positive in the 64 that ranks compare.
-    return int(digest.hexdigest()[:15], 16)
+        self.ranks.check_agreement({"weights after training": hash_of_weights(self.network)})

@@ -4,34 +4,45 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fcn4_dist.checkpoints.content import CheckpointDescription
-from fcn4_dist.config import Settings
+from fcn4_dist.config import Affects, Settings, differences
 from fcn4_dist.errors import InputError
 
 FEW_STEPS = 10
 
-# What a resumed run has to have in common with the one it goes on with.
-SHAPING_SETTINGS = (
-    "num_classes",
-    "width",
-    "loss_scale",
-    "mixed_precision",
-    "amp_level",
-    "amp_dtype",
-    "sync_bn",
-    "seed",
-    "window_seconds",
-    "lr",
-    "lr_scaling",
-    "lr_schedule",
-    "warmup_epochs",
-    "weight_decay",
-    "ema_decay",
-    "label_smoothing",
-    "mixup",
-    "time_shift",
-    "freq_mask",
-    "time_mask",
-)
+
+@dataclass(frozen=True)
+class Position:
+    """A step of a run, as a place in it: "epoch 2, step 4".
+
+    Attributes:
+        global_step: The step within the run, from 1; 0 is the end of an epoch 0, before the first.
+        steps_per_epoch: Steps of a whole epoch.
+    """
+
+    global_step: int
+    steps_per_epoch: int
+
+    @property
+    def epoch(self) -> int:
+        """The epoch, from 1."""
+        return (self.global_step - 1) // self.steps_per_epoch + 1
+
+    @property
+    def step(self) -> int:
+        """The step within the epoch, from 1."""
+        return (self.global_step - 1) % self.steps_per_epoch + 1
+
+    @property
+    def ends_epoch(self) -> bool:
+        """Whether it is the last step of its epoch."""
+        return self.step == self.steps_per_epoch
+
+    def after(self, steps: int) -> "Position":
+        """Give the position some steps later."""
+        return replace(self, global_step=self.global_step + steps)
+
+    def __str__(self) -> str:
+        return f"epoch {self.epoch}, step {self.step}"
 
 
 @dataclass(frozen=True)
@@ -64,6 +75,11 @@ class TrainingPlan:
     def steps(self) -> int:
         """Steps of the whole run."""
         return self.epochs * self.steps_per_epoch
+
+    @property
+    def start(self) -> Position:
+        """Where the run begins or goes on: the last step that was taken before."""
+        return Position(self.steps_done, self.steps_per_epoch)
 
 
 def plan_training(clips: int, settings: Settings, world_size: int) -> TrainingPlan:
@@ -104,20 +120,9 @@ def settings_for_resuming(
     Raises:
         InputError: If the run could not go on as if nothing had happened.
     """
-    before = description.settings
-    # A cosine is as long as the run.
-    shaping = (*SHAPING_SETTINGS, *(["epoch_size"] if settings.lr_schedule == "cosine" else []))
-    # A type that was left open was not computed in.
-    if "auto" in (before.get("amp_dtype"), settings.amp_dtype):
-        shaping = tuple(name for name in shaping if name != "amp_dtype")
-    differences = [
-        f"{name} {before.get(name)} instead of {getattr(settings, name)}"
-        for name in shaping
-        if before.get(name) != getattr(settings, name)
-    ]
-    if differences:
+    if differing := differences(description.settings, settings, {Affects.RESULT}):
         raise InputError(
-            f"{path} is of a run with other settings: {', '.join(differences)}; give those to go "
+            f"{path} is of a run with other settings: {', '.join(differing)}; give those to go "
             "on with it, or start a new run from its weights with --pre_trained True"
         )
     batches = world_size * settings.accumulation_steps
@@ -132,23 +137,38 @@ def settings_for_resuming(
     return replace(settings, batch_size=description.global_batch // batches)
 
 
-def resume_plan(
-    plan: TrainingPlan, description: CheckpointDescription, shards: str, path: Path
-) -> TrainingPlan:
-    """Say where a run goes on.
+def plan_run(
+    settings: Settings,
+    clips: int,
+    shards: str,
+    world_size: int,
+    description: CheckpointDescription | None,
+    path: Path,
+) -> tuple[Settings, TrainingPlan]:
+    """Plan a run that begins, or one that goes on.
 
     Args:
-        plan: Its steps.
-        description: What the checkpoint says of itself.
+        settings: The settings it was started with.
+        clips: Clips in the training set.
         shards: Fingerprint of the manifest of the shards.
-        path: Where the checkpoint is.
+        world_size: Number of ranks.
+        description: What the checkpoint to go on from says of itself; None for a new run.
+        path: Where that checkpoint is.
+
+    Returns:
+        The settings of the run, which keep the global batch of the checkpoint, and its steps.
 
     Raises:
-        InputError: If the shards are not those of the checkpoint.
+        InputError: If there is nothing to train, or the run could not go on as if nothing had
+            happened.
     """
+    if description is None:
+        return settings, plan_training(clips, settings, world_size)
+    settings = settings_for_resuming(settings, description, path, world_size)
+    plan = plan_training(clips, settings, world_size)
     if description.shards != shards:
         raise InputError(
             f"{path} was trained on other shards: name them with --data_dir, or start a new run "
             "from its weights with --pre_trained True"
         )
-    return replace(plan, steps_done=description.global_step)
+    return settings, replace(plan, steps_done=description.global_step)

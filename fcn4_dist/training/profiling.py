@@ -5,13 +5,13 @@ import re
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
+from fcn4_dist import documents
 from fcn4_dist.cluster.ranks import Ranks
-from fcn4_dist.files import write_json
+from fcn4_dist.config import Settings
 from fcn4_dist.terminal import say, table, warn
-from fcn4_dist.training.stepping import StepsTaken
+from fcn4_dist.training.stepping import StepsTaken, StepTimes
 
 PROFILE_NAME = "profile"
 SPLIT_NAME = "split.json"
@@ -20,71 +20,61 @@ _CALLS_BEFORE = 2
 _LARGEST = 12
 
 
-class StepProfile:
+class StepProfiler:
     """Profiles some steps of rank 0, from the third call of the training step on.
 
     Args:
-        steps: How many; 0 for none.
-        folder: The job's folder.
-        device_target: "Ascend" or "CPU".
+        settings: Say how many; 0 for none.
         ranks: This rank; all of them count the steps.
     """
 
-    def __init__(self, steps: int, folder: Path, device_target: str, ranks: Ranks) -> None:
-        self._steps, self._device_target, self._ranks = steps, device_target, ranks
-        self._folder = folder / PROFILE_NAME
+    def __init__(self, settings: Settings, ranks: Ranks) -> None:
+        self._steps, self._device_target = settings.profile, settings.device_target
+        self._folder, self._ranks = Path(settings.run_dir, PROFILE_NAME), ranks
         self._calls = 0
-        self._goes_on = False
+        self._profiles = False
         self._profiler: Any = None
         self._before: set[Path] = set()
-        self._taken: list[StepsTaken] = []
+        self._times = StepTimes()
         self._begun = 0.0
 
-    def __enter__(self) -> "StepProfile":
+    def __enter__(self) -> "StepProfiler":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if kind is not None:
+    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
+        if error is not None:
             # To analyse what there is may take longer than the run has to end.
             return
-        if self._goes_on:
+        if self._profiles:
             self._finish()
-        if self._steps and not self._taken and self._ranks.is_main:
+        if self._steps and not self._times.steps and self._ranks.is_main:
             warn(f"nothing was profiled: that begins after {_CALLS_BEFORE} steps, which were all")
 
-    def add(self, taken: StepsTaken) -> None:
+    def step(self, taken: StepsTaken) -> None:
         """Count a call, when all that follows it is done, too."""
-        if not self._steps or (self._taken and not self._goes_on):
-            return
         self._calls += 1
-        if self._goes_on:
-            self._taken.append(taken)
+        if self._profiles:
+            self._times += taken.times
             if self._profiler:
                 self._profiler.step()
-            if sum(len(each.losses) for each in self._taken) >= self._steps:
+            if self._times.steps >= self._steps:
                 self._finish()
-        elif self._calls == _CALLS_BEFORE:
-            self._goes_on = True
+        elif self._steps and self._calls == _CALLS_BEFORE:
+            self._profiles = True
             if self._ranks.is_main:
                 self._before = self._timelines()
                 self._profiler = start_profiler(self._folder, self._device_target)
             self._begun = time.monotonic()
 
     def _finish(self) -> None:
-        self._goes_on = False
+        self._profiles = False
         # The others wait for rank 0 in the next step.
-        self._ranks.heartbeat.at("writing the profile", unhurried=True)
+        self._ranks.heartbeat.at("writing the profile", may_take_long=True)
         if not self._profiler:
             return
         seconds = time.monotonic() - self._begun
         self._profiler.stop()
-        self._profiler = None
-        if not self._taken:
+        if not self._times.steps:
             return
         try:
             self._report(seconds)
@@ -98,10 +88,10 @@ class StepProfile:
         # The folder may hold those of earlier starts.
         timelines = list(self._timelines() - self._before)
         operators = operator_times(timelines[0]) if timelines else {}
-        steps = sum(len(each.losses) for each in self._taken)
-        split = split_of_step(self._taken, seconds)
+        steps = self._times.steps
+        split = split_of_step(self._times, seconds)
         kinds = {kind: each / steps for kind, each in operators.items()}
-        write_json(
+        documents.write(
             self._folder / SPLIT_NAME,
             {"steps": steps, "seconds_a_step": split, "operator_seconds_a_step": kinds},
         )
@@ -134,11 +124,11 @@ def start_profiler(folder: Path, device_target: str) -> Any:
     return profiler
 
 
-def split_of_step(taken: list[StepsTaken], seconds: float) -> dict[str, float]:
+def split_of_step(times: StepTimes, seconds: float) -> dict[str, float]:
     """Part the time of a step by what the host waited for or did.
 
     Args:
-        taken: The steps.
+        times: Of the steps.
         seconds: From the beginning of the first to what came after the last.
 
     Returns:
@@ -146,18 +136,12 @@ def split_of_step(taken: list[StepsTaken], seconds: float) -> dict[str, float]:
         "augmentation", "step" (forward, backward, all-reduce and update), and "besides"
         (recording, validation, checkpoints); "all" is their sum.
     """
-    steps = sum(len(each.losses) for each in taken)
-    augmenting = sum(each.augmenting for each in taken)
-    computing = sum(each.computing for each in taken)
-    parts = {"augmentation": augmenting, "step": computing}
-    if all(each.reading is not None for each in taken):
-        reading = sum(each.reading or 0.0 for each in taken)
-        parts = {"waiting for the shards": reading - augmenting, **parts}
-        parts["besides"] = seconds - reading - computing
-    else:
-        # Augmentation runs beside the steps then.
-        parts["besides"] = seconds - computing
-    return {name: each / steps for name, each in parts.items()} | {"all": seconds / steps}
+    parts = {"augmentation": times.augmenting, "step": times.computing}
+    if times.reading is not None:
+        parts = {"waiting for the shards": times.reading - times.augmenting, **parts}
+    # Augmentation is a part of reading, or runs beside the steps.
+    parts["besides"] = seconds - (times.reading or 0.0) - times.computing
+    return {name: each / times.steps for name, each in (parts | {"all": seconds}).items()}
 
 
 def operator_times(timeline: Path) -> dict[str, float]:

@@ -3,8 +3,11 @@
 import math
 from dataclasses import dataclass
 
+from mindspore import Tensor
+
 from fcn4_dist.config import Settings
-from fcn4_dist.training.plan import TrainingPlan
+from fcn4_dist.training.plan import Position, TrainingPlan
+from fcn4_dist.training.step import step_controls
 
 _LR_IS_FOR = 32
 """Clips of the documented global batch."""
@@ -31,6 +34,14 @@ class Schedule:
         """
         exponent = {"none": 0.0, "sqrt": 0.5, "linear": 1.0}[self.settings.lr_scaling]
         return self.settings.lr * (self.plan.global_batch / _LR_IS_FOR) ** exponent
+
+    def controls(self, position: Position, *, stop: bool = False) -> Tensor:
+        """Give a training step its numbers, and whether this rank is asked to stop."""
+        return step_controls(
+            stop=stop,
+            learning_rate=self.learning_rate(position.global_step),
+            ema_share=self.ema_share(position.global_step),
+        )
 
     def learning_rate(self, step: int) -> float:
         """Give the learning rate: a warm-up in even steps, then constant or a half cosine to 0.

@@ -7,109 +7,81 @@ saved is handing over its batch and waiting for its loss.
 import math
 import time
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+from dataclasses import dataclass
 
 import mindspore as ms
 import numpy as np
 from mindspore import JitConfig, Parameter, Tensor, nn, ops
 
-from fcn4_dist.cluster.ranks import Ranks
-from fcn4_dist.config import Settings
 from fcn4_dist.errors import Fcn4DistError
-from fcn4_dist.training.compiling import compiling
-from fcn4_dist.training.plan import TrainingPlan
-from fcn4_dist.training.samples import Samples
+from fcn4_dist.pipeline import Batch
+from fcn4_dist.terminal import say
+from fcn4_dist.training.data import TrainingData
+from fcn4_dist.training.plan import Position, TrainingPlan
 from fcn4_dist.training.schedule import Schedule
-from fcn4_dist.training.step import TrainingStep, step_controls
-from fcn4_dist.training.stepping import StepsTaken
+from fcn4_dist.training.step import TrainingStep
+from fcn4_dist.training.stepping import Stepper, StepsTaken, StepTimes
 
 _COLUMNS = ["features", "labels", "controls"]
 
 
-class SinkingStepper:
+@dataclass
+class SinkingStepper(Stepper):
     """Takes several steps at a time, in MindSpore's data sinking.
 
     All batches of the run go into the card's queue ahead, in the order of the steps, each with its
     own learning rate; so a request to stop cannot go with them, and the ranks ask each other after
-    every call.
-
-    Args:
-        step: The step.
-        settings: The settings of the run.
-        samples: What the steps are taken on.
-        schedule: The numbers that differ from step to step.
-        plan: The steps of the run.
-        ranks: This rank.
-        stop_asked: Tells whether this rank is asked to stop.
-
-    Attributes:
-        steps: How many steps :meth:`take` takes: no more than ``sink_size``, and so that epochs
-            are whole calls.
+    every call. A call takes no more than ``sink_size`` steps, and so that epochs are whole calls.
     """
 
-    def __init__(
-        self,
-        step: TrainingStep,
-        settings: Settings,
-        samples: Samples,
-        schedule: Schedule,
-        plan: TrainingPlan,
-        ranks: Ranks,
-        stop_asked: Callable[[], bool],
-    ) -> None:
-        self.steps = steps_a_call(settings.sink_size, plan)
-        self._settings, self._ranks, self._stop_asked = settings, ranks, stop_asked
-        self._samples = samples
-        self._rows = _Rows(samples, schedule, plan)
-        self._step = RememberedStep(step, self.steps)
+    def __post_init__(self) -> None:
+        plan, asked_for = self.schedule.plan, self.settings.sink_size
+        self._steps = steps_per_call(asked_for, plan)
+        self._queue = _Queue(self.data, self.schedule)
         self._call: Callable[[], Tensor] | None = None
+        if self.ranks.is_main and self._steps != asked_for:
+            say(
+                f"sink_size is {self._steps} instead of {asked_for}, so that the "
+                f"{plan.steps_per_epoch} steps of an epoch are whole calls"
+            )
 
-    def begin_epoch(self, epoch: int, done: int) -> None:
-        """Do nothing: the queue goes on from epoch to epoch."""
-
-    def take(self, epoch: int, step: int, global_step: int) -> StepsTaken:
+    def take(self, batches: Iterator[Batch], position: Position) -> StepsTaken:
         """Take the next steps, all of one epoch.
 
         Args:
-            epoch: The epoch, from 1.
-            step: The first of the steps within the epoch, from 1.
-            global_step: The same within the run, from 1.
+            batches: Left alone: the card takes those of its queue.
+            position: The first of the steps.
         """
-        first = self._call is None
-        doing = f"in epoch {epoch}, steps {step} to {step + self.steps - 1}"
-        self._ranks.heartbeat.at(doing, unhurried=first)
-        augmented = self._samples.augmenting
+        last = position.after(self._steps - 1)
+        doing = f"in epoch {position.epoch}, steps {position.step} to {last.step}"
+        self.ranks.heartbeat.at(doing, may_take_long=not self._compiled)
+        augmented = self.data.augmenting
         begun = time.monotonic()
         try:
             call = self._call = self._call or self._start()
-            shape = self._samples.shape
-            with compiling(self._settings, self._ranks, shape) if first else nullcontext():
+            with self._compiling():
                 told = call().asnumpy()
         except RuntimeError as error:
             # What goes wrong in MindSpore's threads arrives as something else.
-            raise self._rows.error or error from error
-        asked = self._ranks.all_gather(np.array([self._stop_asked()], dtype=np.int32))
-        return StepsTaken(
-            losses=tuple(map(float, told[:, 0])),
-            stop=bool(asked.any()),
-            reading=None,
-            augmenting=self._samples.augmenting - augmented,
-            computing=time.monotonic() - begun,
-        )
+            raise self._queue.error or error from error
+        asked = self.ranks.all_gather(np.array([self.stop_asked()], dtype=np.int32))
+        augmenting = self.data.augmenting - augmented
+        times = StepTimes(self._steps, None, augmenting, time.monotonic() - begun)
+        return StepsTaken(position, tuple(map(float, told[:, 0])), bool(asked.any()), times)
 
     def _start(self) -> Callable[[], Tensor]:
         import mindspore.dataset as ds
 
-        level = self._settings.jit_level
-        step = self._step
+        level = self.settings.jit_level
+        step = RememberedStep(self.step, self._steps)
 
         def take_step(features: Tensor, labels: Tensor, controls: Tensor) -> Tensor:
             return step(features, labels, controls)
 
         return ms.data_sink(
             take_step,
-            ds.GeneratorDataset(self._rows, _COLUMNS, shuffle=False, num_parallel_workers=1),
-            sink_size=self.steps,
+            ds.GeneratorDataset(self._queue, _COLUMNS, shuffle=False, num_parallel_workers=1),
+            sink_size=self._steps,
             # Without any, it would run operator by operator in Python.
             jit_config=JitConfig(jit_level="" if level == "auto" else level),
         )
@@ -129,12 +101,7 @@ class RememberedStep(nn.Cell):
         self.told = Parameter(np.zeros((steps, 2), np.float32), name="told", requires_grad=False)
 
     def construct(self, features: Tensor, labels: Tensor, controls: Tensor) -> Tensor:
-        """Take a step.
-
-        Args:
-            features: As of :class:`TrainingStep`.
-            labels: As of :class:`TrainingStep`.
-            controls: As of :class:`TrainingStep`.
+        """Take a step, as :class:`TrainingStep` does.
 
         Returns:
             What the last steps told, (steps, 2), the newest at the end.
@@ -143,7 +110,7 @@ class RememberedStep(nn.Cell):
         return ops.assign(self.told, ops.concat((self.told[1:], told.reshape(1, 2))))
 
 
-def steps_a_call(sink_size: int, plan: TrainingPlan) -> int:
+def steps_per_call(sink_size: int, plan: TrainingPlan) -> int:
     """Give the largest number of steps within a limit of which an epoch, or what is left, is made.
 
     Args:
@@ -155,15 +122,15 @@ def steps_a_call(sink_size: int, plan: TrainingPlan) -> int:
     return max(steps for steps in range(1, sink_size + 1) if common % steps == 0)
 
 
-class _Rows:
+class _Queue:
     """All steps that are left of a run, for MindSpore's generator."""
 
-    def __init__(self, samples: Samples, schedule: Schedule, plan: TrainingPlan) -> None:
-        self._samples, self._schedule, self._plan = samples, schedule, plan
+    def __init__(self, data: TrainingData, schedule: Schedule) -> None:
+        self._data, self._schedule = data, schedule
         self.error: Fcn4DistError | None = None
 
     def __len__(self) -> int:
-        return self._plan.steps - self._plan.steps_done
+        return self._schedule.plan.steps - self._schedule.plan.steps_done
 
     def __iter__(self) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
         try:
@@ -173,13 +140,9 @@ class _Rows:
             raise
 
     def _steps(self) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-        global_step = self._plan.steps_done
-        while global_step < self._plan.steps:
-            epochs, done = divmod(global_step, self._plan.steps_per_epoch)
-            for batch in self._samples.of_epoch(epochs + 1, done):
-                global_step += 1
-                controls = step_controls(
-                    learning_rate=self._schedule.learning_rate(global_step),
-                    ema_share=self._schedule.ema_share(global_step),
-                )
-                yield batch.features, batch.labels, controls.asnumpy()
+        position = self._schedule.plan.start
+        while position.global_step < self._schedule.plan.steps:
+            for batch in self._data.batches(position.after(1)):
+                position = position.after(1)
+                controls = self._schedule.controls(position).asnumpy()
+                yield batch.features, batch.labels, controls

@@ -1,6 +1,7 @@
 """One training step, compiled: forward, gradients, their average over the ranks, the update."""
 
-from collections.abc import Callable, Sequence
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
 from itertools import combinations, pairwise
 from typing import Any
 
@@ -9,7 +10,12 @@ import numpy as np
 from mindspore import Parameter, ParameterTuple, Tensor, nn, ops
 
 from fcn4_dist.cluster.ranks import Ranks
+from fcn4_dist.config import Settings
+from fcn4_dist.model.build import use_jit_level
 from fcn4_dist.model.fcn4 import BinaryCrossEntropy
+
+_AVERAGE = "average."
+_LAST = "last."
 
 
 class TrainingStep(nn.Cell):
@@ -23,8 +29,8 @@ class TrainingStep(nn.Cell):
         weight_decay: Share of the weights that a step at learning rate 1 takes away, decoupled
             from the gradients (Loshchilov and Hutter, Decoupled Weight Decay Regularization, ICLR
             2019); biases and batch-norm are left alone.
-        average: A network of the same parameters, changed to the exponential moving average of
-            the first one's; None for none.
+        average: A network of the same parameters, which are given other names, and changed to the
+            exponential moving average of the first one's; None for none.
         accumulation: How many batches a step is made of: all but the last are given to
             :attr:`accumulate`.
         all_reduce_buckets: All-reduces that the gradients are averaged by; those of the last
@@ -63,6 +69,9 @@ class TrainingStep(nn.Cell):
             self.accumulate = _Accumulation(self.value_and_gradients, self.sums)
         self.averages = average is not None
         if average is not None:
+            # Names of their own beside those of the trained.
+            for parameter in average.get_parameters():
+                parameter.name = _AVERAGE + parameter.name
             self.averaged = ParameterTuple(list(network.get_parameters()))
             self.average = ParameterTuple(list(average.get_parameters()))
         if self.world_size > 1:
@@ -118,6 +127,12 @@ class TrainingStep(nn.Cell):
         loss = told[0] / (self.world_size * self.loss_scale)
         return ops.depend(ops.stack((loss, told[1])), updated)
 
+    def start_average(self) -> None:
+        """Let the average, if there is one, begin as the network is."""
+        if self.averages:
+            for average, value in zip(self.average, self.averaged, strict=True):
+                average.set_data(Tensor(value.asnumpy()))
+
     def state(self) -> list[Parameter]:
         """List everything that training changes: weights, statistics, averages, moments, counts."""
         known = {id(parameter): parameter for parameter in self.network.get_parameters()}
@@ -126,6 +141,90 @@ class TrainingStep(nn.Cell):
         for parameter in self.optimizer.get_parameters():
             known.setdefault(id(parameter), parameter)
         return list(known.values())
+
+
+def bucket_ends(sizes: Sequence[int], buckets: int) -> list[int]:
+    """Cut a row of gradients into buckets, the largest of which is as small as can be.
+
+    Args:
+        sizes: Values in each gradient.
+        buckets: How many; no more than there are gradients are made.
+
+    Returns:
+        The index of the last gradient of every bucket but the last.
+    """
+    cuts = combinations(range(1, len(sizes)), min(buckets, len(sizes)) - 1)
+
+    def largest(cut: tuple[int, ...]) -> int:
+        return max(sum(sizes[a:b]) for a, b in pairwise((0, *cut, len(sizes))))
+
+    return [first - 1 for first in min(cuts, key=largest)]
+
+
+def build_step(
+    network: nn.Cell, average: nn.Cell | None, settings: Settings, ranks: Ranks
+) -> TrainingStep:
+    """Build the training step that the settings ask for."""
+    step = TrainingStep(
+        network,
+        ranks,
+        settings.loss_scale,
+        settings.weight_decay,
+        average,
+        settings.accumulation_steps,
+        settings.all_reduce_buckets or 1,
+    )
+    for cell in filter(None, (step, *step.cells(), average)):
+        use_jit_level(cell, settings.jit_level)
+    return step
+
+
+def step_controls(*, learning_rate: float, stop: bool = False, ema_share: float = 0.0) -> Tensor:
+    """Give a step the numbers that differ from step to step.
+
+    Args:
+        learning_rate: Of Adam.
+        stop: Whether this rank is asked to stop.
+        ema_share: Share of the weights after the step in their moving average.
+    """
+    return Tensor(np.array([stop, learning_rate, ema_share], dtype=np.float32))
+
+
+def names_in_checkpoint(state: Iterable[Parameter]) -> dict[str, str]:
+    """Tell under which name a checkpoint holds each parameter.
+
+    The plain names are those of the weights to be used: where there is an average, it has them,
+    and the last weights, with which training goes on, have a prefix.
+
+    Args:
+        state: All parameters that training changes.
+
+    Returns:
+        Name of a parameter -> its name in a checkpoint.
+    """
+    names = {parameter.name for parameter in state}
+    return {
+        name: name.removeprefix(_AVERAGE)
+        if name.startswith(_AVERAGE)
+        else (_LAST + name if _AVERAGE + name in names else name)
+        for name in names
+    }
+
+
+def find_not_finite(network: nn.Cell) -> str | None:
+    """Name the first weights that hold a number that is not finite; None for none."""
+    for parameter in network.trainable_params():
+        if not np.isfinite(parameter.asnumpy().sum(dtype=np.float64)):
+            return parameter.name
+    return None
+
+
+def hash_of_weights(network: nn.Cell) -> int:
+    """Give a number of 60 bits that is the same where all weights are, to the bit."""
+    digest = hashlib.sha256()
+    for parameter in sorted(network.trainable_params(), key=lambda each: each.name):
+        digest.update(parameter.asnumpy().tobytes())
+    return int(digest.hexdigest()[:15], 16)
 
 
 class _Accumulation(nn.Cell):
@@ -149,32 +248,3 @@ def _sums_of(weights: Sequence[Parameter]) -> list[Parameter]:
         for each in weights
     ]
     return [loss, *gradients]
-
-
-def bucket_ends(sizes: Sequence[int], buckets: int) -> list[int]:
-    """Cut a row of gradients into buckets, the largest of which is as small as can be.
-
-    Args:
-        sizes: Values in each gradient.
-        buckets: How many; no more than there are gradients are made.
-
-    Returns:
-        The index of the last gradient of every bucket but the last.
-    """
-    cuts = combinations(range(1, len(sizes)), min(buckets, len(sizes)) - 1)
-
-    def largest(cut: tuple[int, ...]) -> int:
-        return max(sum(sizes[a:b]) for a, b in pairwise((0, *cut, len(sizes))))
-
-    return [first - 1 for first in min(cuts, key=largest)]
-
-
-def step_controls(*, learning_rate: float, stop: bool = False, ema_share: float = 0.0) -> Tensor:
-    """Give a step the numbers that differ from step to step.
-
-    Args:
-        learning_rate: Of Adam.
-        stop: Whether this rank is asked to stop.
-        ema_share: Share of the weights after the step in their moving average.
-    """
-    return Tensor(np.array([stop, learning_rate, ema_share], dtype=np.float32))

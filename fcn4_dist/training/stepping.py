@@ -2,19 +2,52 @@
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field
+from itertools import takewhile
+from pathlib import Path
 
 import numpy as np
 from mindspore import Tensor
 
+from fcn4_dist.cluster.compile_cache import compile_cache
 from fcn4_dist.cluster.ranks import Ranks
-from fcn4_dist.config import Settings
+from fcn4_dist.config import Settings, graph_settings
 from fcn4_dist.pipeline import Batch
-from fcn4_dist.training.compiling import compiling
-from fcn4_dist.training.samples import Samples
+from fcn4_dist.terminal import say, still_running
+from fcn4_dist.training.data import TrainingData
+from fcn4_dist.training.plan import Position
 from fcn4_dist.training.schedule import Schedule
-from fcn4_dist.training.step import TrainingStep, step_controls
+from fcn4_dist.training.step import TrainingStep
+
+_NOTICE = "compiling the training step: seconds on a CPU, some minutes on Ascend"
+
+
+@dataclass(frozen=True)
+class StepTimes:
+    """Where the time of some steps went; can be added up.
+
+    Attributes:
+        steps: How many.
+        reading: Seconds that this rank waited for its samples; None where the card takes them
+            from a queue of its own.
+        augmenting: Seconds of those, or beside the steps, that augmentation took.
+        computing: Seconds that the steps took besides.
+    """
+
+    steps: int = 0
+    reading: float | None = 0.0
+    augmenting: float = 0.0
+    computing: float = 0.0
+
+    def __add__(self, other: "StepTimes") -> "StepTimes":
+        unknown = self.reading is None or other.reading is None
+        return StepTimes(
+            self.steps + other.steps,
+            None if unknown else (self.reading or 0.0) + (other.reading or 0.0),
+            self.augmenting + other.augmenting,
+            self.computing + other.computing,
+        )
 
 
 @dataclass(frozen=True)
@@ -22,98 +55,105 @@ class StepsTaken:
     """What some steps came to between which the host did not look.
 
     Attributes:
+        first: The first of them.
         losses: Of each step, averaged over the global batch.
         stop: Whether a rank is asked to stop.
-        reading: Seconds that this rank waited for its samples; None where the card takes them
-            from a queue of its own.
-        augmenting: Seconds of those, or beside the steps, that augmentation took.
-        computing: Seconds that the steps took besides.
+        times: Where their time went.
     """
 
+    first: Position
     losses: tuple[float, ...]
     stop: bool
-    reading: float | None
-    augmenting: float
-    computing: float
+    times: StepTimes
+
+    @property
+    def last(self) -> Position:
+        """The last of the steps."""
+        return self.first.after(len(self.losses) - 1)
+
+    @property
+    def finite_losses(self) -> list[float]:
+        """The losses before the first that is no finite number."""
+        return list(takewhile(np.isfinite, self.losses))
 
 
+@dataclass
 class Stepper:
     """Takes a step at a time.
 
-    Args:
-        step: The step.
+    Attributes:
+        step: The compiled step.
         settings: The settings of the run.
-        samples: What the steps are taken on.
+        data: What the steps are taken on.
         schedule: The numbers that differ from step to step.
         ranks: This rank.
         stop_asked: Tells whether this rank is asked to stop.
     """
 
-    def __init__(
-        self,
-        step: TrainingStep,
-        settings: Settings,
-        samples: Samples,
-        schedule: Schedule,
-        ranks: Ranks,
-        stop_asked: Callable[[], bool],
-    ) -> None:
-        self._step, self._settings, self._samples = step, settings, samples
-        self._schedule, self._ranks, self._stop_asked = schedule, ranks, stop_asked
-        self._batches: Iterator[Batch] = iter(())
-        self._compiled = False
+    step: TrainingStep
+    settings: Settings
+    data: TrainingData
+    schedule: Schedule
+    ranks: Ranks
+    stop_asked: Callable[[], bool]
+    _compiled: bool = field(default=False, init=False)
 
-    def begin_epoch(self, epoch: int, done: int) -> None:
-        """Begin to read an epoch.
+    def take(self, batches: Iterator[Batch], position: Position) -> StepsTaken:
+        """Take the next step of an epoch.
 
         Args:
-            epoch: The epoch, from 1.
-            done: Steps of it that were taken before.
+            batches: Those of the epoch that are left.
+            position: The step.
         """
-        self._batches = self._samples.of_epoch(epoch, done)
-
-    def take(self, epoch: int, step: int, global_step: int) -> StepsTaken:
-        """Take the next step of the epoch.
-
-        Args:
-            epoch: The epoch, from 1.
-            step: The step within the epoch, from 1.
-            global_step: The step within the run, from 1.
-        """
-        self._ranks.heartbeat.at(f"reading the batch of epoch {epoch}, step {step}")
-        augmented = self._samples.augmenting
+        self.ranks.heartbeat.at(f"reading the batch of {position}")
+        augmented = self.data.augmenting
         begun = time.monotonic()
-        batch = next(self._batches)
+        batch = next(batches)
         read = time.monotonic()
-        doing = f"in epoch {epoch}, step {step}"
-        self._ranks.heartbeat.at(doing, unhurried=not self._compiled)
-        loss, stop = self._run_step(batch, global_step)
-        return StepsTaken(
-            losses=(loss,),
-            stop=stop,
-            reading=read - begun,
-            augmenting=self._samples.augmenting - augmented,
-            computing=time.monotonic() - read,
+        self.ranks.heartbeat.at(f"in {position}", may_take_long=not self._compiled)
+        loss, stop = self._run_step(batch, position)
+        times = StepTimes(
+            1, read - begun, self.data.augmenting - augmented, time.monotonic() - read
         )
+        return StepsTaken(position, (loss,), stop, times)
 
-    def _run_step(self, batch: Batch, global_step: int) -> tuple[float, bool]:
-        controls = step_controls(
-            stop=self._stop_asked(),
-            learning_rate=self._schedule.learning_rate(global_step),
-            ema_share=self._schedule.ema_share(global_step),
-        )
+    def _run_step(self, batch: Batch, position: Position) -> tuple[float, bool]:
+        controls = self.schedule.controls(position, stop=self.stop_asked())
         *others, last = self._parts(batch)
         for part in others:
-            self._step.accumulate(*part)
-        first = not self._compiled
-        self._compiled = True
-        shape = self._samples.shape
-        with compiling(self._settings, self._ranks, shape) if first else nullcontext():
-            told = self._step(*last, controls).asnumpy()
+            self.step.accumulate(*part)
+        with self._compiling():
+            told = self.step(*last, controls).asnumpy()
         return float(told[0]), bool(told[1] > 0)
 
     def _parts(self, batch: Batch) -> list[tuple[Tensor, Tensor]]:
         """Cut this rank's share of a global batch into what the network gets at once."""
         arrays = (batch.features, batch.labels)
-        parts = (np.split(array, self._settings.accumulation_steps) for array in arrays)
+        parts = (np.split(array, self.settings.accumulation_steps) for array in arrays)
         return [(Tensor(features), Tensor(labels)) for features, labels in zip(*parts, strict=True)]
+
+    @contextmanager
+    def _compiling(self) -> Iterator[None]:
+        """Say of the first call that it compiles, and keep what comes of it for the next start."""
+        if self._compiled:
+            yield
+            return
+        self._compiled = True
+        begun = time.monotonic()
+        visible = self.ranks.is_main
+        cache = _cache(self.settings, self.ranks, self.data.shape)
+        with still_running(_NOTICE, visible=visible), cache:
+            yield
+        if visible:
+            say(f"compiled; the first step took {time.monotonic() - begun:.1f} s")
+
+
+def _cache(
+    settings: Settings, ranks: Ranks, shape: tuple[int, ...]
+) -> AbstractContextManager[None]:
+    if settings.fusion_in_use or settings.sink_in_use:
+        # A graph that calls functions of this process, or takes batches from a queue of it, means
+        # nothing to another one.
+        return nullcontext()
+    what = graph_settings(settings) | {"world size": ranks.size, "input": str(shape)}
+    return compile_cache(what, Path(settings.run_dir))

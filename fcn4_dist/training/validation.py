@@ -1,67 +1,146 @@
-"""Scores on the validation set while training, with the statistics a checkpoint would hold."""
+"""Validation while training: scores, the best of them, and when to stop waiting for better ones."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 
+import numpy as np
 from mindspore import Tensor, nn
 
 from fcn4_dist.checkpoints.loading import parameter_values
 from fcn4_dist.cluster.ranks import Ranks
 from fcn4_dist.config import Settings
-from fcn4_dist.evaluation import Predictions, compute_metrics, summary_figures, summary_text
+from fcn4_dist.evaluation import (
+    PREDICTIONS_NAME,
+    Predictions,
+    compute_metrics,
+    summary_figures,
+    summary_text,
+    write_predictions,
+)
 from fcn4_dist.evaluation.scoring import score_clips
+from fcn4_dist.model.batch_norm import moving_statistics
 from fcn4_dist.records import RecordSet
 from fcn4_dist.terminal import say, warn
-from fcn4_dist.training.saving import statistics_of
+
+CRITERION = "roc_auc_macro"
 
 
 @dataclass(frozen=True)
 class Validation:
-    """What a validation gives.
+    """What a validation gives; nothing where there was none, and on ranks other than 0.
 
     Attributes:
         scores: The metrics that are defined, by name.
-        predictions: Of the clips.
+        is_best: Whether they are the best so far.
     """
 
-    scores: Mapping[str, float]
-    predictions: Predictions
+    scores: Mapping[str, float] = field(default_factory=dict)
+    is_best: bool = False
+
+
+@dataclass
+class BestValidation:
+    """Keeps the best validation of a run; all of it is in ``scores``, which checkpoints hold.
+
+    Attributes:
+        val_interval: Epochs between two validations; 0 for none.
+        patience: Validations without a better one after which training ends; 0 for never.
+        scores: Epoch and scores of the best validation; empty for none yet.
+    """
+
+    val_interval: int
+    patience: int
+    scores: Mapping[str, float] = field(default_factory=dict)
+
+    def offer(self, epoch: int, scores: Mapping[str, float]) -> bool:
+        """Take the scores of an epoch if they are better, by macro ROC-AUC; tell whether so."""
+        found = scores.get(CRITERION)
+        if found is None or found <= self.scores.get(CRITERION, -1.0):
+            return False
+        self.scores = {"epoch": epoch, **scores}
+        return True
+
+    def ends_training(self, epoch: int) -> bool:
+        """Tell whether training ends after this epoch, because none was better for long."""
+        if not self.patience:
+            return False
+        best_epoch = int(self.scores.get("epoch", 0))
+        return epoch // self.val_interval - best_epoch // self.val_interval >= self.patience
 
 
 class Validator:
-    """Scores the validation set; all ranks have to call it alike.
+    """Scores the validation set with the statistics a checkpoint would hold.
+
+    All ranks have to call it alike.
 
     Args:
         network: The network that is validated.
-        record_set: The validation set.
+        record_set: The validation set; None for no validation.
         settings: The settings of the run.
         ranks: This rank.
+        best: Epoch and scores of the best validation before; empty for none.
+
+    Attributes:
+        best: The best validation so far, known to rank 0.
     """
 
     def __init__(
-        self, network: nn.Cell, record_set: RecordSet, settings: Settings, ranks: Ranks
+        self,
+        network: nn.Cell,
+        record_set: RecordSet | None,
+        settings: Settings,
+        ranks: Ranks,
+        best: Mapping[str, float],
     ) -> None:
         self._network, self._record_set = network, record_set
         self._settings, self._ranks = settings, ranks
+        patience = settings.patience if record_set and settings.val_interval else 0
+        self.best = BestValidation(settings.val_interval, patience, best)
         self._warned = False
 
-    def validate(self, epoch: int) -> Validation | None:
-        """Score the network as it is now, and show the scores; it is as before afterwards.
+    def validate(self, epoch: int) -> Validation:
+        """Score the network as it is now, if that is due; it is as before afterwards.
+
+        Rank 0 shows the scores, and writes the predictions if they are the best so far.
 
         Args:
             epoch: The epoch that has ended.
-
-        Returns:
-            The scores on rank 0; None on others.
         """
-        statistics = statistics_of(list(self._network.get_parameters()))
+        interval = self._settings.val_interval
+        if not self._record_set or not interval or epoch % interval:
+            return Validation()
+        clips = self._score(self._record_set)
+        if clips is None:
+            return Validation()
+        metrics = compute_metrics(clips.labels, clips.scores, clips.class_names)
+        say(f"validation after epoch {epoch}: {summary_text(metrics)}")
+        if metrics.left_out and not self._warned:
+            self._warned = True
+            warn(f"validation leaves out, for want of both kinds: {', '.join(metrics.left_out)}")
+        scores = summary_figures(metrics)
+        is_best = self.best.offer(epoch, scores)
+        if is_best:
+            write_predictions(clips, Path(self._settings.run_dir) / PREDICTIONS_NAME)
+        return Validation(scores, is_best)
+
+    def ends_training(self, epoch: int) -> bool:
+        """Tell, alike on every rank, whether ``patience`` ends training after an epoch."""
+        if not self.best.patience:
+            return False
+        # Only rank 0 knows the scores.
+        ends = np.array([self.best.ends_training(epoch)], dtype=np.int32)
+        return bool(self._ranks.broadcast(ends)[0])
+
+    def _score(self, record_set: RecordSet) -> Predictions | None:
+        statistics = moving_statistics(self._network.get_parameters())
         own = parameter_values(statistics)
         average = self._ranks.all_reduce_mean(own)
         for parameter in statistics:
             parameter.set_data(Tensor(average[parameter.name]))
         scored = score_clips(
             self._network,
-            self._record_set,
+            record_set,
             self._settings.window_seconds,
             self._settings.batch_size,
             self._ranks,
@@ -70,12 +149,4 @@ class Validator:
         for parameter in statistics:
             parameter.set_data(Tensor(own[parameter.name]))
         self._network.set_train(True)
-        if scored is None:
-            return None
-        clips = scored.clips
-        metrics = compute_metrics(clips.labels, clips.scores, clips.class_names)
-        say(f"validation after epoch {epoch}: {summary_text(metrics)}")
-        if metrics.left_out and not self._warned:
-            self._warned = True
-            warn(f"validation leaves out, for want of both kinds: {', '.join(metrics.left_out)}")
-        return Validation(summary_figures(metrics), clips)
+        return scored.clips if scored else None

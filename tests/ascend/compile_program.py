@@ -25,8 +25,8 @@ import numpy as np  # noqa: E402
 from mindspore import Tensor, nn, ops  # noqa: E402
 
 from fcn4_dist.cluster.ranks import Ranks, join_ranks  # noqa: E402
-from fcn4_dist.model.fcn4 import Fcn4, build_fcn4  # noqa: E402
-from fcn4_dist.training.averaging import name_as_average  # noqa: E402
+from fcn4_dist.model.build import build_fcn4  # noqa: E402
+from fcn4_dist.model.fcn4 import Fcn4  # noqa: E402
 from fcn4_dist.training.sinking import RememberedStep  # noqa: E402
 from fcn4_dist.training.step import TrainingStep, step_controls  # noqa: E402
 
@@ -50,15 +50,16 @@ def main() -> None:
     ranks = join_ranks("CPU", 0)
     if not ranks.is_main:
         return
+    size = ranks.size
     graphs = {
         "training": lambda: compile_training(build(1), ranks),
-        "training, sync_bn": lambda: compile_training(build(ranks.size), ranks),
+        "training, sync_bn": lambda: compile_training(build(size), ranks),
         "training, float16": lambda: compile_training(build(1, "O2"), ranks),
-        "training, sync_bn, float16": lambda: compile_training(build(ranks.size, "O2"), ranks),
+        "training, sync_bn, float16": lambda: compile_training(build(size, "O2"), ranks),
         "training, bfloat16": lambda: compile_bfloat16(ranks),
         "training, all float16": lambda: compile_training(build(1, "O3"), ranks),
         "training, weight decay and average": lambda: compile_training(
-            build(1), ranks, weight_decay=0.1, average=build_average()
+            build(1), ranks, weight_decay=0.1, average=build(1)
         ),
         "training, accumulation": lambda: compile_training(build(1), ranks, accumulation=2),
         "accumulation": lambda: compile_accumulation(build(1), ranks),
@@ -79,12 +80,6 @@ def build(batch_norm_ranks: int, amp_level: str = "", amp_dtype: str = "float16"
     return build_fcn4(
         3, 0.02, amp_level=amp_level, amp_dtype=amp_dtype, batch_norm_ranks=batch_norm_ranks
     )
-
-
-def build_average() -> Fcn4:
-    network = build(1)
-    name_as_average(network)
-    return network
 
 
 def compile_training(network: nn.Cell, ranks: Ranks, **options: Any) -> None:

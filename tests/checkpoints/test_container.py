@@ -362,7 +362,7 @@ def test_records_that_make_no_sense_are_damaged_and_nothing_worse(
 def test_a_description_of_another_make_is_told_as_such(text: str, tmp_path: Path) -> None:
     path = tmp_path / "a.ckpt"
     path.write_bytes(container(text, VALUES))
-    with pytest.raises(DamagedError, match="description is not one this version reads"):
+    with pytest.raises(DamagedError, match="its description is damaged"):
         verify_checkpoint(path)
 
 

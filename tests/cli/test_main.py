@@ -34,8 +34,19 @@ def test_help_explains_every_setting_of_a_command_with_its_default_and_unit(
         assert shown == (command in setting.commands)
         if shown:
             assert f" {setting.meaning}" in text
+            if setting.choices:
+                assert f"one of {', '.join(setting.choices)}" in text
             if isinstance(setting.default, float):
                 assert f"default: {setting.default} {setting.unit}".rstrip() in text
+
+
+@pytest.mark.parametrize("command", ["train", "cross-validate"])
+def test_help_explains_settings_in_groups(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main([command, "--help"])
+    text = capsys.readouterr().out
+    titles = [line[:-1] for line in text.splitlines() if line[:1].isupper() and line[-1] == ":"]
+    assert titles == list(dict.fromkeys(setting.group for setting in SETTINGS.values()))
 
 
 def test_help_imports_neither_mindspore_nor_librosa_nor_numpy() -> None:
@@ -86,6 +97,10 @@ def test_the_module_and_the_console_command_are_the_same_program() -> None:
         (["train", "--lr", "-1"], "--lr: lr must be above 0, got -1.0"),
         (["train", "--epoch_size", "0"], "--epoch_size: epoch_size must be at least 1, got 0"),
         (["train", "--device_target", "GPU"], "must be one of Ascend, CPU, got 'GPU'"),
+        (["preprocess", "--dataset", "gtzn"], "--dataset: dataset must be one of folder, gtzan, "),
+        (["synth", "--clips_per_class", "0"], "clips_per_class must be at least 1, got 0"),
+        (["synth", "--synth_seconds", "long"], "synth_seconds must be a number, got 'long'"),
+        (["synth", "--clip_per_class", "3"], "did you mean 'clips_per_class'?"),
         (["train", "--mixed_precision", "maybe"], "must be True or False, got 'maybe'"),
         (["train", "--config", "none.yaml"], "cannot read the settings file none.yaml: No such"),
         (["train"], "give --device_target CPU to run on the processor"),
@@ -173,6 +188,43 @@ def test_a_wrong_value_in_a_file_names_file_and_line(
 def test_a_flag_without_effect_on_the_command_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     main(["synth", "--lr", "0.1", "--clips_per_class", "1", "--synth_seconds", "0.2"])
     assert "note: --lr has no effect on synth" in capsys.readouterr().out
+
+
+# What was known to earlier versions ---------------------------------------------------------------
+
+
+def test_synth_makes_what_a_settings_file_of_an_earlier_version_says(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "old.yaml").write_text("clips_per_class: 2\nsynth_seconds: 0.2\n")
+    command = ["synth", "--config", "old.yaml", "--audio_path", "made/clips"]
+    assert main(command) == 0
+    printed = capsys.readouterr().out
+    assert "warning: old.yaml, line 1: clips_per_class is a flag of synth now" in printed
+    assert "2 clips of 0.2 s for each of 10 genres" in printed
+    assert len(list((tmp_path / "made/clips").glob("*/*.wav"))) == 20
+    # What was made is known from the saved settings.
+    again = ["synth", "--config", "made/synth_settings.yaml", "--audio_path", "again/clips"]
+    assert main(again) == 0
+    assert "2 clips of 0.2 s for each of 10 genres" in capsys.readouterr().out
+    # A flag wins, and is nothing of an earlier version.
+    assert main([*command, "--clips_per_class", "1"]) == 0
+    assert "1 clips of 0.2 s for each of 10 genres" in capsys.readouterr().out
+
+
+def test_flags_of_earlier_versions_are_taken_and_the_way_across_is_said(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["preprocess", "--num_workers", "2"]) == 2
+    captured = capsys.readouterr()
+    assert "note: --num_workers: num_workers is called processes now" in captured.out
+    assert "audio_path data/genres_original is not a folder" in captured.err
+    assert main(["train", "--hccl_socket_ifname", "eth0"]) == 2
+    captured = capsys.readouterr()
+    assert "export HCCL_SOCKET_IFNAME=eth0 on the hosts that need it" in captured.out
+    assert "give --device_target CPU to run on the processor" in captured.err
+    assert main(["train", "--clips_per_class", "30"]) == 2
+    assert "note: --clips_per_class has no effect on train" in capsys.readouterr().out
 
 
 def test_a_file_that_cannot_be_written_is_told_by_its_reason(

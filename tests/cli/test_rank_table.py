@@ -214,3 +214,18 @@ def test_a_slip_is_answered_with_a_hint(
     code, _, err = run(capsys, *arguments)
     assert code == 2
     assert hint in err
+
+
+def test_a_table_of_another_version_is_right_but_unchecked_and_is_not_shown(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    card = {"rank_id": 0, "device_id": 0, "local_id": 0, "level_list": []}
+    table = {"version": "2.0", "rank_count": "1", "rank_list": [card]}
+    Path("ranks.json").write_text(json.dumps(table))
+    code, out, _ = run(capsys, "check", "ranks.json")
+    assert code == 0
+    assert out.startswith("ranks.json: right\n  note: ")
+    assert 'is of version "2.0"' in out
+    code, _, err = run(capsys, "show", "ranks.json")
+    assert code == 2
+    assert "use version 1.0 or 1.2" in err

@@ -27,7 +27,7 @@ def test_a_published_file_is_read_with_several_tags_a_clip_or_none(tmp_path: Pat
     assert annotations.tags == ("no voice", "duet")
     assert annotations.paths[1].endswith("cantatas-01-146-175.mp3")
     np.testing.assert_array_equal(annotations.flags, [[1, 0], [1, 1], [0, 0]])
-    assert annotations.problems == ()
+    assert annotations.findings == ()
 
 
 def test_a_collection_is_written_in_the_published_form(tmp_path: Path) -> None:
@@ -88,7 +88,9 @@ def test_an_edited_file_gives_its_labels_and_clips_sorted_by_id(tmp_path: Path) 
         ("jazz/1.wav", ()),
         ("rock/0.wav", ("jazz", "rock")),
     ]
-    assert "without any of the 2 classes: 1, like jazz/1.wav; they stay" in collection.remarks[0]
+    assert "without any of the 2 classes: 1, like jazz/1.wav; they stay" in str(
+        collection.findings[0]
+    )
 
 
 def test_a_file_that_says_the_same_is_replaced(tmp_path: Path) -> None:
@@ -165,7 +167,7 @@ def test_a_tag_with_two_columns_is_named(tmp_path: Path) -> None:
 def test_a_malformed_row_is_named(tmp_path: Path, row: str) -> None:
     annotations = read_annotations(_file(tmp_path, MAGNATAGATUNE + row + "\n"))
     assert len(annotations.paths) == 3
-    (problem,) = annotations.problems
+    (problem,) = map(str, annotations.findings)
     assert "annotations.csv has rows that are not clip_id, 2 tags of 0 or 1, and mp3" in problem
     assert "1, like row 5 (" in problem
 
@@ -173,7 +175,7 @@ def test_a_malformed_row_is_named(tmp_path: Path, row: str) -> None:
 def test_malformed_rows_of_an_edited_file_are_refused(tmp_path: Path) -> None:
     _file(tmp_path, MAGNATAGATUNE + "11\t1\ta.mp3\n")
     with pytest.raises(
-        InputError, match=r"and mp3_path: 1, like row 5 \(3 fields\); mend or remove"
+        InputError, match=r"and mp3_path: 1, like row 5 \(3 fields\): mend or remove"
     ):
         _read(tmp_path, 2)
 

@@ -26,13 +26,13 @@ def test_columns_come_in_any_order_and_clips_are_sorted(tmp_path: Path, real_cli
         ("rooster/1-26806-A.ogg", ("rooster",), "train", "g1"),
     ]
     assert all(clip.path.is_file() for clip in collection.clips)
-    assert collection.remarks == ()
+    assert collection.findings == ()
 
 
 def test_path_and_labels_are_enough(tmp_path: Path) -> None:
     collection = _read(tmp_path, "path,labels\na.wav,x\nb.wav,y\n", 2)
     assert [clip.group for clip in collection.clips] == ["", ""]
-    assert not collection.has_published_split
+    assert [clip.role for clip in collection.clips] == ["", ""]
 
 
 @pytest.mark.parametrize(
@@ -99,21 +99,18 @@ def test_all_that_is_wrong_with_the_rows_is_told_at_once(tmp_path: Path) -> None
         ",rain/3.ogg,g1,train\n"
         "rain|,rain/4.ogg,g1,train\n"
         "rain,rain/5.ogg,g1,dev\n"
-        "rain,./rain/5.ogg,g1,train\n"
-        "rain,../rain/6.ogg,g1,train\n"
     )
     with pytest.raises(InputError) as info:
-        _read(tmp_path, text, 4)
+        _read(tmp_path, text)
     file = f"{tmp_path / 'clips.csv'} "
     lines = [line.removeprefix(file) for line in str(info.value).splitlines()]
-    fields, path, label, split, number, repeated, outside = lines
-    assert fields.startswith("has rows that do not have the 4 fields of its header: 1, like row 5;")
-    assert path.startswith("has rows without a path: 1, like row 6;")
-    assert "label: 2, like row 7 (rain/3.ogg), row 8 (rain/4.ogg);" in label
-    assert split.startswith("has rows with an unknown split: 1, like 'dev' in row 9;")
-    assert number.startswith("holds 3 classes (dog_bark, rain, rooster), num_classes is 4: give")
-    assert repeated.startswith("names clips more than once: 1, like rain/5.ogg;")
-    assert outside.startswith("names clips outside audio_path: 1, like ../rain/6.ogg;")
+    fields, path, label, split = lines
+    assert fields.startswith(
+        "has rows that do not have the 4 fields of its header: 1, like row 5: "
+    )
+    assert path.startswith("has rows without a path: 1, like row 6: ")
+    assert "label: 2, like row 7 (rain/3.ogg), row 8 (rain/4.ogg): " in label
+    assert split.startswith("has rows with an unknown split: 1, like 'dev' in row 9: ")
 
 
 def test_of_many_rows_three_are_examples(tmp_path: Path) -> None:
@@ -122,34 +119,12 @@ def test_of_many_rows_three_are_examples(tmp_path: Path) -> None:
         _read(tmp_path, "path,labels\n" + rows)
     # That there are no classes then is no news.
     (line,) = str(info.value).splitlines()
-    assert "label: 9, like row 2 (0.wav), row 3 (1.wav), row 4 (2.wav); give" in line
-
-
-@pytest.mark.parametrize("other", ["Rock", "rock "])
-def test_labels_that_differ_by_case_or_blanks_alone_are_named(tmp_path: Path, other: str) -> None:
-    with pytest.raises(InputError, match=f"differ only by .*: 1, like .*{other!r}"):
-        _read(tmp_path, f"path,labels\na.wav,rock\nb.wav,{other}\n", 2)
+    assert "label: 9, like row 2 (0.wav), row 3 (1.wav), row 4 (2.wav): give" in line
 
 
 def test_a_path_may_go_up_and_down_below_audio_path(tmp_path: Path) -> None:
     (clip,) = _read(tmp_path, "path,labels\nx/../a.wav,x\n", 1).clips
     assert clip.id == "a.wav"
-
-
-def test_missing_audio_is_a_remark_as_long_as_some_is_there(
-    tmp_path: Path, real_clips: Path
-) -> None:
-    _write(tmp_path, FILE + "rain,rain/lost.ogg,,train\n")
-    collection = read_collection(_settings(tmp_path, real_clips))
-    assert len(collection.clips) == 4
-    (remark,) = collection.remarks
-    assert remark.endswith("missing: 1, like rain/lost.ogg; their clips are skipped")
-
-
-def test_audio_that_is_all_missing_is_refused_with_the_flag(tmp_path: Path) -> None:
-    _write(tmp_path, FILE)
-    with pytest.raises(InputError, match=r"none of the audio files .*: 3, like .* --audio_path"):
-        read_collection(_settings(tmp_path))
 
 
 def _read(folder: Path, text: str, num_classes: int = 3) -> Collection:

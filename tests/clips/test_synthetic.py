@@ -13,9 +13,8 @@ from sklearn.svm import SVC
 
 from fcn4_dist.clips.synthetic import GENRES, render_clip, write_collection
 from fcn4_dist.clips.synthetic.genres import STYLES, Genre, Part, chords_of
-from fcn4_dist.clips.synthetic.instruments import DRUMS, TIMBRES, Instrument, strike
+from fcn4_dist.clips.synthetic.instruments import DRUMS, SAMPLE_RATE, TIMBRES, Instrument, strike
 
-SAMPLE_RATE = 22050
 CLIPS_PER_CLASS = 14
 
 
@@ -49,12 +48,10 @@ def test_another_genre_seed_or_index_gives_another_clip() -> None:
     assert len(heard) == len(arguments)
 
 
-@pytest.mark.parametrize("sample_rate", [8000, 22050, 44100])
-@pytest.mark.parametrize("seconds", [0.0002, 0.05, 1.00003, 3.7])
-def test_every_clip_has_exactly_the_asked_length(seconds: float, sample_rate: int) -> None:
+@pytest.mark.parametrize("seconds", [0.1, 1.00003, 3.7])
+def test_every_clip_has_exactly_the_asked_length(seconds: float) -> None:
     for genre in GENRES:
-        clip = render_clip(genre, seconds, 1, 0, sample_rate)
-        assert clip.shape == (round(seconds * sample_rate),)
+        assert render_clip(genre, seconds, 1, 0).shape == (round(seconds * SAMPLE_RATE),)
 
 
 def test_clips_are_finite_float32_within_full_scale_and_never_silent(clips: np.ndarray) -> None:
@@ -112,7 +109,7 @@ def test_a_lone_stroke_stays_within_full_scale(monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.mark.parametrize("name", sorted(DRUMS))
 def test_a_stroke_dies_away_from_a_peak_of_one(name: str) -> None:
-    sound = np.abs(strike(DRUMS[name], SAMPLE_RATE, np.random.default_rng(0)))
+    sound = np.abs(strike(DRUMS[name], np.random.default_rng(0)))
     assert sound.max() == pytest.approx(1.0)
     assert sound[-len(sound) // 10 :].max() < 0.05
 
@@ -143,7 +140,7 @@ def test_roman_numerals_spell_chords() -> None:
 @pytest.mark.parametrize("name", sorted(TIMBRES))
 @pytest.mark.parametrize(("pitch", "frequency"), [(45, 110.0), (69, 440.0), (76, 659.26)])
 def test_an_instrument_plays_in_tune(name: str, pitch: int, frequency: float) -> None:
-    note = Instrument(TIMBRES[name], 0.0, SAMPLE_RATE).note(pitch, 1.0)
+    note = Instrument(TIMBRES[name], 0.0).note(pitch, 1.0)
     spectrum = np.abs(np.fft.rfft(note * np.hanning(len(note))))
     harmonic = np.argmax(spectrum) * SAMPLE_RATE / len(note) / frequency
     assert harmonic == pytest.approx(max(1, round(harmonic)), rel=0.012)
@@ -161,12 +158,12 @@ def test_a_collection_has_a_folder_for_each_genre(tmp_path: Path) -> None:
 
 
 def test_files_are_16_bit_mono_wav_of_the_rendered_clip(tmp_path: Path) -> None:
-    for path in write_collection(tmp_path, 1, 0.5, 1, sample_rate=16000):
+    for path in write_collection(tmp_path, 1, 0.5, 1):
         info = soundfile.info(path)
         assert (info.format, info.subtype, info.channels) == ("WAV", "PCM_16", 1)
         samples, sample_rate = soundfile.read(path, dtype="float32")
-        assert sample_rate == 16000
-        rendered = render_clip(path.parent.name, 0.5, 1, 0, 16000)
+        assert sample_rate == SAMPLE_RATE
+        rendered = render_clip(path.parent.name, 0.5, 1, 0)
         np.testing.assert_allclose(samples, rendered, atol=1e-4)
 
 
@@ -184,25 +181,6 @@ def test_each_path_is_given_as_soon_as_its_file_is_there(tmp_path: Path) -> None
     assert not list(tmp_path.iterdir())
     first = next(progress)
     assert [each for each in tmp_path.rglob("*") if each.is_file()] == [first]
-
-
-def test_an_unknown_genre_is_refused_with_the_names_of_the_known() -> None:
-    with pytest.raises(ValueError, match=r"'polka' is not a genre.*blues, classical, .*, rock"):
-        render_clip("polka", 1.0, 0, 0)
-
-
-@pytest.mark.parametrize("seconds", [0.0, -1.0])
-def test_a_clip_without_length_is_refused(seconds: float, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="at least one sample"):
-        render_clip("pop", seconds, 0, 0)
-    with pytest.raises(ValueError, match="at least one sample"):
-        write_collection(tmp_path, 1, seconds, 0)
-
-
-def test_a_collection_without_clips_is_refused_before_anything_is_written(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="clips_per_class is 0"):
-        write_collection(tmp_path / "audio", 0, 1.0, 0)
-    assert not (tmp_path / "audio").exists()
 
 
 def _genre_of(tempo: float, groove: dict[str, str], *parts: Part) -> Genre:

@@ -16,7 +16,8 @@ from mindspore import Tensor, nn  # noqa: E402
 from fcn4_dist.cluster.ranks import Ranks, join_ranks  # noqa: E402
 from fcn4_dist.errors import Fcn4DistError, InputError  # noqa: E402
 from fcn4_dist.model.batch_norm import GlobalBatchNorm2d  # noqa: E402
-from fcn4_dist.model.fcn4 import Fcn4, build_fcn4  # noqa: E402
+from fcn4_dist.model.build import build_fcn4  # noqa: E402
+from fcn4_dist.model.fcn4 import Fcn4  # noqa: E402
 from fcn4_dist.training.step import TrainingStep, step_controls  # noqa: E402
 
 

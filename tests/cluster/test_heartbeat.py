@@ -31,7 +31,7 @@ WATCHED = (
 
 def test_what_a_worker_says_is_what_the_launcher_reads(tmp_path: Path) -> None:
     path = heartbeat_file(tmp_path, 3)
-    Heartbeat(path).at("in epoch 1, step 2", unhurried=True)
+    Heartbeat(path).at("in epoch 1, step 2", may_take_long=True)
     assert read_beat(path) == Beat(os.getpid(), 1, "in epoch 1, step 2", True)
 
 

@@ -91,7 +91,7 @@ def call(node: Nodes) -> socket.socket:
     """Connect to node 0 as anybody can, as soon as it listens."""
     while True:
         try:
-            return socket.create_connection((node.master_addr, node.link_port), SECONDS)
+            return socket.create_connection((node.master_addr, node.launchers_port), SECONDS)
         except ConnectionRefusedError:
             threading.Event().wait(0.02)
 
@@ -307,7 +307,7 @@ def test_node_0_may_come_last() -> None:
         assert exchange(links, [0, 1]) == [[0, 1]] * 2
         for one in links:
             one.close()
-    assert lines == [f"waiting for node 0 on 127.0.0.1, port {nodes[1].link_port} …"]
+    assert lines == [f"waiting for node 0 on 127.0.0.1, port {nodes[1].launchers_port} …"]
 
 
 @contextmanager
@@ -420,7 +420,7 @@ def test_strangers_who_say_nothing_or_speak_slowly_hold_nobody_up() -> None:
 @pytest.mark.usefixtures("impatient")
 def test_another_server_on_the_port_of_node_0_is_not_taken_for_it() -> None:
     nodes = several(2)
-    with socket.create_server((LOOP_BACK, nodes[0].link_port)) as server:
+    with socket.create_server((LOOP_BACK, nodes[0].launchers_port)) as server:
 
         def answer() -> None:
             with server.accept()[0] as connection:
@@ -434,9 +434,9 @@ def test_another_server_on_the_port_of_node_0_is_not_taken_for_it() -> None:
 
 def test_a_port_that_is_taken_is_said_at_once() -> None:
     nodes = several(2)
-    with socket.create_server((LOOP_BACK, nodes[0].link_port)):
+    with socket.create_server((LOOP_BACK, nodes[0].launchers_port)):
         assert refusal(nodes[0]) == (
-            f"port {nodes[0].link_port} of 127.0.0.1, the one behind --master_port, cannot be "
+            f"port {nodes[0].launchers_port} of 127.0.0.1, the one behind --master_port, cannot be "
             "listened on (Address already in use): another job may have it; give another "
             "--master_port on every node"
         )
@@ -470,7 +470,7 @@ def test_node_0_names_who_has_not_come_and_how_to_start_it() -> None:
         early = pool.submit(meet, nodes[1], quiet, SECONDS)
         sentence = refusal(nodes[0], lines.append, seconds=1.0)
         early.result(SECONDS).close()
-    port = nodes[0].link_port
+    port = nodes[0].launchers_port
     assert sentence == (
         "node 2 has not joined: start the same script there with --node_rank 2 --master_addr "
         f"127.0.0.1, and see that ports {port - 1} and {port} are not blocked"
@@ -489,7 +489,7 @@ def test_a_node_that_came_is_not_left_waiting_when_node_0_gives_up() -> None:
 
 def test_a_node_without_node_0_says_what_to_look_at() -> None:
     node = several(2)[1]
-    port = node.link_port
+    port = node.launchers_port
     assert refusal(node, seconds=0.2) == (
         f"node 0 does not answer on 127.0.0.1, port {port}: start the same script there with "
         "--node_rank 0, and see that --master_addr and --master_port are right and ports "

@@ -5,11 +5,13 @@ import shlex
 from pathlib import Path
 from typing import Any
 
+import mindspore as ms
+import mindspore.dataset as ds
 import numpy as np
 import pytest
 
 from fcn4_dist.cluster.launch import plan_launch
-from fcn4_dist.cluster.ranks import Ranks
+from fcn4_dist.cluster.ranks import Ranks, use_threads
 from fcn4_dist.cluster.supervision import run_launch
 from fcn4_dist.cluster.topology import local_topology
 
@@ -149,3 +151,33 @@ def test_a_rank_alone_gets_back_what_it_gives() -> None:
     np.testing.assert_array_equal(alone.broadcast(array), array)
     assert alone.broadcast("text") == "text"
     alone.check_agreement({"steps": 1})
+
+
+Asked = list[tuple[str, int]]
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
+    calls: Asked = []
+
+    def noting(name: str) -> Any:
+        return lambda threads: calls.append((name, threads))
+
+    monkeypatch.setattr(ms.runtime, "dispatch_threads_num", noting("operators"))
+    monkeypatch.setattr(ds.config, "set_num_parallel_workers", noting("readers"))
+    return calls
+
+
+@pytest.mark.parametrize(
+    ("device", "calls"),
+    [("Ascend", [("operators", 6), ("readers", 3)]), ("CPU", [("readers", 3)])],
+)
+def test_mindspore_is_asked_for_as_many_as_are_set(asked: Asked, device: str, calls: Asked) -> None:
+    use_threads(device, 6, 3)
+    assert asked == calls
+
+
+@pytest.mark.parametrize("device", ["Ascend", "CPU"])
+def test_what_is_not_set_is_left_to_mindspore(asked: Asked, device: str) -> None:
+    use_threads(device, 0, 0)
+    assert asked == []

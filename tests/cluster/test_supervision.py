@@ -148,7 +148,7 @@ def test_starting_may_take_longer_than_a_step(
         "import os, time\n"
         "from fcn4_dist.cluster.heartbeat import watched_heartbeat\n"
         "heartbeat = watched_heartbeat()\n"
-        "heartbeat.at('starting', unhurried=True)\n"
+        "heartbeat.at('starting', may_take_long=True)\n"
         "time.sleep(2.5)\n"
     )
     launch = plan_launch(

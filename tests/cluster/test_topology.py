@@ -87,7 +87,7 @@ def test_a_job_of_several_hosts_has_a_port_that_all_of_them_know() -> None:
     request = LaunchRequest(nnodes=2, node_rank=1, master_addr="192.0.2.9")
     nodes = plan_nodes(request, NO_CARDS)
     assert nodes == Nodes(2, 1, "192.0.2.9", DEFAULT_MASTER_PORT)
-    assert nodes.link_port == DEFAULT_MASTER_PORT + 1
+    assert nodes.launchers_port == DEFAULT_MASTER_PORT + 1
 
 
 def test_a_port_that_is_given_is_taken() -> None:
@@ -269,5 +269,5 @@ def test_whatever_is_asked_for_there_is_a_topology_or_one_sentence(data: st.Data
         return
     assert topology.ranks >= 1
     assert set(topology.ranks_here) <= set(range(topology.ranks))
-    assert topology.nodes.link_port <= 65535 or topology.nodes.count == 1
+    assert topology.nodes.launchers_port <= 65535 or topology.nodes.count == 1
     assert not topology.cards or len(topology.cards) == topology.local_ranks

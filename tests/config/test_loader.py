@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fcn4_dist.config import (
+    RETIRED,
     SETTINGS,
     LoadedSettings,
     Setting,
@@ -19,6 +20,7 @@ from fcn4_dist.config import (
 )
 from fcn4_dist.config import nearest_name as nearest
 from fcn4_dist.errors import InputError
+from fcn4_dist.findings import Level
 
 WriteConfig = Callable[[str], Path]
 
@@ -142,6 +144,86 @@ def test_a_key_given_twice_is_refused_at_its_second_line(write_config: WriteConf
     assert _refusal(config) == f"{config}, line 3: lr is given twice in this file"
 
 
+def test_choices_that_another_room_knows_are_those_that_it_hands_over(
+    write_config: WriteConfig,
+) -> None:
+    choices = {"dataset": lambda: ("folder", "mine")}
+    assert load_settings(flags={"dataset": "mine"}, choices=choices).settings.dataset == "mine"
+    config = write_config("seed: 3\ndataset: other\n")
+    sentence = "dataset must be one of folder, mine, got 'other'"
+    with pytest.raises(InputError, match=f"^{config}, line 2: {sentence}$"):
+        load_settings(config, choices=choices)
+    with pytest.raises(InputError, match=f"^--dataset: {sentence}$"):
+        load_settings(flags={"dataset": "other"}, choices=choices)
+
+
+# Names of earlier versions ----------------------------------------------------------------------
+
+
+def test_a_setting_is_known_by_its_earlier_name_too(write_config: WriteConfig) -> None:
+    config = write_config("lr: 0.1\nnum_workers: 3\n")
+    loaded = load_settings(config)
+    assert loaded.settings.processes == 3
+    assert loaded.origins["processes"] == f"{config}, line 2"
+    assert [str(remark) for remark in loaded.remarks] == [
+        f"{config}, line 2: num_workers is called processes now"
+    ]
+    flag = load_settings(config, {"num_workers": "4"})
+    assert (flag.settings.processes, flag.origins["processes"]) == (4, "--num_workers")
+
+
+def test_a_setting_is_not_given_under_two_of_its_names(write_config: WriteConfig) -> None:
+    config = write_config("num_workers: 3\nprocesses: 3\n")
+    assert _refusal(config) == f"{config}, line 2: processes is given twice in this file"
+    flags = {"processes": "3", "num_workers": "3"}
+    assert _refusal(None, flags) == "--num_workers: processes is given twice as a flag"
+
+
+def test_an_earlier_name_is_held_against_the_limits_of_the_setting() -> None:
+    assert _refusal(None, {"num_workers": "-1"}) == (
+        "--num_workers: processes must be at least 0, got -1"
+    )
+
+
+@pytest.mark.parametrize("name", RETIRED)
+def test_what_is_a_setting_no_more_is_read_over_where_it_was_at_its_default(
+    write_config: WriteConfig, name: str
+) -> None:
+    default = RETIRED[name].default
+    loaded = load_settings(write_config(f"{name}: {default!r}\n"))
+    assert (loaded.settings, loaded.remarks) == (Settings(), ())
+    assert loaded.retired == {name: default}
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        ("clips_per_class: 30", "clips_per_class is a flag of synth now: --clips_per_class 30"),
+        ("synth_seconds: 2.50", "synth_seconds is a flag of synth now: --synth_seconds 2.5"),
+        (
+            "hccl_socket_ifname: eth0",
+            "hccl_socket_ifname has no effect any more: export HCCL_SOCKET_IFNAME=eth0 on the "
+            "hosts that need it",
+        ),
+    ],
+)
+def test_what_is_a_setting_no_more_is_warned_of_with_the_way_across(
+    write_config: WriteConfig, line: str, sentence: str
+) -> None:
+    config = write_config(f"lr: 0.1\n{line}\n")
+    loaded = load_settings(config)
+    assert loaded.settings == Settings(lr=0.1)
+    (warning,) = loaded.remarks
+    assert warning.level is Level.WARNING
+    assert str(warning) == f"{config}, line 2: {sentence}"
+
+
+def test_what_is_a_setting_no_more_is_still_checked(write_config: WriteConfig) -> None:
+    config = write_config("clips_per_class: 0\n")
+    assert _refusal(config) == f"{config}, line 1: clips_per_class must be at least 1, got 0"
+    assert "clips_per_class must be a whole number" in _refusal(None, {"clips_per_class": "few"})
+
+
 @pytest.mark.parametrize("text", ["- lr\n- seed\n", "lr 0.1\n", "0.1\n"])
 def test_a_file_that_is_not_a_mapping_is_refused(write_config: WriteConfig, text: str) -> None:
     config = write_config(text)
@@ -188,9 +270,26 @@ def test_a_number_beyond_all_limits_is_refused(write_config: WriteConfig, digits
     assert "batch_size must be " in _refusal(write_config(f"batch_size: {number}\n"))
 
 
+def lines_of_settings(loaded: LoadedSettings, command: str | None = None) -> list[str]:
+    lines = loaded.to_yaml(command).splitlines()
+    return [line for line in lines if not line.startswith("# ")]
+
+
+def test_written_settings_stand_in_groups() -> None:
+    lines = load_settings().to_yaml("eval").splitlines()
+    groups = dict.fromkeys(s.group for s in SETTINGS.values() if "eval" in s.commands)
+    assert [line[2:] for line in lines if line.startswith("# ")] == list(groups)
+    group = ""
+    for line in lines:
+        if line.startswith("# "):
+            group = line[2:]
+        else:
+            assert SETTINGS[line.split(":")[0]].group == group
+
+
 def test_written_settings_say_where_each_value_came_from(write_config: WriteConfig) -> None:
     config = write_config("lr: 0.1\n")
-    lines = load_settings(config, {"seed": "3"}).to_yaml().splitlines()
+    lines = lines_of_settings(load_settings(config, {"seed": "3"}))
     assert [line.split(":")[0] for line in lines] == list(SETTINGS)
     by_name = {line.split(":")[0]: line.split("# ")[1] for line in lines}
     assert (by_name.pop("lr"), by_name.pop("seed")) == (f"{config}, line 1", "--seed")
@@ -198,7 +297,7 @@ def test_written_settings_say_where_each_value_came_from(write_config: WriteConf
 
 
 def test_settings_written_for_a_command_are_those_with_an_effect_on_it() -> None:
-    names = {line.split(":")[0] for line in load_settings().to_yaml("eval").splitlines()}
+    names = {line.split(":")[0] for line in lines_of_settings(load_settings(), "eval")}
     assert names == {name for name, setting in SETTINGS.items() if "eval" in setting.commands}
     assert "val_filename" in names
     assert "lr" not in names

@@ -67,6 +67,7 @@ def test_a_documented_setting_is_taken_from_yaml(
 @pytest.mark.parametrize("setting", SETTINGS.values(), ids=list(SETTINGS))
 def test_every_setting_has_a_meaning_and_an_effect_on_some_command(setting: Any) -> None:
     assert setting.meaning
+    assert setting.group
     assert setting.commands
     assert set(setting.commands) <= set(COMMANDS)
 

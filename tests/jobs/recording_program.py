@@ -26,10 +26,10 @@ passed = 0
 original: dict[str, Callable[..., Any]] = {}
 
 
-def load_and_change(parsed: Any) -> Any:
+def load_and_change(*arguments: Any) -> Any:
     """Load the settings, and change the command, which has imported now what it needs so far."""
     if sys.argv[1] == "launch":
-        change("fcn4_dist.jobs.launch", "plan_launch", plan_recorded)
+        change("fcn4_dist.jobs.prepare", "plan_launch", plan_recorded)
     else:
         change("fcn4_dist.jobs.train", "become_rank", become_recorded_rank)
         change("fcn4_dist.checkpoints.content", "write_container", write_dangerously)
@@ -37,7 +37,7 @@ def load_and_change(parsed: Any) -> Any:
         change("pathlib", "Path.replace", replace_dangerously)
         change("pathlib", "Path.unlink", unlink_dangerously)
         change("os", "fsync", fsync_dangerously)
-    return original["_load"](parsed)
+    return original["load_settings"](*arguments)
 
 
 def change(module: str, name: str, by: Callable[..., Any]) -> None:
@@ -58,15 +58,15 @@ def plan_recorded(program: list[str], *arguments: Any, **options: Any) -> Any:
 def become_recorded_rank(*arguments: Any) -> Any:
     rank = original["become_rank"](*arguments)
     change("fcn4_dist.training.stepping", "Stepper._run_step", run_recorded_step)
-    change("fcn4_dist.training.samples", "read_batches", read_sleepily)
+    change("fcn4_dist.training.data", "read_batches", read_sleepily)
     return rank
 
 
-def run_recorded_step(stepper: Any, batch: Any, global_step: int) -> Any:
+def run_recorded_step(stepper: Any, batch: Any, position: Any) -> Any:
     time.sleep(float(os.environ.get("SECONDS_A_STEP", 0)))
     happens("before a step")
-    told = original["_run_step"](stepper, batch, global_step)
-    record = {"step": global_step, "loss": told[0].hex(), "ids": batch.ids}
+    told = original["_run_step"](stepper, batch, position)
+    record = {"step": position.global_step, "loss": told[0].hex(), "ids": batch.ids}
     write_line(json.dumps(record))
     return told
 
@@ -155,5 +155,5 @@ def read_sleepily(*arguments: Any) -> Iterator[Any]:
 
 
 if __name__ == "__main__":
-    change("fcn4_dist.cli.main", "_load", load_and_change)
+    change("fcn4_dist.cli.settings", "load_settings", load_and_change)
     sys.exit(main(sys.argv[1:]))

@@ -23,10 +23,10 @@ def fall_asleep() -> None:
 
 
 def train_sleepily(loaded: Any) -> None:
-    from fcn4_dist.training import samples
+    from fcn4_dist.training import data
 
     if os.environ.get("RANK_ID") == "1" and os.environ["MS_ROLE"] == "MS_WORKER":
-        samples.read_batches = sleepy_batches
+        data.read_batches = sleepy_batches
     awake(loaded)
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from fcn4_dist.checkpoints import CheckpointFolder
-from fcn4_dist.cluster.preflight import Level
 from fcn4_dist.config import Settings
+from fcn4_dist.findings import Level
 from fcn4_dist.jobs.checks import check_job
 
 REPOSITORY = Path(__file__).parents[2]

@@ -23,7 +23,7 @@ num_classes: 3
 window_seconds: 1.5
 hop_length: 96
 num_consumer: 1
-num_workers: 1
+processes: 1
 device_target: CPU
 width: 0.05
 batch_size: 2

@@ -28,7 +28,7 @@ SMALL = {
     "n_mels": "32",
     "num_consumer": "3",
     "val_ratio": "0.3",
-    "num_workers": "1",
+    "processes": "1",
 }
 
 
@@ -96,7 +96,7 @@ def test_copies_are_on_one_side(undisturbed: Path) -> None:
 def test_the_results_are_the_same_bytes_for_any_number_of_workers(
     undisturbed: Path, clips: Path, tmp_path: Path, workers: str
 ) -> None:
-    preprocess(tmp_path, clips, num_workers=workers)
+    preprocess(tmp_path, clips, processes=workers)
     assert results_in(tmp_path) == results_in(undisturbed)
 
 
@@ -176,7 +176,7 @@ def test_a_run_killed_anywhere_and_started_again_gives_the_same_bytes(
     # A run takes some 3 s: half of that is starting, then features, then MindSpore, then shards.
     rng = random.Random(seed)
     command = [sys.executable, "-m", "fcn4_dist", "preprocess"]
-    command += flags_of(tmp_path, clips, num_workers="2")
+    command += flags_of(tmp_path, clips, processes="2")
     running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     time.sleep(rng.uniform(1.0, 8.0))
     workers = psutil.Process(running.pid).children(recursive=True) if running.poll() is None else []

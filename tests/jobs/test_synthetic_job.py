@@ -39,7 +39,8 @@ def test_the_quickstart_learns_the_made_genres(quickstart: str) -> None:
 def test_the_quickstart_prints_each_command_before_it_runs(quickstart: str) -> None:
     commands = [line for line in quickstart.splitlines() if line.startswith("$ ")]
     assert commands == [
-        "$ fcn4-dist synth --config configs/quickstart.yaml",
+        "$ fcn4-dist synth --config configs/quickstart.yaml --clips_per_class 30 "
+        "--synth_seconds 10",
         "$ bash scripts/run_preprocess.sh configs/quickstart.yaml",
         "$ bash scripts/run_distribute_train.sh 2 configs/quickstart.yaml "
         "--run_dir quickstart/train",

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from mindspore import Tensor, nn
 
-from fcn4_dist.model.fcn4 import BinaryCrossEntropy, Fcn4, build_fcn4
+from fcn4_dist.model.build import build_fcn4
+from fcn4_dist.model.fcn4 import BinaryCrossEntropy, Fcn4
 
 RANDOM = np.random.default_rng(0)
 FEATURES = Tensor(RANDOM.normal(size=(4, 1, 48, 331)).astype(np.float32) - 10)

@@ -41,7 +41,7 @@ def test_windows_cover_what_sounds_with_no_gap_and_no_window_to_spare(
 ) -> None:
     windowing = Windowing(PARAMETERS, window)
     starts = windowing.starts(padded(seconds))
-    kept = windowing.room(padded(seconds)) + windowing.frames
+    kept = windowing.last_start(padded(seconds)) + windowing.frames
     assert starts[0] == 0
     assert starts[-1] + windowing.frames == kept <= PARAMETERS.frames
     assert (np.diff(starts) <= windowing.frames).all()

@@ -13,7 +13,7 @@ import pytest
 from fcn4_dist.audio import FeatureParameters
 from fcn4_dist.config import Settings
 from fcn4_dist.errors import InputError
-from fcn4_dist.records import Manifest, read_manifest, set_of_file
+from fcn4_dist.records import ClipRow, Manifest, Shard, read_manifest, set_of_file
 
 
 @pytest.fixture
@@ -92,6 +92,30 @@ def test_an_unknown_set_is_refused_with_the_names_of_those_there_are(
 def test_the_fingerprint_does_not_depend_on_versions(manifest: Manifest) -> None:
     other = replace(manifest, versions={"mindspore": "9.9"})
     assert other.fingerprint() == manifest.fingerprint()
+
+
+def test_the_fingerprint_is_the_one_that_checkpoints_of_earlier_versions_hold() -> None:
+    names = ("a.wav", "caf\udce9.wav", "q\"uo\\te's\n.wav", "é\u2028雨.wav")
+    clips = (
+        *(
+            ClipRow(name, f"/{name}", "0" * 64, ("it's",), "train", "t0", "kept", "", 1.5)
+            for name in names
+        ),
+        ClipRow("b", "/b", "", (), "", "", "skipped", "empty", 0.0),
+    )
+    manifest = Manifest(
+        FeatureParameters(12000, 29.12, 512, 256, 96, "amplitude_to_db"),
+        "float16",
+        "folder",
+        ("it's", "é"),
+        {"split": "random", "val_ratio": 0.2, "seed": 1},
+        {"train": (Shard("t0", 4, 4096, "a", "b"),), "val": ()},
+        clips,
+        {"mindspore": "2.8.0"},
+    )
+    assert (
+        manifest.fingerprint() == "24ef67aff7a43ecec287902e256c93a24d2f0a450c774247c23f476abf014841"
+    )
 
 
 @pytest.mark.parametrize(

@@ -21,10 +21,10 @@ def test_everything_of_a_finished_run_is_read(tmp_path: Path) -> None:
     folder = write_run(tmp_path / "run", skipped=[("a.wav", "/data/a.wav", "too short")])
     record = read_run(folder)
     assert record.description and record.course and record.predictions
-    assert record.description.class_names == GENRES
-    assert record.description.sets["val"].clips == 80
-    assert record.description.sets["train"].hours == 3.6917
-    assert record.description.skipped[0].reason == "too short"
+    assert record.description.data.class_names == GENRES
+    assert record.description.data.sets["val"].clips == 80
+    assert record.description.data.sets["train"].hours == 3.6917
+    assert record.description.data.skipped[0].reason == "too short"
     assert record.description.settings["lr"] == 0.0005
     assert len(record.course.steps) == 200
     assert [epoch.epoch for epoch in record.course.epochs] == list(range(1, 11))
@@ -99,14 +99,14 @@ def test_a_folder_without_a_run_is_refused(tmp_path: Path, place: str) -> None:
 
 def test_a_description_of_another_format_is_refused(tmp_path: Path) -> None:
     write_description(tmp_path, format=2)
-    with pytest.raises(InputError, match=r"run\.json has format 2, this version reads 1: make"):
+    with pytest.raises(InputError, match=r"run\.json has format 2, this version reads 1: move"):
         read_run(tmp_path)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"format": 1}', '{"format": 1, "data": 3}'])
 def test_a_description_that_is_none_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "run.json").write_text(text)
-    with pytest.raises(InputError, match=r"run\.json is no description of a run as train and"):
+    with pytest.raises(InputError, match=r"run\.json .*: move it away to get a report without it"):
         read_run(tmp_path)
 
 

@@ -27,7 +27,7 @@ def windowed(
         "mr_path": str(folder / "mindrecord"),
         "clip_seconds": "1.5",
         "window_seconds": "1.3",
-        "num_workers": "1",
+        "processes": "1",
     }
     loaded = load_settings(flags=flags)
     preprocess(loaded)

@@ -9,7 +9,7 @@ from mindspore import Tensor, nn
 from fcn4_dist.audio import FeatureParameters
 from fcn4_dist.checkpoints.content import write_checkpoint
 from fcn4_dist.config import Settings
-from fcn4_dist.model.fcn4 import build_fcn4
+from fcn4_dist.model.build import build_fcn4
 from tests.checkpoints.examples import described
 
 CLASS_NAMES = ("dog <b>bark", "rain", "rooster")

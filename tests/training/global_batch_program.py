@@ -17,7 +17,8 @@ import numpy as np  # noqa: E402
 from mindspore import Tensor, nn  # noqa: E402
 
 from fcn4_dist.cluster.ranks import Ranks, join_ranks  # noqa: E402
-from fcn4_dist.model.fcn4 import Fcn4, build_fcn4  # noqa: E402
+from fcn4_dist.model.build import build_fcn4  # noqa: E402
+from fcn4_dist.model.fcn4 import Fcn4  # noqa: E402
 from fcn4_dist.pipeline import read_batches, training_batches  # noqa: E402
 from fcn4_dist.records import RecordSet, read_manifest  # noqa: E402
 from fcn4_dist.training.step import TrainingStep, step_controls  # noqa: E402

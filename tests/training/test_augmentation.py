@@ -97,10 +97,10 @@ def test_a_window_is_cut_out_of_what_sounds_of_the_clip(clips: RecordSet) -> Non
         assert len(places) == 1
         starts.update(places)
     assert min(starts) == 0
-    assert max(starts) == windowing.room(short) > 5
+    assert max(starts) == windowing.last_start(short) > 5
 
 
-def test_a_shifted_clip_is_turned_around_within_the_limit(clips: RecordSet) -> None:
+def test_a_shifted_clip_is_rolled_along_time_within_the_limit(clips: RecordSet) -> None:
     changed = augmentation(clips, time_shift=0.1)
     limit = round(0.1 * 12000 / 96)
     whole = read(clips, 3).features[0]

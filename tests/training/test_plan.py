@@ -12,10 +12,10 @@ from fcn4_dist.config import Settings
 from fcn4_dist.errors import InputError
 from fcn4_dist.pipeline import training_batches
 from fcn4_dist.training.plan import (
-    SHAPING_SETTINGS,
+    Position,
     TrainingPlan,
+    plan_run,
     plan_training,
-    resume_plan,
     settings_for_resuming,
 )
 from tests.checkpoints.examples import described
@@ -69,6 +69,25 @@ def test_accumulated_batches_make_a_larger_global_batch() -> None:
     assert plan_training(100, settings, world_size=2).global_batch == 24
 
 
+@given(global_step=st.integers(1, 500), steps_per_epoch=st.integers(1, 40))
+def test_a_step_of_a_run_has_one_place_in_one_epoch(global_step: int, steps_per_epoch: int) -> None:
+    position = Position(global_step, steps_per_epoch)
+    assert 1 <= position.step <= steps_per_epoch
+    assert (position.epoch - 1) * steps_per_epoch + position.step == global_step
+    following = position.after(1)
+    assert position.ends_epoch == (following.epoch > position.epoch) == (following.step == 1)
+
+
+def test_a_run_begins_at_the_end_of_an_epoch_before_the_first() -> None:
+    start = TrainingPlan(clips=80, epochs=2, global_batch=10).start
+    assert (start.epoch, start.ends_epoch, start.global_step) == (0, True, 0)
+    assert [str(start.after(steps)) for steps in (1, 8, 9)] == [
+        "epoch 1, step 1",
+        "epoch 1, step 8",
+        "epoch 2, step 1",
+    ]
+
+
 # Going on -------------------------------------------------------------------------------------
 
 PATH = Path("MusicTagger-3_4.ckpt")
@@ -79,7 +98,6 @@ OTHER: dict[str, Any] = {
     "loss_scale": 512.0,
     "mixed_precision": True,
     "amp_level": "O3",
-    "amp_dtype": "bfloat16",
     "sync_bn": True,
     "seed": 7,
     "window_seconds": 10.0,
@@ -119,7 +137,7 @@ def test_a_run_goes_on_with_fewer_ranks_and_more_batches() -> None:
         settings_for_resuming(Settings(accumulation_steps=5), before, PATH, 2)
 
 
-@pytest.mark.parametrize("name", [each for each in SHAPING_SETTINGS if each != "amp_dtype"])
+@pytest.mark.parametrize("name", OTHER)
 def test_a_run_does_not_go_on_with_a_setting_that_would_make_it_another_one(name: str) -> None:
     other = replace(Settings(), **{name: OTHER[name]})
     with pytest.raises(InputError) as caught:
@@ -158,14 +176,12 @@ def test_a_cosine_goes_on_in_a_run_of_its_own_length_alone() -> None:
     assert settings_for_resuming(Settings(epoch_size=30), constant, PATH, 2).epoch_size == 30
 
 
-def test_a_checkpoint_that_does_not_know_a_setting_is_of_a_run_with_another_one() -> None:
-    with pytest.raises(InputError, match=r"lr None instead of 0\.0005"):
-        settings_for_resuming(
-            Settings(), described(settings=Settings().as_dict() | {"lr": None}), PATH, 2
-        )
-    unknown = {name: value for name, value in Settings().as_dict().items() if name != "lr"}
-    with pytest.raises(InputError, match=r"lr None instead of 0\.0005"):
-        settings_for_resuming(Settings(), described(settings=unknown), PATH, 2)
+def test_a_setting_that_a_checkpoint_does_not_know_had_its_default() -> None:
+    older = Settings().as_dict()
+    del older["label_smoothing"], older["amp_dtype"]
+    assert settings_for_resuming(Settings(), described(settings=older), PATH, 2).batch_size == 32
+    with pytest.raises(InputError, match=r"label_smoothing 0\.0 instead of 0\.1;"):
+        settings_for_resuming(Settings(label_smoothing=0.1), described(settings=older), PATH, 2)
 
 
 def test_what_does_not_shape_the_result_may_be_another() -> None:
@@ -178,13 +194,19 @@ def test_what_does_not_shape_the_result_may_be_another() -> None:
 
 
 def test_a_run_goes_on_after_the_step_of_its_checkpoint() -> None:
-    plan = TrainingPlan(clips=640, epochs=5, global_batch=64)
-    before = described(3, 4, shards="these")
-    assert resume_plan(plan, before, "these", PATH) == replace(plan, steps_done=24)
-    assert plan.steps == 50
+    before = described(3, 4, shards="these", global_batch=64)
+    settings, plan = plan_run(Settings(epoch_size=5), 640, "these", 2, before, PATH)
+    assert settings.batch_size == 32
+    assert plan == TrainingPlan(640, 5, 64, steps_done=24)
+    assert (str(plan.start), plan.steps) == ("epoch 3, step 4", 50)
 
 
 def test_a_run_does_not_go_on_with_other_shards() -> None:
-    plan = TrainingPlan(clips=640, epochs=5, global_batch=64)
     with pytest.raises(InputError, match=rf"^{PATH} was trained on other shards: name them with"):
-        resume_plan(plan, described(3, 4, shards="these"), "those", PATH)
+        plan_run(Settings(), 640, "those", 2, described(3, 4, shards="these"), PATH)
+
+
+def test_a_new_run_has_its_own_settings() -> None:
+    settings = Settings(batch_size=7)
+    plan = plan_training(640, settings, 2)
+    assert plan_run(settings, 640, "these", 2, None, Path()) == (settings, plan)

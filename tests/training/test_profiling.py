@@ -10,7 +10,7 @@ from mindspore.profiler import ProfilerActivity
 
 from fcn4_dist.errors import StoppedError
 from fcn4_dist.training.profiling import operator_times, split_of_step, start_profiler
-from fcn4_dist.training.stepping import StepsTaken
+from fcn4_dist.training.stepping import StepTimes
 from tests.training.running import trainer_of
 
 
@@ -89,8 +89,7 @@ def test_on_ascend_mindspore_is_asked_for_the_card_too(
 
 
 def test_steps_of_a_queue_are_parted_without_waiting() -> None:
-    taken = [StepsTaken((0.5, 0.4), False, None, 0.2, 3.0)]
-    assert split_of_step(taken, 4.0) == {
+    assert split_of_step(StepTimes(2, None, 0.2, 3.0), 4.0) == {
         "augmentation": 0.1,
         "step": 1.5,
         "besides": 0.5,

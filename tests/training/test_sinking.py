@@ -22,7 +22,7 @@ from mindspore.dataset import Dataset
 from fcn4_dist.config import Settings
 from fcn4_dist.errors import Fcn4DistError, SettingsError, StoppedError
 from fcn4_dist.training.plan import TrainingPlan
-from fcn4_dist.training.sinking import steps_a_call
+from fcn4_dist.training.sinking import steps_per_call
 from tests.training.running import trainer_of, weights_of
 
 Asked = list[dict[str, Any]]
@@ -143,7 +143,7 @@ def test_an_error_of_the_shards_is_told_as_it_is(
         yield from ()
         raise Fcn4DistError("the shards do not hold the clips their manifest says")
 
-    monkeypatch.setattr("fcn4_dist.training.samples.read_batches", read_batches)
+    monkeypatch.setattr("fcn4_dist.training.data.read_batches", read_batches)
     with pytest.raises(Fcn4DistError, match="the shards do not hold the clips"):
         trainer_of(shards, tmp_path, sink_size=2).run()
 
@@ -154,8 +154,8 @@ def test_a_step_that_diverges_in_the_middle_of_a_call_is_named(
     trainer = trainer_of(shards, tmp_path, sink_size=4)
     take = trainer.stepper.take
 
-    def take_and_lose(*place: int) -> Any:
-        taken = take(*place)
+    def take_and_lose(*arguments: Any) -> Any:
+        taken = take(*arguments)
         object.__setattr__(taken, "losses", (*taken.losses[:2], float("nan"), taken.losses[3]))
         return taken
 
@@ -171,7 +171,7 @@ def test_epochs_and_what_is_left_of_one_are_whole_calls(
     limit: int, steps_per_epoch: int, done: int
 ) -> None:
     plan = TrainingPlan(steps_per_epoch, 9, 1, steps_done=done)
-    steps = steps_a_call(limit, plan)
+    steps = steps_per_call(limit, plan)
     assert 1 <= steps <= limit
     assert steps_per_epoch % steps == 0
     assert (-done % steps_per_epoch) % steps == 0

@@ -11,9 +11,16 @@ from hypothesis import strategies as st
 from mindspore import Parameter, Tensor, nn
 
 from fcn4_dist.cluster.ranks import Ranks
-from fcn4_dist.model.fcn4 import Fcn4, build_fcn4
-from fcn4_dist.training.averaging import name_as_average, start_average
-from fcn4_dist.training.step import TrainingStep, bucket_ends, step_controls
+from fcn4_dist.model.build import build_fcn4
+from fcn4_dist.model.fcn4 import Fcn4
+from fcn4_dist.training.step import (
+    TrainingStep,
+    bucket_ends,
+    find_not_finite,
+    hash_of_weights,
+    names_in_checkpoint,
+    step_controls,
+)
 
 GO_ON = step_controls(learning_rate=0.01)
 
@@ -180,7 +187,6 @@ def test_weight_decay_leaves_biases_and_batch_norm_alone() -> None:
 
 def test_the_average_moves_by_its_share_towards_the_weights_after_each_step() -> None:
     network, average = LinearNetwork(), LinearNetwork()
-    name_as_average(average)
     step = TrainingStep(network, Ranks(0, 1), 1.0, average=average)
     expected = network.weight.asnumpy().astype(np.float64)
     for share in (0.9, 0.5, 0.25):
@@ -192,8 +198,6 @@ def test_the_average_moves_by_its_share_towards_the_weights_after_each_step() ->
 def test_an_average_changes_nothing_of_the_training() -> None:
     def trained(average: nn.Cell | None) -> np.ndarray:
         network = LinearNetwork()
-        if average:
-            name_as_average(average)
         step = TrainingStep(network, Ranks(0, 1), 1.0, average=average)
         for _ in range(3):
             step(*BATCH, step_controls(learning_rate=0.1, ema_share=0.5))
@@ -204,15 +208,56 @@ def test_an_average_changes_nothing_of_the_training() -> None:
 
 def test_batch_norm_has_its_statistics_averaged_too() -> None:
     network, average = (Fcn4(3, (2, 2, 2, 2)).set_train(True) for _ in range(2))
-    name_as_average(average)
-    start_average(average, network)
     step = TrainingStep(network, Ranks(0, 1), 1.0, average=average)
+    step.start_average()
     features = np.random.default_rng(1).normal(size=(4, 1, 32, 170)).astype(np.float32)
     labels = Tensor(np.eye(4, 3, dtype=np.float32))
     step(Tensor(features), labels, step_controls(learning_rate=0.1, ema_share=0.5))
     half = network.bn1.moving_mean.asnumpy() / 2
     assert half.any()
     np.testing.assert_allclose(average.bn1.moving_mean.asnumpy(), half, rtol=1e-5)
+
+
+def test_without_an_average_a_checkpoint_has_the_parameters_own_names() -> None:
+    state = TrainingStep(Fcn4(3, (2, 2, 2, 2)), Ranks(0, 1), 1.0).state()
+    assert names_in_checkpoint(state) == {each.name: each.name for each in state}
+
+
+def test_the_average_has_the_plain_names_and_the_last_weights_are_kept_beside_it() -> None:
+    network, average = Fcn4(3, (2, 2, 2, 2)), Fcn4(3, (2, 2, 2, 2))
+    plain = {parameter.name for parameter in network.get_parameters()}
+    names = names_in_checkpoint(TrainingStep(network, Ranks(0, 1), 1.0, average=average).state())
+    assert len(set(names.values())) == len(names)
+    assert {names[f"average.{name}"] for name in plain} == plain
+    assert {names[name] for name in plain} == {f"last.{name}" for name in plain}
+    assert names["moment1.conv1.weight"] == "moment1.conv1.weight"
+
+
+def test_an_average_begins_as_the_network_is() -> None:
+    network, average = Fcn4(3, (2, 3, 4, 5)), Fcn4(3, (2, 3, 4, 5))
+    TrainingStep(network, Ranks(0, 1), 1.0, average=average).start_average()
+    for one, other in zip(average.get_parameters(), network.get_parameters(), strict=True):
+        np.testing.assert_array_equal(one.asnumpy(), other.asnumpy())
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_weights_that_hold_a_number_that_is_not_finite_are_named(value: float) -> None:
+    network = Fcn4(3, (2, 2, 2, 2))
+    assert find_not_finite(network) is None
+    spoilt = network.conv2.weight.asnumpy().copy()
+    spoilt.flat[3] = value
+    network.conv2.weight.set_data(Tensor(spoilt))
+    assert find_not_finite(network) == "conv2.weight"
+
+
+def test_weights_that_differ_in_one_bit_have_other_hashes() -> None:
+    network = LinearNetwork()
+    before = hash_of_weights(network)
+    assert hash_of_weights(LinearNetwork()) == before
+    changed = network.weight.asnumpy().copy()
+    changed.flat[1] = np.nextafter(changed.flat[1], 0, dtype=np.float32)
+    network.weight.set_data(Tensor(changed))
+    assert hash_of_weights(network) != before
 
 
 @given(st.lists(st.integers(1, 100), min_size=1, max_size=8), st.integers(1, 9))

@@ -12,6 +12,7 @@ import soundfile
 from fcn4_dist.clips.synthetic.genres import GENRES, STYLES, Genre, Part, chords_of
 from fcn4_dist.clips.synthetic.instruments import (
     DRUMS,
+    SAMPLE_RATE,
     TIMBRES,
     Instrument,
     Signal,
@@ -28,40 +29,8 @@ _DRUM_LEVEL = 1.4
 _Item = TypeVar("_Item")
 
 
-def render_clip(
-    genre: str, seconds: float, seed: int, index: int, sample_rate: int = 22050
-) -> Signal:
-    """Make up one clip. The same arguments give the same samples.
-
-    Args:
-        genre: One of ``GENRES``.
-        seconds: Length of the clip. A longer clip need not begin like a shorter one.
-        seed: Seed of the collection, >= 0.
-        index: Number of the clip within its genre, >= 0.
-        sample_rate: In Hz.
-
-    Returns:
-        float32 mono samples in [-1, 1], ``round(seconds * sample_rate)`` of them.
-
-    Raises:
-        ValueError: If the genre is unknown, the clip would hold no sample, or the seed or index
-            is negative.
-    """
-    if genre not in STYLES:
-        raise ValueError(f"{genre!r} is not a genre: the genres are {', '.join(GENRES)}")
-    _check_length(seconds, sample_rate)
-    rng = np.random.default_rng([seed, GENRES.index(genre), index])
-    style = STYLES[genre]
-    take = _begin_take(style, seconds, sample_rate, rng)
-    mix = _play_drums(_pick(style.grooves, rng), take)
-    for part in style.parts:
-        if rng.random() < part.presence:
-            mix += _play_part(part, take)
-    return _record(mix, sample_rate, rng)
-
-
 def write_collection(
-    folder: Path, clips_per_class: int, seconds: float, seed: int, sample_rate: int = 22050
+    folder: Path, clips_per_class: int, seconds: float, seed: int
 ) -> Iterator[Path]:
     """Write clips of every genre as ``<folder>/<genre>/<genre>.00000.wav`` and so on.
 
@@ -73,36 +42,40 @@ def write_collection(
         clips_per_class: Number of clips of each genre.
         seconds: Length of each clip.
         seed: Seed of the collection, >= 0.
-        sample_rate: In Hz.
 
-    Returns:
-        An iterator that writes the next file and gives its path.
-
-    Raises:
-        ValueError: At once, if ``clips_per_class`` or ``seconds`` leaves nothing to write.
+    Yields:
+        The path of each file that has been written.
     """
-    if clips_per_class < 1:
-        raise ValueError(f"clips_per_class is {clips_per_class}: a genre needs at least one clip")
-    _check_length(seconds, sample_rate)
-    return _write_clips(folder, clips_per_class, seconds, seed, sample_rate)
-
-
-def _write_clips(
-    folder: Path, clips_per_class: int, seconds: float, seed: int, sample_rate: int
-) -> Iterator[Path]:
     for genre in GENRES:
         for index in range(clips_per_class):
-            clip = render_clip(genre, seconds, seed, index, sample_rate)
+            clip = render_clip(genre, seconds, seed, index)
             path = folder / genre / f"{genre}.{index:05d}.wav"
             with write_atomically(path) as file:
                 samples = np.round(clip * 32767).astype(np.int16)
-                soundfile.write(file, samples, sample_rate, format="WAV", subtype="PCM_16")
+                soundfile.write(file, samples, SAMPLE_RATE, format="WAV", subtype="PCM_16")
             yield path
 
 
-def _check_length(seconds: float, sample_rate: int) -> None:
-    if round(seconds * sample_rate) < 1:
-        raise ValueError(f"seconds is {seconds:g}: a clip needs at least one sample")
+def render_clip(genre: str, seconds: float, seed: int, index: int) -> Signal:
+    """Make up one clip. The same arguments give the same samples.
+
+    Args:
+        genre: One of ``GENRES``.
+        seconds: Length of the clip. A longer clip need not begin like a shorter one.
+        seed: Seed of the collection, >= 0.
+        index: Number of the clip within its genre, >= 0.
+
+    Returns:
+        float32 mono samples in [-1, 1], ``round(seconds * SAMPLE_RATE)`` of them.
+    """
+    rng = np.random.default_rng([seed, GENRES.index(genre), index])
+    style = STYLES[genre]
+    take = _begin_take(style, seconds, rng)
+    mix = _play_drums(_pick(style.grooves, rng), take)
+    for part in style.parts:
+        if rng.random() < part.presence:
+            mix += _play_part(part, take)
+    return _record(mix, rng)
 
 
 @dataclass(frozen=True)
@@ -114,7 +87,6 @@ class _Take:
     """
 
     length: int
-    sample_rate: int
     start: float
     bar_seconds: float
     looseness: float
@@ -134,21 +106,20 @@ class _Take:
     def place(self, track: Signal, sound: Signal, bar: float, gain: float) -> None:
         """Add a sound to a track, at nearly this time (in bars) and loudness."""
         seconds = self.start + bar * self.bar_seconds + self.rng.normal(0, self.looseness)
-        first = round(seconds * self.sample_rate)
+        first = round(seconds * SAMPLE_RATE)
         heard = sound[max(0, -first) : max(0, self.length - first)]
         first = max(0, first)
         track[first : first + len(heard)] += heard * np.float32(gain * self.rng.uniform(0.7, 1.0))
 
 
-def _begin_take(style: Genre, seconds: float, sample_rate: int, rng: np.random.Generator) -> _Take:
+def _begin_take(style: Genre, seconds: float, rng: np.random.Generator) -> _Take:
     bar_seconds = 60 * _BEATS_PER_BAR / rng.uniform(*style.tempo)
     start = -rng.uniform(0, bar_seconds)
     progression = chords_of(_pick(style.progressions, rng))
     first = int(rng.integers(len(progression)))
     bars = int(np.ceil((seconds - start) / bar_seconds))
     return _Take(
-        length=round(seconds * sample_rate),
-        sample_rate=sample_rate,
+        length=round(seconds * SAMPLE_RATE),
         start=start,
         bar_seconds=bar_seconds,
         looseness=rng.uniform(0.0, 0.008),
@@ -163,7 +134,7 @@ def _begin_take(style: Genre, seconds: float, sample_rate: int, rng: np.random.G
 def _play_drums(groove: Mapping[str, str], take: _Take) -> Signal:
     track = take.silence()
     for name, pattern in groove.items():
-        sound = strike(DRUMS[name], take.sample_rate, take.rng)
+        sound = strike(DRUMS[name], take.rng)
         level = _vary_level(_DRUM_LEVEL, take.rng)
         for bar in take.bars:
             for step, symbol in enumerate(pattern):
@@ -176,7 +147,7 @@ def _play_drums(groove: Mapping[str, str], take: _Take) -> Signal:
 def _play_part(part: Part, take: _Take) -> Signal:
     track, rng = take.silence(), take.rng
     timbre = vary(TIMBRES[_pick(part.timbres, rng)], rng)
-    instrument = Instrument(timbre, take.tuning + rng.normal(0, 0.05), take.sample_rate)
+    instrument = Instrument(timbre, take.tuning + rng.normal(0, 0.05))
     pattern = _pick(part.patterns, rng)
     highest_degree = len(take.scale) + 2
     degree = int(rng.integers(highest_degree))
@@ -210,16 +181,16 @@ def _pitches(symbol: str, lowest: int, take: _Take, bar: int, degree: int) -> li
     return [above_lowest(chord[0]) + 12 * octave + chord[number] - chord[0]]
 
 
-def _record(mix: Signal, sample_rate: int, rng: np.random.Generator) -> Signal:
+def _record(mix: Signal, rng: np.random.Generator) -> Signal:
     """Put the band in some room, before some microphone, on a tape of some noise and level."""
     noise = rng.standard_normal(len(mix), dtype=np.float32)
     sound = mix + noise * np.float32(10 ** rng.uniform(-3.5, -2.0))
     wetness = rng.uniform(0.0, 0.4)
     for seconds in rng.uniform(0.008, 0.07, size=4):
-        delay = max(1, round(seconds * sample_rate))
+        delay = max(1, round(seconds * SAMPLE_RATE))
         sound[delay:] += mix[:-delay] * np.float32(wetness * rng.uniform(0.4, 1.0))
     low, high = np.exp(rng.uniform(np.log([20.0, 3000.0]), np.log([100.0, 10000.0])))
-    filtered = band_pass(sound, low, high, sample_rate)
+    filtered = band_pass(sound, low, high)
     # Drawn alike for all genres, so that none is known by its loudness.
     loudness = 10 ** (rng.uniform(-34.0, -20.0) / 20)
     gain = min(loudness / np.sqrt(np.mean(filtered**2)), 1.0 / np.abs(filtered).max())

@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 Signal = NDArray[np.float32]
 """Mono samples of shape (n,)."""
 
+SAMPLE_RATE = 22050
+"""Of all made sound, in Hz."""
+
 _TABLE_SIZE = 2048
 _MOST_PARTIALS = 40
 _DARK_PARTIALS = 3
@@ -69,12 +72,10 @@ class Instrument:
     Attributes:
         timbre: How it sounds.
         tuning: How far it is from concert pitch, in semitones.
-        sample_rate: Of the notes, in Hz.
     """
 
     timbre: Timbre
     tuning: float
-    sample_rate: int
     _notes: dict[tuple[int, float], Signal] = field(default_factory=dict, init=False, repr=False)
 
     def note(self, pitch: int, seconds: float) -> Signal:
@@ -87,7 +88,7 @@ class Instrument:
         key = (pitch, seconds)
         if key not in self._notes:
             frequency = 440.0 * 2 ** ((pitch + self.tuning - 69) / 12)
-            self._notes[key] = _render_note(self.timbre, frequency, seconds, self.sample_rate)
+            self._notes[key] = _render_note(self.timbre, frequency, seconds)
         return self._notes[key]
 
 
@@ -103,12 +104,11 @@ def vary(timbre: Timbre, rng: np.random.Generator) -> Timbre:
     )
 
 
-def strike(drum: Drum, sample_rate: int, rng: np.random.Generator) -> Signal:
+def strike(drum: Drum, rng: np.random.Generator) -> Signal:
     """Render a stroke of a drum that is tuned and damped a little differently each time.
 
     Args:
         drum: What to strike.
-        sample_rate: Of the result, in Hz.
         rng: Gives the noise and the differences.
 
     Returns:
@@ -117,11 +117,11 @@ def strike(drum: Drum, sample_rate: int, rng: np.random.Generator) -> Signal:
     pitch, damping, noise_share = rng.uniform([0.85, 0.75, 0.8], [1.18, 1.3, 1.0])
     noise_share *= drum.noise
     tone_decay, noise_decay = drum.tone_decay * damping, drum.noise_decay * damping
-    time = _times(5 * max(tone_decay, noise_decay), sample_rate)
+    time = _times(5 * max(tone_decay, noise_decay))
     # The phase is the integral of the falling frequency.
     glide = (drum.sweep - 1) * _SWEEP_SECONDS * (1 - np.exp(time / -_SWEEP_SECONDS))
     tone = np.sin(2 * np.pi * drum.tone_hz * pitch * (time + glide)) * np.exp(time / -tone_decay)
-    noise = band_pass(rng.standard_normal(len(time)), *drum.noise_band, sample_rate)
+    noise = band_pass(rng.standard_normal(len(time)), *drum.noise_band)
     noise *= np.exp(time / -noise_decay)
     noise *= noise_share / np.abs(noise).max()
     sound = (1 - noise_share) * tone + noise
@@ -130,7 +130,7 @@ def strike(drum: Drum, sample_rate: int, rng: np.random.Generator) -> Signal:
 
 
 def band_pass(
-    signal: NDArray[np.floating[Any]], low_hz: float, high_hz: float, sample_rate: int
+    signal: NDArray[np.floating[Any]], low_hz: float, high_hz: float
 ) -> NDArray[np.float64]:
     """Weaken what lies outside a band, by 6 dB an octave.
 
@@ -138,21 +138,20 @@ def band_pass(
         signal: Samples of shape (n,).
         low_hz: Lower edge of the band.
         high_hz: Upper edge; both edges are moved below Nyquist if need be.
-        sample_rate: Of the signal, in Hz.
     """
     # A second to import, which no other command of this package need wait for.
     from scipy.signal import butter, sosfilt
 
-    high = min(high_hz, 0.45 * sample_rate)
+    high = min(high_hz, 0.45 * SAMPLE_RATE)
     low = min(low_hz, 0.5 * high)
-    sections = butter(1, (low, high), "bandpass", fs=sample_rate, output="sos")
+    sections = butter(1, (low, high), "bandpass", fs=SAMPLE_RATE, output="sos")
     filtered: NDArray[np.float64] = sosfilt(sections, signal)
     return filtered
 
 
-def _render_note(timbre: Timbre, frequency: float, seconds: float, sample_rate: int) -> Signal:
-    time = _times(seconds + timbre.release, sample_rate)
-    dark, bright = _wave_tables(timbre, frequency, sample_rate)
+def _render_note(timbre: Timbre, frequency: float, seconds: float) -> Signal:
+    time = _times(seconds + timbre.release)
+    dark, bright = _wave_tables(timbre, frequency)
     dark_envelope = np.exp(time / -timbre.decay)
     bright_envelope = np.exp(time / -timbre.bright_decay)
     sound = np.zeros_like(time)
@@ -167,9 +166,9 @@ def _render_note(timbre: Timbre, frequency: float, seconds: float, sample_rate: 
     return sound.astype(np.float32)
 
 
-def _wave_tables(timbre: Timbre, frequency: float, sample_rate: int) -> tuple[Signal, Signal]:
+def _wave_tables(timbre: Timbre, frequency: float) -> tuple[Signal, Signal]:
     """Make one period each of the low and the high partials, none of them above Nyquist."""
-    count = int(np.clip(0.45 * sample_rate / frequency, 1, _MOST_PARTIALS))
+    count = int(np.clip(0.45 * SAMPLE_RATE / frequency, 1, _MOST_PARTIALS))
     partials = np.arange(1, count + 1)
     amplitudes = partials**-timbre.rolloff
     amplitudes[1::2] *= timbre.even
@@ -180,8 +179,8 @@ def _wave_tables(timbre: Timbre, frequency: float, sample_rate: int) -> tuple[Si
     return dark, bright
 
 
-def _times(seconds: float, sample_rate: int) -> NDArray[np.float64]:
-    return np.arange(max(2, round(seconds * sample_rate))) / sample_rate
+def _times(seconds: float) -> NDArray[np.float64]:
+    return np.arange(max(2, round(seconds * SAMPLE_RATE))) / SAMPLE_RATE
 
 
 TIMBRES = {

@@ -4,7 +4,7 @@ import pytest
 
 from fcn4_dist.config import adopt_settings, load_settings
 from fcn4_dist.errors import InputError
-from fcn4_dist.jobs.card import choose_for_card, leave_open
+from fcn4_dist.jobs.auto_settings import choose_for_card, leave_open
 
 OPEN = ("amp_dtype", "bind_cores", "all_reduce_buckets")
 

@@ -1,4 +1,4 @@
-"""This rank's share of the samples, in order, as the network is to see them."""
+"""The training data of this rank: batches in order, as the network is to see them."""
 
 import time
 from collections.abc import Iterator
@@ -14,10 +14,11 @@ from fcn4_dist.pipeline import (
 )
 from fcn4_dist.records import RecordSet
 from fcn4_dist.training.augmentation import Augmentation
+from fcn4_dist.training.plan import Position
 
 
-class Samples:
-    """Reads and augments.
+class TrainingData:
+    """Reads this rank's share of the training set, and augments it.
 
     Args:
         settings: The settings of the run.
@@ -37,12 +38,11 @@ class Samples:
         frames = Windowing(parameters, settings.window_seconds).frames
         self.shape = (settings.batch_size, 1, parameters.n_mels, frames)
 
-    def of_epoch(self, epoch: int, done: int) -> Iterator[Batch]:
-        """Give this rank's share of each step of an epoch.
+    def batches(self, first: Position) -> Iterator[Batch]:
+        """Give this rank's share of the global batches of an epoch.
 
         Args:
-            epoch: The epoch, from 1.
-            done: Steps of it that are left out, because they were taken before.
+            first: The step of the first of them; those before in the epoch are left out.
         """
         share = (
             len(self._record_set),
@@ -50,14 +50,28 @@ class Samples:
             self._ranks.rank,
             self._ranks.size,
         )
-        place = {"seed": self._settings.seed, "epoch": epoch}
-        batches = read_batches(self._record_set, training_batches(*share, **place)[done:])
+        order = {"seed": self._settings.seed, "epoch": first.epoch}
+        done = first.step - 1
+        batches = read_batches(self._record_set, training_batches(*share, **order)[done:])
         if not self._augmentation.blends:
-            yield from (self._augmented(batch, epoch) for batch in batches)
+            yield from (self._augmented(batch, first.epoch) for batch in batches)
             return
-        partners = read_batches(self._record_set, partner_batches(*share, **place)[done:])
+        partners = read_batches(self._record_set, partner_batches(*share, **order)[done:])
         for batch, others in zip(batches, partners, strict=True):
-            yield self._augmented(batch, epoch, others)
+            yield self._augmented(batch, first.epoch, others)
+
+    def global_batch_ids(self, position: Position) -> list[str]:
+        """List the clips of a step, those of all ranks."""
+        global_batch = self._settings.batch_per_rank * self._ranks.size
+        (batch,) = training_batches(
+            len(self._record_set),
+            global_batch,
+            0,
+            1,
+            seed=self._settings.seed,
+            epoch=position.epoch,
+        )[position.step - 1 : position.step]
+        return [self._record_set.clips[index].id for index in batch]
 
     def _augmented(self, batch: Batch, epoch: int, partners: Batch | None = None) -> Batch:
         begun = time.monotonic()

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fcn4_dist.training.best import BestValidation
+from fcn4_dist.training.validation import BestValidation
 
 
 def test_the_best_is_by_macro_roc_auc_and_the_first_of_equals() -> None:

@@ -1,0 +1,48 @@
+"""The kinds of collection there are."""
+
+from fcn4_dist.clips.collection import Dataset
+from fcn4_dist.clips.csv_file import CSV
+from fcn4_dist.clips.folder import FOLDER
+from fcn4_dist.clips.gtzan import GTZAN
+from fcn4_dist.clips.magnatagatune import MAGNATAGATUNE
+from fcn4_dist.clips.synthetic.reading import SYNTHETIC
+from fcn4_dist.config import nearest_name
+from fcn4_dist.errors import SettingsError
+
+DATASETS = (FOLDER, GTZAN, MAGNATAGATUNE, CSV, SYNTHETIC)
+"""All kinds of collection, in the order people are told of them."""
+
+
+def find_dataset(name: str) -> Dataset:
+    """Find a kind of collection by its name.
+
+    Raises:
+        SettingsError: If there is none of that name.
+    """
+    for dataset in DATASETS:
+        if dataset.name == name:
+            return dataset
+    names = dataset_names()
+    raise SettingsError(
+        "dataset", f"must be one of {', '.join(names)}, got {name!r}{nearest_name(name, names)}"
+    )
+
+
+def dataset_names() -> tuple[str, ...]:
+    """Give the values of ``--dataset``."""
+    return tuple(dataset.name for dataset in DATASETS)
+
+
+def describe_datasets() -> list[tuple[str, str, str, str]]:
+    """Describe each kind of collection, for ``--help`` and the README.
+
+    Returns:
+        Rows of name, what it is, what it expects on disk, and what its published split is ("" for
+        none).
+    """
+    return [(each.name, each.title, each.on_disk, _published_split(each)) for each in DATASETS]
+
+
+def _published_split(dataset: Dataset) -> str:
+    taken = "; `split: auto` takes it" if dataset.published_by_default else ""
+    return dataset.published_split + taken

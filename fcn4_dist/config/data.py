@@ -1,0 +1,144 @@
+"""What is learnt from: the collection, its features, the shards they are kept in."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from fcn4_dist.config.declaration import Affects, setting
+
+
+@dataclass(frozen=True, kw_only=True)
+class Collection:
+    """Which clips there are, their labels, and which set each belongs to."""
+
+    TITLE: ClassVar[str] = "Collection"
+
+    dataset: str = setting("preprocess", "folder", Affects.INPUT, chosen_elsewhere=True).means(
+        "what kind of collection it is; the README's section on audio lists them"
+    )
+    num_classes: int = setting("preprocess train eval", 10, minimum=1).means(
+        "number of genres or tags"
+    )
+    audio_path: str = setting(
+        "synth preprocess", "data/genres_original/", Affects.INPUT, is_path=True
+    ).means("audio clips: a folder for each class, or what the annotations' paths begin at")
+    info_path: str = setting("preprocess", "data/", Affects.INPUT, is_path=True).means(
+        "folder of the annotations file"
+    )
+    info_name: str = setting("preprocess", "annotations_final.csv", Affects.INPUT).means(
+        "annotations file: the labels of each clip; read for magnatagatune and csv, written for a "
+        "folder of classes"
+    )
+    tag_list: str = setting(
+        "preprocess", "count", Affects.INPUT, choices=("count", "modelzoo")
+    ).means(
+        "which num_classes tags of MagnaTagATune: the most frequent ones (count), or the fifty of "
+        "the ModelZoo's FCN-4 in its order (modelzoo)"
+    )
+    split: str = setting(
+        "preprocess", "auto", Affects.FOLD, choices=("auto", "published", "random", "kfold")
+    ).means(
+        "how training, validation and test clips are told apart: published (that of the "
+        "collection), random (stratified by val_ratio and seed), kfold (fold of folds), or auto "
+        "(published where that is the collection's usual one, else random)"
+    )
+    val_ratio: float = setting("preprocess", 0.2, Affects.INPUT, above=0, below=1).means(
+        "share of the clips that go to validation"
+    )
+    folds: int = setting("preprocess", 5, Affects.INPUT, minimum=2).means("folds of a kfold split")
+    fold: int = setting("preprocess", 1, Affects.FOLD, minimum=1).means(
+        "the fold of a kfold split that is the validation set, from 1; the others are the training "
+        "set"
+    )
+    group_pattern: str = setting("preprocess", "", Affects.INPUT, optional=True).means(
+        "regular expression for a clip's group (artist, song) in its id: its first parenthesis, or "
+        "all it matches; a group is never on both sides of a random or kfold split; empty: the "
+        "groups the collection brings"
+    )
+    val_pattern: str = setting("preprocess", "", Affects.FOLD, optional=True).means(
+        "clips whose id (path below audio_path) matches this pattern, like '*/5-*', are the "
+        "validation set; empty: a seeded stratified split by val_ratio"
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Features:
+    """How a clip becomes a log-mel feature."""
+
+    TITLE: ClassVar[str] = "Features"
+
+    npy_path: str = setting("preprocess", "data/npy/", Affects.WORK, is_path=True).means(
+        "folder of the features (.npy files)"
+    )
+    get_npy: bool = setting("preprocess", True, Affects.WORK).means("run the audio -> npy stage")
+    get_mindrecord: bool = setting("preprocess", True, Affects.FOLD).means(
+        "run the npy -> MindRecord stage"
+    )
+    sample_rate: int = setting(
+        "preprocess train eval", 12000, Affects.INPUT, unit="Hz", minimum=1
+    ).means("sample rate clips are resampled to")
+    window_seconds: float = setting("preprocess train eval", 29.12, unit="s", above=0).means(
+        "length of the network's input; longer clips are cut to their centre, shorter ones padded "
+        "with silence at the end"
+    )
+    clip_seconds: float = setting(
+        "preprocess train eval", 0.0, Affects.INPUT, unit="s", minimum=0
+    ).means(
+        "how much of each clip the shards keep, from its centre, if more than one window: training "
+        "takes another window of it in each epoch, at random, and evaluation all of it, window by "
+        "window, of which a clip's score is the mean; 0: one window (window_seconds)"
+    )
+    n_fft: int = setting(
+        "preprocess train eval", 512, Affects.INPUT, unit="samples", minimum=2
+    ).means("length of the FFT")
+    hop_length: int = setting(
+        "preprocess train eval", 256, Affects.INPUT, unit="samples", minimum=1
+    ).means("samples between two frames")
+    n_mels: int = setting("preprocess train eval", 96, Affects.INPUT, minimum=1).means("mel bands")
+    log_mel: str = setting(
+        "preprocess train eval",
+        "amplitude_to_db",
+        Affects.INPUT,
+        choices=("amplitude_to_db", "power_to_db"),
+    ).means(
+        "decibels of the mel power: amplitude_to_db (20 log10, so they come out doubled, as in the "
+        "known trainers) or power_to_db (10 log10); both keep the upper 80 dB"
+    )
+    processes: int = setting(
+        "preprocess", 0, Affects.WORK, minimum=0, earlier_names=("num_workers",)
+    ).means("processes at work on this host (under mpirun: for each rank); 0: one for each core")
+    clip_timeout: float = setting("preprocess", 60.0, Affects.INPUT, unit="s", above=0).means(
+        "time one clip may take; then it is skipped"
+    )
+    strict: bool = setting("preprocess", False, Affects.WORK).means(
+        "fail if a clip has to be skipped, before shards are written"
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shards:
+    """Where features are kept for training and evaluation."""
+
+    TITLE: ClassVar[str] = "MindRecord shards"
+
+    feature_dtype: str = setting(
+        "preprocess", "float32", Affects.INPUT, choices=("float32", "float16")
+    ).means("type of the features in the shards; float16 halves them, within 0.06 dB")
+    num_consumer: int = setting("preprocess", 4, Affects.INPUT, minimum=1).means(
+        "MindRecord shards (files) of each set"
+    )
+    mr_path: str = setting("preprocess train eval", "data/", Affects.FOLD, is_path=True).means(
+        "folder the MindRecord shards are written to"
+    )
+    mr_name: tuple[str, ...] = setting("preprocess", ("train", "val"), Affects.INPUT).means(
+        "names of the training and the validation set's shards, and of the test set's as a third "
+        "one (test, if it is not given)"
+    )
+    data_dir: str = setting("train eval", "", Affects.FOLD, optional=True, is_path=True).means(
+        "folder the MindRecord shards are read from; empty: mr_path"
+    )
+    train_filename: str = setting("train", "train.mindrecord0", Affects.FOLD).means(
+        "one shard of the training set; means all of them"
+    )
+    val_filename: str = setting("eval", "val.mindrecord0", Affects.FOLD).means(
+        "one shard of the validation set; means all of them"
+    )

@@ -1,0 +1,63 @@
+"""What is kept of a job."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from fcn4_dist.config.declaration import Affects, setting
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checkpoints:
+    """Which checkpoint a job begins with, and which it leaves."""
+
+    TITLE: ClassVar[str] = "Checkpoints"
+
+    pre_trained: bool = setting("train", False, Affects.INPUT).means(
+        "start from the weights of checkpoint_path/model_name"
+    )
+    resume: str = setting(
+        "train", "", Affects.FOLD, optional=True, is_path=True, keywords=("auto",)
+    ).means(
+        "go on from a checkpoint as if the run had never stopped: auto (the newest whole one in "
+        "checkpoint_path, or a new run if there is none), or a file or folder; empty: a new run"
+    )
+    checkpoint_path: str = setting("train eval", "weight/", Affects.FOLD, is_path=True).means(
+        "folder of the checkpoints"
+    )
+    prefix: str = setting("train eval", "MusicTagger", Affects.INPUT).means(
+        "checkpoints are named {prefix}-{epoch}_{step}.ckpt; the step counts within the epoch"
+    )
+    model_name: str = setting("train eval", "MusicTagger-10_24.ckpt", Affects.INPUT).means(
+        "checkpoint to evaluate or to start from: a file in checkpoint_path, best, or last; where "
+        "the documented default is not there, the best by validation, or else the last"
+    )
+    save_step: int = setting("train", 2000, Affects.WORK, unit="steps", minimum=1).means(
+        "steps between two checkpoints; one is saved at each epoch's end besides"
+    )
+    keep_checkpoint_max: int = setting("train", 10, Affects.WORK, minimum=1).means(
+        "checkpoints kept of this run; the oldest go first"
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Results:
+    """How training is judged while it goes on, and where a job's results are."""
+
+    TITLE: ClassVar[str] = "Results"
+
+    val_interval: int = setting("train", 1, Affects.LENGTH, minimum=0).means(
+        "epochs between two validations while training, which decide what the best checkpoint is; "
+        "0: none"
+    )
+    patience: int = setting("train", 0, Affects.LENGTH, minimum=0).means(
+        "validations without a better macro ROC-AUC after which training ends; 0: never"
+    )
+    profile: int = setting("train", 0, Affects.WORK, unit="steps", minimum=0).means(
+        "steps of rank 0, from its third one on (with sink_size, its third call), of which "
+        "MindSpore's timeline and a table of where the time goes are written to the folder profile "
+        "in run_dir; 0: none"
+    )
+    run_dir: str = setting("train eval", "", Affects.WORK, optional=True, is_path=True).means(
+        "folder of the job's settings, scores and, if it was launched, the log of every rank; "
+        "empty: a new one, runs/COMMAND-TIME"
+    )

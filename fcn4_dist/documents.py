@@ -1,0 +1,210 @@
+"""What is kept as JSON: every kind of document has a type, and all have one reader and one writer.
+
+A value that its type does not allow ends in one sentence that names the file, the place in it and
+what was expected. Keys that a type does not know are passed over: a later version may write more.
+"""
+
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, fields, is_dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar
+
+import msgspec
+from msgspec import Meta
+
+from fcn4_dist.errors import InputError
+from fcn4_dist.files import write_atomically
+
+MILLIONS_OF_ROWS = 1 << 32
+"""Bytes that a document with a row for each clip may have; others have far fewer."""
+
+Integer = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+Positive = Annotated[int, Meta(ge=1, le=2**63 - 1)]
+Seconds = Annotated[float, Meta(ge=0, le=1e9)]
+Number = Integer | float
+"""Stays what it was, where hashes and comparisons tell 2 from 2.0."""
+FileName = Annotated[str, Meta(pattern=r"\A(?!\.{1,2}\Z)[^/\0]+\Z", max_length=255)]
+"""Of a file in a folder that is known: a bare name leads nowhere else."""
+if TYPE_CHECKING:
+    Value = Any
+else:
+    Scalar = bool | Integer | float | str | None
+    Value = Scalar | list[Scalar] | dict[str, Scalar | list[Scalar]]
+    """What a setting or a rule may be. No deeper, so that nobody who walks through it falls."""
+
+_MISSING = re.compile(r"Object missing required field `(.*)`")
+_PLACE = re.compile(r"(.*) - at `\$\.?(.*)`", re.DOTALL)
+_LONGEST_REASON = 200
+
+
+class Document:
+    """A kind of JSON document: a frozen dataclass below this class.
+
+    Attributes:
+        format: The number that documents of this kind begin with; None if they have none.
+        mend: What to do about one that cannot be read; "" if those who read it say that.
+        most_bytes: A file that is larger is refused unread.
+    """
+
+    __slots__ = ()
+
+    format: ClassVar[int | None] = None
+    mend: ClassVar[str] = ""
+    most_bytes: ClassVar[int] = 1 << 26
+
+
+_Kind = TypeVar("_Kind", bound=Document)
+_Any = TypeVar("_Any")
+
+
+def read(path: Path, kind: type[_Kind]) -> _Kind:
+    """Read a file that holds a document.
+
+    Args:
+        path: The file.
+        kind: The type of the document.
+
+    Raises:
+        InputError: If it cannot be read, is too large, or is no such document.
+    """
+    try:
+        with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            if size > kind.most_bytes:
+                raise _unreadable(kind, f"{path} has {size} bytes, at most {kind.most_bytes} fit")
+            data = file.read(size)
+    except OSError as error:
+        raise _unreadable(kind, f"cannot read {path}: {error.strerror}") from error
+    return parse(data, kind, str(path))
+
+
+def parse(data: bytes | str, kind: type[_Kind], place: str) -> _Kind:
+    """Read a document that is part of something else.
+
+    Args:
+        data: The JSON text.
+        kind: The type of the document.
+        place: Where it stood, for the error.
+
+    Raises:
+        InputError: If it is no such document.
+    """
+    try:
+        if kind.format is not None and (found := _decode(data, _Head).format) != kind.format:
+            shown = _cleaned(repr(found))
+            sentence = f"{place} has format {shown}, this version reads {kind.format}"
+            raise _unreadable(kind, sentence)
+        return _decode(data, kind)
+    except (ValueError, RecursionError, MemoryError) as error:
+        raise _unreadable(kind, f"{place} is damaged{_told(error)}") from error
+
+
+def write(path: Path, document: Document | Mapping[str, Any]) -> None:
+    """Write a document atomically: a line for each key, and for each item of its lists of objects.
+
+    Args:
+        path: File to write; its folder is made if missing.
+        document: A document, or what nobody reads back: values that JSON can hold, by key.
+    """
+    content = _content(document) if isinstance(document, Document) else document
+    with write_atomically(path) as file:
+        for piece in _pieces(content):
+            # File names that are not UTF-8 have left as escapes.
+            file.write(piece.encode())
+
+
+def to_line(document: Document) -> str:
+    """Give a document as one line of ASCII."""
+    return json.dumps(_content(document), default=asdict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Head:
+    format: Integer | str | None = None
+
+
+def _decode(data: bytes | str, kind: type[_Any]) -> _Any:
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except msgspec.ValidationError:
+        raise
+    except ValueError:
+        # File names that are not UTF-8 are lone surrogates here, and what is not finite is NaN:
+        # Python writes and reads both, msgspec neither.
+        text = data if isinstance(data, str) else data.decode("utf-8", "surrogateescape")
+        return msgspec.convert(json.loads(text), kind)
+
+
+def _unreadable(kind: type[Document], sentence: str) -> InputError:
+    return InputError(f"{sentence}: {kind.mend}" if kind.mend else sentence)
+
+
+def _told(error: Exception) -> str:
+    """Say where a document is wrong and what was expected there."""
+    if isinstance(error, RecursionError):
+        return " (lists or objects in it are too deep)"
+    if isinstance(error, MemoryError):
+        return " (it does not fit into memory)"
+    if not isinstance(error, msgspec.ValidationError):
+        return f" (it is no JSON: {_cleaned(str(error))})"
+    reason, place = str(error), ""
+    if placed := _PLACE.fullmatch(reason):
+        reason, place = placed.groups()
+    if missing := _MISSING.fullmatch(reason):
+        reason, place = "it is missing", f"{place}.{missing[1]}".lstrip(".")
+    if "matching regex" in reason:
+        reason = "expected the name of a file, without folders"
+    reason = _cleaned(reason.replace("`", ""))
+    return f"{f' at {place}' if place else ''} ({reason[:1].lower()}{reason[1:]})"
+
+
+def _cleaned(text: str) -> str:
+    """Make text of a file fit to be shown."""
+    shown = "".join(letter if letter.isprintable() else " " for letter in text[:_LONGEST_REASON])
+    return shown + "…" if len(text) > _LONGEST_REASON else shown
+
+
+def _content(document: Document) -> dict[str, Any]:
+    head = {} if document.format is None else {"format": document.format}
+    # Not asdict, which would copy a million rows.
+    own = {each.name: getattr(document, each.name) for each in fields(document)}  # type: ignore[arg-type]
+    return head | own
+
+
+def _pieces(content: Mapping[str, Any]) -> Iterator[str]:
+    before = "{\n"
+    for key, value in content.items():
+        yield f"{before}{json.dumps(key)}: "
+        before = ",\n"
+        if isinstance(value, list | tuple) and value and _is_object(value[0]):
+            begin = "[\n"
+            for item in value:
+                yield begin + (_row_text(item) if is_dataclass(item) else _text(item))
+                begin = ",\n"
+            yield "\n]"
+        else:
+            yield _text(value)
+    yield "\n}\n"
+
+
+def _is_object(value: Any) -> bool:
+    return isinstance(value, dict) or is_dataclass(value)
+
+
+def _row_text(row: Any) -> str:
+    """Give what :func:`_text` gives, ten times as fast."""
+    try:
+        text = msgspec.json.format(msgspec.json.encode(row), indent=0).decode()
+    except UnicodeEncodeError:
+        return _text(row)
+    return text if text.isprintable() else _text(row)
+
+
+def _text(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False, default=asdict)
+    # The bytes of a path that is not UTF-8 are surrogates here, which only an escape can carry.
+    return text if text.isprintable() else json.dumps(value, default=asdict)

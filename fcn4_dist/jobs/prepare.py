@@ -1,0 +1,192 @@
+"""Preparing a job, however it is started: settings, checks, agreement, folder.
+
+A single card, ``launch`` on one host or several, and mpirun go the same way, so that each check is
+made for all of them; ``doctor`` and a dry run make the checks and start nothing.
+"""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from fcn4_dist.cluster.cores import sharing_variables
+from fcn4_dist.cluster.launch import Launch, file_prefix, plan_launch
+from fcn4_dist.cluster.peers import Peers
+from fcn4_dist.cluster.preflight import check_cards, check_software, check_workers
+from fcn4_dist.cluster.topology import Host, Starter, Topology
+from fcn4_dist.config import LoadedSettings, Settings, adopt_settings
+from fcn4_dist.errors import InputError
+from fcn4_dist.findings import Finding, Level, refuse_errors
+from fcn4_dist.jobs.auto_settings import choose_for_card, leave_open
+from fcn4_dist.jobs.checks import check_job
+from fcn4_dist.records import read_manifest
+from fcn4_dist.runs.folder import name_run_folder, settings_file, settle_paths
+from fcn4_dist.terminal import say, warn
+from fcn4_dist.versions import installed_mindspore
+
+
+@dataclass(frozen=True)
+class Start:
+    """A way of starting a job, on this host.
+
+    Attributes:
+        starter: What starts the workers.
+        host: This host; None where another process looks at it.
+        plan: Decides which workers there are, from the settings.
+    """
+
+    starter: Starter
+    host: Host | None
+    plan: Callable[[Settings], Topology]
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job whose workers can be started.
+
+    Attributes:
+        command: "train" or "eval".
+        loaded: Its settings, with absolute paths.
+        topology: Its workers.
+        starter: What starts them.
+    """
+
+    command: str
+    loaded: LoadedSettings
+    topology: Topology
+    starter: Starter = Starter.MSRUN
+
+    def plan(self) -> Launch:
+        """Decide how the workers of this host are started; they read the settings saved there."""
+        settings = self.loaded.settings
+        file = settings_file(settings, file_prefix(self.topology.nodes.rank))
+        return plan_launch(
+            ["-m", "fcn4_dist", self.command, "--config", str(file)],
+            self.topology,
+            Path(settings.run_dir),
+            variables=_hccl_variables(self.loaded)
+            | sharing_variables(self.topology.local_ranks, shared=self._shares_cores()),
+            bind_cores=settings.device_target == "Ascend" and settings.bind_cores == "on",
+            step_timeout=settings.step_timeout,
+            start_timeout=settings.hccl_connect_timeout,
+            grace_period=settings.grace_period if self.command == "train" else 0.0,
+        )
+
+    def _shares_cores(self) -> bool:
+        settings = self.loaded.settings
+        # mpirun has bound its ranks to cores, or not, as it was told.
+        if settings.device_target != "CPU" or self.starter is not Starter.MSRUN:
+            return False
+        wanted = ("on", "auto") if self.command == "train" else ("on",)
+        return settings.bind_cores in wanted
+
+
+def prepare(command: str, loaded: LoadedSettings, start: Start, peers: Peers) -> Job:
+    """Settle and check a job with all that start it, before anything is started.
+
+    Args:
+        command: "train" or "eval".
+        loaded: The settings; what others than number 0 leave open comes from number 0.
+        start: How it is to be started.
+        peers: This process's place among those that start it; each of them has to call this.
+
+    Returns:
+        The job. Its folder is there, and number 0 has printed its settings.
+
+    Raises:
+        InputError: On every peer, with all that any of them has found wrong.
+    """
+    if peers.is_main and start.host:
+        binds = start.starter is Starter.MSRUN
+        loaded = choose_for_card(loaded, start.host.generation, binds=binds)
+    problems: list[str] = []
+    try:
+        loaded = adopt_from_main(command, loaded, peers)
+        topology = start.plan(loaded.settings)
+        _heed(find_obstacles(command, loaded.settings, start))
+    except InputError as error:
+        problems = str(error).splitlines()
+    peers.refuse_together(problems)
+    if peers.size > 1:
+        peers.check_agreement(_to_agree_on(loaded.settings, topology), InputError)
+    loaded = _in_one_folder(command, loaded, peers)
+    if peers.is_main:
+        say(loaded.to_yaml(command))
+    return Job(command, loaded, topology, start.starter)
+
+
+def adopt_from_main(command: str, loaded: LoadedSettings, peers: Peers) -> LoadedSettings:
+    """Take the settings of number 0 for all; every peer has to call this.
+
+    Args:
+        command: Name of the command; what has no effect on it need not agree.
+        loaded: This peer's settings; its own paths stay.
+        peers: This process's place.
+
+    Raises:
+        InputError: If another setting than a path was given here and is different there.
+    """
+    of_main = peers.broadcast(loaded.settings.as_dict())
+    return loaded if peers.is_main else adopt_settings(leave_open(loaded), of_main, command)
+
+
+def find_obstacles(command: str, settings: Settings, start: Start) -> list[Finding]:
+    """Make every check of a job on this host; nothing is left behind.
+
+    Args:
+        command: "train" or "eval".
+        settings: Its settings.
+        start: How it is to be started; without a host, nothing is looked at.
+    """
+    host = start.host
+    if host is None:
+        return []
+    device, version = settings.device_target, installed_mindspore()
+    findings = check_software(os.environ, start.starter)
+    findings += check_cards(device, host, os.environ, version, settings.precision)
+    ranks, on_main = 1, True
+    try:
+        topology = start.plan(settings)
+        findings += check_workers(topology, settings, host, start.starter)
+        ranks, on_main = topology.ranks, topology.nodes.rank == 0
+    except InputError as error:
+        # Of a rank table's faults each has a line, below the one that names the file.
+        first, *faults = str(error).splitlines()
+        sentences = [f"{first} {fault.strip()}" for fault in faults] or [first]
+        findings += [Finding(Level.ERROR, sentence, check="workers") for sentence in sentences]
+    return findings + check_job(command, settings, ranks, on_main=on_main)
+
+
+def _heed(findings: list[Finding]) -> None:
+    refuse_errors(findings)
+    for finding in findings:
+        if finding.level is Level.WARNING:
+            warn(str(finding))
+
+
+def _to_agree_on(settings: Settings, topology: Topology) -> dict[str, Any]:
+    return {
+        "number of workers": topology.ranks,
+        "shards": read_manifest(Path(settings.shard_folder)).fingerprint()[:12],
+        "version of MindSpore": installed_mindspore(),
+    }
+
+
+def _in_one_folder(command: str, loaded: LoadedSettings, peers: Peers) -> LoadedSettings:
+    named = peers.on_main(lambda: name_run_folder(loaded, command)) or loaded
+    of_main = peers.broadcast(named.settings.run_dir)
+    run_dir = named.settings.run_dir or of_main
+    return settle_paths(LoadedSettings(replace(named.settings, run_dir=run_dir), named.origins))
+
+
+def _hccl_variables(loaded: LoadedSettings) -> dict[str, str]:
+    """Give what HCCL reads; what the site has set goes before our defaults."""
+    if loaded.settings.device_target != "Ascend":
+        return {}
+    variables = {}
+    for name in ("hccl_connect_timeout", "hccl_buffsize"):
+        value = str(getattr(loaded.settings, name))
+        if value and (name in loaded.origins or name.upper() not in os.environ):
+            variables[name.upper()] = value
+    return variables
