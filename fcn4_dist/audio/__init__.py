@@ -18,11 +18,12 @@ from fcn4_dist.audio.features import (
 )
 from fcn4_dist.audio.waveform import (
     UndecodableClipError,
-    Window,
     fit_to_window,
     load_waveform,
     load_window,
     open_audio,
+    resample_blocks,
+    silence_decoders,
 )
 
 __all__ = [
@@ -34,7 +35,6 @@ __all__ = [
     "LogMel",
     "Outcome",
     "UndecodableClipError",
-    "Window",
     "discard_feature_index",
     "extract_feature",
     "extract_features",
@@ -44,5 +44,7 @@ __all__ = [
     "load_window",
     "open_audio",
     "read_feature_index",
+    "resample_blocks",
+    "silence_decoders",
     "window_starts",
 ]

@@ -128,7 +128,12 @@ class LogMel:
         Returns:
             float32 decibels of shape (n_mels, frames), as low as they are.
         """
-        return _decibels(self._mel_power(waveform), self.parameters.log_mel)
+        # librosa's floors: 1e-5 for amplitudes, 1e-10 for powers.
+        of_amplitudes = self.parameters.log_mel == "amplitude_to_db"
+        factor, floor = (20, 1e-5) if of_amplitudes else (10, 1e-10)
+        decibels = np.log10(np.maximum(self._mel_power(waveform), np.float32(floor)))
+        decibels *= np.float32(factor)
+        return decibels
 
     def _mel_power(self, waveform: np.ndarray) -> np.ndarray:
         """Power in each mel band and frame, of shape (n_mels, frames)."""
@@ -173,11 +178,3 @@ def window_starts(room: int, step: int) -> np.ndarray:
         The first frame of each window, ascending.
     """
     return np.linspace(0, room, 1 + -(-room // step)).round().astype(int)
-
-
-def _decibels(mel_power: np.ndarray, log_mel: str) -> np.ndarray:
-    # librosa's floors: 1e-5 for amplitudes, 1e-10 for powers.
-    factor, floor = (20, 1e-5) if log_mel == "amplitude_to_db" else (10, 1e-10)
-    decibels = np.log10(np.maximum(mel_power, np.float32(floor)))
-    decibels *= np.float32(factor)
-    return decibels

@@ -140,7 +140,10 @@ def load_window(path: Path, sample_rate: int, samples: int) -> Window:
             window, status = fit_to_window(waveform, samples)
         else:
             del first
-            window, frames = _window_of_long(path, source.frames, sample_rate, samples)
+            window, frames = _window_if_as_long(path, source.frames, sample_rate, samples)
+            if frames != source.frames:
+                # Where the centre is, is known now.
+                window, frames = _window_if_as_long(path, frames, sample_rate, samples)
             status = _status(_resampled_length(frames, source.rate, sample_rate) - samples)
         return Window(window, status, frames / source.rate, source.frames / source.rate)
 
@@ -157,11 +160,33 @@ def fit_to_window(waveform: np.ndarray, samples: int) -> tuple[np.ndarray, str]:
         sample too many or too few, which resampling leaves, counts as kept.
     """
     surplus = len(waveform) - samples
-    start = max(0, surplus // 2)
-    window = waveform[start : start + samples]
-    if surplus < 0:
-        window = np.pad(window, (0, -surplus))
-    return window, _status(surplus)
+    return _of_length(waveform[max(0, surplus // 2) :], samples), _status(surplus)
+
+
+def silence_decoders() -> None:
+    """Keep from the terminal what decoders write there of broken files, in all of this process."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+
+
+def resample_blocks(
+    blocks: Iterator[np.ndarray], rate: int, sample_rate: int, channels: int = 1
+) -> Iterator[np.ndarray]:
+    """Resample blocks one after the other, to what they would give as one (soxr, high quality).
+
+    Args:
+        blocks: float32 of shape (frames, channels), or (frames,) if there is one channel.
+        rate: Their rate, in Hz.
+        sample_rate: Rate to resample to, in Hz.
+        channels: How many there are.
+    """
+    if rate == sample_rate:
+        yield from blocks
+        return
+    stream = soxr.ResampleStream(rate, sample_rate, channels, dtype="float32", quality="HQ")
+    for block in blocks:
+        yield stream.resample_chunk(block)
+    end = _NO_SAMPLES if channels == 1 else np.zeros((0, channels), dtype=np.float32)
+    yield stream.resample_chunk(end, last=True)
 
 
 class _ReadThrough(soundfile.SoundFile):
@@ -287,17 +312,6 @@ def _of_length(waveform: np.ndarray, samples: int) -> np.ndarray:
     return np.pad(waveform[:samples], (0, max(0, samples - len(waveform))))
 
 
-def _window_of_long(
-    path: Path, promised: int, sample_rate: int, samples: int
-) -> tuple[np.ndarray, int]:
-    """Decode the centre of a file, and count its frames."""
-    window, frames = _window_if_as_long(path, promised, sample_rate, samples)
-    if frames != promised:
-        # Where the centre is, is known now.
-        window, frames = _window_if_as_long(path, frames, sample_rate, samples)
-    return window, frames
-
-
 def _window_if_as_long(
     path: Path, frames: int, sample_rate: int, samples: int
 ) -> tuple[np.ndarray, int]:
@@ -315,22 +329,10 @@ def _window_if_as_long(
 
         parts = []
         position = 0
-        for part in _resampled_parts(blocks(), source.rate, sample_rate):
+        for part in resample_blocks(blocks(), source.rate, sample_rate):
             parts.append(part[max(0, start - position) : max(0, stop - position)].copy())
             position += len(part)
     return _of_length(np.concatenate(parts), samples), sum(counted)
-
-
-def _resampled_parts(
-    blocks: Iterator[np.ndarray], rate: int, sample_rate: int
-) -> Iterator[np.ndarray]:
-    if rate == sample_rate:
-        yield from blocks
-        return
-    stream = soxr.ResampleStream(rate, sample_rate, 1, dtype="float32", quality="HQ")
-    for block in blocks:
-        yield stream.resample_chunk(block)
-    yield stream.resample_chunk(_NO_SAMPLES, last=True)
 
 
 def _status(surplus: int) -> str:

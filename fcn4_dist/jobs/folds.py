@@ -7,7 +7,6 @@ from pathlib import Path
 from fcn4_dist import documents
 from fcn4_dist.errors import InputError
 from fcn4_dist.evaluation import (
-    METRICS_FORMAT,
     METRICS_NAME,
     PREDICTIONS_NAME,
     TITLES,
@@ -48,7 +47,7 @@ def show_folds(folders: Sequence[Path], output: Path | None) -> None:
     if output:
         write_predictions(pooled, output / PREDICTIONS_NAME)
         content = metrics_content(metrics, intervals) | _folds_content(folds)
-        documents.write(output / METRICS_NAME, {"format": METRICS_FORMAT, **content})
+        documents.write(output / METRICS_NAME, content)
         say(f"predictions and metrics of all: {output}")
 
 

@@ -154,7 +154,8 @@ def _outside(manifest: Manifest) -> Iterator[str]:
 def _draw(manifest: Manifest, folder: Path, sheet: Path, per_class: int) -> None:
     try:
         check_mindspore()
-        _check_matplotlib()
+        if find_spec("matplotlib") is None:
+            raise InputError("matplotlib is not installed in this Python: pip install matplotlib")
     except InputError as error:
         say(f"no sheet of spectrograms: {error}")
         return
@@ -179,11 +180,6 @@ def _draw(manifest: Manifest, folder: Path, sheet: Path, per_class: int) -> None
         decibels=f"dB ({manifest.parameters.log_mel})",
     )
     say(f"mel-spectrograms of {len(features)} clips: {sheet}")
-
-
-def _check_matplotlib() -> None:
-    if find_spec("matplotlib") is None:
-        raise InputError("matplotlib is not installed in this Python: pip install matplotlib")
 
 
 def _examples(manifest: Manifest, class_name: str, count: int) -> list[ClipRow]:

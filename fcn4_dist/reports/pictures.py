@@ -61,11 +61,7 @@ def fit(text: Text, inches: float) -> None:
         inches: How long it may be.
     """
     whole, shown = text.get_text(), len(text.get_text())
-    while (excess := _length(text) / inches) > 1 and shown > 1:
+    while (excess := text.get_window_extent().width / _DPI / inches) > 1 and shown > 1:
         shown = min(shown - 1, int(shown / excess))
         head = math.ceil(shown / 2)
         text.set_text(f"{whole[:head]}…{whole[len(whole) - shown + head :]}")
-
-
-def _length(text: Text) -> float:
-    return text.get_window_extent().width / _DPI

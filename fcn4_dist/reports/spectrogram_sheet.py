@@ -90,7 +90,10 @@ def draw_sheet(
             box.set_xlabel("seconds", fontsize=_SMALL_POINTS)
     if spectrograms:
         _draw_colour_bar(figure, columns, scale, decibels)
-    _draw_heading(figure, heading)
+    width, height = figure.get_size_inches()
+    place = (_LEFT / width, 1 - 0.2 / height)
+    text = figure.text(*place, one_line(heading), fontsize=_HEADING_POINTS, va="top")
+    fit(text, width - _LEFT)
     return figure
 
 
@@ -152,10 +155,3 @@ def _draw_colour_bar(figure: Figure, columns: int, scale: Normalize, decibels: s
     bar.tick_params(labelsize=_SMALL_POINTS, length=2)
     figure.colorbar(ScalarMappable(scale, SPECTROGRAM_COLOURS), cax=bar)
     bar.set_ylabel(decibels, fontsize=_SMALL_POINTS)
-
-
-def _draw_heading(figure: Figure, heading: str) -> None:
-    width, height = figure.get_size_inches()
-    place = (_LEFT / width, 1 - 0.2 / height)
-    text = figure.text(*place, one_line(heading), fontsize=_HEADING_POINTS, va="top")
-    fit(text, width - _LEFT)

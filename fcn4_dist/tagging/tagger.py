@@ -1,18 +1,18 @@
 """Tagging songs, one or thousands, with batches across songs."""
 
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from scipy.special import expit
 
-from fcn4_dist.audio import UndecodableClipError
+from fcn4_dist.audio import UndecodableClipError, silence_decoders
 from fcn4_dist.errors import InputError
 from fcn4_dist.processes import ProcessDiedError, TaskTimeoutError, run_in_processes
-from fcn4_dist.tagging.network import Network
+from fcn4_dist.tagging.model_description import Network
 from fcn4_dist.tagging.song_reading import Song, SongReader
 from fcn4_dist.tagging.song_tags import SongTags
 
@@ -112,12 +112,11 @@ class Tagger:
         """
         batches = _Batches(self, self.batch_size)
         songs = run_in_processes(
-            _read_in_worker,
+            partial(_read, self.reader),
             enumerate(paths),
             processes,
             timeout=_SECONDS_FOR_A_SONG,
-            prepare=_prepare_worker,
-            arguments=(self.reader,),
+            prepare=silence_decoders,
         )
         with closing(songs) as finished:
             for (number, path), future in finished:
@@ -180,6 +179,10 @@ class _Batches:
         )
 
 
+def _read(reader: SongReader, song: tuple[int, Path]) -> Song:
+    return reader.read(song[1])
+
+
 def _reason(error: Exception) -> str:
     if isinstance(error, MemoryError):
         return "does not fit into memory"
@@ -190,18 +193,3 @@ def _reason(error: Exception) -> str:
     if isinstance(error, OSError):
         return f"cannot be read: {error.strerror or error}"
     return str(error)
-
-
-# What a process needs for every song, sent to it once.
-_worker_reader: SongReader
-
-
-def _prepare_worker(reader: SongReader) -> None:
-    global _worker_reader
-    _worker_reader = reader
-    # Decoders write to the terminal what they think of a broken file.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-
-
-def _read_in_worker(task: tuple[int, Path]) -> Song:
-    return _worker_reader.read(task[1])
