@@ -72,11 +72,10 @@ class FeatureParameters:
 
     def differences(self, other: "FeatureParameters") -> list[str]:
         """List the parameters that differ, as "n_mels 64 instead of 96" (self instead of other)."""
-        mine, others = self.as_dict(), other.as_dict()
         return [
-            f"{name} {mine[name]} instead of {others[name]}"
-            for name in mine
-            if mine[name] != others[name]
+            f"{name} {mine} instead of {getattr(other, name)}"
+            for name, mine in self.as_dict().items()
+            if mine != getattr(other, name)
         ]
 
     def _samples(self, seconds: float) -> int:

@@ -189,41 +189,34 @@ def resample_blocks(
     yield stream.resample_chunk(end, last=True)
 
 
-class _ReadThrough(soundfile.SoundFile):
-    """A file that is read from its beginning to its end.
-
-    Where it can, soundfile seeks to where it already is after each read, which fails at the end of
-    a FLAC file of which the encoder did not know how long it would be.
-    """
-
-    def seekable(self) -> bool:
-        return False
-
-
-class _SoundFile:
-    """A file that libsndfile decodes."""
+class _SoundFile(soundfile.SoundFile):
+    """A file that libsndfile decodes, from its beginning to its end."""
 
     def __init__(self, path: Path) -> None:
         # Bytes, since soundfile refuses a name that is not UTF-8 as text.
-        self._file = _ReadThrough(os.fsencode(path))
-        if self._file.format == "RAW":
+        super().__init__(os.fsencode(path))
+        if self.format == "RAW":
             # A file of any content, whose name ends like that of a format without a header.
             raise ValueError("Format not recognised.")
-        self.channels: int = self._file.channels
-        self.rate: int = self._file.samplerate
-        self.frames: int = self._file.frames % _UNKNOWN_FRAMES
+        self.rate: int = self.samplerate
+
+    @property
+    def frames(self) -> int:
+        return super().frames % _UNKNOWN_FRAMES
+
+    def seekable(self) -> bool:
+        # Where it can, soundfile seeks to where it already is after each read, which fails at the
+        # end of a FLAC file of which the encoder did not know how long it would be.
+        return False
 
     def blocks(self, frames: int) -> Iterator[np.ndarray]:
         # A header may promise any length, so it is not trusted with more than one block.
-        expected = min(frames, self._file.frames + 1)
-        while len(block := self._file.read(expected, dtype="float32", always_2d=True)):
+        expected = min(frames, super().frames + 1)
+        while len(block := self.read(expected, dtype="float32", always_2d=True)):
             yield block
             if len(block) < expected:
                 return
             expected = frames
-
-    def close(self) -> None:
-        self._file.close()
 
 
 class _AudioreadFile:

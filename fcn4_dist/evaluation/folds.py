@@ -29,22 +29,19 @@ class Folds:
     pooled: Predictions
 
     @property
-    def known(self) -> list[str]:
-        """Names of the metrics that all folds have."""
-        return [name for name in self.figures[0] if all(name in each for each in self.figures)]
-
-    @property
     def mean(self) -> dict[str, float]:
-        """Mean of each metric over the folds."""
-        return {name: float(np.mean(self._values(name))) for name in self.known}
+        """Mean over the folds of each metric that all of them have."""
+        return {name: float(np.mean(values)) for name, values in self._values.items()}
 
     @property
     def spread(self) -> dict[str, float]:
-        """Sample standard deviation of each metric over the folds."""
-        return {name: float(np.std(self._values(name), ddof=1)) for name in self.known}
+        """Sample standard deviation of the same."""
+        return {name: float(np.std(values, ddof=1)) for name, values in self._values.items()}
 
-    def _values(self, name: str) -> list[float]:
-        return [figures[name] for figures in self.figures]
+    @property
+    def _values(self) -> dict[str, list[float]]:
+        known = [name for name in self.figures[0] if all(name in each for each in self.figures)]
+        return {name: [figures[name] for figures in self.figures] for name in known}
 
 
 def gather_folds(folders: Sequence[Path]) -> Folds:

@@ -52,7 +52,7 @@ def show_folds(folders: Sequence[Path], output: Path | None) -> None:
 
 
 def _folds_table(folds: Folds) -> str:
-    names = folds.known
+    names = list(folds.mean)
     above = commonpath([folder.absolute() for folder in folds.folders])
     rows = [["fold", "clips", *(TITLES[name] for name in names)]]
     for folder, clips, figures in zip(folds.folders, folds.clips, folds.figures, strict=True):

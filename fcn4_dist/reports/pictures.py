@@ -7,9 +7,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.font_manager import get_font_names
+from matplotlib.image import AxesImage
 from matplotlib.text import Text
 
 from fcn4_dist.files import write_atomically
@@ -39,6 +43,20 @@ def empty_figure(width: float, height: float) -> Figure:
     figure = Figure((width, height), dpi=_DPI)
     FigureCanvasAgg(figure)
     return figure
+
+
+def draw_spectrogram(
+    axes: Axes, decibels: np.ndarray, seconds: float, scale: Normalize
+) -> AxesImage:
+    """Draw decibels of shape (n_mels, frames), which last so many seconds."""
+    return axes.imshow(
+        decibels,
+        origin="lower",
+        aspect="auto",
+        extent=(0, seconds, 0, len(decibels)),
+        cmap=SPECTROGRAM_COLOURS,
+        norm=scale,
+    )
 
 
 def write_png(path: Path, figure: Figure) -> None:

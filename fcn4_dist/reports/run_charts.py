@@ -34,21 +34,6 @@ class Bar:
     whisker: tuple[float, float] | None
 
 
-@dataclass(frozen=True)
-class ClassBars:
-    """What the runs score for a class.
-
-    Attributes:
-        name: Name of the class.
-        positives: Number of clips that have it, in each run's set.
-        bars: Of each run that knows the class.
-    """
-
-    name: str
-    positives: tuple[int, ...]
-    bars: tuple[Bar, ...]
-
-
 def curves(runs: Sequence[RunView]) -> list[tuple[str, Markup]]:
     """Draw the curves that there are any values of.
 
@@ -78,14 +63,15 @@ def curves(runs: Sequence[RunView]) -> list[tuple[str, Markup]]:
     return drawn
 
 
-def class_bars(runs: Sequence[RunView]) -> tuple[float, list[ClassBars]]:
+def class_bars(runs: Sequence[RunView]) -> tuple[float, list[tuple[str, list[int], list[Bar]]]]:
     """Lay out what each class scores, the lowest of the first run first.
 
     Args:
         runs: The runs; those without metrics have no bars.
 
     Returns:
-        Where the axis begins (it ends at 1), and the classes.
+        Where the axis begins (it ends at 1), and of each class its name, the number of clips that
+        have it in each run's set, and the bar of each run that knows it.
     """
     found: dict[str, list[tuple[RunView, ClassMetrics, Interval | None]]] = {}
     for run in runs:
@@ -101,14 +87,14 @@ def class_bars(runs: Sequence[RunView]) -> tuple[float, list[ClassBars]]:
     ]
     begin = _CHANCE if min(values, default=0.0) >= _CHANCE else 0.0
     bars = [
-        ClassBars(
+        (
             name,
-            tuple(each.positives for _, each, _ in scores),
-            tuple(_bar(run, each.roc_auc, interval, begin) for run, each, interval in scores),
+            [each.positives for _, each, _ in scores],
+            [_bar(run, each.roc_auc, interval, begin) for run, each, interval in scores],
         )
         for name, scores in found.items()
     ]
-    return begin, sorted(bars, key=_first_end)
+    return begin, sorted(bars, key=lambda of_class: _first_end(of_class[-1]))
 
 
 def _steps_per_epoch(run: RunView) -> int | None:
@@ -154,6 +140,6 @@ def _bar(run: RunView, value: float | None, interval: Interval | None, begin: fl
     return Bar(run, text, None if value is None else place(value), whisker)
 
 
-def _first_end(scores: ClassBars) -> float:
+def _first_end(bars: Sequence[Bar]) -> float:
     # What has no score comes last.
-    return next((bar.end for bar in scores.bars if bar.end is not None), 1000.0)
+    return next((bar.end for bar in bars if bar.end is not None), 1000.0)

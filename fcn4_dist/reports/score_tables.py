@@ -123,15 +123,9 @@ def _confusions(metrics: Metrics) -> list[Row]:
     others = np.where(np.eye(len(matrix), dtype=bool), 0, matrix)
     order = np.argsort(-others, axis=None, kind="stable")[:_CONFUSIONS_SHOWN]
     names = [each.name for each in metrics.classes]
-    return [
-        Row(
-            names[true],
-            [
-                names[given],
-                str(others[true, given]),
-                f"{others[true, given] / matrix[true].sum():.0%}",
-            ],
-        )
-        for true, given in (divmod(int(place), len(matrix)) for place in order)
-        if others[true, given]
-    ]
+    rows = []
+    for true, given in (divmod(int(place), len(matrix)) for place in order):
+        if clips := others[true, given]:
+            share = f"{clips / matrix[true].sum():.0%}"
+            rows.append(Row(names[true], [names[given], str(clips), share]))
+    return rows

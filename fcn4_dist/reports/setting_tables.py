@@ -55,7 +55,9 @@ def settings_tables(runs: Sequence[RunView]) -> list[Table]:
         "At their default": [],
     }
     for name, values in settings.items():
-        groups[_group(name, values)].append(_setting_row(name, values))
+        texts = [value_text(value, name) for value in (_default(name), *values)]
+        meaning = SETTINGS[name].meaning if name in SETTINGS else "not a setting of this version"
+        groups[_group(name, values)].append(Row(name, texts, meaning, marked=_differ(values)))
     return [
         Table(
             title, ["setting", "default"], sorted(rows, key=lambda row: not row.marked), described
@@ -115,12 +117,6 @@ def _group(name: str, values: Sequence[Any]) -> str:
         return "Files and folders"
     known = all(value in (None, _default(name)) for value in values)
     return "At their default" if known else "Not at their default"
-
-
-def _setting_row(name: str, values: Sequence[Any]) -> Row:
-    texts = [value_text(value, name) for value in (_default(name), *values)]
-    meaning = SETTINGS[name].meaning if name in SETTINGS else "not a setting of this version"
-    return Row(name, texts, meaning, marked=_differ(values))
 
 
 def _default(name: str) -> Any:

@@ -14,6 +14,7 @@ from matplotlib.ticker import MaxNLocator
 
 from fcn4_dist.reports.pictures import (
     SPECTROGRAM_COLOURS,
+    draw_spectrogram,
     empty_figure,
     fit,
     one_line,
@@ -137,14 +138,7 @@ def _draw_picture(box: Axes, picture: Picture, seconds: float, scale: Normalize)
         box.set(xticks=[], yticks=[], facecolor="0.95")
         subtitle.set(position=(0.5, 0.5), ha="center", va="center")
         return
-    box.imshow(
-        picture.spectrogram,
-        cmap=SPECTROGRAM_COLOURS,
-        norm=scale,
-        aspect="auto",
-        origin="lower",
-        extent=(0, seconds, 0, len(picture.spectrogram)),
-    )
+    draw_spectrogram(box, picture.spectrogram, seconds, scale)
     box.xaxis.set_major_locator(MaxNLocator(6))
     box.yaxis.set_major_locator(MaxNLocator(4, integer=True))
 
