@@ -17,13 +17,11 @@ class Folds:
     """Evaluations of the folds of one split.
 
     Attributes:
-        folders: Where they lie.
         clips: Number of clips of each fold.
         figures: Metrics of each fold that are one number each and defined, by name.
         pooled: The predictions of all folds, one after the other.
     """
 
-    folders: tuple[Path, ...]
     clips: tuple[int, ...]
     figures: tuple[Mapping[str, float], ...]
     pooled: Predictions
@@ -58,7 +56,6 @@ def gather_folds(folders: Sequence[Path]) -> Folds:
     folds = [read_predictions(folder / PREDICTIONS_NAME) for folder in folders]
     _check_folds(folders, folds)
     return Folds(
-        folders=tuple(folders),
         clips=tuple(len(fold.ids) for fold in folds),
         figures=tuple(
             summary_figures(compute_metrics(fold.labels, fold.scores, fold.class_names))
