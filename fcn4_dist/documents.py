@@ -41,6 +41,7 @@ _PLACE = re.compile(r"(.*) - at `\$\.?(.*)`", re.DOTALL)
 _LONGEST_REASON = 200
 
 
+@dataclass(frozen=True, slots=True)
 class Document:
     """A kind of JSON document: a frozen dataclass below this class.
 
@@ -49,8 +50,6 @@ class Document:
         mend: What to do about one that cannot be read; "" if those who read it say that.
         most_bytes: A file that is larger is refused unread.
     """
-
-    __slots__ = ()
 
     format: ClassVar[int | None] = None
     mend: ClassVar[str] = ""
@@ -171,7 +170,7 @@ def _cleaned(text: str) -> str:
 def _content(document: Document) -> dict[str, Any]:
     head = {} if document.format is None else {"format": document.format}
     # Not asdict, which would copy a million rows.
-    own = {each.name: getattr(document, each.name) for each in fields(document)}  # type: ignore[arg-type]
+    own = {each.name: getattr(document, each.name) for each in fields(document)}
     return head | own
 
 

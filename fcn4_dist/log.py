@@ -47,14 +47,21 @@ def write_line(text: str, stream: TextIO) -> None:
         print(text, file=stream, flush=True)
 
 
-def keep_log(stream: TextIO, rank: int) -> None:
-    """Write what is said to a file, too, with time, level and rank.
+def keep_log(path: Path, rank: int) -> TextIO:
+    """Write what is said to a file, too, with time, level and rank; to one at a time.
 
     Args:
-        stream: The open file.
+        path: The file; an earlier one is replaced.
         rank: Of this process.
+
+    Returns:
+        The open file.
     """
+    stream = path.open("w", encoding="utf-8", errors="backslashreplace", buffering=1)
+    earlier = [each for each in logger().handlers if isinstance(each, _LogFile)]
+    logger().handlers[:] = [each for each in logger().handlers if each not in earlier]
     logger().addHandler(_LogFile(stream, rank))
+    return stream
 
 
 def log_only(rank: int) -> None:
@@ -69,7 +76,10 @@ def errors_only(terminal: TextIO, rank: int) -> None:
         terminal: The stream they go to.
         rank: Of this process.
     """
-    logger().handlers[:] = [_Terminal(terminal, f"rank {rank}: ")]
+    for handler in list(logger().handlers):
+        if isinstance(handler, _Terminal):
+            logger().removeHandler(handler)
+    logger().addHandler(_Terminal(terminal, f"rank {rank}: "))
 
 
 def as_shown(line: str) -> str:
@@ -139,11 +149,6 @@ class _LogFile(logging.Handler):
             level = record.levelname if number == 0 or record.levelname == "ERROR" else "INFO"
             self._stream.write(f"{when} {level} rank {self._rank}: {line}".rstrip() + "\n")
         self._stream.flush()
-
-
-def open_log(path: Path) -> TextIO:
-    """Open a rank's log anew."""
-    return path.open("w", encoding="utf-8", errors="backslashreplace", buffering=1)
 
 
 def _text_of(record: logging.LogRecord) -> str:

@@ -24,7 +24,8 @@ ruff format --check .
 ruff check .
 mypy
 lint-imports --no-logo
-# Files with long tests are in the middle of the alphabet; short ones fill up the end. More than four
-# processes, each with jobs of several ranks, may take more memory than there is.
+# A file is tested by one process, since its tests share real jobs, and in the order of the names:
+# short ones fill up the end. More than four processes, each with jobs of several ranks, may take
+# more memory than there is.
 python -m pytest -m "not slow" \
-    -n logical --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
+    -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder

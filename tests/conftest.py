@@ -28,19 +28,6 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("fcn4_dist")
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Have the tests of a file, which share real jobs, run in one process of ``--dist loadgroup``.
-
-    Those that are compared with the same undisturbed training run, too.
-    """
-    if not config.pluginmanager.hasplugin("xdist"):
-        return
-    resuming = {item.path for item in items if "resumable" in getattr(item, "fixturenames", ())}
-    for item in items:
-        group = "resuming" if item.path in resuming else str(item.path.relative_to(config.rootpath))
-        item.add_marker(pytest.mark.xdist_group(group))
-
-
 @pytest.fixture(scope="session")
 def real_clips() -> Path:
     """Folder of three classes with seven real clips of 1.5 s each."""

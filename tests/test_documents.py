@@ -17,6 +17,7 @@ from fcn4_dist import documents
 from fcn4_dist.audio import ClipFeature, FeatureIndex, Outcome, read_feature_index
 from fcn4_dist.checkpoints.container import DamagedError
 from fcn4_dist.checkpoints.content import CheckpointDescription
+from fcn4_dist.cluster.heartbeat import Beat
 from fcn4_dist.errors import InputError
 from fcn4_dist.jobs.cross_validation import _Record
 from fcn4_dist.records import ClipRow, Manifest, Shard, read_manifest
@@ -104,6 +105,7 @@ KINDS = [
     ),
     Kind("run.json", write_run_record, lambda folder: read_run(folder).description),
     Kind("metrics.jsonl", write_lines, lambda folder: read_run(folder).course),
+    as_file("rank_1.heartbeat", Beat(4711, 3, "reading", False)),
     as_file(".train.mindrecord0.json", _Receipt("key", SHARD)),
     as_file("cross_validation.json", _Record(SETTINGS | {"device_num": None})),
     as_part(

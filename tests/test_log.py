@@ -48,15 +48,15 @@ def test_the_terminal_shows_lines_as_they_are_and_errors_on_standard_error(
 
 
 def test_a_log_has_time_level_and_rank_and_can_be_shown_as_the_terminal_would(
-    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    file = io.StringIO()
-    log.keep_log(file, rank=3)
+    path = tmp_path / "rank_3.log"
+    log.keep_log(path, rank=3)
     say("two clips\nof rock")
     warn("one is short")
     say()
     fail("one is gone\nand another")
-    lines = file.getvalue().splitlines()
+    lines = path.read_text().splitlines()
     for line, level in zip(
         lines, ["INFO", "INFO", "WARNING", "INFO", "ERROR", "ERROR"], strict=True
     ):
@@ -72,12 +72,11 @@ def test_lines_of_other_programs_in_a_log_are_shown_as_they_are() -> None:
 
 def test_an_error_nobody_expected_is_in_the_log_with_its_trace(tmp_path: Path) -> None:
     path = tmp_path / "rank_0.log"
-    with log.open_log(path) as file:
-        log.keep_log(file, rank=0)
-        try:
-            raise KeyError("lr\x07")
-        except KeyError:
-            fail("KeyError: unexpected", trace=True)
+    log.keep_log(path, rank=0)
+    try:
+        raise KeyError("lr\x07")
+    except KeyError:
+        fail("KeyError: unexpected", trace=True)
     text = path.read_text()
     assert "Traceback (most recent call last)" in text
     assert "\x07" not in text

@@ -25,7 +25,7 @@ from fcn4_dist.runs.reading import read_run
 from fcn4_dist.training.plan import settings_for_resuming
 from tests.checkpoints.examples import described
 from tests.reports.run_folders import write_run
-from tests.test_readme import table
+from tests.test_readme import settings_table
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +94,7 @@ def test_a_command_on_which_it_has_no_effect_says_so(capsys: pytest.CaptureFixtu
 
 
 def test_the_readme_has_to_show_it() -> None:
-    rows = [row for row in table() if row.startswith("| `dropout` ")]
+    rows = [row for row in settings_table() if row.startswith("| `dropout` ")]
     assert rows == [
         "| `dropout` | `0.0` tenths | share of the features that each step leaves out, in tenths | "
         "train |"

@@ -58,9 +58,8 @@ class Dataset:
         on_disk: What is expected on disk, in Markdown.
         read: Reads the collection that the settings name. It raises InputError where there is
             nothing to read; what is wrong otherwise is in the collection's findings.
-        lists_audio: Whether ``read`` lists the folder ``audio_path``. Then preprocess writes the
-            annotations file, which is read instead where the audio is not at hand. Otherwise
-            ``read`` needs that file, and no audio.
+        how_to_get: For one whose ``read`` lists the folder ``audio_path``: what to do where that
+            is not the folder. "" for one that is read from the annotations file.
         class_names: Names of the classes, where they are always the same.
         published_split: What its published split is, in a few words; "" if there is none.
         published_by_default: Whether ``split: auto`` means the published split.
@@ -71,8 +70,16 @@ class Dataset:
     title: str
     on_disk: str
     read: Callable[[Settings], Collection]
-    lists_audio: bool = False
+    how_to_get: str = ""
     class_names: tuple[str, ...] = ()
     published_split: str = ""
     published_by_default: bool = False
     with_roles: Callable[[Collection], Collection] = lambda collection: collection
+
+    @property
+    def lists_audio(self) -> bool:
+        """Whether it is read from the folder of the audio.
+
+        Then preprocess writes the annotations file, which is read where the audio is not at hand.
+        """
+        return bool(self.how_to_get)

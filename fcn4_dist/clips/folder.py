@@ -25,15 +25,13 @@ def read_folder(settings: Settings) -> Collection:
     Raises:
         InputError: If there are no class folders, or a folder cannot be listed.
     """
-    audio_path = audio_folder(
-        settings, "name the folder that holds a folder of audio files for each class"
-    )
+    audio_path = Path(settings.audio_path)
     audio, remarks = list_class_folders(audio_path)
     if not audio:
         holds = "audio files" if any(map(_sounds, audio_path.iterdir())) else "nothing"
         raise InputError(
-            f"audio_path {audio_path} holds {holds}, not a folder for each class: name the folder "
-            "that holds a folder of audio files for each class with --audio_path"
+            f"audio_path {audio_path} holds {holds}, not a folder for each class: "
+            f"{FOLDER.how_to_get} with --audio_path"
         )
     names = {folder: unicode_text(Path(folder)) for folder in audio}
     clips = [
@@ -56,24 +54,6 @@ def read_folder(settings: Settings) -> Collection:
         ),
     ]
     return Collection(tuple(names.values()), tuple(clips), tuple(findings))
-
-
-def audio_folder(settings: Settings, how_to_get: str) -> Path:
-    """Give the folder of the audio.
-
-    Args:
-        settings: They name it.
-        how_to_get: What to do where it is none.
-
-    Raises:
-        InputError: If it is no folder.
-    """
-    if not os.path.isdir(settings.audio_path):
-        raise InputError(
-            f"audio_path {Path(settings.audio_path)} is not a folder: {how_to_get} with "
-            "--audio_path"
-        )
-    return Path(settings.audio_path)
 
 
 def list_class_folders(folder: Path) -> tuple[dict[str, list[Path]], list[Finding]]:
@@ -155,5 +135,5 @@ FOLDER = Dataset(
     title="a folder for each class",
     on_disk=f"audio in the class folders at any depth (`{' '.join(sorted(AUDIO_SUFFIXES))}`)",
     read=read_folder,
-    lists_audio=True,
+    how_to_get="name the folder that holds a folder of audio files for each class",
 )

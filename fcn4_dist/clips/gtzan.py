@@ -8,7 +8,7 @@ from pathlib import Path
 
 from fcn4_dist.clips.checks import classes_without_clips, errors_about, remarks_about
 from fcn4_dist.clips.collection import Clip, Collection, Dataset
-from fcn4_dist.clips.folder import audio_folder, clips_of_class, list_class_folders
+from fcn4_dist.clips.folder import clips_of_class, list_class_folders
 from fcn4_dist.config import Settings
 from fcn4_dist.errors import InputError
 from fcn4_dist.files import sha256_of
@@ -51,7 +51,7 @@ def read_gtzan(settings: Settings) -> Collection:
     Raises:
         InputError: If a folder cannot be listed.
     """
-    audio_path = audio_folder(settings, "name the folder that holds GTZAN's genre folders")
+    audio_path = Path(settings.audio_path)
     root = _root(audio_path)
     audio, remarks = list_class_folders(root)
     files = [
@@ -171,7 +171,7 @@ GTZAN = Dataset(
     on_disk="its genre folders, or a folder that holds them as `genres_original` or `genres`: "
     "`blues/blues.00000.wav` …, `.wav` or `.au`, `hiphop` or `hip-hop`",
     read=read_gtzan,
-    lists_audio=True,
+    how_to_get="name the folder that holds GTZAN's genre folders",
     class_names=GTZAN_GENRES,
     published_split="the fault-filtered one (Kereliuk, Sturm, Larsen): 443, 197 and 290 clips",
     with_roles=with_filtered_split,

@@ -1,11 +1,14 @@
-"""The kinds of collection there are."""
+"""The kinds of collection there are.
+
+A new one is a module that declares it, a line below, its test, and a row of the README's table.
+"""
 
 from fcn4_dist.clips.collection import Dataset
 from fcn4_dist.clips.csv_file import CSV
 from fcn4_dist.clips.folder import FOLDER
 from fcn4_dist.clips.gtzan import GTZAN
 from fcn4_dist.clips.magnatagatune import MAGNATAGATUNE
-from fcn4_dist.clips.synthetic.reading import SYNTHETIC
+from fcn4_dist.clips.synthetic import SYNTHETIC
 from fcn4_dist.config import nearest_name
 from fcn4_dist.errors import SettingsError
 

@@ -29,50 +29,58 @@ def read_collection(settings: Settings, with_audio: bool = True) -> Collection:
         InputError: If anything is wrong with it; a line for each kind of problem.
     """
     dataset = find_dataset(settings.dataset)
+    audio_path, file = Path(settings.audio_path), annotations_file(settings)
     from_audio = dataset.lists_audio and with_audio
-    where = f"audio_path {settings.audio_path}" if from_audio else str(annotations_file(settings))
+    where = f"audio_path {audio_path}" if from_audio else str(file)
+    if from_audio and not os.path.isdir(audio_path):
+        raise InputError(f"{where} is not a folder: {dataset.how_to_get} with --audio_path")
     if from_audio or not dataset.lists_audio:
         collection = dataset.read(settings)
     else:
-        collection = _read_written(dataset, settings)
+        collection = _read_written(file, audio_path)
     findings = [
         *collection.findings,
+        *_other_classes(collection, where, dataset, from_audio),
         *check_collection(collection, where, settings.num_classes),
-        *(_missing_audio(collection, where, settings) if with_audio else []),
+        *(_missing_audio(collection, where, audio_path) if with_audio else []),
     ]
     refuse_errors(findings)
     clips = sorted(dataset.with_roles(collection).clips, key=lambda clip: clip.id)
     return replace(collection, clips=tuple(clips), findings=tuple(findings))
 
 
-def _read_written(dataset: Dataset, settings: Settings) -> Collection:
-    file = annotations_file(settings)
+def _read_written(file: Path, audio_path: Path) -> Collection:
     if not file.exists():
         raise InputError(
             f"the annotations file {file} is missing: run preprocess with --get_npy 1, or name it "
             "with --info_path and --info_name"
         )
     annotations = read_annotations(file)
-    collection = annotations.collection(annotations.tags, Path(settings.audio_path))
-    if not dataset.class_names or annotations.tags == dataset.class_names:
-        return collection
-    other_classes = Finding(
-        Level.ERROR,
-        f"{file} does not hold the genres of --dataset {dataset.name}, "
-        f"{', '.join(dataset.class_names)}",
-        "run preprocess with --get_npy 1, or name another file with --info_name",
-    )
-    return replace(collection, findings=(*collection.findings, other_classes))
+    return annotations.collection(annotations.tags, audio_path)
 
 
-def _missing_audio(collection: Collection, where: str, settings: Settings) -> list[Finding]:
+def _other_classes(
+    collection: Collection, where: str, dataset: Dataset, from_audio: bool
+) -> list[Finding]:
+    if not dataset.class_names or collection.class_names == dataset.class_names:
+        return []
+    names = ", ".join(dataset.class_names)
+    if from_audio:
+        problem = f"{where} holds other folders than {names}"
+        return [Finding(Level.ERROR, problem, f"{dataset.how_to_get} with --audio_path")]
+    problem = f"{where} does not hold the genres of --dataset {dataset.name}, {names}"
+    mend = "run preprocess with --get_npy 1, or name another file with --info_name"
+    return [Finding(Level.ERROR, problem, mend)]
+
+
+def _missing_audio(collection: Collection, where: str, audio_path: Path) -> list[Finding]:
     missing = [clip.id for clip in collection.clips if not os.path.isfile(clip.path)]
     if len(missing) < len(collection.clips):
         return remarks_about(
             f"{where} names audio files that are missing", missing, "their clips are skipped"
         )
     return errors_about(
-        f"none of the audio files that {where} names is in audio_path {settings.audio_path}",
+        f"none of the audio files that {where} names is in audio_path {audio_path}",
         missing,
         "name their folder with --audio_path",
     )

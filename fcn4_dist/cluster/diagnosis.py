@@ -12,6 +12,7 @@ from fcn4_dist.cluster.heartbeat import Beat, heartbeat_file, read_beat, stack_f
 from fcn4_dist.cluster.launch import Launch
 from fcn4_dist.cluster.launchers import Launchers
 from fcn4_dist.errors import StoppedError
+from fcn4_dist.log import as_shown
 
 ERROR_PREFIX = "fcn4-dist: error:"
 _WORKER_ENDED = re.compile(r"Worker process (\d+) exit with exception\. Error code: (-?\d+)")
@@ -273,13 +274,16 @@ def _may_take_long(beats: dict[int, Beat]) -> bool:
 
 def _error_of(log: Path) -> str:
     """Find the last error sentence in a rank's log; "" for none."""
-    lines = log.read_text("utf-8", "replace").splitlines() if log.exists() else []
-    return next((line for line in reversed(lines) if line.startswith(ERROR_PREFIX)), "")
+    return next((line for line in reversed(_lines_of(log)) if line.startswith(ERROR_PREFIX)), "")
 
 
 def _last_lines(log: Path) -> list[str]:
+    return [line for line in _lines_of(log) if not line.startswith("[INFO]")][-_LAST_LINES:]
+
+
+def _lines_of(log: Path) -> list[str]:
     lines = log.read_text("utf-8", "replace").splitlines() if log.exists() else []
-    return [line for line in lines if not line.startswith("[INFO]")][-_LAST_LINES:]
+    return list(map(as_shown, lines))
 
 
 def out_of_memory_kills() -> int:

@@ -5,13 +5,14 @@ others is the one they wait for in the next collective.
 """
 
 import faulthandler
-import json
 import os
 import signal
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
+from fcn4_dist import documents
 from fcn4_dist.cluster.device import job_folder
+from fcn4_dist.errors import InputError
 from fcn4_dist.processes import die_with_parent
 
 _RECORD_BYTES = 512
@@ -19,7 +20,7 @@ _LONGEST_DOING = 200
 
 
 @dataclass(frozen=True)
-class Beat:
+class Beat(documents.Document):
     """What a worker last said of itself.
 
     Attributes:
@@ -29,8 +30,8 @@ class Beat:
         may_take_long: Whether this may take long, as starting and compiling do.
     """
 
-    process: int
-    count: int
+    process: documents.Positive
+    count: documents.Count
     doing: str
     may_take_long: bool
 
@@ -58,7 +59,7 @@ class Heartbeat:
         self._count += 1
         beat = Beat(os.getpid(), self._count, doing[:_LONGEST_DOING], may_take_long)
         # One write of one size: the launcher never reads half of an old record.
-        os.pwrite(self._file, json.dumps(asdict(beat)).encode().ljust(_RECORD_BYTES), 0)
+        os.pwrite(self._file, documents.to_line(beat).encode().ljust(_RECORD_BYTES), 0)
 
 
 def watched_heartbeat() -> Heartbeat:
@@ -88,9 +89,14 @@ def heartbeat_file(folder: Path, rank: int) -> Path:
 def read_beat(path: Path) -> Beat | None:
     """Read what a worker last said; None if it has said nothing yet."""
     try:
-        return Beat(**json.loads(path.read_bytes()))
-    except (OSError, ValueError, TypeError):
+        return documents.read(path, Beat)
+    except InputError:
         return None
+
+
+def log_file(folder: Path, rank: int) -> Path:
+    """Name the file with what a rank says, and what else is printed in its process."""
+    return folder / f"rank_{rank}.log"
 
 
 def stack_file(folder: Path, rank: int) -> Path:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from fcn4_dist.cluster.device import LAUNCHED_VARIABLE
+from fcn4_dist.cluster.heartbeat import log_file
 from fcn4_dist.cluster.topology import Topology
 
 STALE_VARIABLES = (
@@ -113,7 +114,7 @@ class Launch:
 
     def log_of(self, rank: int) -> Path:
         """Name the file with what a rank printed."""
-        return self.log_folder / f"rank_{rank}.log"
+        return log_file(self.log_folder, rank)
 
     def processes(self) -> list[Process]:
         """List what msrun starts on this host."""

@@ -5,7 +5,6 @@ wrong. It is finished before MindSpore starts, whose own way into an MPI job fai
 """
 
 import atexit
-import io
 import os
 import subprocess
 import sys
@@ -13,7 +12,7 @@ from collections.abc import Mapping, MutableMapping
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NoReturn, TextIO
+from typing import Any, NoReturn
 
 from fcn4_dist.cluster.cards import find_main_address
 from fcn4_dist.cluster.device import LAUNCHED_VARIABLE
@@ -21,6 +20,8 @@ from fcn4_dist.cluster.launch import Launch
 from fcn4_dist.cluster.peers import Peers
 from fcn4_dist.cluster.topology import LOOP_BACK, Nodes, Topology
 from fcn4_dist.errors import Fcn4DistError, InputError
+from fcn4_dist.log import errors_only, keep_log
+from fcn4_dist.terminal import fail
 
 _SIZE_VARIABLES = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE")
 _SECONDS_FOR_SCHEDULER = 30.0
@@ -89,8 +90,8 @@ class MpiRanks(Peers):
         if error is None:
             MPI.Finalize()
             return
-        for line in str(error).splitlines() or [type(error).__name__]:
-            print(f"fcn4-dist: error: rank {self.rank}: {line}", file=sys.stderr, flush=True)
+        lines = str(error).splitlines() or [type(error).__name__]
+        fail("\n".join(f"rank {self.rank}: {line}" for line in lines))
         self._world.Abort(getattr(error, "exit_code", 1))
 
     def all_gather(self, value: Any) -> list[Any]:
@@ -170,36 +171,12 @@ def _wait_for(scheduler: subprocess.Popen[bytes]) -> None:
         scheduler.wait(_SECONDS_FOR_SCHEDULER)
 
 
-def _keep_output(log: Path, rank: int) -> None:
-    """Send what this rank prints to its log; to the terminal, all of rank 0 and others' errors."""
-    file = log.open("w", encoding="utf-8", errors="backslashreplace", buffering=1)
-    if rank == 0:
-        sys.stdout, sys.stderr = _Doubled(sys.stdout, file), _Doubled(sys.stderr, file)
-        return
-    terminal = os.fdopen(os.dup(2), "w", encoding="utf-8", errors="backslashreplace", buffering=1)
-    # Libraries write past Python's streams.
-    for stream in (1, 2):
-        os.dup2(file.fileno(), stream)
-    sys.stderr = _Doubled(sys.stderr, terminal, prefix=f"rank {rank}: ")
-
-
-class _Doubled(io.TextIOBase):
-    """A stream that goes to two places, to the second in whole lines."""
-
-    def __init__(self, first: TextIO, second: TextIO, prefix: str = "") -> None:
-        self._first, self._second, self._prefix = first, second, prefix
-
-    def write(self, text: str) -> int:
-        for line in text.splitlines(keepends=True):
-            self._second.write(f"{self._prefix}{line}" if line.strip() else line)
-        return self._first.write(text)
-
-    def flush(self) -> None:
-        self._first.flush()
-        self._second.flush()
-
-    def isatty(self) -> bool:
-        return self._first.isatty()
-
-    def fileno(self) -> int:
-        return self._first.fileno()
+def _keep_output(path: Path, rank: int) -> None:
+    """Send what this rank says to its log; to the terminal, all of rank 0 and others' errors."""
+    file = keep_log(path, rank)
+    if rank > 0:
+        terminal = os.fdopen(os.dup(2), "w", encoding="utf-8", errors="backslashreplace")
+        errors_only(terminal, rank)
+        # Libraries write past Python's streams.
+        for stream in (1, 2):
+            os.dup2(file.fileno(), stream)

@@ -24,6 +24,7 @@ from fcn4_dist.cluster.heartbeat import heartbeat_file, stack_file
 from fcn4_dist.cluster.launch import Launch
 from fcn4_dist.cluster.launchers import Launchers
 from fcn4_dist.errors import StoppedError
+from fcn4_dist.log import as_shown
 from fcn4_dist.processes import die_with_parent
 from fcn4_dist.terminal import say
 
@@ -157,14 +158,17 @@ def _show_log(path: Path, ended: threading.Event) -> None:
     while not path.exists():
         if ended.wait(0.1):
             return
-    with path.open(encoding="utf-8", errors="replace") as log:
-        last_look = False
+    with path.open(encoding="utf-8", errors="replace") as file:
+        last_look, rest = False, ""
         while not last_look:
             last_look = ended.wait(0.1)
-            # MindSpore's communication library notes its end here, at any log level.
-            for line in log.readlines():
+            *lines, rest = (rest + file.read()).split("\n")
+            if last_look and rest:
+                lines.append(rest)
+            for line in lines:
+                # MindSpore's communication library notes its end here, at any log level.
                 if not line.startswith("[INFO]"):
-                    print(line, end="", flush=True)
+                    say(as_shown(line))
 
 
 class _Stop:

@@ -26,7 +26,7 @@ from fcn4_dist.jobs.auto_settings import choose_for_card
 from fcn4_dist.jobs.prepare import Job, Start, find_obstacles, prepare
 from fcn4_dist.rank_table import read_rank_table
 from fcn4_dist.runs.folder import planned_run_folder, save_settings
-from fcn4_dist.terminal import say, warn
+from fcn4_dist.terminal import put, say, warn
 
 COMMAND_NAME = "command.txt"
 RESTART_EXIT_CODE = 76
@@ -126,7 +126,7 @@ def dry_run(command: str, loaded: LoadedSettings, request: LaunchRequest) -> int
         one = request if rank is None else replace(request, node_rank=rank)
         nodes = plan_nodes(one, there)
         topologies.append(plan_topology(nodes, one, loaded.settings.device_target, there))
-        print(Job(command, loaded, topologies[-1]).plan().describe(), end="\n\n")
+        put(Job(command, loaded, topologies[-1]).plan().describe() + "\n")
     table = topologies[0].nodes.table
     here = table.server_of(host.addresses) if table and len(topologies) > 1 else None
     start = Start(Starter.MSRUN, host, lambda settings: topologies[here or 0])

@@ -2,16 +2,18 @@
 
 import os
 import signal
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fcn4_dist.cluster.cores import keep_to_own_cores
 from fcn4_dist.cluster.device import launched, prepare_environment
-from fcn4_dist.cluster.heartbeat import watched_heartbeat
+from fcn4_dist.cluster.heartbeat import log_file, watched_heartbeat
 from fcn4_dist.cluster.mpi import MpiRanks, become_mpi_rank, started_by_mpi
 from fcn4_dist.cluster.peers import Alone
 from fcn4_dist.cluster.topology import Host, Starter, free_port, local_topology
 from fcn4_dist.config import LoadedSettings, Settings
 from fcn4_dist.jobs.prepare import Start, prepare
+from fcn4_dist.log import keep_log, log_only
 from fcn4_dist.runs.folder import save_settings, settle_paths
 from fcn4_dist.terminal import warn
 
@@ -37,8 +39,11 @@ def become_rank(command: str, loaded: LoadedSettings) -> tuple[Settings, "Ranks"
         loaded = _start_in_mpi_job(command, loaded)
     elif launched():
         loaded = settle_paths(loaded)
+        if os.environ.get("MS_ROLE") == "MS_WORKER":
+            log_only(int(os.environ["RANK_ID"]))
     else:
         loaded = _start_alone(command, loaded)
+        keep_log(log_file(Path(loaded.settings.run_dir), 0), 0)
     settings = loaded.settings
     keep_to_own_cores()
     heartbeat = watched_heartbeat()

@@ -5,11 +5,13 @@ from pathlib import Path
 from fcn4_dist.audio import FeatureParameters
 from fcn4_dist.config import Settings
 from fcn4_dist.errors import InputError
+from fcn4_dist.findings import refuse_errors
 from fcn4_dist.model import check_input_size
 from fcn4_dist.records import (
     Manifest,
     RecordSet,
     check_against_settings,
+    manifest_faults,
     read_manifest,
     set_of_file,
 )
@@ -29,11 +31,12 @@ def open_shards(settings: Settings, filename: str) -> tuple[Manifest, RecordSet]
         The manifest, and the set.
 
     Raises:
-        InputError: If the manifest is missing, knows no such set, or does not match the settings,
-            or if its windows are too small for the network.
+        InputError: If the manifest is missing, contradicts itself, knows no such set, or does not
+            match the settings, or if its windows are too small for the network.
     """
     folder = Path(settings.shard_folder)
     manifest = read_manifest(folder)
+    refuse_errors(manifest_faults(manifest, folder))
     check_against_settings(manifest, settings)
     check_window(manifest.parameters, settings.window_seconds)
     return manifest, manifest.record_set(set_of_file(filename), folder)

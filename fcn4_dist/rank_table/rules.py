@@ -123,7 +123,7 @@ def check_addresses(servers: Sequence[ReadServer], superpods: int, generation: s
     devices = [device for server in servers for device in server.devices]
     with_addresses = [device for device in devices if device.addresses]
     for device in with_addresses:
-        family, first = device.addresses[0].version, with_addresses[0].addresses
+        first = with_addresses[0].addresses
         others = {address.version for address in device.addresses} - {first[0].version}
         for family in sorted(others):
             device.entry.error(

@@ -29,13 +29,12 @@ class Pace:
     waiting_for_data: float | None
 
 
+@dataclass(frozen=True)
 class _Line(documents.Document):
     """A line of the file. Figures that are not known, or are not finite, are None."""
 
-    __slots__ = ()
-
     def __post_init__(self) -> None:
-        for each in fields(self):  # type: ignore[arg-type]
+        for each in fields(self):
             object.__setattr__(self, each.name, _finite(getattr(self, each.name)))
 
 

@@ -131,7 +131,9 @@ def write_run_record(
         versions=package_versions("mindspore", "numpy", "scikit-learn"),
         machine=_machine(settings.device_target),
     )
-    documents.write(Path(settings.run_dir) / RUN_RECORD_NAME, description)
+    said = {name: value for name, value in vars(description).items() if value is not None}
+    path = Path(settings.run_dir) / RUN_RECORD_NAME
+    documents.write(path, {"format": description.format, **said})
 
 
 def _data(manifest: Manifest) -> Data:

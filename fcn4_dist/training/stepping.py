@@ -140,20 +140,15 @@ class Stepper:
             return
         self._compiled = True
         begun = time.monotonic()
-        visible = self.ranks.is_main
-        cache = _cache(self.settings, self.ranks, self.data.shape)
-        with still_running(_NOTICE, visible=visible), cache:
+        with still_running(_NOTICE, visible=self.ranks.is_main), self._compile_cache():
             yield
-        if visible:
+        if self.ranks.is_main:
             say(f"compiled; the first step took {time.monotonic() - begun:.1f} s")
 
-
-def _cache(
-    settings: Settings, ranks: Ranks, shape: tuple[int, ...]
-) -> AbstractContextManager[None]:
-    if settings.fusion_in_use or settings.sink_in_use:
-        # A graph that calls functions of this process, or takes batches from a queue of it, means
-        # nothing to another one.
-        return nullcontext()
-    what = graph_settings(settings) | {"world size": ranks.size, "input": str(shape)}
-    return compile_cache(what, Path(settings.run_dir))
+    def _compile_cache(self) -> AbstractContextManager[None]:
+        if self.settings.fusion_in_use or self.settings.sink_in_use:
+            # A graph that calls functions of this process, or takes batches from a queue of it,
+            # means nothing to another one.
+            return nullcontext()
+        what = {"world size": self.ranks.size, "input": str(self.data.shape)}
+        return compile_cache(graph_settings(self.settings) | what, Path(self.settings.run_dir))

@@ -103,7 +103,6 @@ def test_the_module_and_the_console_command_are_the_same_program() -> None:
         (["synth", "--clip_per_class", "3"], "did you mean 'clips_per_class'?"),
         (["train", "--mixed_precision", "maybe"], "must be True or False, got 'maybe'"),
         (["train", "--config", "none.yaml"], "cannot read the settings file none.yaml: No such"),
-        (["train"], "give --device_target CPU to run on the processor"),
         (["train", "--device_target", "CPU"], "data/manifest.json is missing"),
         (["synth", "--audio_path", "/dev/null/x"], "audio_path /dev/null/x cannot be written to"),
         (["preprocess", "--npy_path", "/dev/null"], "(/dev/null is a file): name another folder"),
@@ -146,6 +145,10 @@ def test_what_is_wrong_is_said_in_one_sentence_with_exit_code_2(
         (
             ["launch", "train", "--rank_table_file", "none.json"],
             ["none.json cannot be used as a rank table", "there is no such file"],
+        ),
+        (
+            ["train"],
+            ["give --device_target CPU to run on the processor", "data/manifest.json is missing"],
         ),
         (
             ["launch", "--device_num", "2", "train"],

@@ -64,6 +64,13 @@ def test_what_follows_from_the_declarations_is_what_there_are_reasons_for(
     assert affecting(kind) == names
 
 
+@pytest.mark.parametrize("name", sorted(THE_SAME_WHEN_RESUMED))
+def test_another_value_is_told_with_both(name: str) -> None:
+    now = replace(Settings(), **{name: another_value(name)})
+    (difference,) = differences(Settings().as_dict(), now, {Affects.RESULT})
+    assert difference == f"{name} {getattr(Settings(), name)} instead of {getattr(now, name)}"
+
+
 def test_epochs_are_of_the_result_with_a_cosine_which_is_as_long_as_the_run() -> None:
     epochs = SETTINGS["epoch_size"]
     assert epochs.affected(Settings(lr_schedule="cosine")) is Affects.RESULT

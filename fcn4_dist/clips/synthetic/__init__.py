@@ -1,6 +1,6 @@
 """A small made-up music collection: ten procedurally played genres, named as those of GTZAN."""
 
-from fcn4_dist.clips.synthetic.collection import render_clip, write_collection
+from fcn4_dist.clips.synthetic.collection import SYNTHETIC, render_clip, write_collection
 from fcn4_dist.clips.synthetic.genres import GENRES
 
-__all__ = ["GENRES", "render_clip", "write_collection"]
+__all__ = ["GENRES", "SYNTHETIC", "render_clip", "write_collection"]

@@ -9,6 +9,8 @@ from typing import TypeVar
 import numpy as np
 import soundfile
 
+from fcn4_dist.clips.collection import Dataset
+from fcn4_dist.clips.folder import read_folder
 from fcn4_dist.clips.synthetic.genres import GENRES, STYLES, Genre, Part, chords_of
 from fcn4_dist.clips.synthetic.instruments import (
     DRUMS,
@@ -27,6 +29,16 @@ _STROKES = {"x": 1.0, "o": 0.45, "?": 0.35}
 _DRUM_LEVEL = 1.4
 
 _Item = TypeVar("_Item")
+
+
+SYNTHETIC = Dataset(
+    name="synthetic",
+    title="made-up music of ten genres",
+    on_disk="what `fcn4-dist synth` makes",
+    read=read_folder,
+    how_to_get="run fcn4-dist synth to make it, or name the folder it was told",
+    class_names=GENRES,
+)
 
 
 def write_collection(
