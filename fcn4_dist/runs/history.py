@@ -1,9 +1,10 @@
 """How training goes: metrics.jsonl, written and read, and event files for TensorBoard."""
 
+import dataclasses
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
@@ -40,7 +41,19 @@ class _Line(documents.Document):
 
 @dataclass(frozen=True, kw_only=True)
 class Step(_Line):
-    """A step, as :meth:`RunHistory.add_step` says."""
+    """A step.
+
+    Attributes:
+        kind: Tells the lines apart.
+        epoch: The epoch, from 1.
+        step: The step within the epoch, from 1.
+        global_step: The step within the run, from 1.
+        loss: Averaged over the global batch.
+        lr: The learning rate.
+        samples_per_second: As :class:`Pace` has it.
+        waiting_for_data: Likewise.
+        time: When it was written, in seconds since 1970; set by :class:`RunHistory`.
+    """
 
     kind: Literal["step"] = "step"
     epoch: documents.Count
@@ -55,7 +68,21 @@ class Step(_Line):
 
 @dataclass(frozen=True, kw_only=True)
 class Epoch(_Line):
-    """An epoch, as :meth:`RunHistory.add_epoch` says."""
+    """An epoch: what is of its last step, and of all its steps.
+
+    Attributes:
+        kind: Tells the lines apart.
+        epoch: The epoch, from 1.
+        global_step: Its last step within the run.
+        loss: Mean loss of its steps.
+        lr: The learning rate of its last step.
+        samples_per_second: As :class:`Pace` has it.
+        waiting_for_data: Likewise.
+        seconds: How long it took, with validation.
+        validation: Scores of the validation set, by name; empty for none.
+        best: Whether they are the best so far.
+        time: As of a step.
+    """
 
     kind: Literal["epoch"] = "epoch"
     epoch: documents.Count
@@ -177,86 +204,24 @@ class RunHistory:
         of_epoch = [step.loss for step in self._earlier if step.epoch == epoch]
         return [loss for loss in of_epoch if loss is not None]
 
-    def add_step(
-        self, epoch: int, step: int, global_step: int, loss: float, lr: float, pace: Pace
-    ) -> None:
-        """Write what a step gave.
-
-        Args:
-            epoch: The epoch, from 1.
-            step: The step within the epoch, from 1.
-            global_step: The step within the run, from 1.
-            loss: Averaged over the global batch.
-            lr: The learning rate.
-            pace: Of this step.
-        """
-        self._write(
-            Step,
-            epoch=epoch,
-            step=step,
-            global_step=global_step,
-            loss=loss,
-            lr=lr,
-            **asdict(pace),
-        )
-        self._plot("train", global_step, {"loss": loss, "lr": lr, **asdict(pace)})
-
-    def add_epoch(
-        self,
-        epoch: int,
-        global_step: int,
-        loss: float,
-        lr: float,
-        pace: Pace,
-        seconds: float,
-        validation: Mapping[str, float],
-        best: bool,
-    ) -> None:
-        """Write what an epoch gave.
-
-        Args:
-            epoch: The epoch, from 1.
-            global_step: Its last step within the run.
-            loss: Mean loss of its steps.
-            lr: The learning rate of its last step.
-            pace: Of the epoch.
-            seconds: How long it took, with validation.
-            validation: Scores of the validation set; empty for none.
-            best: Whether they are the best so far.
-        """
-        self._write(
-            Epoch,
-            epoch=epoch,
-            global_step=global_step,
-            loss=loss,
-            lr=lr,
-            **asdict(pace),
-            seconds=seconds,
-            validation=dict(validation),
-            best=best,
-        )
-        self._plot("epoch", global_step, {"loss": loss})
-        self._plot("validation", global_step, validation)
-        self._events.flush()
-
-    def add_stop(
-        self, epoch: int, step: int, global_step: int, reason: str, ids: Sequence[str]
-    ) -> None:
-        """Write why the run ended at a step, and which clips were in its global batch."""
-        self._write(
-            Stop, epoch=epoch, step=step, global_step=global_step, reason=reason, ids=tuple(ids)
-        )
+    def add(self, line: Step | Epoch | Stop) -> None:
+        """Write what a step or an epoch gave, or why the run ended, and the time."""
+        content = dataclasses.replace(line, time=round(time.time(), 3))
+        self._file.write(documents.to_line(content) + "\n")
+        # What is written is there, whatever becomes of this process.
+        self._file.flush()
+        if isinstance(line, Step):
+            figures = ("loss", "lr", "samples_per_second", "waiting_for_data")
+            self._plot("train", line.global_step, {name: getattr(line, name) for name in figures})
+        elif isinstance(line, Epoch):
+            self._plot("epoch", line.global_step, {"loss": line.loss})
+            self._plot("validation", line.global_step, line.validation)
+            self._events.flush()
 
     def close(self) -> None:
         """Close the files."""
         self._file.close()
         self._events.close()
-
-    def _write(self, kind: Callable[..., _Line], **content: Any) -> None:
-        line = kind(**content, time=round(time.time(), 3))
-        self._file.write(documents.to_line(line) + "\n")
-        # What is written is there, whatever becomes of this process.
-        self._file.flush()
 
     def _plot(self, group: str, global_step: int, figures: Mapping[str, float | None]) -> None:
         for name, value in figures.items():

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 from fcn4_dist.checkpoints import CheckpointFolder
 from fcn4_dist.cluster.ranks import Ranks
 from fcn4_dist.config import Settings
-from fcn4_dist.runs.history import METRICS_LINES_NAME, Pace, RunHistory
+from fcn4_dist.runs.history import METRICS_LINES_NAME, Epoch, Pace, RunHistory, Step, Stop
 from fcn4_dist.terminal import Progress, say, warn
 from fcn4_dist.training.plan import FEW_STEPS, Position, TrainingPlan
 from fcn4_dist.training.schedule import Schedule
@@ -84,10 +85,8 @@ class Monitor:
             self._losses.append(loss)
             self._progress.count()
             if self._history:
-                place = position.epoch, position.step, position.global_step
-                self._history.add_step(
-                    *place, loss, self._learning_rate(position), self._pace(times)
-                )
+                lr, pace = self._learning_rate(position), asdict(self._pace(times))
+                self._history.add(Step(**position.as_dict(), loss=loss, lr=lr, **pace))
         if not self._compiled:
             self._compiled = True
             self._progress.restart_clock()
@@ -109,16 +108,17 @@ class Monitor:
             validation: What its validation gave.
         """
         if self._history:
-            self._history.add_epoch(
-                position.epoch,
-                position.global_step,
-                self.mean_loss,
-                self._learning_rate(position),
-                self._pace(self._epoch_times),
-                time.monotonic() - self._epoch_begun,
-                validation.scores,
-                validation.is_best,
+            epoch = Epoch(
+                epoch=position.epoch,
+                global_step=position.global_step,
+                loss=self.mean_loss,
+                lr=self._learning_rate(position),
+                **asdict(self._pace(self._epoch_times)),
+                seconds=time.monotonic() - self._epoch_begun,
+                validation=validation.scores,
+                best=validation.is_best,
             )
+            self._history.add(epoch)
 
     def end_run(
         self, position: Position, what: str, ids: Sequence[str], checkpoint: Path | None
@@ -135,8 +135,7 @@ class Monitor:
             What to tell the user.
         """
         if self._history:
-            place = position.epoch, position.step, position.global_step
-            self._history.add_stop(*place, what, ids)
+            self._history.add(Stop(**position.as_dict(), reason=what, ids=tuple(ids)))
         shown = ", ".join(ids[:_SHOWN_IDS])
         more = f" and {len(ids) - _SHOWN_IDS} more" if len(ids) > _SHOWN_IDS else ""
         last_good = (

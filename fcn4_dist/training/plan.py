@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from fcn4_dist.checkpoints.content import CheckpointDescription
 from fcn4_dist.config import Affects, Settings, differences
@@ -36,6 +37,10 @@ class Position:
     def ends_epoch(self) -> bool:
         """Whether it is the last step of its epoch."""
         return self.step == self.steps_per_epoch
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give epoch, step and global step by name."""
+        return {"epoch": self.epoch, "step": self.step, "global_step": self.global_step}
 
     def after(self, steps: int) -> "Position":
         """Give the position some steps later."""

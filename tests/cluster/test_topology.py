@@ -1,4 +1,4 @@
-"""Which workers a job has; what is refused is in docs/launch_checks.md, made by test_preflight."""
+"""Which workers a job has; what is refused is in docs/launch_checks.md, see test_preflight."""
 
 import json
 from dataclasses import replace

@@ -2,11 +2,12 @@
 
 import json
 import math
+from dataclasses import asdict
 from pathlib import Path
 
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from fcn4_dist.runs.history import Pace, RunHistory
+from fcn4_dist.runs.history import Epoch, Pace, RunHistory, Step, Stop
 
 PACE = Pace(samples_per_second=75.5, waiting_for_data=0.25)
 
@@ -16,9 +17,22 @@ def lines(folder: Path) -> list[dict[str, object]]:
     return [json.loads(line) for line in text.splitlines()]
 
 
+def add_step(history: RunHistory, step: int, loss: float, lr: float, pace: Pace = PACE) -> None:
+    history.add(Step(epoch=1, step=step, global_step=step, loss=loss, lr=lr, **asdict(pace)))
+
+
+def add_epoch(history: RunHistory, steps: int, loss: float, lr: float, seconds: float) -> None:
+    scores = {"roc_auc_macro": 0.75}
+    line = Epoch(
+        epoch=1, global_step=steps, loss=loss, lr=lr, **asdict(PACE), seconds=seconds,
+        validation=scores, best=True,
+    )  # fmt: skip
+    history.add(line)
+
+
 def write(history: RunHistory, steps: range, loss: float = 0.5) -> None:
     for step in steps:
-        history.add_step(1, step, step, loss / step, 0.001, PACE)
+        add_step(history, step, loss / step, 0.001)
 
 
 def curve(folder: Path, name: str) -> list[tuple[int, float]]:
@@ -29,9 +43,9 @@ def curve(folder: Path, name: str) -> list[tuple[int, float]]:
 
 def test_each_step_and_each_epoch_is_a_line_that_is_on_disk_at_once(tmp_path: Path) -> None:
     history = RunHistory(tmp_path, 0)
-    history.add_step(1, 1, 1, 0.5, 0.001, Pace(None, None))
-    history.add_step(1, 2, 2, 0.25, 0.0005, PACE)
-    history.add_epoch(1, 2, 0.375, 0.0005, PACE, 3.5, {"roc_auc_macro": 0.75}, True)
+    add_step(history, 1, 0.5, 0.001, Pace(None, None))
+    add_step(history, 2, 0.25, 0.0005)
+    add_epoch(history, 2, 0.375, 0.0005, 3.5)
     first, second, epoch = lines(tmp_path)
     assert all(line.pop("time") for line in (first, second, epoch))
     assert first == {
@@ -50,7 +64,7 @@ def test_each_step_and_each_epoch_is_a_line_that_is_on_disk_at_once(tmp_path: Pa
 def test_tensorboard_reads_the_curves(tmp_path: Path) -> None:
     history = RunHistory(tmp_path, 0)
     write(history, range(1, 5))
-    history.add_epoch(1, 4, 0.26, 0.001, PACE, 1.0, {"roc_auc_macro": 0.75}, True)
+    add_epoch(history, 4, 0.26, 0.001, 1.0)
     history.close()
     assert curve(tmp_path, "train/loss") == [(1, 0.5), (2, 0.25), (3, 0.166667), (4, 0.125)]
     assert curve(tmp_path, "train/samples_per_second") == [(step, 75.5) for step in range(1, 5)]
@@ -98,8 +112,9 @@ def test_a_new_run_in_the_same_folder_begins_anew(tmp_path: Path) -> None:
 
 def test_a_loss_that_is_no_number_is_null_and_the_stop_names_the_clips(tmp_path: Path) -> None:
     history = RunHistory(tmp_path, 0)
-    history.add_step(1, 1, 1, math.nan, 0.001, PACE)
-    history.add_stop(1, 1, 1, "the loss is nan", ["a.wav", "b.wav"])
+    add_step(history, 1, math.nan, 0.001)
+    ids = ("a.wav", "b.wav")
+    history.add(Stop(epoch=1, step=1, global_step=1, reason="the loss is nan", ids=ids))
     history.close()
     step, stop = lines(tmp_path)
     assert step["loss"] is None
