@@ -62,7 +62,16 @@ class RunView:
     @property
     def warnings(self) -> list[str]:
         """What went wrong."""
-        return [*([self.fault] if self.fault else []), *_course_warnings(self.course)]
+        warnings = [self.fault] if self.fault else []
+        if stop := self.course.stop:
+            warnings.append(f"stopped at epoch {stop.epoch}, step {stop.step}: {stop.reason}")
+        steps = self.course.steps
+        if lost := [step.global_step for step in steps if step.loss is None]:
+            warnings.append(
+                f"the loss was no finite number at {len(lost)} of {counted(len(steps), 'step')}, "
+                f"first at step {lost[0]}"
+            )
+        return warnings
 
     @property
     def missing(self) -> list[str]:
@@ -123,17 +132,6 @@ def _progress(record: RunRecord, course: Course) -> str:
 def _epochs_asked(record: RunRecord) -> int:
     asked = record.description and record.description.settings.get("epoch_size")
     return asked if isinstance(asked, int) else 0
-
-
-def _course_warnings(course: Course) -> Iterator[str]:
-    if stop := course.stop:
-        yield f"stopped at epoch {stop.epoch}, step {stop.step}: {stop.reason}"
-    lost = [step.global_step for step in course.steps if step.loss is None]
-    if lost:
-        yield (
-            f"the loss was no finite number at {len(lost)} of "
-            f"{counted(len(course.steps), 'step')}, first at step {lost[0]}"
-        )
 
 
 def _missing(record: RunRecord) -> Iterator[str]:

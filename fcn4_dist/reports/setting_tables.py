@@ -1,7 +1,7 @@
 """What runs ran with: the tables of settings, data, versions and machines."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from fcn4_dist.config import SETTINGS, recorded_settings
@@ -11,13 +11,6 @@ from fcn4_dist.reports.tables import NOTHING, Row, Table
 from fcn4_dist.runs.record import Data, Description
 from fcn4_dist.terminal import clock
 
-_MACHINE = {
-    "device": "device",
-    "processor": "processor",
-    "cores": "cores",
-    "memory_gb": "memory (GB)",
-    "system": "system",
-}
 _SKIPPED_SHOWN = 50
 
 
@@ -130,14 +123,18 @@ def _differ(values: Sequence[Any]) -> bool:
 
 
 def _environment(description: Description) -> dict[str, Any]:
-    machine = asdict(description.machine)
+    machine = description.machine
     facts = {
         "run id": description.run_id,
         "checkpoint": description.checkpoint,
         "ranks": description.world_size,
         "global batch": description.global_batch,
         "steps an epoch": description.steps_per_epoch,
-        **{title: machine[name] for name, title in _MACHINE.items()},
+        "device": machine.device,
+        "processor": machine.processor,
+        "cores": machine.cores,
+        "memory (GB)": machine.memory_gb,
+        "system": machine.system,
         **description.versions,
     }
     return {name: value for name, value in facts.items() if value not in (None, "")}

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -82,7 +81,7 @@ def render_clip(genre: str, seconds: float, seed: int, index: int) -> Signal:
     """
     rng = np.random.default_rng([seed, GENRES.index(genre), index])
     style = STYLES[genre]
-    take = _begin_take(style, seconds, rng)
+    take = _Take(style, seconds, rng)
     mix = _play_drums(_pick(style.grooves, rng), take)
     for part in style.parts:
         if rng.random() < part.presence:
@@ -90,27 +89,24 @@ def render_clip(genre: str, seconds: float, seed: int, index: int) -> Signal:
     return _record(mix, rng)
 
 
-@dataclass(frozen=True)
 class _Take:
-    """What the players of one clip have agreed on, and the clip's randomness.
+    """What the players of one clip have agreed on, and the clip's randomness."""
 
-    ``start`` is when the first bar begins, in seconds, 0 or before. There is one chord more than
-    bars, for the lines that lead to it.
-    """
-
-    length: int
-    start: float
-    bar_seconds: float
-    looseness: float
-    key: int
-    tuning: float
-    scale: tuple[int, ...]
-    chords: tuple[tuple[int, ...], ...]
-    rng: np.random.Generator
-
-    @property
-    def bars(self) -> range:
-        return range(len(self.chords) - 1)
+    def __init__(self, style: Genre, seconds: float, rng: np.random.Generator) -> None:
+        self.length = round(seconds * SAMPLE_RATE)
+        self.bar_seconds = 60 * _BEATS_PER_BAR / rng.uniform(*style.tempo)
+        # When the first bar begins, in seconds: 0 or before.
+        self.start = -rng.uniform(0, self.bar_seconds)
+        progression = chords_of(_pick(style.progressions, rng))
+        first = int(rng.integers(len(progression)))
+        self.looseness = rng.uniform(0.0, 0.008)
+        self.key = int(rng.integers(12))
+        self.tuning = rng.uniform(-0.3, 0.3)
+        self.scale, self.rng = style.scale, rng
+        self.bars = range(int(np.ceil((seconds - self.start) / self.bar_seconds)))
+        # One more than bars, for the lines that lead to it.
+        bars_and_next = range(len(self.bars) + 1)
+        self.chords = [progression[(first + bar) % len(progression)] for bar in bars_and_next]
 
     def silence(self) -> Signal:
         return np.zeros(self.length, dtype=np.float32)
@@ -122,25 +118,6 @@ class _Take:
         heard = sound[max(0, -first) : max(0, self.length - first)]
         first = max(0, first)
         track[first : first + len(heard)] += heard * np.float32(gain * self.rng.uniform(0.7, 1.0))
-
-
-def _begin_take(style: Genre, seconds: float, rng: np.random.Generator) -> _Take:
-    bar_seconds = 60 * _BEATS_PER_BAR / rng.uniform(*style.tempo)
-    start = -rng.uniform(0, bar_seconds)
-    progression = chords_of(_pick(style.progressions, rng))
-    first = int(rng.integers(len(progression)))
-    bars = int(np.ceil((seconds - start) / bar_seconds))
-    return _Take(
-        length=round(seconds * SAMPLE_RATE),
-        start=start,
-        bar_seconds=bar_seconds,
-        looseness=rng.uniform(0.0, 0.008),
-        key=int(rng.integers(12)),
-        tuning=rng.uniform(-0.3, 0.3),
-        scale=style.scale,
-        chords=tuple(progression[(first + bar) % len(progression)] for bar in range(bars + 1)),
-        rng=rng,
-    )
 
 
 def _play_drums(groove: Mapping[str, str], take: _Take) -> Signal:
