@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from fcn4_dist.evaluation import TITLES, Metrics, Predictions
-from fcn4_dist.evaluation.metrics import THRESHOLD
+from fcn4_dist.evaluation.metrics import THRESHOLD, is_single_label
 from fcn4_dist.reports.run_view import RunView, score_text
 from fcn4_dist.reports.tables import NOTHING, Row, Table
 from fcn4_dist.runs.history import Epoch
@@ -43,18 +43,20 @@ def mistakes_tables(run: RunView) -> list[Table]:
     predictions, metrics = run.record.predictions, run.metrics
     if predictions is None or metrics is None:
         return []
+    labels, scores = predictions.labels, predictions.scores
     if metrics.confusion_matrix is None:
         columns = ["clip", "labels", "tag", "score", "audio file"]
-        labels, scores = predictions.labels, predictions.scores
         wrongly = (labels == 0) & (scores >= THRESHOLD)
         missed = (labels == 1) & (scores < THRESHOLD)
         return [
-            Table("Tags given wrongly", columns, _tags(predictions, wrongly, -scores)),
-            Table("Tags not given", columns, _tags(predictions, missed, scores)),
+            Table("Tags given wrongly", columns, _mistakes(predictions, wrongly, -scores)),
+            Table("Tags not given", columns, _mistakes(predictions, missed, scores)),
         ]
     columns = ["clip", "label", "taken for", "score", "score of the label", "audio file"]
+    given = np.eye(labels.shape[1], dtype=bool)[scores.argmax(axis=1)]
+    wrong = given & (labels == 0)
     return [
-        Table("Clips taken for another class", columns, _wrong_classes(predictions)),
+        Table("Clips taken for another class", columns, _mistakes(predictions, wrong, -scores)),
         Table(
             "Classes taken for another most often",
             ["class", "taken for", "clips", "of the class"],
@@ -93,28 +95,19 @@ def _epoch(epoch: Epoch, names: Sequence[str]) -> list[str]:
     ]
 
 
-def _tags(predictions: Predictions, wrong: np.ndarray, keys: np.ndarray) -> list[Row]:
+def _mistakes(predictions: Predictions, wrong: np.ndarray, keys: np.ndarray) -> list[Row]:
     """Show the pairs of a clip and a class that are wrong, the lowest key first."""
     clips, classes = np.nonzero(wrong)
     order = np.argsort(keys[clips, classes], kind="stable")[:MISTAKES_SHOWN]
-    return [_row(predictions, clips[each], classes[each]) for each in order]
-
-
-def _wrong_classes(predictions: Predictions) -> list[Row]:
-    """Find clips of one label that were given another class, the highest score first."""
-    scores, true = predictions.scores, predictions.labels.argmax(axis=1)
-    given = scores.argmax(axis=1)
-    wrong = np.flatnonzero(given != true)
-    order = wrong[np.argsort(-scores[wrong, given[wrong]], kind="stable")][:MISTAKES_SHOWN]
-    return [_row(predictions, clip, given[clip], true[clip]) for clip in order]
-
-
-def _row(predictions: Predictions, clip: int, *classes: int) -> Row:
-    """Write a clip, the class it was given or was not given, and the scores of classes."""
-    labels = [predictions.class_names[each] for each in np.flatnonzero(predictions.labels[clip])]
-    cells = [", ".join(labels) or NOTHING, predictions.class_names[classes[0]]]
-    cells += [f"{predictions.scores[clip, each]:.3f}" for each in classes]
-    return Row(predictions.ids[clip], [*cells, predictions.paths[clip]])
+    names, single_label = predictions.class_names, is_single_label(predictions.labels)
+    rows = []
+    for clip, given in zip(clips[order], classes[order], strict=True):
+        labels = np.flatnonzero(predictions.labels[clip])
+        shown = [given, *labels] if single_label else [given]
+        scores = [f"{predictions.scores[clip, each]:.3f}" for each in shown]
+        cells = [", ".join(names[each] for each in labels) or NOTHING, names[given], *scores]
+        rows.append(Row(predictions.ids[clip], [*cells, predictions.paths[clip]]))
+    return rows
 
 
 def _confusions(metrics: Metrics) -> list[Row]:
