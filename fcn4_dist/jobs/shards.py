@@ -42,18 +42,16 @@ def open_shards(settings: Settings, filename: str) -> tuple[Manifest, RecordSet]
     return manifest, manifest.record_set(set_of_file(filename), folder)
 
 
-def open_validation_set(settings: Settings) -> RecordSet | None:
+def find_validation_set(settings: Settings, manifest: Manifest) -> RecordSet | None:
     """Give the validation set for scores while training.
 
     Returns:
         The set; None if the settings want no validation, or the shards hold no such set.
     """
-    if not settings.val_interval:
-        return None
-    folder = Path(settings.shard_folder)
-    manifest = read_manifest(folder)
     name = set_of_file(settings.val_filename)
-    return manifest.record_set(name, folder) if name in manifest.sets else None
+    if not settings.val_interval or name not in manifest.sets:
+        return None
+    return manifest.record_set(name, Path(settings.shard_folder))
 
 
 def check_window(parameters: FeatureParameters, window_seconds: float) -> None:

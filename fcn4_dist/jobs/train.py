@@ -9,7 +9,7 @@ from fcn4_dist.cluster.stopping import StopRequest
 from fcn4_dist.config import LoadedSettings, Settings
 from fcn4_dist.evaluation import TITLES
 from fcn4_dist.jobs.rank import become_rank
-from fcn4_dist.jobs.shards import open_shards, open_validation_set
+from fcn4_dist.jobs.shards import find_validation_set, open_shards
 from fcn4_dist.runs.record import write_run_record
 from fcn4_dist.terminal import say
 
@@ -32,7 +32,7 @@ def train(loaded: LoadedSettings) -> None:
             settings,
             manifest,
             record_set,
-            open_validation_set(settings),
+            find_validation_set(settings, manifest),
             ranks,
             stop_asked=lambda: stop.asked,
         )
