@@ -24,25 +24,3 @@ from fcn4_dist.audio.waveform import (
     load_window,
     open_audio,
 )
-
-__all__ = [
-    "LONGEST_SECONDS",
-    "ClipFeature",
-    "FeatureCache",
-    "FeatureIndex",
-    "FeatureParameters",
-    "LogMel",
-    "Outcome",
-    "UndecodableClipError",
-    "Window",
-    "discard_feature_index",
-    "extract_feature",
-    "extract_features",
-    "fit_to_window",
-    "limit_range",
-    "load_waveform",
-    "load_window",
-    "open_audio",
-    "read_feature_index",
-    "window_starts",
-]
