@@ -18,9 +18,10 @@ from fcn4_dist.audio.features import (
 )
 from fcn4_dist.audio.waveform import (
     UndecodableClipError,
-    Window,
     fit_to_window,
     load_waveform,
     load_window,
     open_audio,
+    resample_blocks,
+    silence_decoders,
 )

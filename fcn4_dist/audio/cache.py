@@ -5,7 +5,6 @@ goes on where it was, and a change of parameters or files costs what has changed
 """
 
 import hashlib
-import io
 import json
 import os
 from dataclasses import dataclass
@@ -91,16 +90,12 @@ class FeatureCache:
             OSError: If it cannot be written, with the name of the file.
         """
         path = self.feature_file(sha256)
-        if not path.parent.is_dir():
-            path.parent.mkdir(parents=True, exist_ok=True)
-        header = io.BytesIO()
-        np.lib.format.write_array_header_1_0(
-            header, np.lib.format.header_data_from_array_1_0(feature)
-        )
+        path.parent.mkdir(parents=True, exist_ok=True)
+        header = np.lib.format.header_data_from_array_1_0(feature)
         # Not by np.save, which does not say what is wrong with the disk.
         try:
             with replace_file(path) as file:
-                file.write(header.getvalue())
+                np.lib.format.write_array_header_1_0(file, header)
                 file.write(np.ascontiguousarray(feature).data)
                 file.write(documents.to_line(outcome).encode())
         except OSError as error:

@@ -4,12 +4,18 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 from fcn4_dist import documents
 from fcn4_dist.audio.cache import FeatureCache, Outcome
 from fcn4_dist.audio.features import FeatureParameters, LogMel
-from fcn4_dist.audio.waveform import UndecodableClipError, Window, load_window
+from fcn4_dist.audio.waveform import (
+    UndecodableClipError,
+    Window,
+    load_window,
+    silence_decoders,
+)
 from fcn4_dist.errors import InputError
 from fcn4_dist.files import sha256_of
 from fcn4_dist.processes import ProcessDiedError, TaskTimeoutError, run_in_processes
@@ -84,13 +90,12 @@ def extract_features(
         OSError: If a feature cannot be written.
     """
     results = run_in_processes(
-        _extract_in_worker,
+        partial(_extract, cache, LogMel(cache.parameters)),
         clips,
         processes,
         ahead=1,
         timeout=clip_timeout,
-        prepare=_prepare_worker,
-        arguments=(cache, LogMel(cache.parameters)),
+        prepare=silence_decoders,
     )
     # Closed at once, also when an error is on its way: no worker stays behind.
     with closing(results) as finished:
@@ -162,6 +167,10 @@ def discard_feature_index(npy_path: Path) -> None:
     (npy_path / INDEX_NAME).unlink(missing_ok=True)
 
 
+def _extract(cache: FeatureCache, log_mel: LogMel, clip: tuple[str, Path]) -> ClipFeature:
+    return extract_feature(*clip, cache, log_mel)
+
+
 def _skipped(clip_id: str, source: Path, reason: str) -> ClipFeature:
     # Not kept in the cache: the next run tries it again, maybe with more decoders, time or memory.
     return ClipFeature(clip_id, os.fspath(source), "", "skipped", reason, 0.0)
@@ -177,18 +186,3 @@ def _remark(window: Window) -> str:
     elif window.status != "kept":
         remarks.append(f"{window.seconds:.2f} s long")
     return ", ".join(remarks)
-
-
-# What a worker process needs for every clip, sent to it once.
-_worker_tools: tuple[FeatureCache, LogMel]
-
-
-def _prepare_worker(cache: FeatureCache, log_mel: LogMel) -> None:
-    global _worker_tools
-    _worker_tools = cache, log_mel
-    # Decoders write to the terminal what they think of a broken file.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-
-
-def _extract_in_worker(clip: tuple[str, Path]) -> ClipFeature:
-    return extract_feature(*clip, *_worker_tools)

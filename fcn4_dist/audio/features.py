@@ -72,11 +72,10 @@ class FeatureParameters:
 
     def differences(self, other: "FeatureParameters") -> list[str]:
         """List the parameters that differ, as "n_mels 64 instead of 96" (self instead of other)."""
-        mine, others = self.as_dict(), other.as_dict()
         return [
-            f"{name} {mine[name]} instead of {others[name]}"
-            for name in mine
-            if mine[name] != others[name]
+            f"{name} {mine} instead of {getattr(other, name)}"
+            for name, mine in self.as_dict().items()
+            if mine != getattr(other, name)
         ]
 
     def _samples(self, seconds: float) -> int:
@@ -128,7 +127,12 @@ class LogMel:
         Returns:
             float32 decibels of shape (n_mels, frames), as low as they are.
         """
-        return _decibels(self._mel_power(waveform), self.parameters.log_mel)
+        # librosa's floors: 1e-5 for amplitudes, 1e-10 for powers.
+        of_amplitudes = self.parameters.log_mel == "amplitude_to_db"
+        factor, floor = (20, 1e-5) if of_amplitudes else (10, 1e-10)
+        decibels = np.log10(np.maximum(self._mel_power(waveform), np.float32(floor)))
+        decibels *= np.float32(factor)
+        return decibels
 
     def _mel_power(self, waveform: np.ndarray) -> np.ndarray:
         """Power in each mel band and frame, of shape (n_mels, frames)."""
@@ -173,11 +177,3 @@ def window_starts(room: int, step: int) -> np.ndarray:
         The first frame of each window, ascending.
     """
     return np.linspace(0, room, 1 + -(-room // step)).round().astype(int)
-
-
-def _decibels(mel_power: np.ndarray, log_mel: str) -> np.ndarray:
-    # librosa's floors: 1e-5 for amplitudes, 1e-10 for powers.
-    factor, floor = (20, 1e-5) if log_mel == "amplitude_to_db" else (10, 1e-10)
-    decibels = np.log10(np.maximum(mel_power, np.float32(floor)))
-    decibels *= np.float32(factor)
-    return decibels

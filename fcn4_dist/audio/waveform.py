@@ -140,7 +140,10 @@ def load_window(path: Path, sample_rate: int, samples: int) -> Window:
             window, status = fit_to_window(waveform, samples)
         else:
             del first
-            window, frames = _window_of_long(path, source.frames, sample_rate, samples)
+            window, frames = _window_if_as_long(path, source.frames, sample_rate, samples)
+            if frames != source.frames:
+                # Where the centre is, is known now.
+                window, frames = _window_if_as_long(path, frames, sample_rate, samples)
             status = _status(_resampled_length(frames, source.rate, sample_rate) - samples)
         return Window(window, status, frames / source.rate, source.frames / source.rate)
 
@@ -157,48 +160,63 @@ def fit_to_window(waveform: np.ndarray, samples: int) -> tuple[np.ndarray, str]:
         sample too many or too few, which resampling leaves, counts as kept.
     """
     surplus = len(waveform) - samples
-    start = max(0, surplus // 2)
-    window = waveform[start : start + samples]
-    if surplus < 0:
-        window = np.pad(window, (0, -surplus))
-    return window, _status(surplus)
+    return _of_length(waveform[max(0, surplus // 2) :], samples), _status(surplus)
 
 
-class _ReadThrough(soundfile.SoundFile):
-    """A file that is read from its beginning to its end.
+def silence_decoders() -> None:
+    """Keep from the terminal what decoders write there of broken files, in all of this process."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
 
-    Where it can, soundfile seeks to where it already is after each read, which fails at the end of
-    a FLAC file of which the encoder did not know how long it would be.
+
+def resample_blocks(
+    blocks: Iterator[np.ndarray], rate: int, sample_rate: int, channels: int = 1
+) -> Iterator[np.ndarray]:
+    """Resample blocks one after the other, to what they would give as one (soxr, high quality).
+
+    Args:
+        blocks: float32 of shape (frames, channels), or (frames,) if there is one channel.
+        rate: Their rate, in Hz.
+        sample_rate: Rate to resample to, in Hz.
+        channels: How many there are.
     """
+    if rate == sample_rate:
+        yield from blocks
+        return
+    stream = soxr.ResampleStream(rate, sample_rate, channels, dtype="float32", quality="HQ")
+    for block in blocks:
+        yield stream.resample_chunk(block)
+    end = _NO_SAMPLES if channels == 1 else np.zeros((0, channels), dtype=np.float32)
+    yield stream.resample_chunk(end, last=True)
 
-    def seekable(self) -> bool:
-        return False
 
-
-class _SoundFile:
-    """A file that libsndfile decodes."""
+class _SoundFile(soundfile.SoundFile):
+    """A file that libsndfile decodes, from its beginning to its end."""
 
     def __init__(self, path: Path) -> None:
         # Bytes, since soundfile refuses a name that is not UTF-8 as text.
-        self._file = _ReadThrough(os.fsencode(path))
-        if self._file.format == "RAW":
+        super().__init__(os.fsencode(path))
+        if self.format == "RAW":
             # A file of any content, whose name ends like that of a format without a header.
             raise ValueError("Format not recognised.")
-        self.channels: int = self._file.channels
-        self.rate: int = self._file.samplerate
-        self.frames: int = self._file.frames % _UNKNOWN_FRAMES
+        self.rate: int = self.samplerate
+
+    @property
+    def frames(self) -> int:
+        return super().frames % _UNKNOWN_FRAMES
+
+    def seekable(self) -> bool:
+        # Where it can, soundfile seeks to where it already is after each read, which fails at the
+        # end of a FLAC file of which the encoder did not know how long it would be.
+        return False
 
     def blocks(self, frames: int) -> Iterator[np.ndarray]:
         # A header may promise any length, so it is not trusted with more than one block.
-        expected = min(frames, self._file.frames + 1)
-        while len(block := self._file.read(expected, dtype="float32", always_2d=True)):
+        expected = min(frames, super().frames + 1)
+        while len(block := self.read(expected, dtype="float32", always_2d=True)):
             yield block
             if len(block) < expected:
                 return
             expected = frames
-
-    def close(self) -> None:
-        self._file.close()
 
 
 class _AudioreadFile:
@@ -287,17 +305,6 @@ def _of_length(waveform: np.ndarray, samples: int) -> np.ndarray:
     return np.pad(waveform[:samples], (0, max(0, samples - len(waveform))))
 
 
-def _window_of_long(
-    path: Path, promised: int, sample_rate: int, samples: int
-) -> tuple[np.ndarray, int]:
-    """Decode the centre of a file, and count its frames."""
-    window, frames = _window_if_as_long(path, promised, sample_rate, samples)
-    if frames != promised:
-        # Where the centre is, is known now.
-        window, frames = _window_if_as_long(path, frames, sample_rate, samples)
-    return window, frames
-
-
 def _window_if_as_long(
     path: Path, frames: int, sample_rate: int, samples: int
 ) -> tuple[np.ndarray, int]:
@@ -315,22 +322,10 @@ def _window_if_as_long(
 
         parts = []
         position = 0
-        for part in _resampled_parts(blocks(), source.rate, sample_rate):
+        for part in resample_blocks(blocks(), source.rate, sample_rate):
             parts.append(part[max(0, start - position) : max(0, stop - position)].copy())
             position += len(part)
     return _of_length(np.concatenate(parts), samples), sum(counted)
-
-
-def _resampled_parts(
-    blocks: Iterator[np.ndarray], rate: int, sample_rate: int
-) -> Iterator[np.ndarray]:
-    if rate == sample_rate:
-        yield from blocks
-        return
-    stream = soxr.ResampleStream(rate, sample_rate, 1, dtype="float32", quality="HQ")
-    for block in blocks:
-        yield stream.resample_chunk(block)
-    yield stream.resample_chunk(_NO_SAMPLES, last=True)
 
 
 def _status(surplus: int) -> str:

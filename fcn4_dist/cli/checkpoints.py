@@ -6,16 +6,16 @@ from pathlib import Path
 from fcn4_dist.cli.command import Command, flag
 
 
-def _list(parsed: argparse.Namespace) -> int:
+def _list(parsed: argparse.Namespace) -> None:
     from fcn4_dist.jobs.checkpoints import list_checkpoints
 
-    return list_checkpoints(parsed.place)
+    list_checkpoints(parsed.place)
 
 
-def _show(parsed: argparse.Namespace) -> int:
+def _show(parsed: argparse.Namespace) -> None:
     from fcn4_dist.jobs.checkpoints import show_checkpoints
 
-    return show_checkpoints(parsed.place)
+    show_checkpoints(parsed.place)
 
 
 def _verify(parsed: argparse.Namespace) -> int:

@@ -1,7 +1,7 @@
 """Exact evaluation: every clip scored once on any number of ranks, metrics computed on rank 0."""
 
 from fcn4_dist.evaluation.intervals import Intervals, bootstrap_intervals
-from fcn4_dist.evaluation.metrics import ClassMetrics, Metrics, compute_metrics
+from fcn4_dist.evaluation.metrics import Metrics, compute_metrics
 from fcn4_dist.evaluation.predictions import (
     PREDICTIONS_NAME,
     Predictions,
@@ -9,7 +9,6 @@ from fcn4_dist.evaluation.predictions import (
     write_predictions,
 )
 from fcn4_dist.evaluation.summary import (
-    METRICS_FORMAT,
     METRICS_NAME,
     TITLES,
     metrics_content,

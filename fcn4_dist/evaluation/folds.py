@@ -17,34 +17,29 @@ class Folds:
     """Evaluations of the folds of one split.
 
     Attributes:
-        folders: Where they lie.
         clips: Number of clips of each fold.
         figures: Metrics of each fold that are one number each and defined, by name.
         pooled: The predictions of all folds, one after the other.
     """
 
-    folders: tuple[Path, ...]
     clips: tuple[int, ...]
     figures: tuple[Mapping[str, float], ...]
     pooled: Predictions
 
     @property
-    def known(self) -> list[str]:
-        """Names of the metrics that all folds have."""
-        return [name for name in self.figures[0] if all(name in each for each in self.figures)]
-
-    @property
     def mean(self) -> dict[str, float]:
-        """Mean of each metric over the folds."""
-        return {name: float(np.mean(self._values(name))) for name in self.known}
+        """Mean over the folds of each metric that all of them have."""
+        return {name: float(np.mean(values)) for name, values in self._values.items()}
 
     @property
     def spread(self) -> dict[str, float]:
-        """Sample standard deviation of each metric over the folds."""
-        return {name: float(np.std(self._values(name), ddof=1)) for name in self.known}
+        """Sample standard deviation of the same."""
+        return {name: float(np.std(values, ddof=1)) for name, values in self._values.items()}
 
-    def _values(self, name: str) -> list[float]:
-        return [figures[name] for figures in self.figures]
+    @property
+    def _values(self) -> dict[str, list[float]]:
+        known = [name for name in self.figures[0] if all(name in each for each in self.figures)]
+        return {name: [figures[name] for figures in self.figures] for name in known}
 
 
 def gather_folds(folders: Sequence[Path]) -> Folds:
@@ -61,7 +56,6 @@ def gather_folds(folders: Sequence[Path]) -> Folds:
     folds = [read_predictions(folder / PREDICTIONS_NAME) for folder in folders]
     _check_folds(folders, folds)
     return Folds(
-        folders=tuple(folders),
         clips=tuple(len(fold.ids) for fold in folds),
         figures=tuple(
             summary_figures(compute_metrics(fold.labels, fold.scores, fold.class_names))

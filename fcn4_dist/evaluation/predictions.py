@@ -46,7 +46,8 @@ def write_predictions(predictions: Predictions, path: Path) -> None:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([*_FIRST_COLUMNS, *predictions.class_names])
-    names = np.array([_escaped(name) for name in predictions.class_names], dtype=object)
+    escaped = [name.replace("\\", r"\\").replace("|", r"\|") for name in predictions.class_names]
+    names = np.array(escaped, dtype=object)
     for clip_id, source, labels, scores in zip(
         predictions.ids, predictions.paths, predictions.labels, predictions.scores, strict=True
     ):
@@ -86,7 +87,3 @@ def read_predictions(path: Path) -> Predictions:
         ) from error
     ids, paths, *_ = zip(*rows, strict=False)
     return Predictions(ids, paths, labels, scores, class_names)
-
-
-def _escaped(label: str) -> str:
-    return label.replace("\\", r"\\").replace("|", r"\|")

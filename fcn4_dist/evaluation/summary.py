@@ -8,7 +8,7 @@ from fcn4_dist.evaluation.metrics import Metrics
 from fcn4_dist.terminal import table
 
 METRICS_NAME = "metrics.json"
-METRICS_FORMAT = 3
+_METRICS_FORMAT = 3
 
 TITLES = {
     "roc_auc_macro": "macro ROC-AUC",
@@ -23,8 +23,8 @@ TITLES = {
 
 
 def metrics_content(metrics: Metrics, intervals: Intervals) -> dict[str, Any]:
-    """Give the metrics and their intervals as JSON can hold them; null for what is not defined."""
-    return asdict(metrics) | {
+    """Give what metrics.json says of a set; null for what is not defined."""
+    return {"format": _METRICS_FORMAT, **asdict(metrics)} | {
         "classes": [
             asdict(each) | {"roc_auc_interval": interval}
             for each, interval in zip(metrics.classes, intervals.roc_auc, strict=True)

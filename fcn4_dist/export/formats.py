@@ -79,11 +79,7 @@ class _WithSigmoid(nn.Cell):
         self.set_train(False)
 
     def construct(self, features: Tensor) -> Tensor:
-        """Compute scores, and the logits if they are wanted.
-
-        Args:
-            features: Windows of shape (batch, 1, n_mels, frames).
-        """
+        """Compute scores, and the logits if they are wanted."""
         logits = self.network(features)
         scores = self.sigmoid(logits)
         return (scores, logits) if self.with_logits else scores

@@ -10,14 +10,11 @@ from fcn4_dist.errors import InputError
 from fcn4_dist.terminal import say, table
 
 
-def list_checkpoints(place: Path) -> int:
+def list_checkpoints(place: Path) -> None:
     """Print a line for each checkpoint, by its own word; nothing is verified.
 
     Args:
         place: A folder, or one file.
-
-    Returns:
-        The exit code.
 
     Raises:
         InputError: If there is no checkpoint.
@@ -25,17 +22,13 @@ def list_checkpoints(place: Path) -> int:
     rows = [["file", "epoch", "step", "global step", "ROC-AUC", "run", "MB"]]
     rows += [_row(path) for path in _files(place)]
     say(table(rows))
-    return 0
 
 
-def show_checkpoints(place: Path) -> int:
+def show_checkpoints(place: Path) -> None:
     """Print all that checkpoints say of themselves, and the arrays they hold.
 
     Args:
         place: A folder, or one file.
-
-    Returns:
-        The exit code.
 
     Raises:
         InputError: If there is no checkpoint, or one cannot be read.
@@ -46,13 +39,12 @@ def show_checkpoints(place: Path) -> int:
             values = read_values(path)
         except (DamagedError, OSError) as error:
             raise InputError(f"{path} is damaged: {_reason(error)}") from error
-        say(f"{path}")
+        say(str(path))
         if description:
             say(json.dumps(asdict(description), indent=2, ensure_ascii=False))
         rows = [["array", "shape", "type"]]
         rows += [[name, str(value.shape), value.dtype.name] for name, value in values.items()]
         say(table(rows))
-    return 0
 
 
 def verify_checkpoints(place: Path) -> int:
@@ -70,8 +62,7 @@ def verify_checkpoints(place: Path) -> int:
     damaged = 0
     for path in _files(place):
         try:
-            description = verify_checkpoint(path)
-            if description:
+            if verify_checkpoint(path):
                 say(f"{path}: whole")
             else:
                 arrays = len(read_values(path))

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from fcn4_dist import documents
 from fcn4_dist.config import LoadedSettings
 from fcn4_dist.evaluation import (
-    METRICS_FORMAT,
     METRICS_NAME,
     PREDICTIONS_NAME,
     bootstrap_intervals,
@@ -57,7 +56,7 @@ def evaluate(loaded: LoadedSettings) -> None:
         "shards": str(record_set.folder / settings.val_filename),
         "versions": package_versions("mindspore", "numpy", "scikit-learn"),
     }
-    documents.write(folder / METRICS_NAME, {"format": METRICS_FORMAT, **content})
+    documents.write(folder / METRICS_NAME, content)
     say(f"{len(record_set) / seconds:.1f} samples/s, compilation included")
     say(f"predictions: {folder / PREDICTIONS_NAME}")
     say(f"metrics: {folder / METRICS_NAME}")

@@ -7,7 +7,6 @@ from pathlib import Path
 from fcn4_dist import documents
 from fcn4_dist.errors import InputError
 from fcn4_dist.evaluation import (
-    METRICS_FORMAT,
     METRICS_NAME,
     PREDICTIONS_NAME,
     TITLES,
@@ -42,21 +41,21 @@ def show_folds(folders: Sequence[Path], output: Path | None) -> None:
     pooled = folds.pooled
     metrics = compute_metrics(pooled.labels, pooled.scores, pooled.class_names)
     intervals = bootstrap_intervals(pooled.labels, pooled.scores)
-    say(_folds_table(folds))
+    say(_folds_table(folders, folds))
     say(f"\nall {metrics.clips} clips together:\n")
     say(metrics_text(metrics, intervals))
     if output:
         write_predictions(pooled, output / PREDICTIONS_NAME)
-        content = metrics_content(metrics, intervals) | _folds_content(folds)
-        documents.write(output / METRICS_NAME, {"format": METRICS_FORMAT, **content})
+        content = metrics_content(metrics, intervals) | _folds_content(folders, folds)
+        documents.write(output / METRICS_NAME, content)
         say(f"predictions and metrics of all: {output}")
 
 
-def _folds_table(folds: Folds) -> str:
-    names = folds.known
-    above = commonpath([folder.absolute() for folder in folds.folders])
+def _folds_table(folders: Sequence[Path], folds: Folds) -> str:
+    names = list(folds.mean)
+    above = commonpath([folder.absolute() for folder in folders])
     rows = [["fold", "clips", *(TITLES[name] for name in names)]]
-    for folder, clips, figures in zip(folds.folders, folds.clips, folds.figures, strict=True):
+    for folder, clips, figures in zip(folders, folds.clips, folds.figures, strict=True):
         short = folder.absolute().relative_to(above)
         rows.append([str(short), str(clips), *(f"{figures[name]:.4f}" for name in names)])
     for title, values in (("mean", folds.mean), ("sample standard deviation", folds.spread)):
@@ -64,13 +63,11 @@ def _folds_table(folds: Folds) -> str:
     return table(rows)
 
 
-def _folds_content(folds: Folds) -> dict[str, object]:
+def _folds_content(folders: Sequence[Path], folds: Folds) -> dict[str, object]:
     return {
         "folds": [
             {"folder": str(folder), "clips": clips, **figures}
-            for folder, clips, figures in zip(
-                folds.folders, folds.clips, folds.figures, strict=True
-            )
+            for folder, clips, figures in zip(folders, folds.clips, folds.figures, strict=True)
         ],
         "mean": folds.mean,
         "standard_deviation": folds.spread,

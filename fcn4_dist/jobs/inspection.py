@@ -89,16 +89,14 @@ def _origin(manifest: Manifest, folder: Path) -> str:
     parameters = manifest.parameters
     rule = ", ".join(f"{name} {value}" for name, value in manifest.split.items())
     versions = ", ".join(f"{name} {version}" for name, version in manifest.versions.items())
-    return "\n".join(
-        (
-            f"{folder}: dataset {manifest.dataset}, {len(manifest.clips)} clips",
-            f"sets: {rule}",
-            f"features: {parameters.clip_seconds:g} s of a clip at {parameters.sample_rate} Hz, "
-            f"n_fft {parameters.n_fft} samples, hop_length {parameters.hop_length} samples, "
-            f"{parameters.n_mels} mel bands, {parameters.log_mel} (dB); {manifest.feature_dtype} "
-            f"of shape {parameters.shape}",
-            f"made with {versions}",
-        )
+    return (
+        f"{folder}: dataset {manifest.dataset}, {len(manifest.clips)} clips\n"
+        f"sets: {rule}\n"
+        f"features: {parameters.clip_seconds:g} s of a clip at {parameters.sample_rate} Hz, "
+        f"n_fft {parameters.n_fft} samples, hop_length {parameters.hop_length} samples, "
+        f"{parameters.n_mels} mel bands, {parameters.log_mel} (dB); {manifest.feature_dtype} "
+        f"of shape {parameters.shape}\n"
+        f"made with {versions}"
     )
 
 
@@ -154,7 +152,8 @@ def _outside(manifest: Manifest) -> Iterator[str]:
 def _draw(manifest: Manifest, folder: Path, sheet: Path, per_class: int) -> None:
     try:
         check_mindspore()
-        _check_matplotlib()
+        if find_spec("matplotlib") is None:
+            raise InputError("matplotlib is not installed in this Python: pip install matplotlib")
     except InputError as error:
         say(f"no sheet of spectrograms: {error}")
         return
@@ -179,11 +178,6 @@ def _draw(manifest: Manifest, folder: Path, sheet: Path, per_class: int) -> None
         decibels=f"dB ({manifest.parameters.log_mel})",
     )
     say(f"mel-spectrograms of {len(features)} clips: {sheet}")
-
-
-def _check_matplotlib() -> None:
-    if find_spec("matplotlib") is None:
-        raise InputError("matplotlib is not installed in this Python: pip install matplotlib")
 
 
 def _examples(manifest: Manifest, class_name: str, count: int) -> list[ClipRow]:

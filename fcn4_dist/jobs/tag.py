@@ -8,9 +8,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from heapq import heappop, heappush
 from pathlib import Path
-from typing import Any
 
 from fcn4_dist.clips.folder import AUDIO_SUFFIXES
 from fcn4_dist.errors import Fcn4DistError, InputError
@@ -67,11 +65,12 @@ def tag(request: TagRequest, load: Callable[[], Network]) -> int:
         network = load()
         tagger = Tagger(network, request.hop_seconds, request.batch_size)
         say(f"tags by {network.path}")
-        tell = _TELLERS[request.output](tagger.network.description.class_names, request.top_n)
+        if request.output == "csv":
+            put(_csv_line(["path", "seconds", *network.description.class_names]))
         if len(paths) == 1:
-            _tag_one(tagger, paths[0], request, tell)
+            _tag_one(tagger, paths[0], request)
             return 0
-        tagged = _tag_all(tagger, paths, request, tell)
+        tagged = _tag_all(tagger, paths, request)
         say(f"{tagged} of {len(paths)} songs have tags")
     return 0 if tagged else Fcn4DistError.exit_code
 
@@ -116,15 +115,10 @@ def _check(request: TagRequest, paths: Sequence[Path]) -> None:
         raise InputError(f"--processes must be at least 0, got {request.processes}")
 
 
-def _tag_one(
-    tagger: Tagger, path: Path, request: TagRequest, tell: Callable[[SongTags], str | None]
-) -> None:
-    if request.plot is None and request.html is None:
-        put(tell(tagger.tag(path)) or "")
-        return
+def _tag_one(tagger: Tagger, path: Path, request: TagRequest) -> None:
     song = tagger.read(path)
     tags = tagger.tag_read(song)
-    put(tell(tags) or "")
+    put(_TELLERS[request.output](tags, request.top_n))
     if request.plot is not None:
         from fcn4_dist.reports.taggram_picture import write_taggram
 
@@ -140,9 +134,7 @@ def _tag_one(
         say(f"tags over time, with the music: {request.html}")
 
 
-def _tag_all(
-    tagger: Tagger, paths: Sequence[Path], request: TagRequest, tell: Callable[[Any], str | None]
-) -> int:
+def _tag_all(tagger: Tagger, paths: Sequence[Path], request: TagRequest) -> int:
     """Tell of several songs, and count those that have tags."""
     tagged = 0
     # Where standard output is data, progress has the terminal only if it is a bar.
@@ -153,10 +145,11 @@ def _tag_all(
             progress.count()
             if isinstance(result, UntaggedSong):
                 warn(f"no tags of {result.path}: it {result.reason}")
+                if request.output == "json":
+                    put(json.dumps({"path": str(result.path), "error": result.reason}))
             else:
                 tagged += 1
-            if (text := tell(result)) is not None:
-                put(text)
+                put(_TELLERS[request.output](result, request.top_n))
             progress.show()
     return tagged
 
@@ -165,57 +158,38 @@ def _in_order(
     results: Iterator[tuple[int, SongTags | UntaggedSong]],
 ) -> Iterator[SongTags | UntaggedSong]:
     """Give results in the order of the songs; those that are early wait."""
-    early: list[tuple[int, Any]] = []
+    early: dict[int, SongTags | UntaggedSong] = {}
     awaited = 0
-    for entry in results:
-        heappush(early, entry)
-        while early and early[0][0] == awaited:
-            yield heappop(early)[1]
+    for number, result in results:
+        early[number] = result
+        while awaited in early:
+            yield early.pop(awaited)
             awaited += 1
 
 
-def _text(class_names: tuple[str, ...], top_n: int) -> Callable[[Any], str | None]:
-    def tell(result: SongTags | UntaggedSong) -> str | None:
-        if isinstance(result, UntaggedSong):
-            return None
-        rows = [[name, f"{score:.3f}"] for name, score in result.top(top_n)]
-        return f"{result.path} ({clock(result.seconds)})\n{table([['tag', 'score'], *rows])}\n"
-
-    return tell
+def _text(tags: SongTags, top_n: int) -> str:
+    rows = [[name, f"{score:.3f}"] for name, score in tags.top(top_n)]
+    return f"{tags.path} ({clock(tags.seconds)})\n{table([['tag', 'score'], *rows])}\n"
 
 
-def _json(class_names: tuple[str, ...], top_n: int) -> Callable[[Any], str | None]:
-    def tell(result: SongTags | UntaggedSong) -> str:
-        path = str(result.path)
-        if isinstance(result, UntaggedSong):
-            return json.dumps({"path": path, "error": result.reason})
-        windows = {
-            "seconds": result.window_seconds,
-            "starts": result.starts.round(3).tolist(),
-            "scores": result.window_scores.round(_DIGITS).tolist(),
-        }
-        content = {
-            "path": path,
-            "seconds": round(result.seconds, 3),
-            "top": [name for name, _ in result.top(top_n)],
-            "scores": dict(zip(class_names, result.scores.round(_DIGITS).tolist(), strict=True)),
-            "windows": windows,
-        }
-        return json.dumps(content)
-
-    return tell
+def _json(tags: SongTags, top_n: int) -> str:
+    content = {
+        "path": str(tags.path),
+        "seconds": round(tags.seconds, 3),
+        "top": [name for name, _ in tags.top(top_n)],
+        "scores": dict(zip(tags.class_names, tags.scores.round(_DIGITS).tolist(), strict=True)),
+        "windows": {
+            "seconds": tags.window_seconds,
+            "starts": tags.starts.round(3).tolist(),
+            "scores": tags.window_scores.round(_DIGITS).tolist(),
+        },
+    }
+    return json.dumps(content)
 
 
-def _csv(class_names: tuple[str, ...], top_n: int) -> Callable[[Any], str | None]:
-    put(_csv_line(["path", "seconds", *class_names]))
-
-    def tell(result: SongTags | UntaggedSong) -> str | None:
-        if isinstance(result, UntaggedSong):
-            return None
-        scores = [f"{score:.{_DIGITS}f}" for score in result.scores]
-        return _csv_line([str(result.path), f"{result.seconds:.3f}", *scores])
-
-    return tell
+def _csv(tags: SongTags, top_n: int) -> str:
+    scores = [f"{score:.{_DIGITS}f}" for score in tags.scores]
+    return _csv_line([str(tags.path), f"{tags.seconds:.3f}", *scores])
 
 
 def _csv_line(cells: Sequence[str]) -> str:
@@ -224,4 +198,4 @@ def _csv_line(cells: Sequence[str]) -> str:
     return text.getvalue()
 
 
-_TELLERS = {"text": _text, "json": _json, "csv": _csv}
+_TELLERS: dict[str, Callable[[SongTags, int], str]] = {"text": _text, "json": _json, "csv": _csv}

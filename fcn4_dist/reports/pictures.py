@@ -7,9 +7,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.font_manager import get_font_names
+from matplotlib.image import AxesImage
 from matplotlib.text import Text
 
 from fcn4_dist.files import write_atomically
@@ -41,6 +45,20 @@ def empty_figure(width: float, height: float) -> Figure:
     return figure
 
 
+def draw_spectrogram(
+    axes: Axes, decibels: np.ndarray, seconds: float, scale: Normalize
+) -> AxesImage:
+    """Draw decibels of shape (n_mels, frames), which last so many seconds."""
+    return axes.imshow(
+        decibels,
+        origin="lower",
+        aspect="auto",
+        extent=(0, seconds, 0, len(decibels)),
+        cmap=SPECTROGRAM_COLOURS,
+        norm=scale,
+    )
+
+
 def write_png(path: Path, figure: Figure) -> None:
     """Write a picture; the same one gives the same bytes."""
     with write_atomically(path) as file:
@@ -61,11 +79,7 @@ def fit(text: Text, inches: float) -> None:
         inches: How long it may be.
     """
     whole, shown = text.get_text(), len(text.get_text())
-    while (excess := _length(text) / inches) > 1 and shown > 1:
+    while (excess := text.get_window_extent().width / _DPI / inches) > 1 and shown > 1:
         shown = min(shown - 1, int(shown / excess))
         head = math.ceil(shown / 2)
         text.set_text(f"{whole[:head]}…{whole[len(whole) - shown + head :]}")
-
-
-def _length(text: Text) -> float:
-    return text.get_window_extent().width / _DPI

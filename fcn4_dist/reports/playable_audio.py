@@ -6,9 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
-import soxr
 
-from fcn4_dist.audio import UndecodableClipError, open_audio
+from fcn4_dist.audio import UndecodableClipError, open_audio, resample_blocks
 from fcn4_dist.errors import InputError
 
 _FORMAT = "MP3"
@@ -59,18 +58,6 @@ def _encoded(blocks: Iterator[np.ndarray], rate: int, channels: int) -> bytes:
         bitrate_mode="CONSTANT",
         compression_level=_COMPRESSION,
     ) as file:
-        for block in _resampled(blocks, rate, rate_of_file, channels):
+        for block in resample_blocks(blocks, rate, rate_of_file, channels):
             file.write(block)
     return content.getvalue()
-
-
-def _resampled(
-    blocks: Iterator[np.ndarray], rate: int, rate_of_file: int, channels: int
-) -> Iterator[np.ndarray]:
-    if rate == rate_of_file:
-        yield from blocks
-        return
-    stream = soxr.ResampleStream(rate, rate_of_file, channels, dtype="float32")
-    for block in blocks:
-        yield stream.resample_chunk(block)
-    yield stream.resample_chunk(np.zeros((0, channels), dtype=np.float32), last=True)

@@ -11,7 +11,7 @@ from fcn4_dist.evaluation.metrics import ClassMetrics
 from fcn4_dist.reports.charts import Line, draw_lines
 from fcn4_dist.reports.pages import readable, shorten
 from fcn4_dist.reports.run_view import RunView, score_text
-from fcn4_dist.runs.history import Course, Epoch, Step
+from fcn4_dist.runs.history import Epoch, Step
 
 _CHANCE = 0.5
 _LOSS = "Training loss"
@@ -34,21 +34,6 @@ class Bar:
     whisker: tuple[float, float] | None
 
 
-@dataclass(frozen=True)
-class ClassBars:
-    """What the runs score for a class.
-
-    Attributes:
-        name: Name of the class.
-        positives: Number of clips that have it, in each run's set.
-        bars: Of each run that knows the class.
-    """
-
-    name: str
-    positives: tuple[int, ...]
-    bars: tuple[Bar, ...]
-
-
 def curves(runs: Sequence[RunView]) -> list[tuple[str, Markup]]:
     """Draw the curves that there are any values of.
 
@@ -58,26 +43,19 @@ def curves(runs: Sequence[RunView]) -> list[tuple[str, Markup]]:
     Returns:
         What each chart of all runs shows, and the picture.
     """
-    kinds: list[
-        tuple[str, Callable[[Course], Sequence[Step | Epoch]], Callable[..., float | None]]
-    ] = [
-        (_LOSS, lambda course: course.steps, lambda step: step.loss),
-        ("Validation ROC-AUC", _epochs, lambda epoch: epoch.validation.get("roc_auc_macro")),
-        ("Validation accuracy", _epochs, lambda epoch: epoch.validation.get("accuracy")),
-        ("Learning rate", lambda course: course.steps, lambda step: step.lr),
-        ("Samples per second", lambda course: course.steps, lambda step: step.samples_per_second),
+    kinds: list[tuple[str, str, Callable[..., float | None]]] = [
+        (_LOSS, "steps", lambda step: step.loss),
+        ("Validation ROC-AUC", "epochs", lambda epoch: epoch.validation.get("roc_auc_macro")),
+        ("Validation accuracy", "epochs", lambda epoch: epoch.validation.get("accuracy")),
+        ("Learning rate", "steps", lambda step: step.lr),
+        ("Samples per second", "steps", lambda step: step.samples_per_second),
     ]
     trained = [run for run in runs if run.record.course]
     in_epochs = all(_steps_per_epoch(run) for run in trained)
     drawn = []
     for title, points, value in kinds:
-        lines = [
-            line
-            for run in trained
-            if run.record.course
-            and (line := _line(run, points(run.record.course), value, in_epochs))
-        ]
-        if lines:
+        found = [_line(run, getattr(run.course, points), value, in_epochs) for run in trained]
+        if lines := [line for line in found if line]:
             text = _description(title, runs, lines)
             axis = "epoch" if in_epochs else "step"
             svg = draw_lines(title, lines, axis, text, logarithmic=title == _LOSS)
@@ -85,14 +63,15 @@ def curves(runs: Sequence[RunView]) -> list[tuple[str, Markup]]:
     return drawn
 
 
-def class_bars(runs: Sequence[RunView]) -> tuple[float, list[ClassBars]]:
+def class_bars(runs: Sequence[RunView]) -> tuple[float, list[tuple[str, list[int], list[Bar]]]]:
     """Lay out what each class scores, the lowest of the first run first.
 
     Args:
         runs: The runs; those without metrics have no bars.
 
     Returns:
-        Where the axis begins (it ends at 1), and the classes.
+        Where the axis begins (it ends at 1), and of each class its name, the number of clips that
+        have it in each run's set, and the bar of each run that knows it.
     """
     found: dict[str, list[tuple[RunView, ClassMetrics, Interval | None]]] = {}
     for run in runs:
@@ -108,18 +87,14 @@ def class_bars(runs: Sequence[RunView]) -> tuple[float, list[ClassBars]]:
     ]
     begin = _CHANCE if min(values, default=0.0) >= _CHANCE else 0.0
     bars = [
-        ClassBars(
+        (
             name,
-            tuple(each.positives for _, each, _ in scores),
-            tuple(_bar(run, each.roc_auc, interval, begin) for run, each, interval in scores),
+            [each.positives for _, each, _ in scores],
+            [_bar(run, each.roc_auc, interval, begin) for run, each, interval in scores],
         )
         for name, scores in found.items()
     ]
-    return begin, sorted(bars, key=lambda each: _first_end(each.bars))
-
-
-def _epochs(course: Course) -> Sequence[Epoch]:
-    return course.epochs
+    return begin, sorted(bars, key=lambda of_class: _first_end(of_class[-1]))
 
 
 def _steps_per_epoch(run: RunView) -> int | None:
@@ -137,11 +112,11 @@ def _line(
     if np.isnan(values).all():
         return None
     places = np.array([point.global_step for point in points], dtype=np.float64)
-    best = run.record.course.best if run.record.course else None
+    if in_epochs:
+        places /= _steps_per_epoch(run) or 1
+    best = run.course.best
     marked = next((number for number, point in enumerate(points) if point is best), None)
-    return Line(
-        run.number, places / ((_steps_per_epoch(run) or 1) if in_epochs else 1), values, marked
-    )
+    return Line(run.number, places, values, marked)
 
 
 def _description(title: str, runs: Sequence[RunView], lines: Sequence[Line]) -> str:

@@ -1,19 +1,25 @@
 """One page about one run, or about several side by side, that needs nothing but itself."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from fcn4_dist import __version__
 from fcn4_dist.evaluation.intervals import LEVEL, RESAMPLES
 from fcn4_dist.evaluation.metrics import THRESHOLD
 from fcn4_dist.reports.charts import PALETTE, POINTS_SHOWN, STYLES
-from fcn4_dist.reports.data_tables import data_summaries
-from fcn4_dist.reports.mistakes import SHOWN, mistakes_tables
 from fcn4_dist.reports.pages import render_page
 from fcn4_dist.reports.run_charts import class_bars, curves
-from fcn4_dist.reports.run_view import RunView, score_text, view_runs
-from fcn4_dist.reports.score_tables import epochs_table, scores_table
-from fcn4_dist.reports.setting_tables import environment_table, settings_tables
+from fcn4_dist.reports.run_view import score_text, view_runs
+from fcn4_dist.reports.score_tables import (
+    MISTAKES_SHOWN,
+    epochs_table,
+    mistakes_tables,
+    scores_table,
+)
+from fcn4_dist.reports.setting_tables import (
+    data_summaries,
+    environment_table,
+    settings_tables,
+)
 from fcn4_dist.runs.reading import RunRecord
 
 # A matrix of more classes says nothing to the eye.
@@ -29,12 +35,9 @@ def run_report(records: Sequence[RunRecord]) -> bytes:
     Returns:
         HTML in UTF-8, without scripts, that loads nothing.
     """
-    return render_page("report.html.j2", _content(view_runs(records)), score=score_text)
-
-
-def _content(runs: Sequence[RunView]) -> dict[str, Any]:
+    runs = view_runs(records)
     axis_begin, classes = class_bars(runs)
-    return {
+    content = {
         "title": f"Run {runs[0].name}" if len(runs) == 1 else f"{len(runs)} runs side by side",
         "runs": runs,
         "version": __version__,
@@ -43,7 +46,7 @@ def _content(runs: Sequence[RunView]) -> dict[str, Any]:
         "level": f"{LEVEL:.0%}".replace("%", " %"),
         "resamples": RESAMPLES,
         "points_shown": POINTS_SHOWN,
-        "mistakes_shown": SHOWN,
+        "mistakes_shown": MISTAKES_SHOWN,
         "threshold": THRESHOLD,
         "scores": scores_table(runs),
         "curves": curves(runs),
@@ -57,3 +60,4 @@ def _content(runs: Sequence[RunView]) -> dict[str, Any]:
         "data": data_summaries(runs),
         "environment": environment_table(runs),
     }
+    return render_page("report.html.j2", content, score=score_text)

@@ -37,6 +37,11 @@ class RunView:
     fault: str
 
     @property
+    def course(self) -> Course:
+        """How training went; an empty one if that is not known."""
+        return self.record.course or Course((), (), None, 0)
+
+    @property
     def facts(self) -> list[str]:
         """What it was, in a few short texts."""
         facts = []
@@ -57,7 +62,7 @@ class RunView:
     @property
     def warnings(self) -> list[str]:
         """What went wrong."""
-        return [*([self.fault] if self.fault else []), *_course_warnings(self.record.course)]
+        return [*([self.fault] if self.fault else []), *_course_warnings(self.course)]
 
     @property
     def missing(self) -> list[str]:
@@ -67,11 +72,11 @@ class RunView:
     @property
     def scored(self) -> str:
         """Which clips and which weights the scores are of."""
-        description, course = self.record.description, self.record.course
+        description, best = self.record.description, self.course.best
         if description and description.checkpoint:
             return f"checkpoint {Path(description.checkpoint).name}"
-        if course and course.best and self.record.predictions:
-            return f"validation set, epoch {course.best.epoch} (best)"
+        if best and self.record.predictions:
+            return f"validation set, epoch {best.epoch} (best)"
         return ""
 
 
@@ -120,13 +125,9 @@ def _epochs_asked(record: RunRecord) -> int:
     return asked if isinstance(asked, int) else 0
 
 
-def _course_warnings(course: Course | None) -> Iterator[str]:
-    if course is None:
-        return
-    if course.stop:
-        yield (
-            f"stopped at epoch {course.stop.epoch}, step {course.stop.step}: {course.stop.reason}"
-        )
+def _course_warnings(course: Course) -> Iterator[str]:
+    if stop := course.stop:
+        yield f"stopped at epoch {stop.epoch}, step {stop.step}: {stop.reason}"
     lost = [step.global_step for step in course.steps if step.loss is None]
     if lost:
         yield (

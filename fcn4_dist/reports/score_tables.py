@@ -1,35 +1,66 @@
-"""The tables of scores and epochs."""
+"""The tables of scores and epochs, and of the mistakes a network was most sure of."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from fcn4_dist.evaluation import TITLES
+import numpy as np
+
+from fcn4_dist.evaluation import TITLES, Metrics, Predictions
+from fcn4_dist.evaluation.metrics import THRESHOLD
 from fcn4_dist.reports.run_view import RunView, score_text
 from fcn4_dist.reports.tables import NOTHING, Row, Table
 from fcn4_dist.runs.history import Epoch
 from fcn4_dist.terminal import clock
+
+MISTAKES_SHOWN = 15
+_CONFUSIONS_SHOWN = 10
 
 
 def scores_table(runs: Sequence[RunView]) -> Table:
     """Lay out the scores, those by the predictions and those while training."""
     rows = [Row("scores of", [run.scored or NOTHING for run in runs])]
     rows += [Row(title, [_score(run, name) for run in runs]) for name, title in TITLES.items()]
-    rows.append(Row("best validation", [_validation(run, _best) for run in runs]))
-    rows.append(Row("last validation", [_validation(run, _last_validated) for run in runs]))
-    rows.append(Row("loss of the last epoch", [_last_loss(run) for run in runs]))
+    rows.append(Row("best validation", [_validation(run.course.best) for run in runs]))
+    rows.append(Row("last validation", [_validation(_last_validated(run)) for run in runs]))
+    last_epochs = [run.course.epochs[-1:] for run in runs]
+    losses = [score_text(epoch[0].loss) if epoch else NOTHING for epoch in last_epochs]
+    rows.append(Row("loss of the last epoch", losses))
     known = [row for row in rows if set(row.cells) != {NOTHING}]
     return Table("Scores", ["score"], known, runs)
 
 
 def epochs_table(run: RunView) -> Table:
     """Lay out what each epoch of a run gave."""
-    course = run.record.course
-    epochs = course.epochs if course else ()
-    best = course.best if course else None
+    epochs, best = run.course.epochs, run.course.best
     names = [name for name in TITLES if any(name in epoch.validation for epoch in epochs)]
     columns = ["epoch", "loss", *(TITLES[name] for name in names)]
     columns += ["learning rate", "samples/s", "waiting for data", "time"]
     rows = [Row(str(epoch.epoch), _epoch(epoch, names), marked=epoch is best) for epoch in epochs]
     return Table(f"Epochs of {run.name} (the best is marked)", columns, rows, numbers=True)
+
+
+def mistakes_tables(run: RunView) -> list[Table]:
+    """Lay out the most confident mistakes of a run, and what it takes for what."""
+    predictions, metrics = run.record.predictions, run.metrics
+    if predictions is None or metrics is None:
+        return []
+    if metrics.confusion_matrix is None:
+        columns = ["clip", "labels", "tag", "score", "audio file"]
+        labels, scores = predictions.labels, predictions.scores
+        wrongly = (labels == 0) & (scores >= THRESHOLD)
+        missed = (labels == 1) & (scores < THRESHOLD)
+        return [
+            Table("Tags given wrongly", columns, _tags(predictions, wrongly, -scores)),
+            Table("Tags not given", columns, _tags(predictions, missed, scores)),
+        ]
+    columns = ["clip", "label", "taken for", "score", "score of the label", "audio file"]
+    return [
+        Table("Clips taken for another class", columns, _wrong_classes(predictions)),
+        Table(
+            "Classes taken for another most often",
+            ["class", "taken for", "clips", "of the class"],
+            _confusions(metrics),
+        ),
+    ]
 
 
 def _score(run: RunView, name: str) -> str:
@@ -38,8 +69,7 @@ def _score(run: RunView, name: str) -> str:
     return score_text(getattr(run.metrics, name), getattr(run.intervals, name, None))
 
 
-def _validation(run: RunView, choose: Callable[[RunView], Epoch | None]) -> str:
-    epoch = choose(run)
+def _validation(epoch: Epoch | None) -> str:
     if epoch is None:
         return NOTHING
     known = [name for name in ("roc_auc_macro", "accuracy") if name in epoch.validation]
@@ -47,18 +77,8 @@ def _validation(run: RunView, choose: Callable[[RunView], Epoch | None]) -> str:
     return ", ".join([*texts, f"epoch {epoch.epoch}"])
 
 
-def _best(run: RunView) -> Epoch | None:
-    return run.record.course.best if run.record.course else None
-
-
 def _last_validated(run: RunView) -> Epoch | None:
-    epochs = run.record.course.epochs if run.record.course else ()
-    return next((epoch for epoch in reversed(epochs) if epoch.validation), None)
-
-
-def _last_loss(run: RunView) -> str:
-    epochs = run.record.course.epochs if run.record.course else ()
-    return score_text(epochs[-1].loss) if epochs else NOTHING
+    return next((epoch for epoch in reversed(run.course.epochs) if epoch.validation), None)
 
 
 def _epoch(epoch: Epoch, names: Sequence[str]) -> list[str]:
@@ -71,3 +91,41 @@ def _epoch(epoch: Epoch, names: Sequence[str]) -> list[str]:
         NOTHING if waiting is None else f"{waiting:.0%}",
         NOTHING if epoch.seconds is None else clock(epoch.seconds),
     ]
+
+
+def _tags(predictions: Predictions, wrong: np.ndarray, keys: np.ndarray) -> list[Row]:
+    """Show the pairs of a clip and a class that are wrong, the lowest key first."""
+    clips, classes = np.nonzero(wrong)
+    order = np.argsort(keys[clips, classes], kind="stable")[:MISTAKES_SHOWN]
+    return [_row(predictions, clips[each], classes[each]) for each in order]
+
+
+def _wrong_classes(predictions: Predictions) -> list[Row]:
+    """Find clips of one label that were given another class, the highest score first."""
+    scores, true = predictions.scores, predictions.labels.argmax(axis=1)
+    given = scores.argmax(axis=1)
+    wrong = np.flatnonzero(given != true)
+    order = wrong[np.argsort(-scores[wrong, given[wrong]], kind="stable")][:MISTAKES_SHOWN]
+    return [_row(predictions, clip, given[clip], true[clip]) for clip in order]
+
+
+def _row(predictions: Predictions, clip: int, *classes: int) -> Row:
+    """Write a clip, the class it was given or was not given, and the scores of classes."""
+    labels = [predictions.class_names[each] for each in np.flatnonzero(predictions.labels[clip])]
+    cells = [", ".join(labels) or NOTHING, predictions.class_names[classes[0]]]
+    cells += [f"{predictions.scores[clip, each]:.3f}" for each in classes]
+    return Row(predictions.ids[clip], [*cells, predictions.paths[clip]])
+
+
+def _confusions(metrics: Metrics) -> list[Row]:
+    """Find the classes that clips of one label were most often taken for."""
+    matrix = np.array(metrics.confusion_matrix)
+    others = np.where(np.eye(len(matrix), dtype=bool), 0, matrix)
+    order = np.argsort(-others, axis=None, kind="stable")[:_CONFUSIONS_SHOWN]
+    names = [each.name for each in metrics.classes]
+    rows = []
+    for true, given in (divmod(int(place), len(matrix)) for place in order):
+        if clips := others[true, given]:
+            share = f"{clips / matrix[true].sum():.0%}"
+            rows.append(Row(names[true], [names[given], str(clips), share]))
+    return rows

@@ -1,13 +1,15 @@
-"""The tables of settings, versions and machines."""
+"""What runs ran with: the tables of settings, data, versions and machines."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from fcn4_dist.config import SETTINGS, recorded_settings
+from fcn4_dist.reports.pages import counted
 from fcn4_dist.reports.run_view import RunView
-from fcn4_dist.reports.tables import Row, Table, value_text
-from fcn4_dist.runs.record import Description
+from fcn4_dist.reports.tables import NOTHING, Row, Table
+from fcn4_dist.runs.record import Data, Description
+from fcn4_dist.terminal import clock
 
 _MACHINE = {
     "device": "device",
@@ -16,6 +18,26 @@ _MACHINE = {
     "memory_gb": "memory (GB)",
     "system": "system",
 }
+_SKIPPED_SHOWN = 50
+
+
+@dataclass(frozen=True)
+class DataSummary:
+    """The data of runs that have the same.
+
+    Attributes:
+        runs: The runs.
+        facts: Names and values of what there is to say.
+        counts: Clips of each class and set.
+        skipped: Clips that are in no set; None if there are none.
+        more_skipped: How many more there are than the table has.
+    """
+
+    runs: Sequence[RunView]
+    facts: Sequence[tuple[str, str]]
+    counts: Table
+    skipped: Table | None
+    more_skipped: int
 
 
 def settings_tables(runs: Sequence[RunView]) -> list[Table]:
@@ -26,17 +48,20 @@ def settings_tables(runs: Sequence[RunView]) -> list[Table]:
     Args:
         runs: The runs; those whose settings are not known have no column.
     """
-    described, settings = _of_described(runs, _effective_settings)
+    described, settings = _by_name(runs, _effective_settings)
     groups: dict[str, list[Row]] = {
         "Not at their default": [],
         "Files and folders": [],
         "At their default": [],
     }
-    for name in dict.fromkeys(name for each in settings for name in each):
-        values = [each.get(name) for each in settings]
-        groups[_group(name, values)].append(_setting_row(name, values))
+    for name, values in settings.items():
+        texts = [_value_text(value, name) for value in (_default(name), *values)]
+        meaning = SETTINGS[name].meaning if name in SETTINGS else "not a setting of this version"
+        groups[_group(name, values)].append(Row(name, texts, meaning, marked=_differ(values)))
     return [
-        Table(title, ["setting", "default"], _marked_first(rows), described)
+        Table(
+            title, ["setting", "default"], sorted(rows, key=lambda row: not row.marked), described
+        )
         for title, rows in groups.items()
     ]
 
@@ -47,19 +72,35 @@ def environment_table(runs: Sequence[RunView]) -> Table:
     Args:
         runs: The runs; those that say nothing of it have no column.
     """
-    described, environments = _of_described(runs, _environment)
-    rows = []
-    for name in dict.fromkeys(name for each in environments for name in each):
-        values = [each.get(name) for each in environments]
-        rows.append(Row(name, list(map(value_text, values)), marked=_differ(values)))
+    described, facts = _by_name(runs, _environment)
+    rows = [
+        Row(name, list(map(_value_text, values)), marked=_differ(values))
+        for name, values in facts.items()
+    ]
     return Table("Versions and machine", ["what"], rows, described)
 
 
-def _of_described(
+def data_summaries(runs: Sequence[RunView]) -> list[DataSummary]:
+    """Sum up the data, once for all runs that have the same."""
+    groups: list[tuple[Data, list[RunView]]] = []
+    for run in runs:
+        if description := run.record.description:
+            same = (members for data, members in groups if data == description.data)
+            if members := next(same, None):
+                members.append(run)
+            else:
+                groups.append((description.data, [run]))
+    return [_data_summary(data, members) for data, members in groups]
+
+
+def _by_name(
     runs: Sequence[RunView], get: Callable[[Description], dict[str, Any]]
-) -> tuple[list[RunView], list[dict[str, Any]]]:
+) -> tuple[list[RunView], dict[str, list[Any]]]:
+    """Give the runs that have a description, and the value of each name in each of them."""
     pairs = [(run, get(run.record.description)) for run in runs if run.record.description]
-    return [run for run, _ in pairs], [found for _, found in pairs]
+    names = dict.fromkeys(name for _, found in pairs for name in found)
+    values = {name: [found.get(name) for _, found in pairs] for name in names}
+    return [run for run, _ in pairs], values
 
 
 def _effective_settings(description: Description) -> dict[str, Any]:
@@ -78,12 +119,6 @@ def _group(name: str, values: Sequence[Any]) -> str:
     return "At their default" if known else "Not at their default"
 
 
-def _setting_row(name: str, values: Sequence[Any]) -> Row:
-    texts = [value_text(value, name) for value in (_default(name), *values)]
-    meaning = SETTINGS[name].meaning if name in SETTINGS else "not a setting of this version"
-    return Row(name, texts, meaning, marked=_differ(values))
-
-
 def _default(name: str) -> Any:
     default = SETTINGS[name].default if name in SETTINGS else None
     # JSON has lists only.
@@ -92,10 +127,6 @@ def _default(name: str) -> Any:
 
 def _differ(values: Sequence[Any]) -> bool:
     return any(value != values[0] for value in values)
-
-
-def _marked_first(rows: Sequence[Row]) -> list[Row]:
-    return sorted(rows, key=lambda row: not row.marked)
 
 
 def _environment(description: Description) -> dict[str, Any]:
@@ -110,3 +141,49 @@ def _environment(description: Description) -> dict[str, Any]:
         **description.versions,
     }
     return {name: value for name, value in facts.items() if value not in (None, "")}
+
+
+def _data_summary(data: Data, runs: Sequence[RunView]) -> DataSummary:
+    skipped = [Row(clip.id, [clip.reason, clip.path]) for clip in data.skipped[:_SKIPPED_SHOWN]]
+    facts = [("dataset", data.dataset), *_flat("", data.split)]
+    facts += [
+        (f"set {name}", f"{counted(each.clips, 'clip')}, {clock(each.hours * 3600)} hours")
+        for name, each in data.sets.items()
+    ]
+    facts.append(("skipped", counted(len(data.skipped), "clip")))
+    return DataSummary(
+        runs,
+        facts,
+        _counts(data),
+        Table("Skipped clips", ["clip", "reason", "audio file"], skipped) if skipped else None,
+        len(data.skipped) - len(skipped),
+    )
+
+
+def _flat(name: str, value: Any) -> Iterator[tuple[str, str]]:
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _flat(f"{name} {key}".strip(), inner)
+    else:
+        yield name, _value_text(value)
+
+
+def _counts(data: Data) -> Table:
+    sets = data.sets.values()
+    rows = [
+        Row(name, [str(each.by_class.get(name, 0)) for each in sets]) for name in data.class_names
+    ]
+    rows.append(Row("all clips", [str(each.clips) for each in sets]))
+    columns = ["class", *data.sets]
+    return Table("Clips of each class and set", columns, rows, numbers=True)
+
+
+def _value_text(value: Any, name: str = "") -> str:
+    """Write a value, with its unit if it is that of a setting of this name."""
+    if value is None:
+        return NOTHING
+    if value in ("", []):
+        return "empty"
+    text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    unit = SETTINGS[name].unit if name in SETTINGS else ""
+    return f"{text} {unit}".rstrip()

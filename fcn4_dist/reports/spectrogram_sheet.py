@@ -14,6 +14,7 @@ from matplotlib.ticker import MaxNLocator
 
 from fcn4_dist.reports.pictures import (
     SPECTROGRAM_COLOURS,
+    draw_spectrogram,
     empty_figure,
     fit,
     one_line,
@@ -90,7 +91,10 @@ def draw_sheet(
             box.set_xlabel("seconds", fontsize=_SMALL_POINTS)
     if spectrograms:
         _draw_colour_bar(figure, columns, scale, decibels)
-    _draw_heading(figure, heading)
+    width, height = figure.get_size_inches()
+    place = (_LEFT / width, 1 - 0.2 / height)
+    text = figure.text(*place, one_line(heading), fontsize=_HEADING_POINTS, va="top")
+    fit(text, width - _LEFT)
     return figure
 
 
@@ -134,14 +138,7 @@ def _draw_picture(box: Axes, picture: Picture, seconds: float, scale: Normalize)
         box.set(xticks=[], yticks=[], facecolor="0.95")
         subtitle.set(position=(0.5, 0.5), ha="center", va="center")
         return
-    box.imshow(
-        picture.spectrogram,
-        cmap=SPECTROGRAM_COLOURS,
-        norm=scale,
-        aspect="auto",
-        origin="lower",
-        extent=(0, seconds, 0, len(picture.spectrogram)),
-    )
+    draw_spectrogram(box, picture.spectrogram, seconds, scale)
     box.xaxis.set_major_locator(MaxNLocator(6))
     box.yaxis.set_major_locator(MaxNLocator(4, integer=True))
 
@@ -152,10 +149,3 @@ def _draw_colour_bar(figure: Figure, columns: int, scale: Normalize, decibels: s
     bar.tick_params(labelsize=_SMALL_POINTS, length=2)
     figure.colorbar(ScalarMappable(scale, SPECTROGRAM_COLOURS), cax=bar)
     bar.set_ylabel(decibels, fontsize=_SMALL_POINTS)
-
-
-def _draw_heading(figure: Figure, heading: str) -> None:
-    width, height = figure.get_size_inches()
-    place = (_LEFT / width, 1 - 0.2 / height)
-    text = figure.text(*place, one_line(heading), fontsize=_HEADING_POINTS, va="top")
-    fit(text, width - _LEFT)

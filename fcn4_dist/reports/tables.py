@@ -2,9 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from fcn4_dist.config import SETTINGS
 from fcn4_dist.reports.run_view import RunView
 
 NOTHING = "—"
@@ -44,19 +42,3 @@ class Table:
     rows: Sequence[Row]
     runs: Sequence[RunView] = ()
     numbers: bool = False
-
-
-def value_text(value: Any, name: str = "") -> str:
-    """Write a value, with its unit if it is that of a setting.
-
-    Args:
-        value: The value; None for none.
-        name: Name of the setting.
-    """
-    if value is None:
-        return NOTHING
-    if value in ("", []):
-        return "empty"
-    text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-    unit = SETTINGS[name].unit if name in SETTINGS else ""
-    return f"{text} {unit}".rstrip()

@@ -37,9 +37,10 @@ def taggram_page(song: SongTags, spectrogram: np.ndarray, audio: bytes, top_n: i
     """
     edges, scores = song.over_time()
     columns = [song.class_names.index(name) for name, _ in song.top(top_n)]
+    windows = f"{len(song.starts)} windows" if len(song.starts) > 1 else "one window"
     content: dict[str, Any] = {
         "title": song.path.name,
-        "facts": _facts(song),
+        "facts": [clock_text(song.seconds), f"{windows} of {song.window_seconds:g} s"],
         "seconds": song.seconds,
         "length": clock_text(song.seconds),
         "audio": _embedded("audio/mpeg", audio),
@@ -61,12 +62,6 @@ def taggram_page(song: SongTags, spectrogram: np.ndarray, audio: bytes, top_n: i
         ),
     }
     return render_page("taggram.html.j2", content)
-
-
-def _facts(song: SongTags) -> list[str]:
-    windows = len(song.starts)
-    counted = f"{windows} windows" if windows > 1 else "one window"
-    return [clock_text(song.seconds), f"{counted} of {song.window_seconds:g} s"]
 
 
 def _embedded(kind: str, content: bytes) -> Markup:

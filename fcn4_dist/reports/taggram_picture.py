@@ -11,7 +11,7 @@ from matplotlib.gridspec import GridSpec
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from fcn4_dist.reports.pictures import (
-    SPECTROGRAM_COLOURS,
+    draw_spectrogram,
     empty_figure,
     fit,
     one_line,
@@ -51,14 +51,8 @@ def draw_taggram(song: SongTags, spectrogram: np.ndarray, top_n: int) -> Figure:
     title = above.set_title(one_line(song.path.name), fontsize=_TITLE_POINTS, loc="left")
     fit(title, _WIDTH - _LEFT - _EDGE)
     loudest = float(spectrogram.max())
-    image = above.imshow(
-        spectrogram,
-        origin="lower",
-        aspect="auto",
-        extent=(0, song.seconds, 0, len(spectrogram)),
-        cmap=SPECTROGRAM_COLOURS,
-        norm=Normalize(loudest - RANGE_DB, loudest),
-    )
+    scale = Normalize(loudest - RANGE_DB, loudest)
+    image = draw_spectrogram(above, spectrogram, song.seconds, scale)
     above.set_ylabel("mel band", fontsize=_POINTS)
     above.tick_params(labelbottom=False)
     mesh = _draw_scores(below, song, top_n)

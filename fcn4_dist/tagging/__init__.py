@@ -1,8 +1,7 @@
 """Tags of whole songs: read, cut into windows, scored, and what is heard when."""
 
 from fcn4_dist.tagging.loading import find_checkpoint, load_network
-from fcn4_dist.tagging.model_description import ModelDescription, describe_checkpoint
-from fcn4_dist.tagging.network import Network
+from fcn4_dist.tagging.model_description import ModelDescription, Network, describe_checkpoint
 from fcn4_dist.tagging.song_reading import Song, SongReader
 from fcn4_dist.tagging.song_tags import SongTags
 from fcn4_dist.tagging.tagger import Tagger, UntaggedSong

@@ -7,8 +7,7 @@ import numpy as np
 from fcn4_dist.checkpoints.content import read_checkpoint
 from fcn4_dist.cluster.cards import find_card_ids
 from fcn4_dist.cluster.device import check_device, prepare_environment
-from fcn4_dist.tagging.model_description import describe_checkpoint
-from fcn4_dist.tagging.network import Network
+from fcn4_dist.tagging.model_description import Network, describe_checkpoint
 
 
 class CheckpointNetwork(Network):

@@ -7,7 +7,7 @@ from fcn4_dist.checkpoints import CheckpointFolder
 from fcn4_dist.checkpoints.folder import BEST, LAST
 from fcn4_dist.config import SETTINGS
 from fcn4_dist.errors import InputError
-from fcn4_dist.tagging.network import Network
+from fcn4_dist.tagging.model_description import Network
 from fcn4_dist.terminal import warn
 
 

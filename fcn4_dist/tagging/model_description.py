@@ -1,9 +1,13 @@
-"""What has to be known of a network to tag songs with it."""
+"""A trained network, whatever runs it, and what has to be known of it to tag songs."""
 
+import re
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 from msgspec import Meta
 
 from fcn4_dist import documents
@@ -64,6 +68,30 @@ class ModelDescription(documents.Document):
         return documents.parse(text, cls, f"the description in {place}")
 
 
+class Network(ABC):
+    """A trained network.
+
+    Attributes:
+        description: What has to be known of it.
+        path: The file it comes from.
+    """
+
+    def __init__(self, description: ModelDescription, path: Path) -> None:
+        self.description = description
+        self.path = path
+
+    @abstractmethod
+    def logits(self, windows: np.ndarray) -> np.ndarray:
+        """Compute the logits of some windows.
+
+        Args:
+            windows: float32 decibels of shape (windows, 1, n_mels, frames).
+
+        Returns:
+            float32 of shape (windows, classes); a sigmoid makes them scores.
+        """
+
+
 def describe_checkpoint(
     checkpoint: Checkpoint, class_names: tuple[str, ...] = ()
 ) -> ModelDescription:
@@ -121,16 +149,13 @@ def _size(checkpoint: Checkpoint) -> tuple[int, float]:
         raise InputError(
             f"{checkpoint.path} holds no {error.args[0]}: it is no checkpoint of FCN-4"
         ) from error
-    if (biased := [name for name in checkpoint.values if _is_bias_of_convolution(name)]) != []:
+    biases = [name for name in checkpoint.values if re.fullmatch(r"conv.*\.bias", name)]
+    if biases:
         raise InputError(
-            f"{checkpoint.path} holds {biased[0]}, for which the known FCN-4 has no place: it is "
+            f"{checkpoint.path} holds {biases[0]}, for which the known FCN-4 has no place: it is "
             "another network's"
         )
     return classes, of_last_layer / channels(1.0)[3]
-
-
-def _is_bias_of_convolution(name: str) -> bool:
-    return name.startswith("conv") and name.endswith(".bias")
 
 
 def _named(checkpoint: Checkpoint, classes: int, class_names: tuple[str, ...]) -> tuple[str, ...]:

@@ -5,8 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from fcn4_dist.errors import InputError
-from fcn4_dist.tagging.model_description import ModelDescription
-from fcn4_dist.tagging.network import Network
+from fcn4_dist.tagging.model_description import ModelDescription, Network
 
 DESCRIPTION_KEY = "fcn4_dist"
 """Key of the description in the file's metadata."""

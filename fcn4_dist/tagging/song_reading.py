@@ -35,12 +35,10 @@ class Song:
         """Cut out the windows, one after the other: float32 of shape (1, n_mels, frames)."""
         for start in self.starts:
             window = self.decibels[:, start : start + self.window_frames]
-            yield limit_range(window, self._neighbourhood(start).max())[np.newaxis]
-
-    def _neighbourhood(self, start: int) -> np.ndarray:
-        centred = start + self.window_frames // 2 - self.clip_frames // 2
-        first = max(0, min(centred, self.decibels.shape[1] - self.clip_frames))
-        return self.decibels[:, first : first + self.clip_frames]
+            centred = start + self.window_frames // 2 - self.clip_frames // 2
+            first = max(0, min(centred, self.decibels.shape[1] - self.clip_frames))
+            neighbourhood = self.decibels[:, first : first + self.clip_frames]
+            yield limit_range(window, neighbourhood.max())[np.newaxis]
 
 
 class SongReader:

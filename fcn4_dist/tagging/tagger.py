@@ -1,18 +1,20 @@
 """Tagging songs, one or thousands, with batches across songs."""
 
-import os
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy.special import expit
 
-from fcn4_dist.audio import UndecodableClipError
+from fcn4_dist.audio import UndecodableClipError, silence_decoders
 from fcn4_dist.errors import InputError
 from fcn4_dist.processes import ProcessDiedError, TaskTimeoutError, run_in_processes
-from fcn4_dist.tagging.network import Network
+from fcn4_dist.tagging.model_description import Network
 from fcn4_dist.tagging.song_reading import Song, SongReader
 from fcn4_dist.tagging.song_tags import SongTags
 
@@ -90,8 +92,7 @@ class Tagger:
         """Tag a song that has been read."""
         # As many batches as it takes, of one size, with as little filling as can be.
         turns = -(-len(song.starts) // self.batch_size)
-        batches = _Batches(self, -(-len(song.starts) // turns))
-        (tags,) = [tags for _, tags in [*batches.add(0, song), *batches.finish()]]
+        ((_, tags),) = self._tag_songs([(0, song)], -(-len(song.starts) // turns))
         return tags
 
     def tag_all(
@@ -110,74 +111,69 @@ class Tagger:
             A song's place in ``paths``, and its tags or why it has none, in the order they are
             done.
         """
-        batches = _Batches(self, self.batch_size)
+        with closing(self._read_all(paths, processes)) as songs:
+            yield from self._tag_songs(songs, self.batch_size)
+
+    def _read_all(
+        self, paths: Sequence[Path], processes: int
+    ) -> Generator[tuple[int, Song | UntaggedSong], None, None]:
         songs = run_in_processes(
-            _read_in_worker,
+            partial(_read, self.reader),
             enumerate(paths),
             processes,
             timeout=_SECONDS_FOR_A_SONG,
-            prepare=_prepare_worker,
-            arguments=(self.reader,),
+            prepare=silence_decoders,
         )
         with closing(songs) as finished:
             for (number, path), future in finished:
                 try:
-                    song = future.result()
+                    yield number, future.result()
                 except _PASSED_OVER as error:
                     yield number, UntaggedSong(path, _reason(error))
-                else:
-                    yield from batches.add(number, song)
-        yield from batches.finish()
 
+    def _tag_songs(
+        self, songs: Iterable[tuple[int, Song | UntaggedSong]], batch_size: int
+    ) -> Iterator[tuple[int, Any]]:
+        """Tag numbered songs, with batches of one size across them."""
+        batch: list[tuple[int, Song, np.ndarray]] = []
+        logits: dict[int, list[np.ndarray]] = defaultdict(list)
 
-class _Batches:
-    """Windows of songs on their way through the network, a batch at a time."""
+        def finished() -> Iterator[tuple[int, SongTags]]:
+            windows = [window for *_, window in batch]
+            # Of one shape: another one would be compiled anew.
+            windows += windows[-1:] * (batch_size - len(windows))
+            of_windows = self.network.logits(np.stack(windows))
+            for (number, song, _), of_window in zip(batch, of_windows, strict=False):
+                logits[number].append(of_window)
+                if len(logits[number]) == len(song.starts):
+                    yield number, self._song_tags(song, logits.pop(number))
+            batch.clear()
 
-    def __init__(self, tagger: Tagger, size: int) -> None:
-        self._tagger, self._size = tagger, size
-        self._windows: list[np.ndarray] = []
-        self._numbers: list[int] = []
-        self._songs: dict[int, Song] = {}
-        self._logits: dict[int, list[np.ndarray]] = {}
+        for number, song in songs:
+            if isinstance(song, UntaggedSong):
+                yield number, song
+                continue
+            for window in song.windows():
+                batch.append((number, song, window))
+                if len(batch) == batch_size:
+                    yield from finished()
+        if batch:
+            yield from finished()
 
-    def add(self, number: int, song: Song) -> Iterator[tuple[int, SongTags]]:
-        """Take a song; give those that are finished."""
-        self._songs[number], self._logits[number] = song, []
-        for window in song.windows():
-            self._windows.append(window)
-            self._numbers.append(number)
-            if len(self._windows) == self._size:
-                yield from self._run()
-
-    def finish(self) -> Iterator[tuple[int, SongTags]]:
-        """Give the songs that are not finished yet."""
-        if self._windows:
-            yield from self._run()
-
-    def _run(self) -> Iterator[tuple[int, SongTags]]:
-        count = len(self._windows)
-        # Of one shape: another one would be compiled anew.
-        filling = [self._windows[-1]] * (self._size - count)
-        logits = self._tagger.network.logits(np.stack([*self._windows, *filling]))[:count]
-        for number, of_window in zip(self._numbers, logits, strict=True):
-            self._logits[number].append(of_window)
-        seen = dict.fromkeys(self._numbers)
-        self._windows, self._numbers = [], []
-        for number in seen:
-            if len(self._logits[number]) == len(self._songs[number].starts):
-                yield number, self._tags(self._songs.pop(number), self._logits.pop(number))
-
-    def _tags(self, song: Song, logits: list[np.ndarray]) -> SongTags:
-        description = self._tagger.network.description
+    def _song_tags(self, song: Song, logits: list[np.ndarray]) -> SongTags:
         return SongTags(
             song.path,
             song.seconds,
-            description.class_names,
-            description.window_seconds,
-            self._tagger.reader.start_seconds(song),
+            self.network.description.class_names,
+            self.network.description.window_seconds,
+            self.reader.start_seconds(song),
             # In float64 a sigmoid does not round confident scores to equal ones.
             expit(np.array(logits, dtype=np.float64)),
         )
+
+
+def _read(reader: SongReader, song: tuple[int, Path]) -> Song:
+    return reader.read(song[1])
 
 
 def _reason(error: Exception) -> str:
@@ -190,18 +186,3 @@ def _reason(error: Exception) -> str:
     if isinstance(error, OSError):
         return f"cannot be read: {error.strerror or error}"
     return str(error)
-
-
-# What a process needs for every song, sent to it once.
-_worker_reader: SongReader
-
-
-def _prepare_worker(reader: SongReader) -> None:
-    global _worker_reader
-    _worker_reader = reader
-    # Decoders write to the terminal what they think of a broken file.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-
-
-def _read_in_worker(task: tuple[int, Path]) -> Song:
-    return _worker_reader.read(task[1])

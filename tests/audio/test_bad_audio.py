@@ -7,14 +7,21 @@ import struct
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
-from fcn4_dist.audio import ClipFeature, FeatureCache, FeatureParameters, LogMel
-from fcn4_dist.audio.extraction import _extract_in_worker, _prepare_worker
+from fcn4_dist.audio import (
+    ClipFeature,
+    FeatureCache,
+    FeatureParameters,
+    LogMel,
+    extract_feature,
+    silence_decoders,
+)
 from fcn4_dist.processes import run_in_processes
 from tests.audio.conftest import Extract
 
@@ -269,11 +276,10 @@ def test_two_hours_of_stereo_take_no_more_memory_than_a_song(
     cache = FeatureCache(tmp_path / "npy", small_features)
     cache.prepare()
     ((_, future),) = run_in_processes(
-        _extract_and_weigh,
+        partial(_extract_and_weigh, cache, LogMel(small_features)),
         [("clip", tmp_path / kind)],
         1,
-        prepare=_prepare_worker,
-        arguments=(cache, LogMel(small_features)),
+        prepare=silence_decoders,
     )
     clip, peak_bytes = future.result()
     assert clip.status == "cropped"
@@ -282,8 +288,10 @@ def test_two_hours_of_stereo_take_no_more_memory_than_a_song(
     assert 30e6 < peak_bytes < 300e6
 
 
-def _extract_and_weigh(clip: tuple[str, Path]) -> tuple[ClipFeature, int]:
-    feature = _extract_in_worker(clip)
+def _extract_and_weigh(
+    cache: FeatureCache, log_mel: LogMel, clip: tuple[str, Path]
+) -> tuple[ClipFeature, int]:
+    feature = extract_feature(*clip, cache, log_mel)
     status = Path("/proc/self/status").read_text()
     return feature, 1024 * int(re.search(r"VmHWM:\s+(\d+) kB", status)[1])
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -25,8 +26,8 @@ from fcn4_dist.audio import (
     extract_features,
     load_waveform,
     read_feature_index,
+    silence_decoders,
 )
-from fcn4_dist.audio.extraction import _prepare_worker
 from fcn4_dist.errors import InputError
 from fcn4_dist.processes import run_in_processes
 from tests.audio.conftest import Extract
@@ -145,7 +146,7 @@ def test_other_bytes_under_the_same_name_are_computed_anew(
     assert features[1].max() - features[0].max() == pytest.approx(40 * np.log10(4), abs=1e-3)
 
 
-def _loaded_modules(_: object) -> set[str]:
+def _loaded_modules(*_: object) -> set[str]:
     # What a worker of features has imported with its first clip.
     import soundfile
     import soxr
@@ -159,7 +160,7 @@ def test_a_worker_imports_neither_librosa_nor_mindspore(
 ) -> None:
     tools = (FeatureCache(tmp_path, small_features), LogMel(small_features))
     ((_, future),) = run_in_processes(
-        _loaded_modules, [None], 1, prepare=_prepare_worker, arguments=tools
+        partial(_loaded_modules, *tools), [None], 1, prepare=silence_decoders
     )
     loaded = future.result()
     assert {"fcn4_dist.audio.extraction", "soundfile"} <= loaded
