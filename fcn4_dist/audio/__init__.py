@@ -25,26 +25,3 @@ from fcn4_dist.audio.waveform import (
     resample_blocks,
     silence_decoders,
 )
-
-__all__ = [
-    "LONGEST_SECONDS",
-    "ClipFeature",
-    "FeatureCache",
-    "FeatureIndex",
-    "FeatureParameters",
-    "LogMel",
-    "Outcome",
-    "UndecodableClipError",
-    "discard_feature_index",
-    "extract_feature",
-    "extract_features",
-    "fit_to_window",
-    "limit_range",
-    "load_waveform",
-    "load_window",
-    "open_audio",
-    "read_feature_index",
-    "resample_blocks",
-    "silence_decoders",
-    "window_starts",
-]

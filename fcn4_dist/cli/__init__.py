@@ -1,5 +1,3 @@
 """The command line: parse, call, print."""
 
 from fcn4_dist.cli.main import main
-
-__all__ = ["main"]

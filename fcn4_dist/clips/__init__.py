@@ -6,17 +6,3 @@ from fcn4_dist.clips.registry import dataset_names, describe_datasets, find_data
 from fcn4_dist.clips.rows import annotations_file
 from fcn4_dist.clips.sources import read_collection
 from fcn4_dist.clips.split import Split, split_clips
-
-__all__ = [
-    "ROLES",
-    "Clip",
-    "Collection",
-    "Split",
-    "annotations_file",
-    "dataset_names",
-    "describe_datasets",
-    "find_dataset",
-    "read_collection",
-    "split_clips",
-    "write_annotations",
-]

@@ -16,7 +16,6 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from types import TracebackType
 from typing import Any
 
 from fcn4_dist import __version__
@@ -59,12 +58,7 @@ class Launchers(Peers):
     def __enter__(self) -> "Launchers":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
         if error is not None:
             self.tell(str(error).partition("\n")[0] or f"stopped by {type(error).__name__}")
         self.close()

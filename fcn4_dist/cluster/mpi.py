@@ -11,7 +11,6 @@ import sys
 from collections.abc import Mapping, MutableMapping
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
 from typing import Any, NoReturn
 
 from fcn4_dist.cluster.cards import find_main_address
@@ -77,12 +76,7 @@ class MpiRanks(Peers):
     def __enter__(self) -> "MpiRanks":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
         from mpi4py import MPI
 
         if MPI.Is_finalized():

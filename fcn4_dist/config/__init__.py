@@ -11,22 +11,3 @@ from fcn4_dist.config.names import (
     recorded_settings,
 )
 from fcn4_dist.config.settings import SETTINGS, Settings
-
-__all__ = [
-    "COMMANDS",
-    "RETIRED",
-    "SETTINGS",
-    "Affects",
-    "LoadedSettings",
-    "Setting",
-    "Settings",
-    "adopt_settings",
-    "declaration_of",
-    "differences",
-    "earlier_names",
-    "graph_settings",
-    "load_settings",
-    "nearest_name",
-    "recorded_settings",
-    "yaml_line",
-]

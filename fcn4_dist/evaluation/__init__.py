@@ -16,20 +16,3 @@ from fcn4_dist.evaluation.summary import (
     summary_figures,
     summary_text,
 )
-
-__all__ = [
-    "METRICS_NAME",
-    "PREDICTIONS_NAME",
-    "TITLES",
-    "Intervals",
-    "Metrics",
-    "Predictions",
-    "bootstrap_intervals",
-    "compute_metrics",
-    "metrics_content",
-    "metrics_text",
-    "read_predictions",
-    "summary_figures",
-    "summary_text",
-    "write_predictions",
-]

@@ -6,5 +6,3 @@ from fcn4_dist.export.comparison import (
     compare,
     comparison_windows,
 )
-
-__all__ = ["LARGEST_DIFFERENCE", "Comparison", "compare", "comparison_windows"]

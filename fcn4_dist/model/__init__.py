@@ -1,5 +1,3 @@
 """The network: its geometry (no MindSpore needed), its layers (``fcn4``), and how it is built."""
 
 from fcn4_dist.model.geometry import POOLS, channels, check_input_size
-
-__all__ = ["POOLS", "channels", "check_input_size"]

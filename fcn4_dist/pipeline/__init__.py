@@ -3,13 +3,3 @@
 from fcn4_dist.pipeline.order import evaluation_batches, partner_batches, training_batches
 from fcn4_dist.pipeline.reading import Batch, pad_batch, read_batches
 from fcn4_dist.pipeline.windows import Windowing
-
-__all__ = [
-    "Batch",
-    "Windowing",
-    "evaluation_batches",
-    "pad_batch",
-    "partner_batches",
-    "read_batches",
-    "training_batches",
-]

@@ -8,15 +8,3 @@ from fcn4_dist.rank_table.making import (
     merged_name,
 )
 from fcn4_dist.rank_table.table import Device, RankTable, Server
-
-__all__ = [
-    "Device",
-    "RankTable",
-    "Server",
-    "check_rank_table",
-    "generate_rank_table",
-    "generated_name",
-    "merge_rank_tables",
-    "merged_name",
-    "read_rank_table",
-]

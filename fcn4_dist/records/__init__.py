@@ -19,18 +19,3 @@ from fcn4_dist.records.verification import (
     manifest_faults,
     row_faults,
 )
-
-__all__ = [
-    "ClipRow",
-    "Manifest",
-    "RecordSet",
-    "Shard",
-    "check_against_settings",
-    "check_shards",
-    "file_faults",
-    "foreign_files",
-    "manifest_faults",
-    "read_manifest",
-    "row_faults",
-    "set_of_file",
-]

@@ -5,16 +5,3 @@ from fcn4_dist.tagging.model_description import ModelDescription, Network, descr
 from fcn4_dist.tagging.song_reading import Song, SongReader
 from fcn4_dist.tagging.song_tags import SongTags
 from fcn4_dist.tagging.tagger import Tagger, UntaggedSong
-
-__all__ = [
-    "ModelDescription",
-    "Network",
-    "Song",
-    "SongReader",
-    "SongTags",
-    "Tagger",
-    "UntaggedSong",
-    "describe_checkpoint",
-    "find_checkpoint",
-    "load_network",
-]

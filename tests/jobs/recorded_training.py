@@ -191,6 +191,16 @@ def family_of(process: subprocess.Popen[str]) -> list[psutil.Process]:
     return [parent, *parent.children(recursive=True)]
 
 
+def running(family: list[psutil.Process]) -> list[psutil.Process]:
+    """List those that still run; one that has died and waits to be reaped does not."""
+    found = []
+    for process in family:
+        with suppress(psutil.NoSuchProcess):
+            if process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+    return found
+
+
 def assert_went_on_as_if_nothing_had_happened(
     resumed: RecordedTraining, undisturbed: RecordedTraining, ranks: int = 2
 ) -> None:

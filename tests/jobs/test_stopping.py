@@ -17,6 +17,7 @@ from tests.jobs.recorded_training import (
     assert_went_on_as_if_nothing_had_happened,
     family_of,
     output_of,
+    running,
     wait_until,
 )
 
@@ -50,7 +51,7 @@ def test_sigterm_ends_a_job_after_a_checkpoint_of_the_step_all_ranks_agree_on(
     family = family_of(started)
     ask(started.pid)
     output = output_of(started, expected=75)
-    assert not any(process.is_running() for process in family)
+    assert running(family) == []
     path, description = training.newest()
     assert 10 <= description.global_step < 16
     for rank in range(2):
@@ -106,7 +107,7 @@ def test_workers_that_do_not_stop_within_the_grace_period_are_killed(
     started.terminate()
     output = output_of(started, expected=143)
     assert "the workers did not stop within 2 s (grace_period)" in output
-    assert not any(process.is_running() for process in family)
+    assert running(family) == []
 
 
 @pytest.mark.slow

@@ -2,5 +2,3 @@
 
 from fcn4_dist.clips.synthetic.collection import SYNTHETIC, render_clip, write_collection
 from fcn4_dist.clips.synthetic.genres import GENRES
-
-__all__ = ["GENRES", "SYNTHETIC", "render_clip", "write_collection"]
