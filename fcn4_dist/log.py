@@ -10,7 +10,7 @@ import sys
 import time
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
@@ -25,7 +25,7 @@ _LINE = re.compile(
 
 def logger() -> logging.Logger:
     """Give the package's logger; on first use it begins to write to the terminal."""
-    if not _LOGGER.handlers:
+    if not any(isinstance(each, _Terminal | _LogFile) for each in _LOGGER.handlers):
         _LOGGER.setLevel(logging.INFO)
         _LOGGER.propagate = False
         _LOGGER.addHandler(_Terminal())
@@ -37,36 +37,49 @@ def cleaned(text: str) -> str:
     return _STEERING.sub(lambda found: ascii(found[0])[1:-1], text)
 
 
-def write_line(text: str, stream: TextIO) -> None:
+def write_line(text: str, stream: TextIO | None) -> None:
     """Print a line at once, also into a file or a pipe, and above a bar that is shown."""
-    if bars := sys.modules.get("tqdm"):
+    if stream is None:
+        # A process may be started with its output closed.
+        return
+    if bars := getattr(sys.modules.get("tqdm"), "tqdm", None):
         # It takes the bars away and draws them again below the line.
-        bars.tqdm.write(text, file=stream)
+        bars.write(text, file=stream)
         stream.flush()
     else:
         print(text, file=stream, flush=True)
 
 
-def keep_log(path: Path, rank: int) -> TextIO:
-    """Write what is said to a file, too, with time, level and rank; to one at a time.
+def keep_log(path: Path, rank: int, *, append: bool = False) -> TextIO:
+    """Write what is said to a file, too, with time, level and rank, until :func:`end_log`.
 
     Args:
-        path: The file; an earlier one is replaced.
+        path: The file.
         rank: Of this process.
+        append: Whether to go on behind what an earlier job has left, or to begin anew.
 
     Returns:
         The open file.
     """
-    stream = path.open("w", encoding="utf-8", errors="backslashreplace", buffering=1)
-    earlier = [each for each in logger().handlers if isinstance(each, _LogFile)]
-    logger().handlers[:] = [each for each in logger().handlers if each not in earlier]
+    end_log()
+    if not append:
+        path.unlink(missing_ok=True)
+    stream = path.open("a", encoding="utf-8", errors="backslashreplace", buffering=1)
     logger().addHandler(_LogFile(stream, rank))
     return stream
 
 
+def end_log() -> None:
+    """Write no more to the file of an earlier :func:`keep_log`, and close it."""
+    for handler in list(logger().handlers):
+        if isinstance(handler, _LogFile) and handler.stream is not sys.stdout:
+            logger().removeHandler(handler)
+            handler.stream.close()
+
+
 def log_only(rank: int) -> None:
     """Give lines time, level and rank: for a process whose standard output is its log."""
-    logger().handlers[:] = [_LogFile(sys.stdout, rank)]
+    _replace_terminal(_LogFile(sys.stdout, rank))
 
 
 def errors_only(terminal: TextIO, rank: int) -> None:
@@ -76,10 +89,7 @@ def errors_only(terminal: TextIO, rank: int) -> None:
         terminal: The stream they go to.
         rank: Of this process.
     """
-    for handler in list(logger().handlers):
-        if isinstance(handler, _Terminal):
-            logger().removeHandler(handler)
-    logger().addHandler(_Terminal(terminal, f"rank {rank}: "))
+    _replace_terminal(_Terminal(terminal, f"rank {rank}: "))
 
 
 def as_shown(line: str) -> str:
@@ -105,6 +115,13 @@ def stdout_is_data() -> Iterator[None]:
             terminal.beside = False
 
 
+def _replace_terminal(handler: logging.Handler) -> None:
+    for earlier in list(logger().handlers):
+        if isinstance(earlier, _Terminal):
+            _LOGGER.removeHandler(earlier)
+    _LOGGER.addHandler(handler)
+
+
 class _Terminal(logging.Handler):
     """Shows lines as they are, warnings and errors with a word in front.
 
@@ -123,10 +140,11 @@ class _Terminal(logging.Handler):
         if record.levelno < logging.ERROR:
             write_line(beginning + text, sys.stderr if self.beside else sys.stdout)
             return
-        sys.stdout.flush()
+        if sys.stdout:
+            sys.stdout.flush()
         stream = self._errors or sys.stderr
-        if record.exc_info:
-            write_line(_trace_of(record), stream)
+        for line in _trace_of(record).splitlines():
+            write_line(f"{self._beginning}{line}", stream)
         # Checks find several things at once: a line each.
         for line in text.splitlines():
             write_line(f"{beginning}{self._beginning}{line}", stream)
@@ -137,18 +155,19 @@ class _LogFile(logging.Handler):
 
     def __init__(self, stream: TextIO, rank: int) -> None:
         super().__init__()
-        self._stream, self._rank = stream, rank
+        self.stream, self._rank = stream, rank
 
     def emit(self, record: logging.LogRecord) -> None:
         when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(record.created))
-        text = _text_of(record)
-        if record.exc_info:
-            self._stream.write(f"{_trace_of(record)}\n")
-        for number, line in enumerate(text.split("\n")):
+        lines = _trace_of(record).splitlines()
+        for number, line in enumerate(_text_of(record).split("\n")):
             # A warning of several lines is one warning.
             level = record.levelname if number == 0 or record.levelname == "ERROR" else "INFO"
-            self._stream.write(f"{when} {level} rank {self._rank}: {line}".rstrip() + "\n")
-        self._stream.flush()
+            lines.append(f"{when} {level} rank {self._rank}: {line}".rstrip())
+        # A disk that is full must not end the job that is to be logged.
+        with suppress(OSError):
+            self.stream.write("\n".join(lines) + "\n")
+            self.stream.flush()
 
 
 def _text_of(record: logging.LogRecord) -> str:
@@ -156,5 +175,5 @@ def _text_of(record: logging.LogRecord) -> str:
 
 
 def _trace_of(record: logging.LogRecord) -> str:
-    assert record.exc_info
-    return cleaned("".join(traceback.format_exception(*record.exc_info))).rstrip("\n")
+    trace = traceback.format_exception(*record.exc_info) if record.exc_info else []
+    return cleaned("".join(trace))

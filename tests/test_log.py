@@ -4,6 +4,8 @@ import io
 import json
 import logging
 import re
+import subprocess
+import sys
 import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
@@ -107,6 +109,43 @@ def test_programs_that_use_the_package_may_listen_too(caplog: pytest.LogCaptureF
     assert [(each.levelno, each.getMessage()) for each in caplog.records] == [
         (logging.INFO, "heard")
     ]
+
+
+def test_a_program_that_listens_first_does_not_silence_the_terminal(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    log.logger().handlers[:] = [logging.NullHandler()]
+    say("heard")
+    assert capsys.readouterr().out == "heard\n"
+
+
+def test_a_log_ends_where_the_next_begins_and_may_go_on_behind_an_earlier_one(
+    tmp_path: Path,
+) -> None:
+    for job in ("first", "second", "first"):
+        log.keep_log(tmp_path / job, rank=0, append=True)
+        say(f"the {job} job")
+    log.end_log()
+    say("nobody's line")
+    first, second = ((tmp_path / job).read_text() for job in ("first", "second"))
+    assert first.count("the first job") == 2 and second.count("the second job") == 1
+    assert "nobody" not in first + second and "the second job" not in first
+
+
+def test_a_log_on_a_full_disk_does_not_end_the_job(capsys: pytest.CaptureFixture[str]) -> None:
+    log.keep_log(Path("/dev/full"), rank=0, append=True)
+    say("step 1")
+    fail("the shard is gone")
+    log.logger().handlers[:] = []
+    shown = capsys.readouterr()
+    assert shown == ("step 1\n", "fcn4-dist: error: the shard is gone\n")
+
+
+@pytest.mark.parametrize("line", ["say('a line')", "fail('a fault')"])
+def test_a_process_whose_output_is_closed_goes_on(line: str) -> None:
+    program = f"import tqdm; from fcn4_dist.terminal import fail, say; {line}; raise SystemExit(7)"
+    command = f'exec "{sys.executable}" -c "{program}" >&- 2>&-'
+    assert subprocess.run(["sh", "-c", command]).returncode == 7
 
 
 def test_a_hostile_file_name_reaches_no_terminal(

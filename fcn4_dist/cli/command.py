@@ -76,7 +76,7 @@ def add_commands(
     arguments: Sequence[str],
     kind: str = "command",
 ) -> None:
-    """Add commands, or the actions of one; flags only to those that the command line may name.
+    """Add commands, or the actions of one; flags only to the one that the command line names.
 
     Args:
         parser: What to add them to.
@@ -85,6 +85,8 @@ def add_commands(
         kind: What they are called: "command" or "action".
     """
     subparsers = parser.add_subparsers(dest=kind, metavar=kind.upper(), required=True)
+    names = {command.name for command in commands}
+    named = next((word for word in arguments if word in names), None)
     for command in commands:
         sentence = f"{command.summary[0].upper()}{command.summary[1:]}."
         of_command = subparsers.add_parser(
@@ -94,7 +96,7 @@ def add_commands(
             epilog=f"Example: fcn4-dist {command.example}" if command.example else None,
             allow_abbrev=False,
         )
-        if command.name not in arguments:
+        if command.name != named:
             continue
         add_flags(of_command, command.flags)
         add_settings(of_command, command.settings, taken=[one.name for one in command.flags])

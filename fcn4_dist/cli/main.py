@@ -17,6 +17,7 @@ from fcn4_dist.cli.report import REPORT
 from fcn4_dist.cli.shards import INSPECT, VERIFY
 from fcn4_dist.cli.tag import TAG
 from fcn4_dist.errors import Fcn4DistError, StoppedError
+from fcn4_dist.log import end_log
 from fcn4_dist.terminal import fail, say
 
 COMMANDS = (
@@ -82,6 +83,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             trace=True,
         )
         return Fcn4DistError.exit_code
+    finally:
+        end_log()
 
 
 def _parser_for(arguments: Sequence[str]) -> Parser:

@@ -264,13 +264,16 @@ def _cards_for_mpirun(topology: Topology, settings: Settings, host: Host) -> str
 
 
 def _card_of_its_own(topology: Topology, settings: Settings, host: Host) -> str:
-    if settings.device_id >= len(host.usable):
+    # In a container the variable may number the cards anew: how many there are is what counts.
+    cards = host.granted or host.cards
+    if settings.device_id >= len(cards):
+        why = ", by ASCEND_RT_VISIBLE_DEVICES" if host.granted else ""
         raise InputError(
             f"device_id is {settings.device_id}, and the cards this host has to use "
-            f"({_usable(host)}) are numbered from 0 to {len(host.usable) - 1}: give another "
+            f"({_listed(cards)}{why}) are numbered from 0 to {len(cards) - 1}: give another "
             "--device_id"
         )
-    return f"1 on this host, on card {host.usable[settings.device_id]}"
+    return f"1 on this host, on card {cards[settings.device_id]}"
 
 
 _ENOUGH_CARDS = {

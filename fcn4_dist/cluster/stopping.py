@@ -4,6 +4,7 @@ import _thread
 import os
 import signal
 import threading
+from typing import ClassVar
 
 
 def hold_sigterm() -> None:
@@ -22,22 +23,35 @@ class StopRequest:
     one is turned back into a Ctrl-C.
     """
 
+    _newest: ClassVar["StopRequest | None"] = None
+
     def __init__(self) -> None:
         self._asked = threading.Event()
         hold_sigterm()
         # A launcher's msrun ignores the signal, and its children would too.
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        threading.Thread(target=self._wait, daemon=True).start()
+        # One thread waits for all of a process: of several, the system would tell any.
+        waits = StopRequest._newest is not None
+        StopRequest._newest = self
+        if not waits:
+            threading.Thread(target=_wait, daemon=True).start()
 
     @property
     def asked(self) -> bool:
         """Whether somebody has asked."""
         return self._asked.is_set()
 
-    def _wait(self) -> None:
-        while True:
-            received = signal.sigwaitinfo({signal.SIGTERM})
-            if received.si_pid == os.getpid():
-                _thread.interrupt_main()
-            else:
-                self._asked.set()
+    @classmethod
+    def ask_newest(cls) -> None:
+        """Ask what runs now to stop."""
+        if cls._newest:
+            cls._newest._asked.set()
+
+
+def _wait() -> None:
+    while True:
+        received = signal.sigwaitinfo({signal.SIGTERM})
+        if received.si_pid == os.getpid():
+            _thread.interrupt_main()
+        else:
+            StopRequest.ask_newest()

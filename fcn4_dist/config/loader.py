@@ -163,7 +163,7 @@ def _remarks(entry: _Entry) -> Iterator[Finding]:
     flag_of_a_command = entry.origin == f"--{given}" and setting.commands
     if given in RETIRED and not flag_of_a_command:
         way_across = setting.meaning.format(name=given, value=entry.value, variable=given.upper())
-        yield Finding(Level.WARNING, f"{entry.origin}: {given} {way_across}")
+        yield Finding(Level.WARNING, f"{entry.origin}: {given} {way_across}", check=given)
 
 
 def _from_flags(flags: Mapping[str, str]) -> list[tuple[str, object, str]]:

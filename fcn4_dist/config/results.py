@@ -58,6 +58,6 @@ class Results:
         "in run_dir; 0: none"
     )
     run_dir: str = setting("train eval", "", Affects.WORK, optional=True, is_path=True).means(
-        "folder of the job's settings, scores and, if it was launched, the log of every rank; "
+        "folder of the job's settings, scores and the log of every rank; "
         "empty: a new one, runs/COMMAND-TIME"
     )

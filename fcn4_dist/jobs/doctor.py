@@ -44,7 +44,10 @@ def doctor(loaded: LoadedSettings, request: LaunchRequest) -> int:
     evaluation = find_obstacles("eval", settings, start)
     findings += [_for_evaluation(finding) for finding in evaluation if finding not in findings]
     rows = [["check", "result", "what was found"]]
-    say(table(rows + [[each.check, each.level.value, str(each)] for each in findings]))
+    rows += [
+        [each.check, each.level.value, line] for each in findings for line in str(each).splitlines()
+    ]
+    say(table(rows))
     errors = len(errors_in(findings))
     say(f"{errors} would stop the job" if errors else "nothing found that would stop the job")
     return InputError.exit_code if errors else 0

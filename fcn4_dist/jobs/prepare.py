@@ -109,7 +109,7 @@ def prepare(command: str, loaded: LoadedSettings, start: Start, peers: Peers) ->
     try:
         loaded = adopt_from_main(command, loaded, peers)
         topology = start.plan(loaded.settings)
-        _heed(find_obstacles(command, loaded.settings, start))
+        _heed(find_obstacles(command, loaded.settings, start), peers)
     except InputError as error:
         problems = str(error).splitlines()
     peers.refuse_together(problems)
@@ -163,11 +163,12 @@ def find_obstacles(command: str, settings: Settings, start: Start) -> list[Findi
     return findings + check_job(command, settings, ranks, on_main=on_main)
 
 
-def _heed(findings: list[Finding]) -> None:
+def _heed(findings: list[Finding], peers: Peers) -> None:
     refuse_errors(findings)
+    who = f"{peers.noun} {peers.rank}: " if peers.shares_terminal and not peers.is_main else ""
     for finding in findings:
         if finding.level is Level.WARNING:
-            warn(str(finding))
+            warn(f"{who}{finding}")
 
 
 def _to_agree_on(settings: Settings, topology: Topology) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from fcn4_dist.cluster.peers import Alone
 from fcn4_dist.cluster.topology import Host, Starter, free_port, local_topology
 from fcn4_dist.config import LoadedSettings, Settings
 from fcn4_dist.jobs.prepare import Start, prepare
-from fcn4_dist.log import keep_log, log_only
+from fcn4_dist.log import end_log, keep_log, log_only
 from fcn4_dist.runs.folder import save_settings, settle_paths
 from fcn4_dist.terminal import warn
 
@@ -35,6 +35,7 @@ def become_rank(command: str, loaded: LoadedSettings) -> tuple[Settings, "Ranks"
     Raises:
         InputError: If something is found wrong.
     """
+    end_log()
     if started_by_mpi():
         loaded = _start_in_mpi_job(command, loaded)
     elif launched():
@@ -43,7 +44,7 @@ def become_rank(command: str, loaded: LoadedSettings) -> tuple[Settings, "Ranks"
             log_only(int(os.environ["RANK_ID"]))
     else:
         loaded = _start_alone(command, loaded)
-        keep_log(log_file(Path(loaded.settings.run_dir), 0), 0)
+        keep_log(log_file(Path(loaded.settings.run_dir), 0), 0, append=True)
     settings = loaded.settings
     keep_to_own_cores()
     heartbeat = watched_heartbeat()

@@ -246,3 +246,14 @@ def test_a_file_that_cannot_be_written_is_told_by_its_reason(
     )
     assert code == 1
     assert errors.startswith("fcn4-dist: error: Is a directory: ")
+
+
+def test_a_value_that_is_the_name_of_a_command_builds_no_flags_of_that_command() -> None:
+    # Those of preprocess import NumPy, whose threads must not be there before SIGTERM is held.
+    program = (
+        "import sys; from fcn4_dist.cli.main import main; main(sys.argv[1:]); "
+        "raise SystemExit('numpy' in sys.modules)"
+    )
+    arguments = ["train", "--data_dir", "preprocess", "--no_such_flag"]
+    result = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True)
+    assert result.returncode == 0
