@@ -32,7 +32,8 @@ FileName = Annotated[str, Meta(pattern=r"\A(?!\.{1,2}\Z)[^/\0]+\Z", max_length=2
 if TYPE_CHECKING:
     Value = Any
 else:
-    Scalar = bool | Integer | float | str | None
+    # Earlier versions have kept whole numbers of any size.
+    Scalar = bool | int | float | str | None
     Value = Scalar | list[Scalar] | dict[str, Scalar | list[Scalar]]
     """What a setting or a rule may be. No deeper, so that nobody who walks through it falls."""
 

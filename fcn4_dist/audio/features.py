@@ -28,7 +28,7 @@ class FeatureParameters:
         log_mel: ``amplitude_to_db`` or ``power_to_db``, applied to the mel power.
     """
 
-    # The limits are for what a file says: beyond them are only memory errors.
+    # The limits are those of the settings: beyond them are only memory errors.
     sample_rate: Annotated[int, Meta(ge=1, le=10**6)]
     # A whole number stays one: it is in the fingerprint of shards.
     clip_seconds: (

@@ -28,7 +28,8 @@ def read_folder(settings: Settings) -> Collection:
     audio_path = Path(settings.audio_path)
     audio, remarks = list_class_folders(audio_path)
     if not audio:
-        holds = "audio files" if any(map(_sounds, audio_path.iterdir())) else "nothing"
+        visible = (path for path in audio_path.iterdir() if not path.name.startswith("."))
+        holds = "audio files" if any(map(_sounds, visible)) else "nothing"
         raise InputError(
             f"audio_path {audio_path} holds {holds}, not a folder for each class: "
             f"{FOLDER.how_to_get} with --audio_path"

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib import metadata
@@ -26,8 +27,10 @@ def compile_cache(what: Mapping[str, object], folder: Path) -> Iterator[None]:
         what: Everything besides code and versions that shapes the graph; JSON can hold it.
         folder: Folder of the job; the cache is a folder in it.
     """
-    if _ENABLE in os.environ or _PATH in os.environ:
-        # The user has a cache of his own.
+    # MindSpore reads the program, which a notebook, or "python -c", has in no file.
+    in_a_file = os.path.isfile(sys.argv[0])
+    if not in_a_file or _ENABLE in os.environ or _PATH in os.environ:
+        # In the latter cases the user has a cache of his own.
         yield
         return
     os.environ[_ENABLE] = "1"

@@ -74,26 +74,30 @@ class Features:
         "run the npy -> MindRecord stage"
     )
     sample_rate: int = setting(
-        "preprocess train eval", 12000, Affects.INPUT, unit="Hz", minimum=1
+        "preprocess train eval", 12000, Affects.INPUT, unit="Hz", minimum=1, maximum=10**6
     ).means("sample rate clips are resampled to")
-    window_seconds: float = setting("preprocess train eval", 29.12, unit="s", above=0).means(
+    window_seconds: float = setting(
+        "preprocess train eval", 29.12, unit="s", above=0, maximum=86400
+    ).means(
         "length of the network's input; longer clips are cut to their centre, shorter ones padded "
         "with silence at the end"
     )
     clip_seconds: float = setting(
-        "preprocess train eval", 0.0, Affects.INPUT, unit="s", minimum=0
+        "preprocess train eval", 0.0, Affects.INPUT, unit="s", minimum=0, maximum=86400
     ).means(
         "how much of each clip the shards keep, from its centre, if more than one window: training "
         "takes another window of it in each epoch, at random, and evaluation all of it, window by "
         "window, of which a clip's score is the mean; 0: one window (window_seconds)"
     )
     n_fft: int = setting(
-        "preprocess train eval", 512, Affects.INPUT, unit="samples", minimum=2
+        "preprocess train eval", 512, Affects.INPUT, unit="samples", minimum=2, maximum=2**17
     ).means("length of the FFT")
     hop_length: int = setting(
-        "preprocess train eval", 256, Affects.INPUT, unit="samples", minimum=1
+        "preprocess train eval", 256, Affects.INPUT, unit="samples", minimum=1, maximum=2**20
     ).means("samples between two frames")
-    n_mels: int = setting("preprocess train eval", 96, Affects.INPUT, minimum=1).means("mel bands")
+    n_mels: int = setting(
+        "preprocess train eval", 96, Affects.INPUT, minimum=1, maximum=2**12
+    ).means("mel bands")
     log_mel: str = setting(
         "preprocess train eval",
         "amplitude_to_db",

@@ -134,6 +134,8 @@ class Setting:
         # Compared, because math.isfinite cannot take a whole number of 400 digits.
         if not -sys.float_info.max <= value <= sys.float_info.max:
             raise self._error(f"must be a finite number, got {value!r}")
+        if isinstance(value, int) and not -(2**63) <= value < 2**63:
+            raise self._error(f"must be a number of 64 bits, got {value!r}")
         if self.minimum is not None and value < self.minimum:
             raise self._error(f"must be at least {self.minimum:g}, got {value!r}")
         if self.maximum is not None and value > self.maximum:

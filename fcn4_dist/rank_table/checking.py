@@ -122,7 +122,9 @@ def _take_version(table: Entry, generation: str) -> str:
     if version is not None and version not in VERSIONS:
         purpose = _PURPOSE_OF_OTHERS.get(version, "")
         problem = f"the table is of version {shown(version)}{purpose}, whose rules are not checked"
-        table.add(Level.NOTE, "version", problem)
+        # One that HCCL does not know by now is probably a slip.
+        level, mend = (Level.NOTE, "") if purpose else (Level.WARNING, 'write "1.0" or "1.2"')
+        table.add(level, "version", problem, mend)
         if version == "2.0" and generation in GENERATIONS:
             problem = f'"2.0" is for Ascend 950, not for {generation}'
             table.warning("version", problem, 'write "1.0"')

@@ -115,6 +115,7 @@ class _Unknown(documents.Document):
     """A line whose kind is not known yet, or is one of a later version."""
 
     kind: str
+    global_step: documents.Count = 0
 
 
 _KINDS: dict[str, type[_Line]] = {"step": Step, "epoch": Epoch, "stopped": Stop}
@@ -229,12 +230,12 @@ class RunHistory:
                 self._events.add_scalar(f"{group}/{name}", value, global_step)
 
 
-def _lines_before(path: Path, steps_done: int) -> list[tuple[bytes, _Line]]:
+def _lines_before(path: Path, steps_done: int) -> list[tuple[bytes, documents.Document]]:
     """Read the lines of a file up to a step; one that was cut off does not count."""
     return [
         (text, line)
         for text, line in (_read_lines(path) if path.exists() else [])
-        if isinstance(line, Step | Epoch | Stop) and line.global_step <= steps_done
+        if isinstance(line, Step | Epoch | Stop | _Unknown) and line.global_step <= steps_done
         if text.endswith(b"\n")
     ]
 

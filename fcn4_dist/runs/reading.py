@@ -39,7 +39,7 @@ def read_run(folder: Path) -> RunRecord:
     description, predictions = folder / RUN_RECORD_NAME, folder / PREDICTIONS_NAME
     record = RunRecord(
         folder,
-        documents.read(description, Description) if description.exists() else None,
+        _read_description(description),
         read_course(folder),
         read_predictions(predictions) if predictions.exists() else None,
     )
@@ -49,3 +49,13 @@ def read_run(folder: Path) -> RunRecord:
             f"{PREDICTIONS_NAME} is there; name the folder of a train or eval job (its run_dir)"
         )
     return record
+
+
+def _read_description(path: Path) -> Description | None:
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from error
+    return documents.read(path, Description)

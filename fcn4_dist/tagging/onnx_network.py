@@ -48,6 +48,13 @@ class OnnxNetwork(Network):
                 "ONNX' writes models that do"
             )
         super().__init__(ModelDescription.from_json(metadata[DESCRIPTION_KEY], str(path)), path)
+        shapes = [self._session.get_inputs()[0].shape[1:], self._session.get_outputs()[0].shape[1:]]
+        described = [list(self.description.input_shape), [len(self.description.class_names)]]
+        if shapes != described:
+            raise InputError(
+                f"the description in {path} does not fit the model (it says windows of "
+                f"{described[0]} and {described[1][0]} classes): export the checkpoint again"
+            )
 
     def logits(self, windows: np.ndarray) -> np.ndarray:
         """Compute the logits of some windows."""

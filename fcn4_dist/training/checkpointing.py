@@ -19,6 +19,7 @@ from fcn4_dist.checkpoints.loading import HostCopy, load_into_network, load_stat
 from fcn4_dist.checkpoints.writer import CheckpointWriter
 from fcn4_dist.cluster.ranks import Ranks
 from fcn4_dist.config import Settings
+from fcn4_dist.errors import InputError
 from fcn4_dist.model.batch_norm import moving_statistics
 from fcn4_dist.records import Manifest
 from fcn4_dist.terminal import say, warn
@@ -192,16 +193,24 @@ class ResumedCheckpoint:
         Args:
             state: All parameters that training changes.
         """
-        assert self.description
+        world_size = self.description.world_size if self.description else 0
+        statistics = moving_statistics(state)
 
         def load() -> None:
             assert self._checkpoint
             load_state(state, self._checkpoint, names_in_checkpoint(state))
+            own = self._checkpoint.values.get(RANK_STATISTICS, np.zeros(()))
+            if own.shape != (world_size, sum(each.size for each in statistics)):
+                raise InputError(
+                    f"{self.path} lacks batch-norm's statistics of its {world_size} ranks, without "
+                    "which the run cannot go on: start a new one from its weights with "
+                    "--pre_trained True"
+                )
 
         self._ranks.on_main(load)
         self._ranks.broadcast_parameters(state)
-        self._load_own_statistics(moving_statistics(state), self.description.world_size)
-        if self._ranks.is_main:
+        self._load_own_statistics(statistics, world_size)
+        if self._ranks.is_main and self.description:
             say(
                 f"goes on from {self.path}: epoch {self.description.epoch}, step "
                 f"{self.description.step} of {self.description.steps_per_epoch}"

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import librosa
 import numpy as np
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fcn4_dist.audio import FeatureParameters, LogMel, fit_to_window, load_waveform, load_window
-from fcn4_dist.config import Settings
+from fcn4_dist.config import SETTINGS, Settings
 
 DEFAULTS = FeatureParameters.from_settings(Settings())
 
@@ -172,3 +173,14 @@ def _feature_of_known_trainers(clip: Path) -> np.ndarray:
         waveform = waveform[(length - wanted) // 2 : (length + wanted) // 2]
     mel = librosa.feature.melspectrogram(y=waveform, sr=12000, hop_length=256, n_fft=512, n_mels=96)
     return librosa.amplitude_to_db(mel)
+
+
+def test_what_the_settings_allow_can_be_read_back() -> None:
+    for name, hint in get_type_hints(FeatureParameters, include_extras=True).items():
+        limits = {
+            (bound.ge, bound.gt, bound.le)
+            for each in (hint, *get_args(hint))
+            for bound in getattr(each, "__metadata__", ())
+        }
+        for _, _, most in limits:
+            assert SETTINGS[name].maximum == most

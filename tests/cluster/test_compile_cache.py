@@ -18,6 +18,7 @@ GRAPH = {"network": {"width": 1.0, "num_classes": 10}, "batch": [8, 1, 96, 1366]
 def _without_a_cache(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(ENABLE, raising=False)
     monkeypatch.delenv(PATH, raising=False)
+    monkeypatch.setattr("sys.argv", [__file__])
 
 
 @pytest.fixture
@@ -100,3 +101,9 @@ def test_what_the_user_has_set_is_left_alone(
     with compile_cache(GRAPH, Path("/job")):
         assert dict(os.environ) == before
     assert dict(os.environ) == before
+
+
+def test_a_program_that_is_in_no_file_has_no_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["-c"])
+    with compile_cache(GRAPH, Path("/job")):
+        assert ENABLE not in os.environ

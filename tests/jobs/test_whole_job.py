@@ -19,6 +19,7 @@ from fcn4_dist.checkpoints.content import read_checkpoint
 from fcn4_dist.cli import main
 from fcn4_dist.config import load_settings
 from fcn4_dist.evaluation import compute_metrics, read_predictions
+from fcn4_dist.log import as_shown
 from fcn4_dist.runs.folder import choose_run_folder
 
 CLASSES = ["dog_bark", "rain", "rooster"]
@@ -76,7 +77,8 @@ def job(real_clips: Path, tmp_path_factory: pytest.TempPathFactory) -> Job:
         for ranks in (1, 2, 3):
             evaluate(ranks)
     left = frozenset(path.name for path in folder.iterdir())
-    return Job(folder, (folder / "runs/t2/rank_0.log").read_text(), left)
+    lines = (folder / "runs/t2/rank_0.log").read_text().splitlines()
+    return Job(folder, "\n".join(map(as_shown, lines)), left)
 
 
 def evaluate(ranks: int) -> None:
