@@ -2,7 +2,7 @@
 
 from fcn4_dist.clips.annotations import write_annotations
 from fcn4_dist.clips.collection import ROLES, Clip, Collection
-from fcn4_dist.clips.registry import dataset_names, describe_datasets, find_dataset
+from fcn4_dist.clips.registry import DATASETS, dataset_names, find_dataset
 from fcn4_dist.clips.rows import annotations_file
 from fcn4_dist.clips.sources import read_collection
 from fcn4_dist.clips.split import Split, split_clips

@@ -34,18 +34,3 @@ def find_dataset(name: str) -> Dataset:
 def dataset_names() -> tuple[str, ...]:
     """Give the values of ``--dataset``."""
     return tuple(dataset.name for dataset in DATASETS)
-
-
-def describe_datasets() -> list[tuple[str, str, str, str]]:
-    """Describe each kind of collection, for ``--help`` and the README.
-
-    Returns:
-        Rows of name, what it is, what it expects on disk, and what its published split is ("" for
-        none).
-    """
-    return [(each.name, each.title, each.on_disk, _published_split(each)) for each in DATASETS]
-
-
-def _published_split(dataset: Dataset) -> str:
-    taken = "; `split: auto` takes it" if dataset.published_by_default else ""
-    return dataset.published_split + taken

@@ -125,8 +125,6 @@ class Peers(ABC):
 class Alone(Peers):
     """The place of a process that no other works with."""
 
-    local_rank, local_size = 0, 1
-
     def all_gather(self, value: Any) -> list[Any]:
         """Give the value back, as the only one."""
         return [value]

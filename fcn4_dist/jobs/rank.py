@@ -65,7 +65,9 @@ def _start_alone(command: str, loaded: LoadedSettings) -> LoadedSettings:
     if command != "train":
         # While a graph runs, MindSpore turns Ctrl-C into a SIGTERM to its own process.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
-    start = Start(Starter.NOTHING, Host.find(), lambda settings: local_topology(1))
+    # Nothing is asked of the cards, and their driver, where they are not used.
+    host = Host.find() if loaded.settings.device_target == "Ascend" else Host((), "", ())
+    start = Start(Starter.NOTHING, host, lambda settings: local_topology(1))
     job = prepare(command, loaded, start, Alone())
     save_settings(job.loaded)
     return job.loaded

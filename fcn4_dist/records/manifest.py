@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -129,7 +130,11 @@ class Manifest:
     versions: Mapping[str, str]
 
     def fingerprint(self) -> str:
-        """Hash everything but the versions: equal for equal shards."""
+        """Hash everything but the versions: equal for equal shards; computed once."""
+        return self._fingerprint
+
+    @cached_property
+    def _fingerprint(self) -> str:
         content = self._content() | {"parameters": self.parameters.as_dict(), "clips": []}
         del content["versions"]
         # Row by row the text that one repr of all would be: checkpoints hold its hash.

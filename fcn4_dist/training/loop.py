@@ -156,7 +156,7 @@ class Trainer:
         self.ranks.check_agreement(
             {
                 "number of steps": self.plan.steps - self.plan.steps_done,
-                "shards' manifest": int(self.manifest.fingerprint()[:15], 16),
+                "shards' manifest": self.manifest.fingerprint()[:12],
             }
         )
         self.network.set_train(True)

@@ -219,12 +219,12 @@ def find_not_finite(network: nn.Cell) -> str | None:
     return None
 
 
-def hash_of_weights(network: nn.Cell) -> int:
-    """Give a number of 60 bits that is the same where all weights are, to the bit."""
+def hash_of_weights(network: nn.Cell) -> str:
+    """Give a text that is the same where all weights are, to the bit."""
     digest = hashlib.sha256()
     for parameter in sorted(network.trainable_params(), key=lambda each: each.name):
         digest.update(parameter.asnumpy().tobytes())
-    return int(digest.hexdigest()[:15], 16)
+    return digest.hexdigest()[:15]
 
 
 class _Accumulation(nn.Cell):

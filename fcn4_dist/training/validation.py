@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
 from mindspore import Tensor, nn
 
 from fcn4_dist.checkpoints.loading import parameter_values
@@ -129,8 +128,7 @@ class Validator:
         if not self.best.patience:
             return False
         # Only rank 0 knows the scores.
-        ends = np.array([self.best.ends_training(epoch)], dtype=np.int32)
-        return bool(self._ranks.broadcast(ends)[0])
+        return self._ranks.broadcast(self.best.ends_training(epoch))
 
     def _score(self, record_set: RecordSet) -> Predictions | None:
         statistics = moving_statistics(self._network.get_parameters())

@@ -2,7 +2,7 @@
 
 import pytest
 
-from fcn4_dist.clips import dataset_names, describe_datasets, find_dataset, read_collection
+from fcn4_dist.clips import DATASETS, dataset_names, find_dataset, read_collection
 from fcn4_dist.config import Settings
 from fcn4_dist.errors import SettingsError
 
@@ -10,12 +10,12 @@ from fcn4_dist.errors import SettingsError
 def test_each_kind_is_found_by_its_name_and_says_what_it_is() -> None:
     names = dataset_names()
     assert len(set(names)) == len(names) > 0
-    for row in describe_datasets():
-        name, title, on_disk, _ = row
-        assert find_dataset(name).name == name
-        assert title
-        assert on_disk
-        assert not any("|" in cell or "\n" in cell for cell in row)
+    for each in DATASETS:
+        assert find_dataset(each.name) is each
+        assert each.title
+        assert each.on_disk
+        cells = (each.name, each.title, each.on_disk, each.published_split)
+        assert not any("|" in cell or "\n" in cell for cell in cells)
 
 
 def test_the_default_is_one_of_them() -> None:
