@@ -16,9 +16,9 @@ from typing import Any
 
 import pytest
 
+from fcn4_dist.cluster.host import Host
 from fcn4_dist.cluster.launch import Launch, file_prefix, plan_launch, stale_variables
 from fcn4_dist.cluster.topology import (
-    Host,
     LaunchRequest,
     Nodes,
     Topology,

@@ -24,9 +24,10 @@ import pytest
 from fcn4_dist import __version__
 from fcn4_dist.checkpoints import CheckpointFolder
 from fcn4_dist.cluster import device, launchers, preflight, topology
+from fcn4_dist.cluster.card_checks import check_cards
+from fcn4_dist.cluster.host import Host
 from fcn4_dist.cluster.launchers import Launchers, meet
 from fcn4_dist.cluster.preflight import (
-    check_cards,
     check_software,
     check_workers,
     port_in_use,
@@ -34,7 +35,6 @@ from fcn4_dist.cluster.preflight import (
 )
 from fcn4_dist.cluster.topology import (
     LOOP_BACK,
-    Host,
     LaunchRequest,
     Nodes,
     Starter,

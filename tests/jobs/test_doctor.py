@@ -7,7 +7,7 @@ import pytest
 
 from fcn4_dist.cli import main
 from fcn4_dist.cluster import device, preflight
-from fcn4_dist.cluster.topology import Host
+from fcn4_dist.cluster.host import Host
 
 
 @pytest.fixture(autouse=True)
