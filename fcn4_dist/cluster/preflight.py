@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from importlib import metadata
 
-from fcn4_dist.cluster.card_checks import CARDS_FOR, listed
+from fcn4_dist.cluster.card_checks import check_cards_of_workers, listed
 from fcn4_dist.cluster.device import check_mindspore
 from fcn4_dist.cluster.host import Host
 from fcn4_dist.cluster.launch import path_of_workers, stale_variables
@@ -54,8 +54,7 @@ def check_workers(
     if topology.nodes.table_file:
         findings += _check_table(topology, settings.device_target, host)
     if settings.device_target == "Ascend" and host.cards:
-        enough = CARDS_FOR[starter]
-        findings.append(finding_of("workers", lambda: enough(topology, settings, host)))
+        findings += check_cards_of_workers(topology, settings, host, starter)
     else:
         findings.append(Finding(Level.OK, f"{topology.local_ranks} on this host", check="workers"))
     if starter is Starter.MSRUN:
