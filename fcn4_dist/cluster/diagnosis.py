@@ -4,14 +4,18 @@ import os
 import re
 import signal
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from fcn4_dist.cluster.cann_errors import BEGINNING
 from fcn4_dist.cluster.heartbeat import Beat, heartbeat_file, read_beat, stack_file
 from fcn4_dist.cluster.launch import Launch
 from fcn4_dist.cluster.launchers import Launchers
-from fcn4_dist.errors import StoppedError
+from fcn4_dist.cluster.plog import Report, find_report
+from fcn4_dist.errors import UNEXPECTED, StoppedError
+from fcn4_dist.files import ends_of
 from fcn4_dist.log import as_shown
 
 ERROR_PREFIX = "fcn4-dist: error:"
@@ -19,6 +23,7 @@ _WORKER_ENDED = re.compile(r"Worker process (\d+) exit with exception\. Error co
 _SECONDS_FOR_STACKS = 2.0
 _SECONDS_FOR_NEWS = 10.0
 _LAST_LINES = 15
+_BYTES_OF_LAST_LINES = 1 << 16
 _STACK_LINES = 40
 
 
@@ -34,6 +39,7 @@ class LocalWorkers:
         self.processes: dict[int, Any] = {}
         self.memory: dict[int, int] = {}
         self.ended: list[int] = []
+        self._begun = time.time()
         self._progress: dict[int, int] = {}
         self._last_progress = time.monotonic()
 
@@ -82,6 +88,19 @@ class LocalWorkers:
             for rank in self.launch.topology.ranks_here
         }
         return {rank: beat for rank, beat in beats.items() if beat}
+
+    def reports(self) -> dict[int, Report]:
+        """Look for what CANN has reported of this host's workers."""
+        launch = self.launch
+        processes = {rank: beat.process for rank, beat in self.beats().items()}
+        processes |= {rank: process.pid for rank, process in self.processes.items()}
+        reports = {
+            rank: find_report(
+                launch.log_of(rank), processes.get(rank), self._begun, launch.environment
+            )
+            for rank in launch.topology.ranks_here
+        }
+        return {rank: report for rank, report in reports.items() if report}
 
     def hang(self) -> bool:
         """Tell whether no worker has taken a step for too long."""
@@ -162,19 +181,76 @@ def explain_deaths(workers: LocalWorkers, log: str, out_of_memory_kills: int) ->
     if not failed:
         lines = _last_lines(launch.msrun_log)
         return ["the job's msrun failed; its last lines:", *lines]
+    reports = {
+        rank: report
+        for rank, report in workers.reports().items()
+        if not _foreseen(_error_of(launch.log_of(rank)))
+    }
+    causes = _causes(failed, reports)
     sentences = []
-    for rank in failed:
-        reason = _reason(workers, rank, codes.get(rank), out_of_memory_kills)
-        sentences.append(f"rank {rank} {reason}")
-        # Rank 0's own lines are on the terminal already.
-        if rank != 0:
-            lines = _last_lines(launch.log_of(rank))
-            sentences += [f"rank {rank} | {line}" for line in lines]
+    for rank in causes or failed:
+        reason = _reason(workers, rank, codes.get(rank), out_of_memory_kills, reports.get(rank))
+        sentences += [f"rank {rank} {reason}", *_said_last(launch, rank, reports.get(rank))]
+    if not causes:
+        return sentences + _late_ranks(workers, failed)
+    waited = [(rank, reports[rank]) for rank in failed if rank not in causes]
+    return sentences + [_waited(rank, report) for rank, report in waited]
+
+
+def explain_reports(workers: LocalWorkers) -> list[str]:
+    """Say what CANN has reported of this host's workers, those that waited for others last.
+
+    Args:
+        workers: This host's workers.
+
+    Returns:
+        Lines; none where CANN has reported nothing, as on the CPU.
+    """
+    reports = workers.reports()
+    sentences = []
+    for rank, report in sorted(reports.items(), key=lambda entry: entry[1].error.follows):
+        if report.error.follows:
+            sentences.append(_waited(rank, report))
+        else:
+            sentences += [f"rank {rank} has {report.error}", *_said_by_cann(rank, report)]
     return sentences
 
 
-def _reason(workers: LocalWorkers, rank: int, code: int | None, out_of_memory_kills: int) -> str:
-    if error := _error_of(workers.launch.log_of(rank)):
+def _causes(failed: list[int], reports: Mapping[int, Report]) -> list[int]:
+    """Leave out those that only waited for another; it may have reported more than it has died."""
+    own = [rank for rank in failed if rank not in reports or not reports[rank].error.follows]
+    return own or [rank for rank, report in reports.items() if not report.error.follows]
+
+
+def _waited(rank: int, report: Report) -> str:
+    return f"rank {rank} waited for another rank ({report.error.code}), so it is not the cause"
+
+
+def _late_ranks(workers: LocalWorkers, failed: list[int]) -> list[str]:
+    """Name the ranks of this host that those which failed may have waited for."""
+    beats = {rank: beat for rank, beat in workers.beats().items() if rank not in failed}
+    behind = min((beat.count for beat in beats.values()), default=0)
+    late = [
+        f"rank {rank} did not fail: it was {beat.doing}"
+        for rank, beat in beats.items()
+        if beat.count == behind
+    ]
+    if late or workers.launch.topology.nodes.count == 1:
+        return late
+    return ["all ranks of this host waited for another rank: see what the other hosts' say"]
+
+
+def _reason(
+    workers: LocalWorkers,
+    rank: int,
+    code: int | None,
+    out_of_memory_kills: int,
+    report: Report | None,
+) -> str:
+    error = _error_of(workers.launch.log_of(rank))
+    if report:
+        return f"failed with {report.error}"
+    if error:
         return f"failed: {error.removeprefix(ERROR_PREFIX).strip()}"
     if code is None or code >= 0:
         return f"ended with exit code {code}"
@@ -191,6 +267,24 @@ def _reason(workers: LocalWorkers, rank: int, code: int | None, out_of_memory_ki
         else:
             text += ", and the system killed nothing for want of memory: somebody sent the signal"
     return text
+
+
+def _foreseen(error: str) -> bool:
+    """Tell whether a sentence says better than CANN what is wrong."""
+    return bool(error) and UNEXPECTED not in error and BEGINNING not in error
+
+
+def _said_last(launch: Launch, rank: int, report: Report | None) -> list[str]:
+    # Rank 0's own lines are on the terminal already.
+    last = _last_lines(launch.log_of(rank)) if rank else []
+    shown = [f"rank {rank} | {line}" for line in last]
+    if report and report.path != launch.log_of(0):
+        shown = [line for line in _said_by_cann(rank, report) if line not in shown] + shown
+    return shown
+
+
+def _said_by_cann(rank: int, report: Report) -> list[str]:
+    return [f"rank {rank} | {line}" for line in (*report.lines, f"(in {report.path})")]
 
 
 def _signal_name(number: int) -> str:
@@ -214,18 +308,20 @@ def explain_hang(workers: LocalWorkers, launchers: Launchers) -> list[str]:
     beats = workers.beats()
     silent = [rank for rank in workers.launch.topology.ranks_here if rank not in beats]
     waited = f"no step has ended for {workers.patience():.0f} s (step_timeout)"
+    reported = explain_reports(workers)
     if silent:
-        return [f"{waited}: rank {_listed(silent)} did not begin; see its log"]
+        return [f"{waited}: rank {_listed(silent)} did not begin; see its log", *reported]
     behind = min(beat.count for beat in beats.values())
     named = {rank: beat for rank, beat in beats.items() if beat.count == behind}
     elsewhere = launchers.behind_elsewhere()
     if elsewhere is not None and elsewhere <= behind and not any(map(_is_stopped, named.values())):
         if news := _news_of(launchers):
-            return [news]
+            return [news, *reported]
         if elsewhere < behind:
-            return [f"{waited}: the ranks of this host wait for one of another host"]
+            return [f"{waited}: the ranks of this host wait for one of another host", *reported]
     _ask_for_stacks(named)
-    return [line for rank, beat in named.items() for line in _told_of(workers, rank, beat, waited)]
+    told = [line for rank, beat in named.items() for line in _told_of(workers, rank, beat, waited)]
+    return told + reported
 
 
 def _news_of(launchers: Launchers) -> str:
@@ -282,8 +378,7 @@ def _last_lines(log: Path) -> list[str]:
 
 
 def _lines_of(log: Path) -> list[str]:
-    lines = log.read_text("utf-8", "replace").splitlines() if log.exists() else []
-    return list(map(as_shown, lines))
+    return [as_shown(line) for line in ends_of(log, _BYTES_OF_LAST_LINES).splitlines()]
 
 
 def out_of_memory_kills() -> int:

@@ -16,6 +16,7 @@ from fcn4_dist.cluster.diagnosis import (
     LocalWorkers,
     explain_deaths,
     explain_hang,
+    explain_reports,
     out_of_memory_kills,
     stopped_on_request,
     worker_ended,
@@ -126,7 +127,7 @@ def _supervise(
         if worker_ended(log) or msrun.returncode:
             problems = explain_deaths(workers, log, out_of_memory_kills() - kills_before)
         elif failure := launchers.failure():
-            return [failure]
+            return [failure, *explain_reports(workers)]
         elif workers.hang():
             problems = explain_hang(workers, launchers)
         elif left and launch.topology.nodes.count == 1:
