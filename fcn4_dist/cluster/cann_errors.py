@@ -61,7 +61,7 @@ _LINK = "'hccn_tool -i N -link -g' and 'hccn_tool -i N -net_health -g' tell of c
 _DRIVER = "hold the driver's version against CANN's (docs/ascend.md)"
 _SEND_IN = "send in the rank's log and its plog"
 _PORTS = (
-    "set HCCL_IF_BASE_PORT to the first of 16 other ports, and reserve them "
+    "set HCCL_IF_BASE_PORT to the first of 32 other ports, and reserve them "
     "(net.ipv4.ip_local_reserved_ports)"
 )
 
@@ -174,7 +174,7 @@ CANN_ERRORS = (
         "EI0015",
         "not all ranks have met over the hosts' network within hccl_connect_timeout",
         "look at the ranks without this error; see that HCCL_SOCKET_IFNAME names the right "
-        "interface on every host, and that no firewall closes ports 60000 to 60015",
+        "interface on every host, and that no firewall closes ports 60000 to 60031",
         follows=True,
     ),
     CannError(
