@@ -7,13 +7,13 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from fcn4_dist.cluster.cann_errors import BEGINNING
-from fcn4_dist.cluster.heartbeat import Beat, heartbeat_file, read_beat, stack_file
+from fcn4_dist.cluster.heartbeat import Beat, stack_file
 from fcn4_dist.cluster.launch import Launch
 from fcn4_dist.cluster.launchers import Launchers
-from fcn4_dist.cluster.plog import Report, find_report
+from fcn4_dist.cluster.local_workers import LocalWorkers
+from fcn4_dist.cluster.plog import Report
 from fcn4_dist.errors import UNEXPECTED, StoppedError
 from fcn4_dist.files import ends_of
 from fcn4_dist.log import as_shown
@@ -25,124 +25,6 @@ _SECONDS_FOR_NEWS = 10.0
 _LAST_LINES = 15
 _BYTES_OF_LAST_LINES = 1 << 16
 _STACK_LINES = 40
-
-
-class LocalWorkers:
-    """What is known of this host's workers while they run.
-
-    Args:
-        launch: How they were started.
-    """
-
-    def __init__(self, launch: Launch) -> None:
-        self.launch = launch
-        self.processes: dict[int, Any] = {}
-        self.memory: dict[int, int] = {}
-        self.ended: list[int] = []
-        self._begun = time.time()
-        self._progress: dict[int, int] = {}
-        self._last_progress = time.monotonic()
-
-    def look(self, msrun: int) -> None:
-        """Find workers that have started, and notice which have ended first.
-
-        Args:
-            msrun: Process id of the msrun that starts them.
-        """
-        import psutil
-
-        if len(self.processes) < self.launch.topology.local_ranks:
-            self._find(msrun)
-        for rank, process in self.processes.items():
-            if rank in self.ended:
-                continue
-            try:
-                if process.status() == psutil.STATUS_ZOMBIE:
-                    self.ended.append(rank)
-                else:
-                    used = process.memory_info().rss
-                    self.memory[rank] = max(used, self.memory.get(rank, 0))
-            except psutil.NoSuchProcess:
-                self.ended.append(rank)
-
-    def all_left(self) -> bool:
-        """Tell whether all of this host's workers have run, and msrun has seen their ends."""
-        beats = self.beats()
-        return all(
-            self._has_left(rank, beats.get(rank)) for rank in self.launch.topology.ranks_here
-        )
-
-    def rank_of(self, process: int) -> int | None:
-        """Tell which rank a process id belongs to."""
-        for rank, known in self.processes.items():
-            if known.pid == process:
-                return rank
-        beats = self.beats()
-        return next((rank for rank, beat in beats.items() if beat.process == process), None)
-
-    def beats(self) -> dict[int, Beat]:
-        """Read what this host's workers last said."""
-        folder = self.launch.log_folder
-        beats = {
-            rank: read_beat(heartbeat_file(folder, rank))
-            for rank in self.launch.topology.ranks_here
-        }
-        return {rank: beat for rank, beat in beats.items() if beat}
-
-    def reports(self) -> dict[int, Report]:
-        """Look for what CANN has reported of this host's workers."""
-        launch = self.launch
-        processes = {rank: beat.process for rank, beat in self.beats().items()}
-        processes |= {rank: process.pid for rank, process in self.processes.items()}
-        reports = {
-            rank: find_report(
-                launch.log_of(rank), processes.get(rank), self._begun, launch.environment
-            )
-            for rank in launch.topology.ranks_here
-        }
-        return {rank: report for rank, report in reports.items() if report}
-
-    def hang(self) -> bool:
-        """Tell whether no worker has taken a step for too long."""
-        beats = self.beats()
-        now = time.monotonic()
-        counts = {rank: beat.count for rank, beat in beats.items()}
-        if counts != self._progress:
-            self._progress, self._last_progress = counts, now
-        return now - self._last_progress > self.patience()
-
-    def patience(self) -> float:
-        """Tell how many seconds without progress are too long, by what the workers do now."""
-        beats = self.beats()
-        limit = self.launch.step_timeout
-        if len(beats) < self.launch.topology.local_ranks or _may_take_long(beats):
-            limit += self.launch.start_timeout
-        return limit
-
-    def behind(self) -> int:
-        """Tell how far the slowest rank is."""
-        beats = self.beats()
-        if len(beats) < self.launch.topology.local_ranks:
-            return 0
-        return min(beat.count for beat in beats.values())
-
-    def _has_left(self, rank: int, beat: Beat | None) -> bool:
-        import psutil
-
-        if rank in self.processes:
-            return not self.processes[rank].is_running()
-        # It may have ended before it was looked for.
-        return beat is not None and not psutil.pid_exists(beat.process)
-
-    def _find(self, msrun: int) -> None:
-        import psutil
-
-        with suppress(psutil.Error):
-            for child in psutil.Process(msrun).children():
-                with suppress(psutil.Error):
-                    variables = child.environ()
-                    if variables.get("MS_ROLE") == "MS_WORKER":
-                        self.processes[int(variables["RANK_ID"])] = child
 
 
 def worker_ended(log: str) -> bool:
@@ -192,7 +74,7 @@ def explain_deaths(workers: LocalWorkers, log: str, out_of_memory_kills: int) ->
         reason = _reason(workers, rank, codes.get(rank), out_of_memory_kills, reports.get(rank))
         sentences += [f"rank {rank} {reason}", *_said_last(launch, rank, reports.get(rank))]
     if not causes:
-        return sentences + _late_ranks(workers, failed)
+        return sentences + _late_ranks(workers, failed, reports)
     waited = [(rank, reports[rank]) for rank in failed if rank not in causes]
     return sentences + [_waited(rank, report) for rank, report in waited]
 
@@ -226,18 +108,23 @@ def _waited(rank: int, report: Report) -> str:
     return f"rank {rank} waited for another rank ({report.error.code}), so it is not the cause"
 
 
-def _late_ranks(workers: LocalWorkers, failed: list[int]) -> list[str]:
+def _late_ranks(
+    workers: LocalWorkers, failed: list[int], reports: Mapping[int, Report]
+) -> list[str]:
     """Name the ranks of this host that those which failed may have waited for."""
-    beats = {rank: beat for rank, beat in workers.beats().items() if rank not in failed}
-    behind = min((beat.count for beat in beats.values()), default=0)
-    late = [
-        f"rank {rank} did not fail: it was {beat.doing}"
-        for rank, beat in beats.items()
-        if beat.count == behind
-    ]
-    if late or workers.launch.topology.nodes.count == 1:
-        return late
-    return ["all ranks of this host waited for another rank: see what the other hosts' say"]
+    beats = workers.beats()
+    # A rank with a report has waited, too, and is about to fail.
+    others = {rank: beats[rank] for rank in beats if rank not in failed and rank not in reports}
+    behind = min((beat.count for beat in others.values()), default=0)
+    doing: dict[str, list[int]] = {}
+    for rank, beat in others.items():
+        if beat.count == behind:
+            doing.setdefault(beat.doing, []).append(rank)
+    lines = [f"rank {_listed(ranks)} did not fail, and was {what}" for what, ranks in doing.items()]
+    late = behind < max((beats[rank].count for rank in failed if rank in beats), default=0)
+    if workers.launch.topology.nodes.count > 1 and not (lines and late):
+        lines.append("the rank that was waited for may be on another host: see what is said there")
+    return lines
 
 
 def _reason(
@@ -248,6 +135,9 @@ def _reason(
     report: Report | None,
 ) -> str:
     error = _error_of(workers.launch.log_of(rank))
+    sentence, _, unforeseen = error.removeprefix(ERROR_PREFIX).partition(f"; {UNEXPECTED}")
+    if report and unforeseen:
+        return f"failed:{sentence}; {report.error}"
     if report:
         return f"failed with {report.error}"
     if error:
@@ -360,12 +250,6 @@ def _told_of(workers: LocalWorkers, rank: int, beat: Beat, waited: str) -> list[
         return [f"{sentence}; it shows no Python stack"]
     shown = [f"rank {rank} | {line}" for line in lines[-_STACK_LINES:]]
     return [f"{sentence}; its Python stack:", *shown]
-
-
-def _may_take_long(beats: dict[int, Beat]) -> bool:
-    # Ranks ahead wait for the one behind: what it does decides how long that may take.
-    behind = min(beat.count for beat in beats.values())
-    return any(beat.may_take_long for beat in beats.values() if beat.count == behind)
 
 
 def _error_of(log: Path) -> str:

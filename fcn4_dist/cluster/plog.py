@@ -103,7 +103,7 @@ def plog_folders(environment: Mapping[str, str] = os.environ) -> list[Path]:
     elif path := environment.get("ASCEND_WORK_PATH"):
         root = Path(path) / "log"
     else:
-        root = Path(environment.get("HOME") or "/") / "ascend" / "log"
+        root = Path(environment.get("HOME") or Path.home()) / "ascend" / "log"
     return [root / kind / "plog" for kind in ("debug", "run")]
 
 
@@ -128,7 +128,8 @@ def _lines_of(path: Path) -> list[str]:
 def _reports_in(lines: list[str], path: Path | None) -> Iterator[Report]:
     for number, line in enumerate(lines):
         if code := _code_in(line):
-            yield Report(cann_error(code), tuple(_message(lines[number:])), path)
+            message = _message(lines[number : number + _LINES_OF_A_MESSAGE])
+            yield Report(cann_error(code), tuple(message), path)
 
 
 def _code_in(line: str) -> str:
@@ -138,7 +139,7 @@ def _code_in(line: str) -> str:
 
 
 def _message(lines: list[str]) -> Iterator[str]:
-    for number, line in enumerate(lines[:_LINES_OF_A_MESSAGE]):
+    for number, line in enumerate(lines):
         ended = not line.strip() or line.strip().startswith(_MESSAGE_ENDS)
         # In a plog every line is a message of its own; only "report error" goes on in the next.
         if number and (ended or (line.startswith("[") and not lines[number - 1].endswith("9999"))):

@@ -13,7 +13,6 @@ from typing import Any, NoReturn
 
 from fcn4_dist.cluster.device import LAUNCHED_VARIABLE
 from fcn4_dist.cluster.diagnosis import (
-    LocalWorkers,
     explain_deaths,
     explain_hang,
     explain_reports,
@@ -24,6 +23,7 @@ from fcn4_dist.cluster.diagnosis import (
 from fcn4_dist.cluster.heartbeat import heartbeat_file, stack_file
 from fcn4_dist.cluster.launch import Launch
 from fcn4_dist.cluster.launchers import Launchers
+from fcn4_dist.cluster.local_workers import LocalWorkers
 from fcn4_dist.errors import StoppedError
 from fcn4_dist.log import as_shown
 from fcn4_dist.processes import die_with_parent

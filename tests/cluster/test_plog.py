@@ -129,6 +129,15 @@ def test_of_a_huge_file_the_ends_are_read(tmp_path: Path) -> None:
     assert time.monotonic() - begun < 2
 
 
+def test_a_log_full_of_errors_is_read_in_no_time(tmp_path: Path) -> None:
+    log = tmp_path / "rank_0.log"
+    log.write_bytes(b"EE9999: Inner Error!\n" * 100_000 + b"EL0004: Failed to allocate.\n")
+    begun = time.monotonic()
+    report = found(tmp_path, log=log)
+    assert report and report.lines == ("EL0004: Failed to allocate.",)
+    assert time.monotonic() - begun < 5
+
+
 def test_what_could_steer_a_terminal_is_written_out(tmp_path: Path) -> None:
     log = tmp_path / "rank_0.log"
     log.write_bytes(b"EL0004: Failed \x1b[2J\x07\xff to allocate.\n")

@@ -127,7 +127,8 @@ def test_where_all_that_failed_only_waited_the_rank_they_waited_for_is_named(
     assert run_job(tmp_path / "job", "sleep", rank=2, plogs=waits, ending=[0, 1]) == 1
     output = capfd.readouterr().out
     assert re.search(r"rank [01] failed with CANN's error EI0006, another rank did not ans", output)
-    assert "rank 2 did not fail: it was reading the batch of step 3" in output
+    # One of the two may not have come to its end yet.
+    assert re.search("rank ([01], )?2 did not fail, and was reading the batch of step 3", output)
 
 
 def test_only_rank_0s_output_is_shown_while_all_is_well(
