@@ -76,11 +76,16 @@ def use_jit_level(cell: nn.Cell, jit_level: str) -> None:
 
 
 def _mix_precision(network: Fcn4, amp_level: str, amp_dtype: str) -> None:
-    # What Ascend's operators have, see docs/operator_types.md; synchronised statistics are exact.
+    # Of what types Ascend has each operator is in docs/operator_types.md.
+    dtype = getattr(mstype, amp_dtype)
+    exact: tuple[type[nn.Cell], ...] = (GlobalBatchNorm2d,)
     if amp_dtype == "bfloat16":
-        in_float32: tuple[type[nn.Cell], ...] = (nn.BatchNorm2d, nn.MaxPool2d)
-    else:
-        in_float32 = (nn.BatchNorm2d if amp_level == "O2" else GlobalBatchNorm2d,)
+        exact = (nn.BatchNorm2d, nn.MaxPool2d)
+    elif amp_level == "O2":
+        exact = (nn.BatchNorm2d,)
     for cell in network.cells():
-        exact = isinstance(cell, in_float32)
-        cell.to_float(mstype.float32 if exact else getattr(mstype, amp_dtype))
+        if isinstance(cell, exact):
+            cell.to_float(mstype.float32)
+        elif not isinstance(cell, nn.BatchNorm2d):
+            # Batch-norm takes what it is given; its parameters are to stay float32.
+            cell.to_float(dtype)
