@@ -54,7 +54,13 @@ def become_rank(command: str, loaded: LoadedSettings) -> tuple[Settings, "Ranks"
     from fcn4_dist.cluster.ranks import join_ranks, use_threads
 
     os.chdir(settings.run_dir)
-    ranks = join_ranks(settings.device_target, settings.device_id, heartbeat)
+    ranks = join_ranks(
+        settings.device_target,
+        settings.device_id,
+        heartbeat,
+        exact_float32=settings.exact_float32,
+        deterministic=settings.deterministic,
+    )
     use_threads(settings.device_target, settings.host_threads, settings.reader_threads)
     if ranks.is_main:
         _say_unused_settings(settings, ranks.size)

@@ -27,6 +27,7 @@ from fcn4_dist.cluster import device, launchers, preflight, topology
 from fcn4_dist.cluster.launchers import Launchers, meet
 from fcn4_dist.cluster.preflight import (
     check_cards,
+    check_precision,
     check_software,
     check_workers,
     port_in_use,
@@ -240,9 +241,9 @@ def _cards(
     return find
 
 
-def _bfloat16(generation: str) -> Callable[[Stage], Found]:
-    host = replace(CARDS, generation=generation)
-    return lambda stage: check_cards("Ascend", host, stage.cann("8.2.RC1"), "2.8.0", "bfloat16")
+def _precision_on_the_first_910(**wishes: Any) -> Callable[[Stage], Found]:
+    host = replace(CARDS, generation="910")
+    return lambda stage: check_precision(Settings(**wishes), host, 8)
 
 
 def _flags(host: Host = CARDS, target: str = "Ascend", **wishes: Any) -> Callable[[Stage], Found]:
@@ -460,7 +461,21 @@ SECTIONS = {
             _cards(replace(CARDS, generation="310P3")),
             "card and MindSpore error",
         ),
-        Case("`amp_dtype bfloat16` on the first 910", _bfloat16("910"), "precision error"),
+        Case(
+            "`amp_dtype bfloat16` on the first 910",
+            _precision_on_the_first_910(mixed_precision=True, amp_dtype="bfloat16"),
+            "precision error",
+        ),
+        Case(
+            "`exact_float32` on the first 910",
+            _precision_on_the_first_910(exact_float32=True),
+            "precision error",
+        ),
+        Case(
+            "`deterministic` on several of the first 910",
+            _precision_on_the_first_910(deterministic=True),
+            "precision warning",
+        ),
         Case("cards, but no MindSpore", _cards(mindspore=""), "card and MindSpore note"),
         Case("CANN's environment is not set", _cards(cann=None), "CANN error"),
         Case(
