@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import socket
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -24,6 +25,7 @@ import pytest
 from fcn4_dist import __version__
 from fcn4_dist.checkpoints import CheckpointFolder
 from fcn4_dist.cluster import device, launchers, preflight, topology
+from fcn4_dist.cluster.imports import check_imports
 from fcn4_dist.cluster.launchers import Launchers, meet
 from fcn4_dist.cluster.preflight import (
     check_cards,
@@ -208,6 +210,23 @@ def _software(**variables: str) -> Callable[[Stage], Found]:
         return check_software({"PATH": str(stage.folder)} | variables, Starter.MSRUN)
 
     return find
+
+
+def _imports(program: str = "") -> Callable[[Stage], Found]:
+    """Import stand-ins for MindSpore and scikit-learn."""
+
+    def find(stage: Stage) -> Found:
+        for module, text in {"mindspore": "", "sklearn": "", "sklearn/metrics": program}.items():
+            path = stage.folder / (f"{module}.py" if "/" in module else f"{module}/__init__.py")
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text)
+        return [check_imports({**os.environ, "PYTHONPATH": str(stage.folder)})]
+
+    return find
+
+
+def _runs_out_of_time(*_: Any, **__: Any) -> Any:
+    raise subprocess.TimeoutExpired("python", 0)
 
 
 def _no_such_name(*_: Any, **__: Any) -> Any:
@@ -438,6 +457,26 @@ SECTIONS = {
             "variables warning",
         ),
         Case("no such variables", _software(), "variables ok"),
+        Case("MindSpore and scikit-learn can be imported", _imports(), "imports ok"),
+        Case(
+            "scikit-learn's OpenMP library does not fit beside MindSpore and CANN (aarch64)",
+            # As in hiyouga/LlamaFactory issue 8768, on an Ascend 910.
+            _imports(
+                "raise ImportError('/env/sklearn/utils/../../scikit_learn.libs/libgomp-d22c30c5"
+                ".so.1.0.0: cannot allocate memory in static TLS block')"
+            ),
+            "imports error",
+        ),
+        Case(
+            "one of the two cannot be imported for another reason",
+            _imports("raise ImportError('libgraph.so: cannot open shared object file')"),
+            "imports error",
+        ),
+        Case(
+            "importing them does not end",
+            _without(subprocess, "run", _runs_out_of_time, _imports()),
+            "imports note",
+        ),
     ],
     "Cards and CANN": [
         Case("`device_target` is CPU", _cards(target="CPU"), "device ok"),
