@@ -14,11 +14,11 @@ from typing import Any
 
 from fcn4_dist import documents
 from fcn4_dist.checkpoints import CheckpointFolder
+from fcn4_dist.cluster.host import Host
 from fcn4_dist.cluster.launch import file_prefix
 from fcn4_dist.cluster.launchers import Launchers, meet
 from fcn4_dist.cluster.supervision import run_launch
 from fcn4_dist.cluster.topology import (
-    Host,
     LaunchRequest,
     Starter,
     Topology,
@@ -225,7 +225,7 @@ class _Trial:
             abs((step.loss or math.inf) / (before[step.global_step] or math.inf) - 1)
             for step in after
         ]
-        exact = self.settings.device_target == "CPU"
+        exact = self.settings.repeatable
         limits = [0.0 if exact else _FIRST_LOSS, *[0.0 if exact else _LATER_LOSS] * len(off)]
         wrong = [number for number, one in enumerate(off) if not one <= limits[number]]
         if wrong or not off:

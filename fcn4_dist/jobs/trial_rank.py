@@ -6,7 +6,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fcn4_dist.cluster.topology import Host
+from fcn4_dist.cluster.host import Host
 from fcn4_dist.config import LoadedSettings, Settings
 from fcn4_dist.findings import Finding, Level
 from fcn4_dist.jobs.auto_settings import choose_for_card
@@ -92,7 +92,7 @@ class _Trial:
             with still_running(what, self.ranks.is_main):
                 result = take_reference_step(settings, self.ranks)
             found = deviations(result, read_reference())
-            bits = expectations.bits_of(settings.precision, self.generation, multiplies=True)
+            bits = self._bits(settings.precision, multiplies=True)
             finding = _of_step(found, settings.precision, expectations.step_limits(bits))
             self.record.found(finding, loss=found["loss"][0])
 
@@ -127,8 +127,13 @@ class _Trial:
         self.ranks.heartbeat.at(what, may_take_long=True)
 
     def _limit(self, kind: str, multiplies: bool) -> float:
-        bits = expectations.bits_of(kind, self.generation, multiplies=multiplies)
-        return expectations.operator_limit(bits)
+        return expectations.operator_limit(self._bits(kind, multiplies=multiplies))
+
+    def _bits(self, kind: str, *, multiplies: bool) -> str:
+        exact = self.settings.exact_float32
+        return expectations.bits_of(
+            kind, self.generation, exact_float32=exact, multiplies=multiplies
+        )
 
     def _of_operators(self, deviations: Sequence["Deviation"]) -> Iterator[Finding]:
         right = [one for one in deviations if one.is_right]

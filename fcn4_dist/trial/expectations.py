@@ -7,8 +7,6 @@ they allow is some three times what came out. All speeds are expected, from publ
 
 from dataclasses import dataclass
 
-EXACT = "exact"
-
 
 @dataclass(frozen=True)
 class StepLimits:
@@ -44,7 +42,7 @@ is."""
 SLOW_ALL_REDUCE_SHARE = 1 / 4
 
 SPEEDS = {"910": Speed(959, 16), "A2": Speed(1268, 86), "A3": Speed(1268, 86)}
-_OF_OPERATORS = {"exact": 1e-4, "float32": 1e-4, "float16": 4e-3, "bfloat16": 3e-2}
+_OF_OPERATORS = {"exact": 1e-4, "float16": 4e-3, "bfloat16": 3e-2}
 _OF_STEPS = {
     "exact": StepLimits(1e-4, 1e-3, 1e-2),
     "float16": StepLimits(5e-3, 0.05, 0.4),
@@ -52,22 +50,23 @@ _OF_STEPS = {
 }
 
 
-def bits_of(computed: str, generation: str, *, multiplies: bool) -> str:
+def bits_of(computed: str, generation: str, *, exact_float32: bool, multiplies: bool) -> str:
     """Tell what limits hold for what is computed in a type.
 
     Args:
         computed: "float32", "float16" or "bfloat16".
         generation: Of the cards; "" on the CPU.
+        exact_float32: Whether float32 is asked for where the card would take fewer bits.
         multiplies: Whether it is a matrix product or a convolution.
 
     Returns:
-        "exact", "float16" or "bfloat16". The first 910 computes float32 in float16, unless it is
-        told otherwise; A2 and A3 multiply float32 with as many bits as float16 has (HF32).
+        "exact", "float16" or "bfloat16". The first 910 computes float32 in float16; A2 and A3
+        multiply float32 with as many bits as float16 has (HF32).
     """
     if computed != "float32":
         return computed
     rounded = generation == "910" or (generation in ("A2", "A3") and multiplies)
-    return "float16" if rounded else "exact"
+    return "float16" if rounded and not exact_float32 else "exact"
 
 
 def operator_limit(bits: str) -> float:

@@ -297,6 +297,7 @@ def _max_pool(pool: tuple[int, int]) -> Case:
         draw=_different((2, 16, 3 * rows, 2 * columns), (2, 16, 3, 2)),
         build=lambda kind: _WithGradients(_Function(ops.MaxPool(pool, pool))),
         expect=lambda x, upstream: references.max_pool(x, upstream, pool),
+        types=("float32", "float16"),
     )
 
 
@@ -333,12 +334,17 @@ def _add_to_channels(x: Tensor, bias: Tensor) -> tuple[Tensor]:
     return (ops.BiasAdd()(x, bias),)
 
 
-def _cast(other: str) -> Case:
+def _sigmoid(x: Tensor) -> tuple[Tensor]:
+    return (ops.sigmoid(x),)
+
+
+def _cast(other: str, of: tuple[str, ...]) -> Case:
     return Case(
         operators=("Cast",),
         draw=_normal((6, 32)),
         build=lambda kind: _Cast(other),
         expect=lambda x: (round_to(other, x.astype(np.float32)),),
+        types=of,
     )
 
 
@@ -403,6 +409,7 @@ CASES = (
         draw=_draw_for_division,
         build=lambda kind: _Function(_arithmetic),
         expect=_arithmetic,
+        types=("float32",),
     ),
     Case(
         operators=("ReduceMean",),
@@ -436,5 +443,14 @@ CASES = (
         ),
         types=("float32",),
     ),
-    *map(_cast, TYPES),
+    Case(
+        operators=("Sigmoid",),
+        draw=_normal((6, 10)),
+        build=lambda kind: _Function(_sigmoid),
+        expect=lambda x: (1 / (1 + np.exp(-x)),),
+        types=("float32",),
+    ),
+    _cast("float32", of=("float16", "bfloat16")),
+    _cast("float16", of=("float32",)),
+    _cast("bfloat16", of=("float32",)),
 )

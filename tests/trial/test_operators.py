@@ -1,5 +1,8 @@
 """The operators on this CPU, and what is found where one is wrong."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,9 +13,35 @@ from fcn4_dist.trial import operators
 from fcn4_dist.trial.expectations import operator_limit
 from fcn4_dist.trial.operators import CASES, Case, count_cases, round_to, try_operators
 
+DOCUMENT = Path(__file__).parents[2] / "docs/operator_types.md"
+TRIED_ELSEWHERE = {
+    ("AllReduce", "float32"),  # by the collectives
+    ("AssignAdd", "int32"),  # beside that of float32
+    ("Cast", "bool"),  # in the gradient of ReduceMax
+    ("GetNext", "nothing"),  # by training, with sink_size
+    ("TensorMove", "float32"),  # a copy, which the compiler puts in where it wants
+}
+
 
 def limit(kind: str, multiplies: bool) -> float:
     return operator_limit("exact" if kind == "float32" else kind)
+
+
+def test_every_operator_of_every_graph_is_tried_in_every_type() -> None:
+    """The document of operators and types is itself held against the compiled graphs."""
+    rows = re.findall(
+        r"^\| (\w+) \| (?:\d+ x )?(\w+)[^|]* \| [^|]+ \| ", DOCUMENT.read_text(), re.M
+    )
+    of_graphs = {(operator, kind) for operator, kind in rows if kind != "in"}
+    tried = {
+        (operator, kind)
+        for case in CASES
+        for operators in case.operators
+        for operator in operators.split(", ")
+        for kind in case.types
+    }
+    assert of_graphs - tried == TRIED_ELSEWHERE
+    assert tried - of_graphs == set()
 
 
 @pytest.mark.parametrize("kind", ["float32", "float16"])
@@ -37,7 +66,7 @@ def test_a_wrong_value_of_any_operator_is_found(
 
     changed = Case(**{**vars(case), "expect": off_in_one_place})
     monkeypatch.setattr(operators, "CASES", (changed,))
-    (found,) = try_operators(["float32"], "auto", limit)
+    (found,) = try_operators([case.types[0]], "auto", limit)
     assert not any(one.is_right for one in found)
 
 
