@@ -122,11 +122,14 @@ class Stage:
         """Give shards that may be damaged."""
         return Path(shutil.copytree(self.shards, self.folder / "shards"))
 
-    def job(self, command: str = "train", ranks: int = 2, **flags: str) -> list[Finding]:
+    def job(
+        self, command: str = "train", ranks: int = 2, generation: str = "", **flags: str
+    ) -> list[Finding]:
         """Check a job of the real shards, with changed settings."""
         shards = {**self._shard_flags, "data_dir": str(self.shards)}
         defaults = {"device_target": "CPU", "batch_size": "2", "checkpoint_path": "weight"}
-        return check_job(command, load_settings(flags=shards | defaults | flags).settings, ranks)
+        settings = load_settings(flags=shards | defaults | flags).settings
+        return check_job(command, settings, ranks, generation=generation)
 
     def checkpoint(self, **changes: Any) -> Path:
         """Write a checkpoint of a job of the real shards, on two ranks."""
@@ -805,6 +808,16 @@ SECTIONS = {
             "a folder that the system refuses to look at",
             lambda stage: stage.job(data_dir="n" * 300),
             "shards error",
+        ),
+        Case(
+            "windows of more than 4096 frames, on cards",
+            lambda stage: stage.job(generation="A2", window_seconds="40"),
+            "window warning",
+        ),
+        Case(
+            "windows of less than 320 frames and 48 bands or more, on the first 910",
+            lambda stage: stage.job(generation="910", n_mels="96"),
+            "window warning",
         ),
         Case("enough clips", lambda stage: stage.job(), "steps ok"),
         Case("fewer clips than a global batch", lambda stage: stage.job(ranks=16), "steps error"),
