@@ -42,7 +42,11 @@ BEYOND = "device_id is 5, and the cards this host has to use (3, 4, 5, 6, 7) are
         ("driver-without-cann", [], "CANN is not in /usr/local/Ascend"),
         ("driver-not-permitted", [], "this user may not open /dev/davinci_manager"),
         ("cann-not-readable", [], "this user may not read CANN in"),
-        ("docker-without-manager", [], "no card can be used without /dev/davinci_manager"),
+        (
+            "docker-without-manager",
+            [],
+            "/dev/davinci_manager, /dev/devmm_svm, /dev/hisi_hdc missing",
+        ),
         ("docker-cards-by-wrong-numbers", [], "CANN reads ASCEND_RT_VISIBLE_DEVICES=3,4,5,6,7 as"),
         ("docker-cards-3-to-7", ["--device_id=5"], BEYOND),
         (
