@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import socket
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -24,9 +25,10 @@ import pytest
 from fcn4_dist import __version__
 from fcn4_dist.checkpoints import CheckpointFolder
 from fcn4_dist.cluster import cann, card_checks, device, launchers, preflight, topology
-from fcn4_dist.cluster.card_checks import check_cards
+from fcn4_dist.cluster.card_checks import check_cards, check_precision
 from fcn4_dist.cluster.driver import ROOT_VARIABLE, Driver
 from fcn4_dist.cluster.host import Host
+from fcn4_dist.cluster.imports import check_imports
 from fcn4_dist.cluster.launchers import Launchers, meet
 from fcn4_dist.cluster.npu_smi import Cards
 from fcn4_dist.cluster.preflight import (
@@ -217,6 +219,23 @@ def _software(**variables: str) -> Callable[[Stage], Found]:
     return find
 
 
+def _imports(program: str = "") -> Callable[[Stage], Found]:
+    """Import stand-ins for MindSpore and scikit-learn."""
+
+    def find(stage: Stage) -> Found:
+        for module, text in {"mindspore": "", "sklearn": "", "sklearn/metrics": program}.items():
+            path = stage.folder / (f"{module}.py" if "/" in module else f"{module}/__init__.py")
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text)
+        return [check_imports({**os.environ, "PYTHONPATH": str(stage.folder)})]
+
+    return find
+
+
+def _runs_out_of_time(*_: Any, **__: Any) -> Any:
+    raise subprocess.TimeoutExpired("python", 0)
+
+
 def _no_such_name(*_: Any, **__: Any) -> Any:
     raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
@@ -277,9 +296,9 @@ def _visible(value: str) -> Callable[[Stage], Found]:
     return lambda stage: check_cards("Ascend", SOME_CARDS, variables, "2.8.0")
 
 
-def _bfloat16(generation: str) -> Callable[[Stage], Found]:
-    host = replace(CARDS, generation=generation)
-    return lambda stage: check_cards("Ascend", host, stage.cann("8.2.RC1"), "2.8.0", "bfloat16")
+def _precision_on_the_first_910(**wishes: Any) -> Callable[[Stage], Found]:
+    host = replace(CARDS, generation="910")
+    return lambda stage: check_precision(Settings(**wishes), host, 8)
 
 
 def _flags(host: Host = CARDS, target: str = "Ascend", **wishes: Any) -> Callable[[Stage], Found]:
@@ -492,6 +511,26 @@ SECTIONS = {
             "variables warning",
         ),
         Case("no such variables", _software(), "variables ok"),
+        Case("MindSpore and scikit-learn can be imported", _imports(), "imports ok"),
+        Case(
+            "scikit-learn's OpenMP library does not fit beside MindSpore and CANN (aarch64)",
+            # As in hiyouga/LlamaFactory issue 8768, on an Ascend 910.
+            _imports(
+                "raise ImportError('/env/sklearn/utils/../../scikit_learn.libs/libgomp-d22c30c5"
+                ".so.1.0.0: cannot allocate memory in static TLS block')"
+            ),
+            "imports error",
+        ),
+        Case(
+            "one of the two cannot be imported for another reason",
+            _imports("raise ImportError('libgraph.so: cannot open shared object file')"),
+            "imports error",
+        ),
+        Case(
+            "importing them does not end",
+            _without(subprocess, "run", _runs_out_of_time, _imports()),
+            "imports note",
+        ),
     ],
     "Cards and CANN": [
         Case("`device_target` is CPU", _cards(target="CPU"), "device ok"),
@@ -541,7 +580,21 @@ SECTIONS = {
             _cards(replace(CARDS, generation="310P3")),
             "card and MindSpore error",
         ),
-        Case("`amp_dtype bfloat16` on the first 910", _bfloat16("910"), "precision error"),
+        Case(
+            "`amp_dtype bfloat16` on the first 910",
+            _precision_on_the_first_910(mixed_precision=True, amp_dtype="bfloat16"),
+            "precision error",
+        ),
+        Case(
+            "`exact_float32` on the first 910",
+            _precision_on_the_first_910(exact_float32=True),
+            "precision error",
+        ),
+        Case(
+            "`deterministic` on several of the first 910",
+            _precision_on_the_first_910(deterministic=True),
+            "precision warning",
+        ),
         Case("cards, but no MindSpore", _cards(mindspore=""), "card and MindSpore note"),
         Case(
             "`ASCEND_RT_VISIBLE_DEVICES` with a blank",
