@@ -548,9 +548,14 @@ SECTIONS = {
             "driver ok",
         ),
         Case(
-            "a container without the devices that all cards share",
+            "a container without the device that manages its cards",
             _cards(replace(CARDS, driver=Driver(missing=("/dev/davinci_manager",)))),
             "driver error",
+        ),
+        Case(
+            "a container without the devices that most cards need besides",
+            _cards(replace(CARDS, driver=Driver(missing=("/dev/hisi_hdc",)))),
+            "driver warning",
         ),
         Case(
             "a user who may not use the driver",
