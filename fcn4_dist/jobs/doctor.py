@@ -4,8 +4,8 @@ import os
 from dataclasses import replace
 from functools import cache
 
+from fcn4_dist.cluster.host import Host
 from fcn4_dist.cluster.topology import (
-    Host,
     LaunchRequest,
     Starter,
     Topology,
