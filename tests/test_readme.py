@@ -10,8 +10,8 @@ import pytest
 from fcn4_dist.cli import main
 from fcn4_dist.cli.settings import meaning_of
 from fcn4_dist.clips import DATASETS
-from fcn4_dist.cluster.cann_errors import CANN_ERRORS
 from fcn4_dist.cluster.cann import CANN_OF_MINDSPORE
+from fcn4_dist.cluster.cann_errors import CANN_ERRORS
 from fcn4_dist.config import SETTINGS, Setting
 
 REPOSITORY = Path(__file__).parents[1]
