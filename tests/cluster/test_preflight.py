@@ -23,7 +23,7 @@ import pytest
 
 from fcn4_dist import __version__
 from fcn4_dist.checkpoints import CheckpointFolder
-from fcn4_dist.cluster import device, launchers, preflight, topology
+from fcn4_dist.cluster import device, launchers, preflight, sites, topology
 from fcn4_dist.cluster.launchers import Launchers, meet
 from fcn4_dist.cluster.preflight import (
     check_cards,
@@ -32,6 +32,7 @@ from fcn4_dist.cluster.preflight import (
     port_in_use,
     usable_port,
 )
+from fcn4_dist.cluster.sites import at_site
 from fcn4_dist.cluster.topology import (
     LOOP_BACK,
     Host,
@@ -50,6 +51,7 @@ from fcn4_dist.findings import Finding, Level
 from fcn4_dist.jobs.checks import check_job
 from fcn4_dist.records import read_manifest
 from tests.checkpoints.examples import write_example
+from tests.cluster.site_examples import BATCH, POD, SCHEDULER, STEP
 
 REPOSITORY = Path(__file__).parents[2]
 DOCUMENT = REPOSITORY / "docs/launch_checks.md"
@@ -245,6 +247,17 @@ def _bfloat16(generation: str) -> Callable[[Stage], Found]:
     return lambda stage: check_cards("Ascend", host, stage.cann("8.2.RC1"), "2.8.0", "bfloat16")
 
 
+def _site(environment: dict[str, str], **wishes: Any) -> Callable[[Stage], Found]:
+    def find(stage: Stage) -> Found:
+        try:
+            _, taken = at_site(LaunchRequest(**wishes), environment, CARDS.addresses)
+        except InputError as error:
+            return str(error)
+        return [Finding(Level.OK, taken, check="site")]
+
+    return find
+
+
 def _flags(host: Host = CARDS, target: str = "Ascend", **wishes: Any) -> Callable[[Stage], Found]:
     def find(stage: Stage) -> Found:
         given = dict(wishes)
@@ -436,6 +449,11 @@ SECTIONS = {
             _software(MS_ROLE="MS_WORKER", MS_SCHED_PORT="8118", RANK_ID="3"),
             "variables warning",
         ),
+        Case(
+            "the variables of an AscendJob's pod",
+            _software(**POD),
+            "variables ok",
+        ),
         Case("no such variables", _software(), "variables ok"),
     ],
     "Cards and CANN": [
@@ -518,6 +536,24 @@ SECTIONS = {
             "error",
         ),
         Case("a rank table that gives rank 0 the higher card", _flags(table=((1, 0),)), "error"),
+    ],
+    "Nodes of Slurm and Kubernetes": [
+        Case("a launcher on each node of a step of Slurm", _site(STEP), "site ok"),
+        Case("a batch script of several nodes, without srun", _site(BATCH), "error"),
+        Case("more tasks than nodes", _site(STEP | {"SLURM_STEP_NUM_TASKS": "16"}), "error"),
+        Case("variables of Slurm that differ", _site(STEP | {"SLURM_NODEID": "2"}), "error"),
+        Case("a variable that is no number", _site(STEP | {"SLURM_NODEID": "first"}), "error"),
+        Case("`--node_rank 0` on node 1 of Slurm", _site(STEP, node_rank=0), "error"),
+        Case("a pod of an AscendJob", _site(POD), "site ok"),
+        Case("its Scheduler, which has cards like a Worker", _site(SCHEDULER), "site ok"),
+        Case("a Scheduler without cards", _site(SCHEDULER | {"NPU_POD": "false"}), "error"),
+        Case("the first Worker beside one", _site(POD | {"MS_NODE_RANK": "0"}), "error"),
+        Case("variables of a pod that differ", _site(POD | {"MS_WORKER_NUM": "12"}), "error"),
+        Case(
+            "a pod that is node 0 without its address",
+            _site(SCHEDULER | {"MS_SCHED_HOST": "192.0.2.99"}),
+            "error",
+        ),
     ],
     "Workers, rank table, port": [
         Case("two workers on the CPU", _workers(target="CPU", device_num=2), "workers ok"),
@@ -839,7 +875,7 @@ def test_the_document_has_the_cases_in_its_sections() -> None:
     assert headings == list(SECTIONS)
 
 
-@pytest.mark.parametrize("module", [topology, preflight, launchers])
+@pytest.mark.parametrize("module", [topology, sites, preflight, launchers])
 def test_no_sentence_is_missing_from_the_document(module: Any) -> None:
     told = "\n".join(rows_of_document()).replace("\\", "")
     missing = [
