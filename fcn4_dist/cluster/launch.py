@@ -13,6 +13,7 @@ from typing import Any
 
 from fcn4_dist.cluster.device import LAUNCHED_VARIABLE
 from fcn4_dist.cluster.heartbeat import log_file
+from fcn4_dist.cluster.host import VISIBLE_VARIABLE
 from fcn4_dist.cluster.topology import Topology
 
 STALE_VARIABLES = (
@@ -213,8 +214,8 @@ def plan_launch(
     }
     if kept.get("GLOG_v", "").isdecimal() and int(kept["GLOG_v"]) > _MSRUN_TELLS_OF_DEATHS:
         added["GLOG_v"] = str(_MSRUN_TELLS_OF_DEATHS)
-    if topology.cards:
-        added["ASCEND_RT_VISIBLE_DEVICES"] = ",".join(map(str, topology.cards))
+    if topology.visible_cards:
+        added[VISIBLE_VARIABLE] = ",".join(map(str, topology.visible_cards))
     return Launch(
         program=tuple(program),
         topology=topology,

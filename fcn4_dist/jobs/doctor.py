@@ -4,9 +4,9 @@ import os
 from dataclasses import replace
 from functools import cache
 
+from fcn4_dist.cluster.host import Host
 from fcn4_dist.cluster.sites import at_site
 from fcn4_dist.cluster.topology import (
-    Host,
     LaunchRequest,
     Starter,
     Topology,

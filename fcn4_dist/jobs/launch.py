@@ -7,13 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from fcn4_dist.checkpoints.folder import AUTO
+from fcn4_dist.cluster.host import Host
 from fcn4_dist.cluster.launch import file_prefix
 from fcn4_dist.cluster.launchers import Launchers, meet
 from fcn4_dist.cluster.preflight import check_address, usable_port
 from fcn4_dist.cluster.sites import MINDCLUSTER_TABLE, at_site
 from fcn4_dist.cluster.supervision import run_launch
 from fcn4_dist.cluster.topology import (
-    Host,
     LaunchRequest,
     Starter,
     Topology,

@@ -10,11 +10,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from fcn4_dist.cluster.card_checks import check_cards
 from fcn4_dist.cluster.cores import sharing_variables
+from fcn4_dist.cluster.host import Host
 from fcn4_dist.cluster.launch import Launch, file_prefix, plan_launch
 from fcn4_dist.cluster.peers import Peers
-from fcn4_dist.cluster.preflight import check_cards, check_software, check_workers
-from fcn4_dist.cluster.topology import Host, Starter, Topology
+from fcn4_dist.cluster.preflight import check_software, check_workers
+from fcn4_dist.cluster.topology import Starter, Topology
 from fcn4_dist.config import LoadedSettings, Settings, adopt_settings
 from fcn4_dist.errors import InputError
 from fcn4_dist.findings import Finding, Level, refuse_errors

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fcn4_dist.cluster.host import Host
 from fcn4_dist.cluster.topology import (
     DEFAULT_MASTER_PORT,
-    Host,
     LaunchRequest,
     Nodes,
     Topology,

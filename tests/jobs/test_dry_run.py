@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from fcn4_dist.cli import main
-from fcn4_dist.cluster.topology import Host
+from fcn4_dist.cluster.host import Host
 
 HERE = "192.0.2.1"
 
