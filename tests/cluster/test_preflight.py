@@ -24,7 +24,7 @@ import pytest
 
 from fcn4_dist import __version__
 from fcn4_dist.checkpoints import CheckpointFolder
-from fcn4_dist.cluster import cann, card_checks, device, launchers, preflight, topology
+from fcn4_dist.cluster import cann, card_checks, device, launchers, preflight, sites, topology
 from fcn4_dist.cluster.card_checks import check_cards, check_precision
 from fcn4_dist.cluster.driver import ROOT_VARIABLE, Driver
 from fcn4_dist.cluster.host import Host
@@ -37,6 +37,7 @@ from fcn4_dist.cluster.preflight import (
     port_in_use,
     usable_port,
 )
+from fcn4_dist.cluster.sites import at_site
 from fcn4_dist.cluster.topology import (
     LOOP_BACK,
     LaunchRequest,
@@ -54,6 +55,7 @@ from fcn4_dist.findings import Finding, Level
 from fcn4_dist.jobs.checks import check_job
 from fcn4_dist.records import read_manifest
 from tests.checkpoints.examples import write_example
+from tests.cluster.site_examples import BATCH, POD, SCHEDULER, STEP
 from tests.hosts.recording import put_up
 
 REPOSITORY = Path(__file__).parents[2]
@@ -304,6 +306,17 @@ def _precision_on_the_first_910(**wishes: Any) -> Callable[[Stage], Found]:
     return lambda stage: check_precision(Settings(**wishes), host, 8)
 
 
+def _site(environment: dict[str, str], **wishes: Any) -> Callable[[Stage], Found]:
+    def find(stage: Stage) -> Found:
+        try:
+            _, taken = at_site(LaunchRequest(**wishes), environment, CARDS.addresses)
+        except InputError as error:
+            return str(error)
+        return [Finding(Level.OK, taken, check="site")]
+
+    return find
+
+
 def _flags(host: Host = CARDS, target: str = "Ascend", **wishes: Any) -> Callable[[Stage], Found]:
     def find(stage: Stage) -> Found:
         given = dict(wishes)
@@ -513,6 +526,11 @@ SECTIONS = {
             _software(MS_ROLE="MS_WORKER", MS_SCHED_PORT="8118", RANK_ID="3"),
             "variables warning",
         ),
+        Case(
+            "the variables of an AscendJob's pod",
+            _software(**POD),
+            "variables ok",
+        ),
         Case("no such variables", _software(), "variables ok"),
         Case("MindSpore and scikit-learn can be imported", _imports(), "imports ok"),
         Case(
@@ -668,6 +686,24 @@ SECTIONS = {
             "error",
         ),
         Case("a rank table that gives rank 0 the higher card", _flags(table=((1, 0),)), "error"),
+    ],
+    "Nodes of Slurm and Kubernetes": [
+        Case("a launcher on each node of a step of Slurm", _site(STEP), "site ok"),
+        Case("a batch script of several nodes, without srun", _site(BATCH), "error"),
+        Case("more tasks than nodes", _site(STEP | {"SLURM_STEP_NUM_TASKS": "16"}), "error"),
+        Case("variables of Slurm that differ", _site(STEP | {"SLURM_NODEID": "2"}), "error"),
+        Case("a variable that is no number", _site(STEP | {"SLURM_NODEID": "first"}), "error"),
+        Case("`--node_rank 0` on node 1 of Slurm", _site(STEP, node_rank=0), "error"),
+        Case("a pod of an AscendJob", _site(POD), "site ok"),
+        Case("its Scheduler, which has cards like a Worker", _site(SCHEDULER), "site ok"),
+        Case("a Scheduler without cards", _site(SCHEDULER | {"NPU_POD": "false"}), "error"),
+        Case("the first Worker beside one", _site(POD | {"MS_NODE_RANK": "0"}), "error"),
+        Case("variables of a pod that differ", _site(POD | {"MS_WORKER_NUM": "12"}), "error"),
+        Case(
+            "a pod that is node 0 without its address",
+            _site(SCHEDULER | {"MS_SCHED_HOST": "192.0.2.99"}),
+            "error",
+        ),
     ],
     "Workers, rank table, port": [
         Case("two workers on the CPU", _workers(target="CPU", device_num=2), "workers ok"),
@@ -1029,7 +1065,7 @@ def test_the_document_has_the_cases_in_its_sections() -> None:
     assert headings == list(SECTIONS)
 
 
-@pytest.mark.parametrize("module", [topology, preflight, card_checks, cann, launchers])
+@pytest.mark.parametrize("module", [topology, sites, preflight, card_checks, cann, launchers])
 def test_no_sentence_is_missing_from_the_document(module: Any) -> None:
     told = "\n".join(rows_of_document()).replace("\\", "")
     missing = [
