@@ -163,7 +163,8 @@ def find_obstacles(command: str, settings: Settings, start: Start) -> list[Findi
         sentences = [f"{first} {fault.strip()}" for fault in faults] or [first]
         findings += [Finding(Level.ERROR, sentence, check="workers") for sentence in sentences]
     findings += check_precision(settings, host, ranks)
-    return findings + check_job(command, settings, ranks, on_main=on_main)
+    generation = host.generation if device == "Ascend" else ""
+    return findings + check_job(command, settings, ranks, on_main=on_main, generation=generation)
 
 
 def _heed(findings: list[Finding], peers: Peers) -> None:

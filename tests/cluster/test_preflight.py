@@ -24,7 +24,7 @@ import pytest
 
 from fcn4_dist import __version__
 from fcn4_dist.checkpoints import CheckpointFolder
-from fcn4_dist.cluster import cann, card_checks, device, launchers, preflight, topology
+from fcn4_dist.cluster import cann, card_checks, device, launchers, preflight, sites, topology
 from fcn4_dist.cluster.card_checks import check_cards, check_precision
 from fcn4_dist.cluster.driver import ROOT_VARIABLE, Driver
 from fcn4_dist.cluster.host import Host
@@ -37,6 +37,7 @@ from fcn4_dist.cluster.preflight import (
     port_in_use,
     usable_port,
 )
+from fcn4_dist.cluster.sites import at_site
 from fcn4_dist.cluster.topology import (
     LOOP_BACK,
     LaunchRequest,
@@ -54,6 +55,7 @@ from fcn4_dist.findings import Finding, Level
 from fcn4_dist.jobs.checks import check_job
 from fcn4_dist.records import read_manifest
 from tests.checkpoints.examples import write_example
+from tests.cluster.site_examples import BATCH, POD, SCHEDULER, STEP
 from tests.hosts.recording import put_up
 
 REPOSITORY = Path(__file__).parents[2]
@@ -122,11 +124,14 @@ class Stage:
         """Give shards that may be damaged."""
         return Path(shutil.copytree(self.shards, self.folder / "shards"))
 
-    def job(self, command: str = "train", ranks: int = 2, **flags: str) -> list[Finding]:
+    def job(
+        self, command: str = "train", ranks: int = 2, generation: str = "", **flags: str
+    ) -> list[Finding]:
         """Check a job of the real shards, with changed settings."""
         shards = {**self._shard_flags, "data_dir": str(self.shards)}
         defaults = {"device_target": "CPU", "batch_size": "2", "checkpoint_path": "weight"}
-        return check_job(command, load_settings(flags=shards | defaults | flags).settings, ranks)
+        settings = load_settings(flags=shards | defaults | flags).settings
+        return check_job(command, settings, ranks, generation=generation)
 
     def checkpoint(self, **changes: Any) -> Path:
         """Write a checkpoint of a job of the real shards, on two ranks."""
@@ -299,6 +304,17 @@ def _visible(value: str) -> Callable[[Stage], Found]:
 def _precision_on_the_first_910(**wishes: Any) -> Callable[[Stage], Found]:
     host = replace(CARDS, generation="910")
     return lambda stage: check_precision(Settings(**wishes), host, 8)
+
+
+def _site(environment: dict[str, str], **wishes: Any) -> Callable[[Stage], Found]:
+    def find(stage: Stage) -> Found:
+        try:
+            _, taken = at_site(LaunchRequest(**wishes), environment, CARDS.addresses)
+        except InputError as error:
+            return str(error)
+        return [Finding(Level.OK, taken, check="site")]
+
+    return find
 
 
 def _flags(host: Host = CARDS, target: str = "Ascend", **wishes: Any) -> Callable[[Stage], Found]:
@@ -510,6 +526,11 @@ SECTIONS = {
             _software(MS_ROLE="MS_WORKER", MS_SCHED_PORT="8118", RANK_ID="3"),
             "variables warning",
         ),
+        Case(
+            "the variables of an AscendJob's pod",
+            _software(**POD),
+            "variables ok",
+        ),
         Case("no such variables", _software(), "variables ok"),
         Case("MindSpore and scikit-learn can be imported", _imports(), "imports ok"),
         Case(
@@ -545,9 +566,14 @@ SECTIONS = {
             "driver ok",
         ),
         Case(
-            "a container without the devices that all cards share",
+            "a container without the device that manages its cards",
             _cards(replace(CARDS, driver=Driver(missing=("/dev/davinci_manager",)))),
             "driver error",
+        ),
+        Case(
+            "a container without the devices that most cards need besides",
+            _cards(replace(CARDS, driver=Driver(missing=("/dev/hisi_hdc",)))),
+            "driver warning",
         ),
         Case(
             "a user who may not use the driver",
@@ -660,6 +686,24 @@ SECTIONS = {
             "error",
         ),
         Case("a rank table that gives rank 0 the higher card", _flags(table=((1, 0),)), "error"),
+    ],
+    "Nodes of Slurm and Kubernetes": [
+        Case("a launcher on each node of a step of Slurm", _site(STEP), "site ok"),
+        Case("a batch script of several nodes, without srun", _site(BATCH), "error"),
+        Case("more tasks than nodes", _site(STEP | {"SLURM_STEP_NUM_TASKS": "16"}), "error"),
+        Case("variables of Slurm that differ", _site(STEP | {"SLURM_NODEID": "2"}), "error"),
+        Case("a variable that is no number", _site(STEP | {"SLURM_NODEID": "first"}), "error"),
+        Case("`--node_rank 0` on node 1 of Slurm", _site(STEP, node_rank=0), "error"),
+        Case("a pod of an AscendJob", _site(POD), "site ok"),
+        Case("its Scheduler, which has cards like a Worker", _site(SCHEDULER), "site ok"),
+        Case("a Scheduler without cards", _site(SCHEDULER | {"NPU_POD": "false"}), "error"),
+        Case("the first Worker beside one", _site(POD | {"MS_NODE_RANK": "0"}), "error"),
+        Case("variables of a pod that differ", _site(POD | {"MS_WORKER_NUM": "12"}), "error"),
+        Case(
+            "a pod that is node 0 without its address",
+            _site(SCHEDULER | {"MS_SCHED_HOST": "192.0.2.99"}),
+            "error",
+        ),
     ],
     "Workers, rank table, port": [
         Case("two workers on the CPU", _workers(target="CPU", device_num=2), "workers ok"),
@@ -805,6 +849,16 @@ SECTIONS = {
             "a folder that the system refuses to look at",
             lambda stage: stage.job(data_dir="n" * 300),
             "shards error",
+        ),
+        Case(
+            "windows of more than 4096 frames, on cards",
+            lambda stage: stage.job(generation="A2", window_seconds="40"),
+            "window warning",
+        ),
+        Case(
+            "windows of less than 320 frames and 48 bands or more, on the first 910",
+            lambda stage: stage.job(generation="910", n_mels="96"),
+            "window warning",
         ),
         Case("enough clips", lambda stage: stage.job(), "steps ok"),
         Case("fewer clips than a global batch", lambda stage: stage.job(ranks=16), "steps error"),
@@ -1011,7 +1065,7 @@ def test_the_document_has_the_cases_in_its_sections() -> None:
     assert headings == list(SECTIONS)
 
 
-@pytest.mark.parametrize("module", [topology, preflight, card_checks, cann, launchers])
+@pytest.mark.parametrize("module", [topology, sites, preflight, card_checks, cann, launchers])
 def test_no_sentence_is_missing_from_the_document(module: Any) -> None:
     told = "\n".join(rows_of_document()).replace("\\", "")
     missing = [
@@ -1051,6 +1105,9 @@ def _sentences_of(path: Path) -> list[str]:
     [
         ("2.7.1", "7.8.0.1.231", True),
         ("2.7.1", "8.5.0", False),
+        ("2.7.1.post1", "8.3.RC1", True),
+        ("2.7.2", "8.5.0", True),
+        ("2.7.2", "8.3.RC1", False),
         ("2.8.0", "8.5.0", True),
         ("2.8.0", "7.8.0", False),
         ("2.9.0", "9.0.RC1", True),
