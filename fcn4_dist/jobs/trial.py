@@ -14,26 +14,17 @@ from typing import Any
 
 from fcn4_dist import documents
 from fcn4_dist.checkpoints import CheckpointFolder
-from fcn4_dist.cluster.host import Host
-from fcn4_dist.cluster.launch import file_prefix
-from fcn4_dist.cluster.launchers import Launchers, meet
-from fcn4_dist.cluster.supervision import run_launch
-from fcn4_dist.cluster.topology import (
-    LaunchRequest,
-    Starter,
-    Topology,
-    free_port,
-    plan_nodes,
-    plan_topology,
-)
-from fcn4_dist.config import LoadedSettings, Settings
+from fcn4_dist.cluster.launchers import Launchers
+from fcn4_dist.cluster.topology import LaunchRequest, free_port
+from fcn4_dist.config import LoadedSettings
 from fcn4_dist.config.learning import Network, Training
 from fcn4_dist.config.machine import Ascend, Device, DistributedJob
 from fcn4_dist.findings import Finding, Level, errors_in
-from fcn4_dist.jobs.prepare import Job, Start, find_obstacles, prepare
+from fcn4_dist.jobs.launch import met_launchers, run_job
+from fcn4_dist.jobs.prepare import Job, find_obstacles, prepare
 from fcn4_dist.jobs.trial_data import MOST_CLIPS, make_shards
 from fcn4_dist.jobs.trial_rank import SECTIONS
-from fcn4_dist.runs.folder import choose_run_folder, save_settings
+from fcn4_dist.runs.folder import choose_run_folder, settle_paths
 from fcn4_dist.runs.history import Step, read_course
 from fcn4_dist.terminal import say, table
 from fcn4_dist.trial import expectations
@@ -108,18 +99,12 @@ def try_job(loaded: LoadedSettings, request: LaunchRequest, seconds: float) -> i
     Raises:
         InputError: If something would stop the job before it begins.
     """
-    host = Host.find()
-    nodes = plan_nodes(request, host)
-
-    def plan(settings: Settings) -> Topology:
-        return plan_topology(nodes, request, settings.device_target, host)
-
-    start = Start(Starter.MSRUN, host, plan)
-    with meet(nodes, say) as launchers:
+    with met_launchers(request) as (start, launchers):
         folder = _folder_for_all(loaded, launchers)
-        made = _settings_of_trial(loaded, plan(loaded.settings).ranks, folder)
+        made = _settings_of_trial(loaded, start.plan(loaded.settings).ranks, folder)
         job = prepare("train", made, start, launchers)
-        trial = _Trial(job, launchers, folder, host.generation, seconds)
+        generation = start.host.generation if start.host else ""
+        trial = _Trial(job, launchers, folder, generation, seconds)
         trial.run()
         findings = [*find_obstacles("train", job.loaded.settings, start), *trial.findings]
     _write_result(trial, findings)
@@ -190,14 +175,12 @@ class _Trial:
     def _start(self, command: str, changes: Mapping[str, Any]) -> int:
         settings = replace(self.settings, **changes)
         folder, nodes = Path(settings.run_dir), self.job.topology.nodes
-        folder.mkdir(parents=True, exist_ok=True)
-        loaded = LoadedSettings(settings, self.job.loaded.origins)
+        loaded = settle_paths(LoadedSettings(settings, self.job.loaded.origins))
         # One that was just used may not be free yet.
         self._port = free_port(nodes.master_addr) if nodes.count == 1 else self._port + 2
         job = replace(self.job, command=command, loaded=loaded).on_port(self._port)
-        save_settings(loaded, file_prefix(nodes.rank))
-        say(f"starting {job.topology.ranks} workers: {_STARTS[folder.name]}; logs: {folder}")
-        return run_launch(job.plan(), self.launchers)
+        say(f"next: {_STARTS[folder.name]}")
+        return run_job(job, self.launchers)
 
     def _how_to_restart(self) -> dict[str, Any]:
         """Give what the third start has other than the second; on node 0, which has its results."""

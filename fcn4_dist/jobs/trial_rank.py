@@ -69,7 +69,8 @@ class _Trial:
     generation: str
 
     def try_operators(self) -> None:
-        from fcn4_dist.trial.operators import TYPES, count_cases, try_operators
+        from fcn4_dist.trial.cases import TYPES
+        from fcn4_dist.trial.operators import count_cases, try_operators
 
         types = TYPES[:2] if self.generation == "910" else TYPES
         self._begin(OPERATORS, "trying the first operator")

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 SECTIONS = {"operators", "training step", "collectives", "restart", "training"}
 # In each section one thing is broken, as a bad device, a bad network or a bad disk would.
 FAULTS = (
-    ("trial/operators.py", "_Function(ops.ReLU())", "_Function(ops.Abs())"),
+    ("trial/cases.py", "_Function(ops.ReLU())", "_Function(ops.Abs())"),
     ("training/step.py", "mean=True", "mean=False"),
     ("cluster/ranks.py", "total / np.float32(self.size)", "total / np.float32(self.size + 1)"),
     (

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from fcn4_dist.trial import operators
+from fcn4_dist.trial.cases import CASES, Case, round_to
 from fcn4_dist.trial.expectations import operator_limit
-from fcn4_dist.trial.operators import CASES, Case, count_cases, round_to, try_operators
+from fcn4_dist.trial.operators import count_cases, try_operators
 
 DOCUMENT = Path(__file__).parents[2] / "docs/operator_types.md"
 TRIED_ELSEWHERE = {
