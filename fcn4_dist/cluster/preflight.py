@@ -14,6 +14,7 @@ from fcn4_dist.cluster.card_checks import check_cards_of_workers, listed
 from fcn4_dist.cluster.device import check_mindspore
 from fcn4_dist.cluster.host import Host
 from fcn4_dist.cluster.launch import path_of_workers, stale_variables
+from fcn4_dist.cluster.sites import pod_variables
 from fcn4_dist.cluster.topology import LOOP_BACK, Nodes, Starter, Topology, free_port
 from fcn4_dist.config import Settings
 from fcn4_dist.errors import InputError
@@ -112,9 +113,12 @@ def _check_mpi() -> Finding:
 
 
 def _check_variables(environment: Mapping[str, str]) -> Finding:
-    if stale := stale_variables(environment):
+    of_site = pod_variables(environment)
+    if stale := [name for name in stale_variables(environment) if name not in of_site]:
         sentence = f"left by an earlier job, and taken out for this one: {', '.join(stale)}"
         return Finding(Level.WARNING, sentence, check="variables")
+    if of_site:
+        return Finding(Level.OK, f"of this pod: {', '.join(of_site)}", check="variables")
     return Finding(Level.OK, "none are left of an earlier job", check="variables")
 
 

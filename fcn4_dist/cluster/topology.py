@@ -4,8 +4,7 @@ Nothing is started here. A rank table, if there is one, decides; else the flags 
 """
 
 import socket
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
@@ -56,13 +55,6 @@ class LaunchRequest:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise InputError(f"--{name} must be at least 1, got {value}")
-
-    def with_table_of_the_site(self, environment: Mapping[str, str]) -> "LaunchRequest":
-        """Take the rank table that a site's scheduler hands over in RANK_TABLE_FILE."""
-        table = environment.get("RANK_TABLE_FILE", "")
-        if self.rank_table_file or not table:
-            return self
-        return replace(self, rank_table_file=Path(table))
 
 
 @dataclass(frozen=True)
@@ -223,9 +215,9 @@ def _nodes_of_table(request: LaunchRequest, host: Host) -> Nodes:
                 f"{request.rank_table_file} by its address: leave --node_rank out"
             )
     elif found is None and count > 1:
+        names = ", ".join(server.pod_ip or server.server_id for server in table.servers)
         raise InputError(
-            f"none of the servers of {request.rank_table_file} "
-            f"({', '.join(server.server_id for server in table.servers)}) has an address of this "
+            f"none of the servers of {request.rank_table_file} ({names}) has an address of this "
             f"host ({', '.join(host.addresses)}): give the table of these hosts, or --node_rank"
         )
     else:

@@ -63,7 +63,7 @@ def test_a_generation_computes_in_a_type_it_has_for_every_operator(
 ) -> None:
     chosen = choose_for_card(load_settings(None, {"mixed_precision": "True"}), generation)
     nodes = computing(graphs[f"training, {chosen.settings.precision}"])
-    # Nothing is left to be cast on the first 910, which has convolutions and pools in float16 alone.
+    # Nothing is left to be cast on the first 910, whose convolutions are in float16 alone.
     assert {CELLS[written(node)][generation] for node in nodes} == {"yes"}
 
 

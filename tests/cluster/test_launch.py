@@ -178,7 +178,7 @@ def test_msrun_itself_understands_the_command(
     assert understood.node_rank == topology.nodes.rank
     assert understood.join is True
     assert understood.log_dir == "/job"
-    expected = str(tmp_path / "table.json") if example.table else ""
+    expected = str(launch.table_file) if example.table else ""
     assert understood.rank_table_file == expected
     assert understood.task_script == "python"
     assert understood.task_script_args == PROGRAM

@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import socket
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -23,10 +24,11 @@ import pytest
 
 from fcn4_dist import __version__
 from fcn4_dist.checkpoints import CheckpointFolder
-from fcn4_dist.cluster import cann, card_checks, device, launchers, preflight, topology
-from fcn4_dist.cluster.card_checks import check_cards
+from fcn4_dist.cluster import cann, card_checks, device, launchers, preflight, sites, topology
+from fcn4_dist.cluster.card_checks import check_cards, check_precision
 from fcn4_dist.cluster.driver import ROOT_VARIABLE, Driver
 from fcn4_dist.cluster.host import Host
+from fcn4_dist.cluster.imports import check_imports
 from fcn4_dist.cluster.launchers import Launchers, meet
 from fcn4_dist.cluster.npu_smi import Cards
 from fcn4_dist.cluster.preflight import (
@@ -35,6 +37,7 @@ from fcn4_dist.cluster.preflight import (
     port_in_use,
     usable_port,
 )
+from fcn4_dist.cluster.sites import at_site
 from fcn4_dist.cluster.topology import (
     LOOP_BACK,
     LaunchRequest,
@@ -52,6 +55,7 @@ from fcn4_dist.findings import Finding, Level
 from fcn4_dist.jobs.checks import check_job
 from fcn4_dist.records import read_manifest
 from tests.checkpoints.examples import write_example
+from tests.cluster.site_examples import BATCH, POD, SCHEDULER, STEP
 from tests.hosts.recording import put_up
 
 REPOSITORY = Path(__file__).parents[2]
@@ -220,6 +224,23 @@ def _software(**variables: str) -> Callable[[Stage], Found]:
     return find
 
 
+def _imports(program: str = "") -> Callable[[Stage], Found]:
+    """Import stand-ins for MindSpore and scikit-learn."""
+
+    def find(stage: Stage) -> Found:
+        for module, text in {"mindspore": "", "sklearn": "", "sklearn/metrics": program}.items():
+            path = stage.folder / (f"{module}.py" if "/" in module else f"{module}/__init__.py")
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text)
+        return [check_imports({**os.environ, "PYTHONPATH": str(stage.folder)})]
+
+    return find
+
+
+def _runs_out_of_time(*_: Any, **__: Any) -> Any:
+    raise subprocess.TimeoutExpired("python", 0)
+
+
 def _no_such_name(*_: Any, **__: Any) -> Any:
     raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
@@ -280,9 +301,20 @@ def _visible(value: str) -> Callable[[Stage], Found]:
     return lambda stage: check_cards("Ascend", SOME_CARDS, variables, "2.8.0")
 
 
-def _bfloat16(generation: str) -> Callable[[Stage], Found]:
-    host = replace(CARDS, generation=generation)
-    return lambda stage: check_cards("Ascend", host, stage.cann("8.2.RC1"), "2.8.0", "bfloat16")
+def _precision_on_the_first_910(**wishes: Any) -> Callable[[Stage], Found]:
+    host = replace(CARDS, generation="910")
+    return lambda stage: check_precision(Settings(**wishes), host, 8)
+
+
+def _site(environment: dict[str, str], **wishes: Any) -> Callable[[Stage], Found]:
+    def find(stage: Stage) -> Found:
+        try:
+            _, taken = at_site(LaunchRequest(**wishes), environment, CARDS.addresses)
+        except InputError as error:
+            return str(error)
+        return [Finding(Level.OK, taken, check="site")]
+
+    return find
 
 
 def _flags(host: Host = CARDS, target: str = "Ascend", **wishes: Any) -> Callable[[Stage], Found]:
@@ -494,7 +526,32 @@ SECTIONS = {
             _software(MS_ROLE="MS_WORKER", MS_SCHED_PORT="8118", RANK_ID="3"),
             "variables warning",
         ),
+        Case(
+            "the variables of an AscendJob's pod",
+            _software(**POD),
+            "variables ok",
+        ),
         Case("no such variables", _software(), "variables ok"),
+        Case("MindSpore and scikit-learn can be imported", _imports(), "imports ok"),
+        Case(
+            "scikit-learn's OpenMP library does not fit beside MindSpore and CANN (aarch64)",
+            # As in hiyouga/LlamaFactory issue 8768, on an Ascend 910.
+            _imports(
+                "raise ImportError('/env/sklearn/utils/../../scikit_learn.libs/libgomp-d22c30c5"
+                ".so.1.0.0: cannot allocate memory in static TLS block')"
+            ),
+            "imports error",
+        ),
+        Case(
+            "one of the two cannot be imported for another reason",
+            _imports("raise ImportError('libgraph.so: cannot open shared object file')"),
+            "imports error",
+        ),
+        Case(
+            "importing them does not end",
+            _without(subprocess, "run", _runs_out_of_time, _imports()),
+            "imports note",
+        ),
     ],
     "Cards and CANN": [
         Case("`device_target` is CPU", _cards(target="CPU"), "device ok"),
@@ -509,9 +566,14 @@ SECTIONS = {
             "driver ok",
         ),
         Case(
-            "a container without the devices that all cards share",
+            "a container without the device that manages its cards",
             _cards(replace(CARDS, driver=Driver(missing=("/dev/davinci_manager",)))),
             "driver error",
+        ),
+        Case(
+            "a container without the devices that most cards need besides",
+            _cards(replace(CARDS, driver=Driver(missing=("/dev/hisi_hdc",)))),
+            "driver warning",
         ),
         Case(
             "a user who may not use the driver",
@@ -539,7 +601,21 @@ SECTIONS = {
             _cards(replace(CARDS, generation="310P3")),
             "card and MindSpore error",
         ),
-        Case("`amp_dtype bfloat16` on the first 910", _bfloat16("910"), "precision error"),
+        Case(
+            "`amp_dtype bfloat16` on the first 910",
+            _precision_on_the_first_910(mixed_precision=True, amp_dtype="bfloat16"),
+            "precision error",
+        ),
+        Case(
+            "`exact_float32` on the first 910",
+            _precision_on_the_first_910(exact_float32=True),
+            "precision error",
+        ),
+        Case(
+            "`deterministic` on several of the first 910",
+            _precision_on_the_first_910(deterministic=True),
+            "precision warning",
+        ),
         Case("cards, but no MindSpore", _cards(mindspore=""), "card and MindSpore note"),
         Case(
             "`ASCEND_RT_VISIBLE_DEVICES` with a blank",
@@ -610,6 +686,24 @@ SECTIONS = {
             "error",
         ),
         Case("a rank table that gives rank 0 the higher card", _flags(table=((1, 0),)), "error"),
+    ],
+    "Nodes of Slurm and Kubernetes": [
+        Case("a launcher on each node of a step of Slurm", _site(STEP), "site ok"),
+        Case("a batch script of several nodes, without srun", _site(BATCH), "error"),
+        Case("more tasks than nodes", _site(STEP | {"SLURM_STEP_NUM_TASKS": "16"}), "error"),
+        Case("variables of Slurm that differ", _site(STEP | {"SLURM_NODEID": "2"}), "error"),
+        Case("a variable that is no number", _site(STEP | {"SLURM_NODEID": "first"}), "error"),
+        Case("`--node_rank 0` on node 1 of Slurm", _site(STEP, node_rank=0), "error"),
+        Case("a pod of an AscendJob", _site(POD), "site ok"),
+        Case("its Scheduler, which has cards like a Worker", _site(SCHEDULER), "site ok"),
+        Case("a Scheduler without cards", _site(SCHEDULER | {"NPU_POD": "false"}), "error"),
+        Case("the first Worker beside one", _site(POD | {"MS_NODE_RANK": "0"}), "error"),
+        Case("variables of a pod that differ", _site(POD | {"MS_WORKER_NUM": "12"}), "error"),
+        Case(
+            "a pod that is node 0 without its address",
+            _site(SCHEDULER | {"MS_SCHED_HOST": "192.0.2.99"}),
+            "error",
+        ),
     ],
     "Workers, rank table, port": [
         Case("two workers on the CPU", _workers(target="CPU", device_num=2), "workers ok"),
@@ -971,7 +1065,7 @@ def test_the_document_has_the_cases_in_its_sections() -> None:
     assert headings == list(SECTIONS)
 
 
-@pytest.mark.parametrize("module", [topology, preflight, card_checks, cann, launchers])
+@pytest.mark.parametrize("module", [topology, sites, preflight, card_checks, cann, launchers])
 def test_no_sentence_is_missing_from_the_document(module: Any) -> None:
     told = "\n".join(rows_of_document()).replace("\\", "")
     missing = [
@@ -1011,6 +1105,9 @@ def _sentences_of(path: Path) -> list[str]:
     [
         ("2.7.1", "7.8.0.1.231", True),
         ("2.7.1", "8.5.0", False),
+        ("2.7.1.post1", "8.3.RC1", True),
+        ("2.7.2", "8.5.0", True),
+        ("2.7.2", "8.3.RC1", False),
         ("2.8.0", "8.5.0", True),
         ("2.8.0", "7.8.0", False),
         ("2.9.0", "9.0.RC1", True),
