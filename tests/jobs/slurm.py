@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.jobs.two_hosts import ADDRESSES, HostOfTwo, two_hosts, why_impossible
+from tests.jobs.two_hosts import ADDRESSES, HostOfTwo, two_hosts
 
 PROGRAMS = ("munged", "slurmctld", "slurmd", "srun", "sbatch", "scontrol")
 _SECONDS_TO_START = 20.0
@@ -104,23 +104,26 @@ class Slurm:
         assert code == 0, output
         return dict(part.split("=", 1) for part in output.split() if "=" in part)
 
-    def wait(self, number: str, *states: str) -> dict[str, str]:
-        """Wait until a job is in one of some states, and tell how it is."""
+    def wait_for_end(self, number: str) -> dict[str, str]:
+        """Wait until a job has ended, or waits for its next turn, and tell how it is."""
         ends = time.monotonic() + 120
-        while (job := self.job(number))["JobState"] not in states:
+        while True:
+            job = self.job(number)
+            waits = job["JobState"] == "PENDING" and job["Restarts"] != "0"
+            if waits or job["JobState"] in ("COMPLETED", "FAILED", "CANCELLED"):
+                return job
             assert time.monotonic() < ends, job
             time.sleep(0.5)
-        return job
 
 
 def why_no_slurm() -> str:
-    """Say why there cannot be a Slurm here; "" if there can."""
+    """Say what is missing of Slurm; "" if it is installed."""
     if missing := [name for name in PROGRAMS if shutil.which(name, path=_PATH) is None]:
         return (
             f"Slurm is not installed ({', '.join(missing)}): apt-get install slurmctld slurmd "
             "slurm-client munge libpmix-dev"
         )
-    return why_impossible()
+    return ""
 
 
 @contextmanager

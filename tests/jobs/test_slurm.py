@@ -12,6 +12,7 @@ import pytest
 from fcn4_dist.checkpoints.content import read_checkpoint
 from fcn4_dist.config import Settings
 from tests.jobs.slurm import Slurm, slurm, why_no_slurm
+from tests.jobs.two_hosts import why_impossible
 
 pytestmark = pytest.mark.slow
 
@@ -26,6 +27,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slurm]:
     if reason := why_no_slurm():
         if os.environ.get("FCN4_SLURM_REQUIRED") == "1":
             pytest.fail(reason)
+        pytest.skip(reason)
+    if reason := why_impossible():
         pytest.skip(reason)
     with slurm(tmp_path_factory.mktemp("slurm")) as running:
         yield running
@@ -57,6 +60,13 @@ def weights(tmp_path: Path) -> dict[str, np.ndarray]:
     return dict(read_checkpoint(checkpoint).values)
 
 
+def wait_for(log: Path, line: str) -> None:
+    ends = time.monotonic() + 60
+    while not (log.exists() and re.search(line, log.read_text())):
+        assert time.monotonic() < ends, log.read_text() if log.exists() else "nothing printed"
+        time.sleep(0.2)
+
+
 def test_two_nodes_train_what_two_workers_of_one_do(
     site: Slurm, config: Path, tmp_path: Path
 ) -> None:
@@ -69,7 +79,7 @@ def test_two_nodes_train_what_two_workers_of_one_do(
     number = site.submit(*script, cwd=REPOSITORY, before=mpi)
     code, printed = site.run("bash", TRAIN, "2", str(config), *folders(alone), cwd=REPOSITORY)
     assert code == 0, printed
-    job = site.wait(number, "COMPLETED", "FAILED", "PENDING")
+    job = site.wait_for_end(number)
     printed = log.read_text()
     assert job["ExitCode"] == "0:0", printed
     for node in range(2):
@@ -88,13 +98,10 @@ def test_sigterm_of_slurm_ends_in_a_checkpoint_and_the_job_waits_for_its_next_tu
     endless = ["--epoch_size", "100000", "--save_step", "100000", "--val_interval", "0"]
     arguments = [SCRIPT, "1", str(config), *folders(tmp_path), *endless]
     number = site.submit(f"--output={log}", *arguments, cwd=REPOSITORY)
-    ends = time.monotonic() + 60
-    while not (log.exists() and re.search(r"epoch 2\b|epoch: 2\b|step 4\b", log.read_text())):
-        assert time.monotonic() < ends, log.read_text() if log.exists() else site.job(number)
-        time.sleep(0.2)
+    wait_for(log, r"epoch 2\b|epoch: 2\b|step 4\b")
     # As --signal=TERM@120 has it, and preemption: to every process of every step.
     site.run("scancel", "--signal=TERM", number)
-    job = site.wait(number, "PENDING", "COMPLETED", "FAILED", "CANCELLED")
+    job = site.wait_for_end(number)
     site.run("scancel", number)
     assert (job["JobState"], job["Restarts"]) == ("PENDING", "1"), log.read_text()
     written = list((tmp_path / "weight").glob("*.ckpt"))
@@ -114,3 +121,28 @@ def test_more_or_fewer_launchers_than_nodes_are_refused(
     code, printed = site.run(*flags, "bash", TRAIN, "1", str(config), cwd=REPOSITORY)
     assert code == 2, printed
     assert sentence in printed
+
+
+@pytest.mark.parametrize(
+    ("ending", "flags", "state"),
+    [
+        ("trap 'exit 75' TERM; while true; do sleep 0.1; done", ["--signal=TERM"], "PENDING"),
+        ("trap 'exit 75' TERM; while true; do sleep 0.1; done", ["--full"], "CANCELLED"),
+        ("exit 76", [], "PENDING"),
+        ("exit 2", [], "FAILED"),
+        ("exit 0", [], "COMPLETED"),
+    ],
+    ids=["a signal", "scancel", "a dead worker", "an error", "a good end"],
+)
+def test_the_batch_script_asks_for_another_turn_where_there_is_something_to_go_on_with(
+    site: Slurm, tmp_path: Path, ending: str, flags: list[str], state: str
+) -> None:
+    (tmp_path / "scripts").mkdir()
+    (tmp_path / TRAIN).write_text(f"echo begun\n{ending}\n")
+    log = tmp_path / "job.log"
+    number = site.submit(f"--output={log}", str(REPOSITORY / SCRIPT), cwd=tmp_path)
+    if flags:
+        wait_for(log, "begun")
+        site.run("scancel", *flags, number)
+    assert site.wait_for_end(number)["JobState"] == state, log.read_text()
+    site.run("scancel", number)
