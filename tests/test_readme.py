@@ -10,8 +10,8 @@ import pytest
 from fcn4_dist.cli import main
 from fcn4_dist.cli.settings import meaning_of
 from fcn4_dist.clips import DATASETS
+from fcn4_dist.cluster.cann import CANN_OF_MINDSPORE
 from fcn4_dist.cluster.cann_errors import CANN_ERRORS
-from fcn4_dist.cluster.preflight import CANN_OF_MINDSPORE
 from fcn4_dist.config import SETTINGS, Setting
 
 REPOSITORY = Path(__file__).parents[1]
@@ -81,8 +81,10 @@ def test_the_document_for_ascend_holds_every_known_error_of_cann() -> None:
 
 def test_the_document_for_ascend_names_the_versions_of_cann_that_are_checked_for() -> None:
     text = (REPOSITORY / "docs/ascend.md").read_text(encoding="utf-8")
-    named = dict(re.findall(r"^\| (2\.\d+)\.[^|]* \| ([^|]*) \|", text, re.MULTILINE))
-    assert named == {version: ", ".join(cann) for version, cann in CANN_OF_MINDSPORE.items()}
+    named = dict(re.findall(r"^\| (2\.[\d.]+) \| ([^|]*) \|", text, re.MULTILINE))
+    assert {version.removesuffix(".0"): cann for version, cann in named.items()} == {
+        version: ", ".join(cann) for version, cann in CANN_OF_MINDSPORE.items()
+    }
 
 
 def commands_in(document: str) -> list[tuple[list[str], list[str]]]:

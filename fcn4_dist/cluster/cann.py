@@ -7,9 +7,11 @@ from pathlib import Path
 from fcn4_dist.cluster.driver import host_path, may_open, read_assignments
 from fcn4_dist.findings import Finding, Level
 
-# From the version check of each MindSpore wheel: versions of CANN's compiler it accepts.
+# From the version check of each MindSpore wheel (mindspore/run_check): beginnings of its version,
+# and versions of CANN's compiler it accepts.
 CANN_OF_MINDSPORE = {
-    "2.7": ("7.8", "8.2", "8.3"),
+    "2.7.1": ("7.8", "8.2", "8.3"),
+    "2.7.2": ("8.5",),
     "2.8": ("8.2", "8.3", "8.5"),
     "2.9": ("8.2", "8.3", "8.5", "9.0"),
     "2.10": ("8.2", "8.3", "8.5", "9.0", "9.1"),
@@ -38,7 +40,7 @@ def check_cann(environment: Mapping[str, str], mindspore: str) -> Finding:
         return _missing(f"names {home}, which is no folder" if home else "is not set")
     told = next(filter(None, (read_assignments(folder / name) for name in _INFORMATION)), {})
     compiler = told.get("Version", "")
-    accepted = CANN_OF_MINDSPORE.get(minor_version(mindspore))
+    accepted = _accepted_by(mindspore)
     if not compiler or not accepted:
         sentence = f"{home}; its version was not checked ({home}/{_INFORMATION[0]})"
         return Finding(Level.NOTE, sentence, check="CANN")
@@ -55,6 +57,13 @@ def check_cann(environment: Mapping[str, str], mindspore: str) -> Finding:
             "CANN",
         )
     return Finding(Level.OK, f"{release} in {home}", check="CANN")
+
+
+def _accepted_by(mindspore: str) -> tuple[str, ...]:
+    return next(
+        (cann for own, cann in CANN_OF_MINDSPORE.items() if f"{mindspore}.".startswith(f"{own}.")),
+        (),
+    )
 
 
 def minor_version(version: str) -> str:

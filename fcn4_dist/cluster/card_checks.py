@@ -22,7 +22,6 @@ def check_cards(
     host: Host,
     environment: Mapping[str, str],
     version: str,
-    precision: str = "float32",
 ) -> list[Finding]:
     """Look whether this host has cards that the installed MindSpore and CANN can use.
 
@@ -31,7 +30,6 @@ def check_cards(
         host: This host.
         environment: The variables workers will start from.
         version: Of MindSpore; "" if there is none.
-        precision: What is to be computed in.
     """
     if device_target == "CPU":
         cores = len(os.sched_getaffinity(0))
@@ -40,13 +38,35 @@ def check_cards(
         return [Finding(Level.ERROR, *NO_CARD, check="device")]
     findings = [Finding(Level.OK, _describe(host), check="device"), *_check_driver(host)]
     findings.append(_check_generation(host.generation, version))
-    if precision == "bfloat16" and host.generation == "910":
-        sentence = "the first Ascend 910 has no bfloat16"
-        mend = "give --amp_dtype float16"
-        findings.append(Finding(Level.ERROR, sentence, mend, "precision"))
     if VISIBLE_VARIABLE in environment:
         findings += _check_visible(environment[VISIBLE_VARIABLE], host)
     findings.append(check_cann(environment, version))
+    return findings
+
+
+def check_precision(settings: Settings, host: Host, ranks: int) -> list[Finding]:
+    """Look whether the cards can compute as exactly, and as repeatably, as is asked for.
+
+    Args:
+        settings: What is to be computed in, and on which device.
+        host: This host.
+        ranks: Of all hosts.
+    """
+    if settings.device_target == "CPU" or host.generation != "910":
+        return []
+    findings = []
+    if settings.precision == "bfloat16":
+        sentence = "the first Ascend 910 has no bfloat16"
+        findings.append(Finding(Level.ERROR, sentence, "give --amp_dtype float16", "precision"))
+    if settings.exact_float32:
+        sentence = "the first Ascend 910 has none but float16 convolutions"
+        findings.append(Finding(Level.ERROR, sentence, "leave --exact_float32 out", "precision"))
+    if settings.deterministic and ranks > 1:
+        sentence = (
+            "HCCL documents HCCL_DETERMINISTIC for Ascend A2 and A3 only: on several of the first "
+            "910, averaged gradients may differ in their last bits"
+        )
+        findings.append(Finding(Level.WARNING, sentence, check="precision"))
     return findings
 
 
@@ -91,9 +111,11 @@ def _check_driver(host: Host) -> list[Finding]:
     driver = host.driver
     findings = []
     if driver.missing:
-        sentence = f"no card can be used without {listed(driver.missing)}, which this host lacks"
+        # Some containers do without the others.
+        level = Level.ERROR if "/dev/davinci_manager" in driver.missing else Level.WARNING
+        sentence = f"{listed(driver.missing)} missing, by which all cards are used"
         mend = "start the container with --device for each of them, or load the driver"
-        findings.append(Finding(Level.ERROR, sentence, mend, "driver"))
+        findings.append(Finding(level, sentence, mend, "driver"))
     if driver.closed:
         others = f" and {len(driver.closed) - 3} more like these" if len(driver.closed) > 3 else ""
         sentence = f"this user may not open {listed(driver.closed[:3])}{others}"

@@ -23,7 +23,7 @@ _WORKER_ENDED = re.compile(r"Worker process (\d+) exit with exception\. Error co
 _SECONDS_FOR_STACKS = 2.0
 _SECONDS_FOR_NEWS = 10.0
 _LAST_LINES = 15
-_BYTES_OF_LAST_LINES = 1 << 16
+_BYTES_OF_LAST_LINES = 1 << 20
 _STACK_LINES = 40
 
 

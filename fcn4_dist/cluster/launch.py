@@ -204,11 +204,9 @@ def plan_launch(
         for name, value in environment.items()
         if name not in unwanted and not name.startswith(MPI_PREFIXES)
     }
-    # Workers find this package, installed or not.
-    python_path = [str(Path(__file__).parents[2]), *kept.get("PYTHONPATH", "").split(os.pathsep)]
     added = {
         "PATH": path_of_workers(kept),
-        "PYTHONPATH": os.pathsep.join(dict.fromkeys(filter(None, python_path))),
+        "PYTHONPATH": python_path_of_workers(kept),
         LAUNCHED_VARIABLE: str(log_folder),
         **(variables or {}),
     }
@@ -240,6 +238,16 @@ def path_of_workers(environment: Mapping[str, str]) -> str:
     """
     folder_of_python = str(Path(sys.executable).parent)
     return os.pathsep.join([folder_of_python, environment.get("PATH", os.defpath)])
+
+
+def python_path_of_workers(environment: Mapping[str, str]) -> str:
+    """Give the PYTHONPATH on which workers find this package, installed or not.
+
+    Args:
+        environment: Variables to start from.
+    """
+    folders = [str(Path(__file__).parents[2]), *environment.get("PYTHONPATH", "").split(os.pathsep)]
+    return os.pathsep.join(dict.fromkeys(filter(None, folders)))
 
 
 def stale_variables(environment: Mapping[str, str]) -> tuple[str, ...]:

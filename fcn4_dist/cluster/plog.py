@@ -28,7 +28,7 @@ _CODE = r"(E[1-9A-Z][0-9]{4})"
 _SPOKEN = re.compile(
     # "EI0006: 2024-08-05-18:15:21.270.506 Getting ..." and "EJ0001: [PID: 35532] ..." up to CANN
     # 8.3, "[PID: 210907] ... Memory_Allocation_Failure(EL0004): Failed ..." since 8.5.
-    rf"(?:(?<![\w.-]){_CODE}|\w\({_CODE}\)): ?\S"
+    rf"(?:(?<![\w./-]){_CODE}|\w\({_CODE}\)): ?\S"
     # In a plog: "... ProcessStarsCoreErrorInfo:report error module_type=5, module_name=EZ9999".
     rf"|module_name={_CODE}\b"
 )

@@ -110,6 +110,11 @@ class Settings(
         """What most of the network computes in: "float32", "float16" or "bfloat16"."""
         return self.amp_dtype if self.amp_in_use else "float32"
 
+    @property
+    def repeatable(self) -> bool:
+        """Whether the device gives the same bits each time it computes the same."""
+        return self.deterministic or self.device_target == "CPU"
+
     def with_absolute_paths(self) -> "Settings":
         """Resolve relative paths now, so that the working directory may change afterwards."""
         absolute: dict[str, Any] = {

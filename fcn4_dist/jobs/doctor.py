@@ -5,6 +5,7 @@ from dataclasses import replace
 from functools import cache
 
 from fcn4_dist.cluster.host import Host
+from fcn4_dist.cluster.imports import check_imports
 from fcn4_dist.cluster.sites import at_site
 from fcn4_dist.cluster.topology import (
     LaunchRequest,
@@ -19,6 +20,7 @@ from fcn4_dist.findings import Finding, Level, errors_in
 from fcn4_dist.jobs.auto_settings import choose_for_card
 from fcn4_dist.jobs.prepare import Start, find_obstacles
 from fcn4_dist.terminal import say, table
+from fcn4_dist.versions import installed_mindspore
 
 
 def doctor(loaded: LoadedSettings, request: LaunchRequest) -> int:
@@ -48,6 +50,8 @@ def doctor(loaded: LoadedSettings, request: LaunchRequest) -> int:
     start = Start(Starter.MSRUN, host, plan)
     settings = choose_for_card(loaded, host.generation, binds=True).settings
     findings += find_obstacles("train", settings, start)
+    if installed_mindspore():
+        findings.append(check_imports(os.environ))
     evaluation = find_obstacles("eval", settings, start)
     findings += [_for_evaluation(finding) for finding in evaluation if finding not in findings]
     rows = [["check", "result", "what was found"]]

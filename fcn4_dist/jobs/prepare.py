@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from fcn4_dist.cluster.card_checks import check_cards
+from fcn4_dist.cluster.card_checks import check_cards, check_precision
 from fcn4_dist.cluster.cores import sharing_variables
 from fcn4_dist.cluster.host import Host
 from fcn4_dist.cluster.launch import Launch, file_prefix, plan_launch
@@ -151,7 +151,7 @@ def find_obstacles(command: str, settings: Settings, start: Start) -> list[Findi
         return []
     device, version = settings.device_target, installed_mindspore()
     findings = check_software(os.environ, start.starter)
-    findings += check_cards(device, host, os.environ, version, settings.precision)
+    findings += check_cards(device, host, os.environ, version)
     ranks, on_main = 1, True
     try:
         topology = start.plan(settings)
@@ -162,7 +162,9 @@ def find_obstacles(command: str, settings: Settings, start: Start) -> list[Findi
         first, *faults = str(error).splitlines()
         sentences = [f"{first} {fault.strip()}" for fault in faults] or [first]
         findings += [Finding(Level.ERROR, sentence, check="workers") for sentence in sentences]
-    return findings + check_job(command, settings, ranks, on_main=on_main)
+    findings += check_precision(settings, host, ranks)
+    generation = host.generation if device == "Ascend" else ""
+    return findings + check_job(command, settings, ranks, on_main=on_main, generation=generation)
 
 
 def _heed(findings: list[Finding], peers: Peers) -> None:

@@ -129,6 +129,12 @@ def test_of_a_huge_file_the_ends_are_read(tmp_path: Path) -> None:
     assert time.monotonic() - begun < 2
 
 
+def test_a_name_that_looks_like_a_code_is_none(tmp_path: Path) -> None:
+    log = tmp_path / "rank_0.log"
+    log.write_text("skipped rock/E10001: broken\nloss-E20002: 1\nVE1001: a\n0xEE9999: b\n")
+    assert found(tmp_path, log=log) is None
+
+
 def test_a_log_full_of_errors_is_read_in_no_time(tmp_path: Path) -> None:
     log = tmp_path / "rank_0.log"
     log.write_bytes(b"EE9999: Inner Error!\n" * 100_000 + b"EL0004: Failed to allocate.\n")

@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import socket
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -24,9 +25,10 @@ import pytest
 from fcn4_dist import __version__
 from fcn4_dist.checkpoints import CheckpointFolder
 from fcn4_dist.cluster import cann, card_checks, device, launchers, preflight, sites, topology
-from fcn4_dist.cluster.card_checks import check_cards
+from fcn4_dist.cluster.card_checks import check_cards, check_precision
 from fcn4_dist.cluster.driver import ROOT_VARIABLE, Driver
 from fcn4_dist.cluster.host import Host
+from fcn4_dist.cluster.imports import check_imports
 from fcn4_dist.cluster.launchers import Launchers, meet
 from fcn4_dist.cluster.npu_smi import Cards
 from fcn4_dist.cluster.preflight import (
@@ -122,11 +124,14 @@ class Stage:
         """Give shards that may be damaged."""
         return Path(shutil.copytree(self.shards, self.folder / "shards"))
 
-    def job(self, command: str = "train", ranks: int = 2, **flags: str) -> list[Finding]:
+    def job(
+        self, command: str = "train", ranks: int = 2, generation: str = "", **flags: str
+    ) -> list[Finding]:
         """Check a job of the real shards, with changed settings."""
         shards = {**self._shard_flags, "data_dir": str(self.shards)}
         defaults = {"device_target": "CPU", "batch_size": "2", "checkpoint_path": "weight"}
-        return check_job(command, load_settings(flags=shards | defaults | flags).settings, ranks)
+        settings = load_settings(flags=shards | defaults | flags).settings
+        return check_job(command, settings, ranks, generation=generation)
 
     def checkpoint(self, **changes: Any) -> Path:
         """Write a checkpoint of a job of the real shards, on two ranks."""
@@ -219,6 +224,23 @@ def _software(**variables: str) -> Callable[[Stage], Found]:
     return find
 
 
+def _imports(program: str = "") -> Callable[[Stage], Found]:
+    """Import stand-ins for MindSpore and scikit-learn."""
+
+    def find(stage: Stage) -> Found:
+        for module, text in {"mindspore": "", "sklearn": "", "sklearn/metrics": program}.items():
+            path = stage.folder / (f"{module}.py" if "/" in module else f"{module}/__init__.py")
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text)
+        return [check_imports({**os.environ, "PYTHONPATH": str(stage.folder)})]
+
+    return find
+
+
+def _runs_out_of_time(*_: Any, **__: Any) -> Any:
+    raise subprocess.TimeoutExpired("python", 0)
+
+
 def _no_such_name(*_: Any, **__: Any) -> Any:
     raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
@@ -279,9 +301,9 @@ def _visible(value: str) -> Callable[[Stage], Found]:
     return lambda stage: check_cards("Ascend", SOME_CARDS, variables, "2.8.0")
 
 
-def _bfloat16(generation: str) -> Callable[[Stage], Found]:
-    host = replace(CARDS, generation=generation)
-    return lambda stage: check_cards("Ascend", host, stage.cann("8.2.RC1"), "2.8.0", "bfloat16")
+def _precision_on_the_first_910(**wishes: Any) -> Callable[[Stage], Found]:
+    host = replace(CARDS, generation="910")
+    return lambda stage: check_precision(Settings(**wishes), host, 8)
 
 
 def _site(environment: dict[str, str], **wishes: Any) -> Callable[[Stage], Found]:
@@ -510,6 +532,26 @@ SECTIONS = {
             "variables ok",
         ),
         Case("no such variables", _software(), "variables ok"),
+        Case("MindSpore and scikit-learn can be imported", _imports(), "imports ok"),
+        Case(
+            "scikit-learn's OpenMP library does not fit beside MindSpore and CANN (aarch64)",
+            # As in hiyouga/LlamaFactory issue 8768, on an Ascend 910.
+            _imports(
+                "raise ImportError('/env/sklearn/utils/../../scikit_learn.libs/libgomp-d22c30c5"
+                ".so.1.0.0: cannot allocate memory in static TLS block')"
+            ),
+            "imports error",
+        ),
+        Case(
+            "one of the two cannot be imported for another reason",
+            _imports("raise ImportError('libgraph.so: cannot open shared object file')"),
+            "imports error",
+        ),
+        Case(
+            "importing them does not end",
+            _without(subprocess, "run", _runs_out_of_time, _imports()),
+            "imports note",
+        ),
     ],
     "Cards and CANN": [
         Case("`device_target` is CPU", _cards(target="CPU"), "device ok"),
@@ -524,9 +566,14 @@ SECTIONS = {
             "driver ok",
         ),
         Case(
-            "a container without the devices that all cards share",
+            "a container without the device that manages its cards",
             _cards(replace(CARDS, driver=Driver(missing=("/dev/davinci_manager",)))),
             "driver error",
+        ),
+        Case(
+            "a container without the devices that most cards need besides",
+            _cards(replace(CARDS, driver=Driver(missing=("/dev/hisi_hdc",)))),
+            "driver warning",
         ),
         Case(
             "a user who may not use the driver",
@@ -554,7 +601,21 @@ SECTIONS = {
             _cards(replace(CARDS, generation="310P3")),
             "card and MindSpore error",
         ),
-        Case("`amp_dtype bfloat16` on the first 910", _bfloat16("910"), "precision error"),
+        Case(
+            "`amp_dtype bfloat16` on the first 910",
+            _precision_on_the_first_910(mixed_precision=True, amp_dtype="bfloat16"),
+            "precision error",
+        ),
+        Case(
+            "`exact_float32` on the first 910",
+            _precision_on_the_first_910(exact_float32=True),
+            "precision error",
+        ),
+        Case(
+            "`deterministic` on several of the first 910",
+            _precision_on_the_first_910(deterministic=True),
+            "precision warning",
+        ),
         Case("cards, but no MindSpore", _cards(mindspore=""), "card and MindSpore note"),
         Case(
             "`ASCEND_RT_VISIBLE_DEVICES` with a blank",
@@ -788,6 +849,16 @@ SECTIONS = {
             "a folder that the system refuses to look at",
             lambda stage: stage.job(data_dir="n" * 300),
             "shards error",
+        ),
+        Case(
+            "windows of more than 4096 frames, on cards",
+            lambda stage: stage.job(generation="A2", window_seconds="40"),
+            "window warning",
+        ),
+        Case(
+            "windows of less than 320 frames and 48 bands or more, on the first 910",
+            lambda stage: stage.job(generation="910", n_mels="96"),
+            "window warning",
         ),
         Case("enough clips", lambda stage: stage.job(), "steps ok"),
         Case("fewer clips than a global batch", lambda stage: stage.job(ranks=16), "steps error"),
@@ -1034,6 +1105,9 @@ def _sentences_of(path: Path) -> list[str]:
     [
         ("2.7.1", "7.8.0.1.231", True),
         ("2.7.1", "8.5.0", False),
+        ("2.7.1.post1", "8.3.RC1", True),
+        ("2.7.2", "8.5.0", True),
+        ("2.7.2", "8.3.RC1", False),
         ("2.8.0", "8.5.0", True),
         ("2.8.0", "7.8.0", False),
         ("2.9.0", "9.0.RC1", True),

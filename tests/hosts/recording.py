@@ -22,6 +22,7 @@ PROGRAMS = {
     "npu-smi": "usr/local/sbin/npu-smi",
     "hccn_tool": "usr/local/Ascend/driver/tools/hccn_tool",
 }
+NOT_FOUND = 127
 _PROGRAM = """\
 #!/bin/sh
 answer="$0 answers/$*"
@@ -72,7 +73,7 @@ def put_up(recording: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     user = said["id"].text if "id" in said else "uid=0(root)"
     for command, answer in said.items():
         program, *arguments = shlex.split(command)
-        if program in PROGRAMS:
+        if program in PROGRAMS and answer.code != NOT_FOUND:
             _answer(folder / PROGRAMS[program], " ".join(arguments), answer)
         elif command == "ls -l /dev":
             _make_devices(answer.text, user, folder / "dev")
@@ -126,7 +127,7 @@ def _fix_this_machine(said: dict[str, Said], monkeypatch: pytest.MonkeyPatch) ->
     interface = [SimpleNamespace(address=each, family=socket.AF_INET) for each in addresses]
     monkeypatch.setattr(psutil, "net_if_addrs", lambda: {"eth0": interface})
     if "pip list" in said:
-        packages = dict(line.split() for line in said["pip list"].text.splitlines())
+        packages = dict(line.split()[:2] for line in said["pip list"].text.splitlines())
         real = metadata.version
 
         def version(name: str) -> str:
