@@ -110,6 +110,13 @@ class Settings(
         """What most of the network computes in: "float32", "float16" or "bfloat16"."""
         return self.amp_dtype if self.amp_in_use else "float32"
 
+    @property
+    def loss_scaling_in_use(self) -> str:
+        """``loss_scaling``, decided: "fixed" or "dynamic"."""
+        if self.loss_scaling != "auto":
+            return self.loss_scaling
+        return "dynamic" if self.precision == "float16" else "fixed"
+
     def with_absolute_paths(self) -> "Settings":
         """Resolve relative paths now, so that the working directory may change afterwards."""
         absolute: dict[str, Any] = {
