@@ -74,7 +74,9 @@ CHECKPOINT_FLAGS = (
     ),
     flag(
         "--device_target", metavar="NAME", choices=SETTINGS["device_target"].choices, default=""
-    ).means("Ascend or CPU; default: Ascend where there is a card"),
+    ).means(
+        "Ascend or CPU; default: for tags and AIR files Ascend where there is a card, else the CPU"
+    ),
     flag("--device_id", metavar="N", type=int, default=0).means("the card; default: 0"),
 )
 TAG = Command(

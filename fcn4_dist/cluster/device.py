@@ -1,8 +1,11 @@
 """What has to be right before MindSpore is imported: the device and the environment."""
 
+import ctypes
 import os
 from collections.abc import MutableMapping
+from contextlib import suppress
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 
 from fcn4_dist.cluster.cards import DEVICE_FOLDER, find_card_ids
@@ -55,7 +58,7 @@ def prepare_environment(
     environment: MutableMapping[str, str] = os.environ,
     version: str | None = None,
 ) -> None:
-    """Set what MindSpore reads from the environment when it is imported; call it before.
+    """Set and load what has to be there when MindSpore is imported; call it before.
 
     What the user has set is left alone.
 
@@ -75,6 +78,7 @@ def prepare_environment(
         # oneDNN 3 picks its reference convolution on processors with AVX-512: 200 times slower
         # than what it picks when it is told of AVX2 only.
         environment.setdefault("ONEDNN_MAX_CPU_ISA", "AVX2")
+    _load_before_mindspore()
 
 
 def launched() -> bool:
@@ -97,6 +101,20 @@ def job_folder() -> Path | None:
     """Name the folder of the distributed job this process is a part of; None if it is of none."""
     folder = os.environ.get(LAUNCHED_VARIABLE)
     return Path(folder) if folder else None
+
+
+def _load_before_mindspore() -> None:
+    """Load the OpenMP library of scikit-learn, which takes no time, unlike scikit-learn itself.
+
+    On aarch64 it needs room in a block that is given out once in a process (static TLS), and of
+    which MindSpore and CANN leave none: what comes after them "cannot allocate memory" there.
+    """
+    package = find_spec("sklearn")
+    for folder in (package and package.submodule_search_locations) or ():
+        for library in Path(folder).parent.glob("scikit_learn.libs/libgomp*"):
+            # Whoever cannot do without is told when scikit-learn is imported.
+            with suppress(OSError):
+                ctypes.CDLL(str(library))
 
 
 def _has_slow_convolutions(version: str) -> bool:

@@ -13,6 +13,7 @@ import numpy as np
 import psutil
 from mindspore import Parameter, Tensor, nn, ops
 from mindspore.communication import get_group_size, get_rank, init
+from mindspore.device_context.ascend import op_precision
 
 from fcn4_dist.cluster.cards import find_host_addresses
 from fcn4_dist.cluster.cores import on_all_cores
@@ -105,23 +106,37 @@ class Ranks(Peers):
                 by_name[name].set_data(Tensor(value))
 
 
-def join_ranks(device_target: str, device_id: int, heartbeat: Heartbeat | None = None) -> Ranks:
+def join_ranks(
+    device_target: str,
+    device_id: int,
+    heartbeat: Heartbeat | None = None,
+    *,
+    exact_float32: bool = False,
+    deterministic: bool = False,
+) -> Ranks:
     """Set up the device, and join the other ranks if a launcher started this process.
 
     Args:
         device_target: "Ascend" or "CPU".
         device_id: Card of a single-card run; a launcher decides for its workers.
         heartbeat: Where the worker says what it does; None for nowhere.
+        exact_float32: Whether Ascend A2 and A3 compute float32 in float32.
+        deterministic: Whether Ascend gives the same bits each time.
 
     Returns:
         This process's place. The scheduler process of a distributed job does not return from
         here before the job has ended.
     """
     ms.set_context(mode=ms.GRAPH_MODE)
-    if not launched():
+    alone = not launched()
+    if alone:
         _use_device(device_target, device_id if device_target == "Ascend" else 0)
+    else:
+        ms.set_device(device_target)
+    if device_target == "Ascend":
+        _use_arithmetic(exact_float32=exact_float32, deterministic=deterministic)
+    if alone:
         return Ranks()
-    ms.set_device(device_target)
     _wait_for_scheduler()
     with on_all_cores():
         init()
@@ -160,6 +175,18 @@ def _use_device(device_target: str, device_id: int) -> None:
         # even what it uses already.
         if used != (device_target, device_id):
             raise
+
+
+def _use_arithmetic(*, exact_float32: bool, deterministic: bool) -> None:
+    """Tell MindSpore how Ascend is to compute: behind the choice of a device, before init()."""
+    if exact_float32:
+        # What is the default of the mode lets convolutions take HF32 all the same, until it is set.
+        op_precision.precision_mode("must_keep_origin_dtype")
+        op_precision.conv_allow_hf32(False)
+        op_precision.matmul_allow_hf32(False)
+    if deterministic:
+        # It sets HCCL_DETERMINISTIC, too, which HCCL reads in init().
+        ms.set_deterministic(True)
 
 
 def _wait_for_scheduler() -> None:

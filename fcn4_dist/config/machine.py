@@ -16,7 +16,8 @@ class Device:
         "train eval", "Ascend", Affects.COMPUTATION, choices=("Ascend", "CPU")
     ).means("back end the network runs on")
     device_id: int = setting("train eval", 0, Affects.WORK, minimum=0).means(
-        "card of a single-card run; ignored in a distributed one"
+        "card of a single-card run, counted from 0 among those that CANN is shown; ignored in a "
+        "distributed one"
     )
     reader_threads: int = setting("train eval", 0, Affects.WORK, minimum=0).means(
         "threads that read shards ahead, for each rank; 0: as many as MindSpore takes"
@@ -65,6 +66,14 @@ class Ascend:
 
     TITLE: ClassVar[str] = "Ascend"
 
+    exact_float32: bool = setting("train eval", False).means(
+        "compute float32 operators in float32 on Ascend A2 and A3, whose convolutions take HF32, "
+        "of fewer bits, unless this is on; the first 910 has none but float16 convolutions"
+    )
+    deterministic: bool = setting("train eval", False, Affects.COMPUTATION).means(
+        "have operators and HCCL's reductions on Ascend give the same bits each time, which costs "
+        "speed (mindspore.set_deterministic, HCCL_DETERMINISTIC); the CPU does so anyway"
+    )
     host_threads: int = setting("train eval", 0, Affects.WORK, minimum=0).means(
         "threads by which MindSpore starts operators on Ascend, for each rank; 0: as many as it "
         "takes; on the CPU, a rank computes on the cores that it keeps to (bind_cores)"

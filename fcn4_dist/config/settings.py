@@ -117,6 +117,11 @@ class Settings(
             return self.loss_scaling
         return "dynamic" if self.precision == "float16" else "fixed"
 
+    @property
+    def repeatable(self) -> bool:
+        """Whether the device gives the same bits each time it computes the same."""
+        return self.deterministic or self.device_target == "CPU"
+
     def with_absolute_paths(self) -> "Settings":
         """Resolve relative paths now, so that the working directory may change afterwards."""
         absolute: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""Scoring a set of clips on one rank or many, with the same bits on any number."""
+"""Scoring a set of clips on one rank or many, with the same bits where the device repeats them."""
 
 from dataclasses import dataclass, replace
 

@@ -21,7 +21,6 @@ from fcn4_dist.jobs.rank import become_rank
 from fcn4_dist.jobs.shards import open_shards
 from fcn4_dist.runs.record import write_run_record
 from fcn4_dist.terminal import say, warn
-from fcn4_dist.versions import package_versions
 
 if TYPE_CHECKING:
     from fcn4_dist.evaluation.scoring import Scores
@@ -44,17 +43,21 @@ def evaluate(loaded: LoadedSettings) -> None:
     manifest, record_set = open_shards(settings, settings.val_filename)
     ranks.check_agreement({"shards' manifest": manifest.fingerprint()[:12]})
     network, path = load_trained_network(settings, manifest, ranks)
+    record = None
     if ranks.is_main:
-        write_run_record("eval", settings, manifest, ranks.size, checkpoint=path)
+        record = write_run_record("eval", settings, manifest, ranks.size, checkpoint=path)
     begun = time.monotonic()
     scores = score_clips(network, record_set, settings.window_seconds, settings.batch_size, ranks)
-    if scores is None:
+    if scores is None or record is None:
         return
     seconds = time.monotonic() - begun
     content = _written(scores, folder) | {
         "checkpoint": path,
         "shards": str(record_set.folder / settings.val_filename),
-        "versions": package_versions("mindspore", "numpy", "scikit-learn"),
+        "versions": record.versions,
+        "device": record.machine.device,
+        "precision": record.precision,
+        "repeatable": record.repeatable,
     }
     documents.write(folder / METRICS_NAME, content)
     say(f"{len(record_set) / seconds:.1f} samples/s, compilation included")

@@ -36,7 +36,7 @@ class ExportRequest:
         songs: Audio files on which the file is compared with the network; none for clips that come
             with the package.
         class_names: Names of the classes, for a checkpoint that does not say them.
-        device_target: As :class:`~fcn4_dist.tagging.checkpoint_network.CheckpointNetwork`.
+        device_target: "Ascend", "CPU", or "" for the CPU, but for AIR files, which Ascend writes.
         device_id: The card.
     """
 
@@ -61,8 +61,10 @@ def export(request: ExportRequest) -> None:
     _check(request, output)
     from fcn4_dist.tagging.checkpoint_network import CheckpointNetwork
 
+    # Convolutions on Ascend are no exact ones (HF32, float16) to compare a file with.
+    device_target = request.device_target or ("" if request.file_format == "AIR" else "CPU")
     network = CheckpointNetwork(
-        request.checkpoint, request.class_names, request.device_target, request.device_id
+        request.checkpoint, request.class_names, device_target, request.device_id
     )
     # Beside the output, so that it is seen early whether there is room.
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=".export-") as folder:

@@ -10,11 +10,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from fcn4_dist.cluster.card_checks import check_cards, check_precision
 from fcn4_dist.cluster.cores import sharing_variables
+from fcn4_dist.cluster.host import Host
 from fcn4_dist.cluster.launch import Launch, file_prefix, plan_launch
 from fcn4_dist.cluster.peers import Peers
-from fcn4_dist.cluster.preflight import check_cards, check_software, check_workers
-from fcn4_dist.cluster.topology import Host, Starter, Topology
+from fcn4_dist.cluster.preflight import check_software, check_workers
+from fcn4_dist.cluster.topology import Starter, Topology
 from fcn4_dist.config import LoadedSettings, Settings, adopt_settings
 from fcn4_dist.errors import InputError
 from fcn4_dist.findings import Finding, Level, refuse_errors
@@ -149,7 +151,7 @@ def find_obstacles(command: str, settings: Settings, start: Start) -> list[Findi
         return []
     device, version = settings.device_target, installed_mindspore()
     findings = check_software(os.environ, start.starter)
-    findings += check_cards(device, host, os.environ, version, settings.precision)
+    findings += check_cards(device, host, os.environ, version)
     ranks, on_main = 1, True
     try:
         topology = start.plan(settings)
@@ -160,7 +162,9 @@ def find_obstacles(command: str, settings: Settings, start: Start) -> list[Findi
         first, *faults = str(error).splitlines()
         sentences = [f"{first} {fault.strip()}" for fault in faults] or [first]
         findings += [Finding(Level.ERROR, sentence, check="workers") for sentence in sentences]
-    return findings + check_job(command, settings, ranks, on_main=on_main)
+    findings += check_precision(settings, host, ranks)
+    generation = host.generation if device == "Ascend" else ""
+    return findings + check_job(command, settings, ranks, on_main=on_main, generation=generation)
 
 
 def _heed(findings: list[Finding], peers: Peers) -> None:

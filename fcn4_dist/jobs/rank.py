@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 from fcn4_dist.cluster.cores import keep_to_own_cores
 from fcn4_dist.cluster.device import launched, prepare_environment
 from fcn4_dist.cluster.heartbeat import log_file, watched_heartbeat
+from fcn4_dist.cluster.host import Host
+from fcn4_dist.cluster.imports import import_scikit_learn
 from fcn4_dist.cluster.mpi import MpiRanks, become_mpi_rank, started_by_mpi
 from fcn4_dist.cluster.peers import Alone
-from fcn4_dist.cluster.topology import Host, Starter, free_port, local_topology
+from fcn4_dist.cluster.topology import Starter, free_port, local_topology
 from fcn4_dist.config import LoadedSettings, Settings
 from fcn4_dist.jobs.prepare import Start, prepare
 from fcn4_dist.log import end_log, keep_log, log_only
@@ -54,8 +56,16 @@ def become_rank(command: str, loaded: LoadedSettings) -> tuple[Settings, "Ranks"
     from fcn4_dist.cluster.ranks import join_ranks, use_threads
 
     os.chdir(settings.run_dir)
-    ranks = join_ranks(settings.device_target, settings.device_id, heartbeat)
+    ranks = join_ranks(
+        settings.device_target,
+        settings.device_id,
+        heartbeat,
+        exact_float32=settings.exact_float32,
+        deterministic=settings.deterministic,
+    )
     use_threads(settings.device_target, settings.host_threads, settings.reader_threads)
+    if command == "eval" or settings.val_interval:
+        ranks.on_main(import_scikit_learn)
     if ranks.is_main:
         _say_unused_settings(settings, ranks.size)
     return settings, ranks

@@ -131,6 +131,8 @@ def _environment(description: Description) -> dict[str, Any]:
         "global batch": description.global_batch,
         "steps an epoch": description.steps_per_epoch,
         "device": machine.device,
+        "precision": description.precision,
+        "repeatable to the bit": description.repeatable,
         "processor": machine.processor,
         "cores": machine.cores,
         "memory (GB)": machine.memory_gb,

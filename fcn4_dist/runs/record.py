@@ -12,11 +12,15 @@ from typing import Any
 import psutil
 
 from fcn4_dist import documents
+from fcn4_dist.cluster.npu_smi import find_generation
 from fcn4_dist.config import Settings
 from fcn4_dist.records import Manifest
 from fcn4_dist.versions import package_versions
 
 RUN_RECORD_NAME = "run.json"
+# Of float32, where nothing else is asked for. CANN's operator list has float16 alone for Conv2D on
+# the first 910; on the others conv_allow_hf32 is on by default.
+_CONVOLUTIONS = {"910": "in float16", "A2": "in HF32", "A3": "in HF32"}
 
 
 @dataclass(frozen=True)
@@ -89,6 +93,8 @@ class Description(documents.Document):
         data: The shards it read.
         versions: Versions of packages, by name.
         machine: What it ran on.
+        precision: What it computed in, for people; None if an earlier version wrote the record.
+        repeatable: Whether the device gives the same bits each time; None likewise.
     """
 
     format = 1
@@ -107,11 +113,13 @@ class Description(documents.Document):
     data: Data
     versions: Mapping[str, str]
     machine: Machine
+    precision: str | None = None
+    repeatable: bool | None = None
 
 
 def write_run_record(
     command: str, settings: Settings, manifest: Manifest, world_size: int, **details: Any
-) -> None:
+) -> Description:
     """Write run.json into the job's folder; for rank 0.
 
     Args:
@@ -120,7 +128,12 @@ def write_run_record(
         manifest: Of the shards it reads.
         world_size: Number of ranks.
         details: Fields of the description that not every command has.
+
+    Returns:
+        What was written.
     """
+    on_ascend = settings.device_target == "Ascend"
+    generation = find_generation() if on_ascend else ""
     description = Description(
         command=command,
         started=datetime.now(timezone.utc).isoformat(timespec="seconds"),
@@ -129,11 +142,14 @@ def write_run_record(
         settings=settings.as_dict(),
         data=_data(manifest),
         versions=package_versions("mindspore", "numpy", "scikit-learn"),
-        machine=_machine(settings.device_target),
+        machine=_machine(f"{settings.device_target} {generation}".strip()),
+        precision=_precision(settings, generation),
+        repeatable=settings.repeatable,
     )
     said = {name: value for name, value in vars(description).items() if value is not None}
     path = Path(settings.run_dir) / RUN_RECORD_NAME
     documents.write(path, {"format": description.format, **said})
+    return description
 
 
 def _data(manifest: Manifest) -> Data:
@@ -158,6 +174,15 @@ def _set(manifest: Manifest, name: str) -> ClipSet:
         hours=round(sum(clip.seconds for clip in clips) / 3600, 4),
         by_class={label: counts[label] for label in manifest.class_names},
     )
+
+
+def _precision(settings: Settings, generation: str) -> str:
+    """Say what most operators compute in, and what convolutions do, which have the most to do."""
+    if settings.amp_in_use:
+        return f"{settings.amp_dtype} ({settings.amp_level})"
+    if settings.device_target == "CPU" or settings.exact_float32:
+        return "float32"
+    return f"float32, convolutions {_CONVOLUTIONS.get(generation, 'as the card takes them')}"
 
 
 def _machine(device: str) -> Machine:

@@ -1,13 +1,17 @@
 """The collectives and the training step, on three real workers started once for all."""
 
+import subprocess
+import sys
 from typing import Any
 
 import mindspore as ms
 import mindspore.dataset as ds
 import numpy as np
 import pytest
+from mindspore.device_context.ascend import op_precision
 
-from fcn4_dist.cluster.ranks import Ranks, use_threads
+from fcn4_dist.cluster import ranks
+from fcn4_dist.cluster.ranks import Ranks, join_ranks, use_threads
 from tests.cluster.conftest import RANKS, Answers
 
 
@@ -146,3 +150,76 @@ def test_mindspore_is_asked_for_as_many_as_are_set(asked: Asked, device: str, ca
 def test_what_is_not_set_is_left_to_mindspore(asked: Asked, device: str) -> None:
     use_threads(device, 0, 0)
     assert asked == []
+
+
+CHOICE = ("set_device", "Ascend")
+EXACT = [
+    ("precision_mode", "must_keep_origin_dtype"),
+    ("conv_allow_hf32", False),
+    ("matmul_allow_hf32", False),
+]
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
+    """What MindSpore is told, in order; no function of it that needs a card is called."""
+    calls: list[tuple[Any, ...]] = []
+
+    def note(owner: Any, name: str, answer: Any = None) -> None:
+        def called(*given: Any, **_: Any) -> Any:
+            calls.append((name, *given))
+            return answer
+
+        monkeypatch.setattr(owner, name, called)
+
+    for name in ("set_device", "set_deterministic", "set_auto_parallel_context"):
+        note(ms, name)
+    for name, _ in EXACT:
+        note(op_precision, name)
+    note(ranks, "init")
+    monkeypatch.setattr(ranks, "get_rank", lambda: 1)
+    monkeypatch.setattr(ranks, "get_group_size", lambda: 2)
+    monkeypatch.delenv("MS_ROLE", raising=False)
+    return calls
+
+
+@pytest.mark.parametrize("launched", [False, True], ids=["single card", "launched"])
+@pytest.mark.parametrize(
+    ("wishes", "expected"),
+    [
+        ({}, []),
+        ({"exact_float32": True}, EXACT),
+        ({"deterministic": True}, [("set_deterministic", True)]),
+        ({"exact_float32": True, "deterministic": True}, [*EXACT, ("set_deterministic", True)]),
+    ],
+    ids=["nothing", "exact", "deterministic", "both"],
+)
+def test_how_ascend_computes_is_settled_behind_its_choice_and_before_ranks_meet(
+    launched: bool,
+    wishes: dict[str, bool],
+    expected: list[tuple[Any, ...]],
+    told: list[tuple[Any, ...]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(ranks, "launched", lambda: launched)
+    joined = join_ranks("Ascend", 0, **wishes)
+    choice, *rest = told
+    assert choice[:2] == CHOICE
+    assert rest[: len(expected)] == expected
+    assert rest[len(expected) :][:1] == ([("init",)] if launched else [])
+    assert joined.size == (2 if launched else 1)
+
+
+def test_the_cpu_is_told_nothing_of_it(told: list[tuple[Any, ...]]) -> None:
+    join_ranks("CPU", 0, exact_float32=True, deterministic=True)
+    assert told == [("set_device", "CPU", 0)]
+
+
+def test_mindspore_itself_tells_hccl_to_be_deterministic() -> None:
+    # It can be told once in a process.
+    program = (
+        "import os, mindspore; mindspore.set_deterministic(True); "
+        "print(os.environ['HCCL_DETERMINISTIC'])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout.split() == ["true"], done.stderr

@@ -12,7 +12,7 @@ from fcn4_dist.config import SETTINGS, Affects, Settings, differences, graph_set
 # batch; more epochs are what one goes on for.
 THE_SAME_WHEN_RESUMED = {
     "num_classes", "window_seconds", "seed", "width", "sync_bn", "loss_scale",
-    "mixed_precision", "amp_level",
+    "mixed_precision", "amp_level", "exact_float32",
     "lr", "lr_scaling", "lr_schedule", "warmup_epochs", "weight_decay", "ema_decay",
     "label_smoothing", "mixup", "time_shift", "freq_mask", "time_mask",
 }  # fmt: skip

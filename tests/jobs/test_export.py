@@ -13,7 +13,7 @@ from fcn4_dist.audio import FeatureParameters
 from fcn4_dist.cli import main
 from fcn4_dist.export import comparison_windows, formats
 from fcn4_dist.files import sha256_of
-from fcn4_dist.tagging import ModelDescription, load_network
+from fcn4_dist.tagging import ModelDescription, checkpoint_network, load_network
 from tests.tagging.conftest import checkpoint, description, exported, parameters
 from tests.tagging.networks import CLASS_NAMES, write_network
 
@@ -142,6 +142,13 @@ def test_the_logits_are_compared_on_songs_that_are_named(
     )
     assert export(checkpoint, tmp_path / "b.onnx", "--songs", "gone.ogg") == 2
     assert "there is no audio file gone.ogg" in capsys.readouterr().err
+
+
+def test_a_file_is_compared_with_the_exact_numbers_of_the_cpu_where_there_is_a_card(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpoint_network, "find_card_ids", lambda: (0,))
+    assert export(checkpoint, tmp_path / "fcn4.onnx") == 0
 
 
 def test_air_is_for_machines_with_a_card(

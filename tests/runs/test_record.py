@@ -3,8 +3,12 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from fcn4_dist.config import Settings
+from fcn4_dist.runs import record
 from fcn4_dist.runs.reading import read_run
 from fcn4_dist.runs.record import ClipSet, SkippedClip, write_run_record
 from tests.test_documents import CLIPS, MANIFEST
@@ -26,6 +30,7 @@ def test_a_training_says_what_it_runs_on_what_and_where(tmp_path: Path) -> None:
     assert description.data.sets == {"train": ClipSet(2, 0.0167, {"jazz": 0, "rock": 2})}
     assert description.data.skipped == (SkippedClip("c.wav", "/data/a.wav", "empty"),)
     assert description.machine.device == "CPU"
+    assert (description.precision, description.repeatable) == ("float32", True)
     assert {"fcn4_dist", "mindspore", "numpy"} <= description.versions.keys()
 
 
@@ -34,5 +39,37 @@ def test_what_a_command_does_not_know_is_left_out(tmp_path: Path) -> None:
     write_run_record("eval", settings, MANIFEST, 1, checkpoint="/weight/a.ckpt")
     assert list(json.loads((tmp_path / "run.json").read_text())) == [
         *("format", "command", "started", "world_size", "checkpoint"),
-        *("settings", "data", "versions", "machine"),
+        *("settings", "data", "versions", "machine", "precision", "repeatable"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("generation", "wishes", "device", "precision"),
+    [
+        ("910", {}, "Ascend 910", "float32, convolutions in float16"),
+        ("A2", {}, "Ascend A2", "float32, convolutions in HF32"),
+        ("A3", {"exact_float32": True}, "Ascend A3", "float32"),
+        ("", {}, "Ascend", "float32, convolutions as the card takes them"),
+        (
+            "A2",
+            {"mixed_precision": True, "amp_dtype": "bfloat16"},
+            "Ascend A2",
+            "bfloat16 (O2)",
+        ),
+    ],
+)
+def test_what_ascend_computes_in_depends_on_its_generation(
+    generation: str,
+    wishes: dict[str, Any],
+    device: str,
+    precision: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(record, "find_generation", lambda: generation)
+    settings = Settings(run_dir=str(tmp_path), **wishes)
+    written = write_run_record("train", settings, MANIFEST, 1)
+    assert (written.machine.device, written.precision) == (device, precision)
+    assert not written.repeatable
+    settings = replace(settings, deterministic=True)
+    assert write_run_record("train", settings, MANIFEST, 1).repeatable
