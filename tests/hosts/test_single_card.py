@@ -35,7 +35,6 @@ def run(
 BEYOND = "device_id is 5, and the cards this host has to use (3, 4, 5, 6, 7) are numbered from 0"
 
 
-@pytest.mark.parametrize("command", ["train", "eval"])
 @pytest.mark.parametrize(
     ("name", "more", "sentence"),
     [
@@ -60,7 +59,15 @@ BEYOND = "device_id is 5, and the cards this host has to use (3, 4, 5, 6, 7) are
 def test_what_would_fail_on_the_card_is_refused_before_work(
     command: str, name: str, more: list[str], sentence: str, run: Callable[..., tuple[int, str]]
 ) -> None:
-    code, errors = run(name, command, *more)
+    code, errors = run(name, "train", *more)
     assert code == 2
     assert sentence in errors
     assert not list(Path().iterdir())
+
+
+def test_an_evaluation_is_held_against_the_same_host(
+    run: Callable[..., tuple[int, str]],
+) -> None:
+    code, errors = run("driver-without-cann", "eval")
+    assert code == 2
+    assert "CANN is not in /usr/local/Ascend" in errors
