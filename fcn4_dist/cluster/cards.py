@@ -36,16 +36,44 @@ def find_generation(command: str = "npu-smi") -> str:
         "910" for the first generation of training cards, "A2", "A3"; the chip's own name for
         others, like "310P3"; "" if the program is missing, or tells of none or of several.
     """
-    program = shutil.which(command) or shutil.which(command, path=_SYSTEM_TOOLS)
     # A row of a card: | 0     910B4               | OK            | 88.2        30 ...
     names = re.findall(
         r"^\|\s*[0-9]+\s+([A-Za-z0-9_-]+)\s*\|\s*[A-Z][A-Za-z]+\s*\|",
-        _answer([program, "info"]) if program else "",
+        _cards_table(command),
         re.MULTILINE,
     )
     # The second row of a card holds ids, and "NA" where it has no bus.
     generations = {_generation(name) for name in names if not re.fullmatch("[0-9]{1,2}", name)}
     return generations.pop() if len(generations) == 1 else ""
+
+
+def find_card_cores(
+    command: str = "npu-smi", devices: Path = Path("/sys/bus/pci/devices")
+) -> dict[int, set[int]]:
+    """Find the cores that are near each of this host's cards: those of its NUMA node.
+
+    Args:
+        command: Name or path of the driver's program that knows where the cards are.
+        devices: Where the system tells of what is there.
+
+    Returns:
+        The cores, by the card's physical id; cards of which this is not known are left out.
+    """
+    found = {}
+    # Two rows of a card: | 0     910B4     | OK     ... and | 0         | 0000:C1:00.0  | ...
+    # A chip of an A3 card has an id of its own there:        | 1     1   | 0000:9F:00.0  | ...
+    rows = re.findall(
+        r"^\|\s*(\d+)\s+[^|]*\|[^\n]*\n\|\s*\d+\s*(\d*)\s*\|\s*([0-9A-Fa-f:]+\.[0-9])\s*\|",
+        _cards_table(command),
+        re.MULTILINE,
+    )
+    for card, chip, bus in rows:
+        try:
+            text = (devices / bus.lower() / "local_cpulist").read_text()
+            found[int(chip or card)] = set(parse_devices(text.strip()))
+        except (OSError, InputError):
+            continue
+    return found
 
 
 def find_card_addresses(
@@ -132,6 +160,11 @@ def parse_devices(text: str) -> tuple[int, ...]:
         names = ", ".join(map(str, repeated))
         raise InputError(f"devices {text!r} has card {names} more than once: name each card once")
     return tuple(sorted(ids))
+
+
+def _cards_table(command: str) -> str:
+    program = shutil.which(command) or shutil.which(command, path=_SYSTEM_TOOLS)
+    return _answer([program, "info"]) if program else ""
 
 
 def _generation(name: str) -> str:

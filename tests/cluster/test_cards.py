@@ -104,6 +104,67 @@ def test_a_host_without_the_program_tells_nothing(tmp_path: Path) -> None:
     assert cards.find_generation(str(tmp_path / "npu-smi")) == ""
 
 
+# Two chips of an A3 card, as in vllm-project/vllm-ascend issue 2082.
+OF_A3 = (
+    HEAD.replace("| Chip     ", "| Chip  Phy-ID")
+    + """\
+| 0     Ascend910           | OK            | 178.4       36                0    / 0             |
+| 0     0                   | 0000:9D:00.0  | 0           0    / 0          3412 / 65536         |
++------------------------------------------------------------------------------------------------+
+| 0     Ascend910           | OK            | -           36                0    / 0             |
+| 1     1                   | 0000:9F:00.0  | 0           0    / 0          3196 / 65536         |
++===========================+===============+====================================================+
+| 1     Ascend910           | OK            | 188.5       36                0    / 0             |
+| 0     2                   | 0000:99:00.0  | 0           0    / 0          3414 / 65536         |
++===========================+===============+====================================================+
+"""
+)
+# One chip of each, as in Project-HAMi/HAMi-WebUI issue 47 (with the buses that it hides).
+OF_A2 = (
+    HEAD
+    + """\
+| 0     910B4-1             | OK            | 91.3        33                0    / 0             |
+| 0                         | 0000:C1:00.0  | 0           0    / 0          3197 / 65536         |
++===========================+===============+====================================================+
+| 1     910B4-1             | OK            | 88.1        32                0    / 0             |
+| 0                         | 0000:01:00.0  | 0           0    / 0          3197 / 65536         |
++===========================+===============+====================================================+
+| 2     910B4-1             | OK            | 88.1        32                0    / 0             |
+| 0                         | NA            | 0           0    / 0          3197 / 65536         |
++===========================+===============+====================================================+
+"""
+)
+
+
+@pytest.mark.parametrize(
+    ("answer", "lists", "near"),
+    [
+        (
+            OF_A2,
+            {"0000:c1:00.0": "144-145", "0000:01:00.0": "0-1,8"},
+            {0: {144, 145}, 1: {0, 1, 8}},
+        ),
+        (
+            OF_A3,
+            {"0000:9d:00.0": "0-1", "0000:9f:00.0": "2", "0000:99:00.0": ""},
+            {0: {0, 1}, 1: {2}},
+        ),
+        (OF_A3, {}, {}),
+        ("command failed", {}, {}),
+    ],
+    ids=["A2", "A3", "the system tells nothing", "the driver tells nothing"],
+)
+def test_the_cores_near_a_card_are_those_the_system_tells_of_its_bus(
+    answer: str, lists: dict[str, str], near: dict[int, set[int]], tmp_path: Path
+) -> None:
+    for bus, cores in lists.items():
+        (tmp_path / bus).mkdir()
+        (tmp_path / bus / "local_cpulist").write_text(f"{cores}\n")
+    (tmp_path / "answer").write_text(answer + TAIL)
+    command = program(tmp_path, "npu-smi", f"cat {tmp_path}/answer")
+    assert cards.find_card_cores(command, tmp_path) == near
+
+
 def test_addresses_come_from_the_drivers_program(tmp_path: Path) -> None:
     command = program(
         tmp_path,

@@ -10,6 +10,7 @@ import pytest
 
 from fcn4_dist.cli import main
 from fcn4_dist.cluster.topology import Host
+from fcn4_dist.jobs import prepare
 
 HERE = "192.0.2.1"
 
@@ -227,3 +228,21 @@ def test_an_evaluation_is_checked_for_its_checkpoint(
     assert " -m fcn4_dist eval --config " in commands[-1]
     (warning,) = others
     assert warning.startswith("warning: would be refused: there is no checkpoint ")
+
+
+def test_ranks_have_the_cores_near_their_cards_where_the_generation_wants_it(
+    good_flags: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    near = {card: range(card // 2 * 4, card // 2 * 4 + 4) for card in range(8)}
+    monkeypatch.setattr(prepare, "find_card_cores", lambda: near)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(16)))
+    flags = [*good_flags, "--device_target=Ascend"]
+    _, commands, _ = run(capsys, "--devices", "3-6", "train", *flags)
+    assert {variables_of(each)["FCN4_DIST_CORES"] for each in commands} == {"6-7;8-9;10-11;12-13"}
+    assert "bind_core" not in commands[0]
+    _, commands, _ = run(capsys, "--devices", "3-6", "train", *flags, "--bind_cores=off")
+    assert "FCN4_DIST_CORES" not in variables_of(commands[0])
+    # Where it is not known where the cards are, each card has its share all the same.
+    near.clear()
+    _, commands, _ = run(capsys, "--device_num", "2", "eval", *flags)
+    assert variables_of(commands[0])["FCN4_DIST_CORES"] == "0-1;2-3"
