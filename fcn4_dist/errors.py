@@ -1,5 +1,8 @@
 """Errors a user can cause: one sentence saying what, where and what to do, and an exit code."""
 
+UNEXPECTED = "this is unexpected"
+"""In the sentence about an error that nobody foresaw, which may have a better one elsewhere."""
+
 
 class Fcn4DistError(Exception):
     """A failure at work. The command line prints its sentence and exits with ``exit_code``."""

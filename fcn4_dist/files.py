@@ -90,6 +90,28 @@ def check_writable(folder: Path, setting: str) -> None:
     )
 
 
+def ends_of(path: Path, size: int) -> str:
+    """Read the beginning and the end of a text file that may be of any size.
+
+    Args:
+        path: The file.
+        size: Bytes of each; a file of no more than both is read whole.
+
+    Returns:
+        Both, the line between them perhaps cut; bytes that are no UTF-8 are replaced. "" if there
+        is no file that can be read.
+    """
+    try:
+        with path.open("rb") as file:
+            beginning = file.read(size)
+            ends = file.seek(0, os.SEEK_END)
+            file.seek(max(len(beginning), ends - size))
+            # Others may still write.
+            return (beginning + file.read(size)).decode("utf-8", "replace")
+    except OSError:
+        return ""
+
+
 def sha256_of(path: Path) -> str:
     """Compute the SHA-256 of a file's bytes, in hexadecimal."""
     digest = hashlib.sha256()

@@ -9,6 +9,7 @@ import pytest
 from fcn4_dist.errors import InputError
 from fcn4_dist.files import (
     check_writable,
+    ends_of,
     replace_file,
     sha256_of,
     write_atomically,
@@ -122,3 +123,24 @@ def test_a_hash_is_that_of_all_bytes(tmp_path: Path, size: int) -> None:
     content = bytes(number % 251 for number in range(1000)) * (size // 1000 + 1)
     (tmp_path / "file").write_bytes(content[:size])
     assert sha256_of(tmp_path / "file") == hashlib.sha256(content[:size]).hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("content", "read"),
+    [
+        (b"", ""),
+        (b"12345", "12345"),
+        (b"1234567890", "1234567890"),
+        (b"12345 and more 67890", "1234567890"),
+        (b"\xff\n", "\ufffd\n"),
+    ],
+)
+def test_of_a_text_of_any_size_both_ends_are_read(
+    tmp_path: Path, content: bytes, read: str
+) -> None:
+    (tmp_path / "log").write_bytes(content)
+    assert ends_of(tmp_path / "log", 5) == read
+
+
+def test_a_text_that_is_not_there_has_no_ends(tmp_path: Path) -> None:
+    assert ends_of(tmp_path / "none", 5) == ends_of(tmp_path, 5) == ""

@@ -64,7 +64,8 @@ _WORKER_FLAGS = (
         "RANK_TABLE_FILE, else none, and msrun numbers the workers"
     ),
     flag("--devices", metavar="CARDS").means(
-        "physical ids of the cards to use, like 4-7 or 0,2,5; default: the first ones"
+        "cards to use, by their numbers in npu-smi and /dev (in a container, too), like 4-7 or "
+        "0,2,5; default: the first ones"
     ),
     flag("--nnodes", type=int, metavar="N").means(
         "number of hosts; default: those of the rank table, else 1"

@@ -16,7 +16,8 @@ from fcn4_dist.cli.rank_table import RANK_TABLE
 from fcn4_dist.cli.report import REPORT
 from fcn4_dist.cli.shards import INSPECT, VERIFY
 from fcn4_dist.cli.tag import TAG
-from fcn4_dist.errors import Fcn4DistError, StoppedError
+from fcn4_dist.cluster.plog import report_in
+from fcn4_dist.errors import UNEXPECTED, Fcn4DistError, StoppedError
 from fcn4_dist.log import end_log
 from fcn4_dist.terminal import fail, say
 
@@ -76,15 +77,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         fail(f"{error.strerror or error}{where}")
         return Fcn4DistError.exit_code
     except Exception as error:
-        text = (str(error).strip().splitlines() or ["no text"])[0]
-        fail(
-            f"{type(error).__name__}: {text}; this is unexpected: please report it with the lines "
-            "above",
-            trace=True,
-        )
+        fail(_sentence_about(error), trace=True)
         return Fcn4DistError.exit_code
     finally:
         end_log()
+
+
+def _sentence_about(error: Exception) -> str:
+    """Say what an error means that nobody has caught; Ascend's come as RuntimeErrors."""
+    if report := report_in(str(error)):
+        return str(report.error)
+    text = (str(error).strip().splitlines() or ["no text"])[0]
+    return f"{type(error).__name__}: {text}; {UNEXPECTED}: please report it with the lines above"
 
 
 def _parser_for(arguments: Sequence[str]) -> Parser:

@@ -47,7 +47,8 @@ _GENERATE = Command(
     example="rank-table generate --devices 0-7 --server_ip 192.0.2.1",
     flags=(
         flag("--devices", metavar="CARDS").means(
-            "physical ids of the cards, like 0-7 or 0,2,5; default: all cards of the host"
+            "cards, by their numbers in npu-smi and /dev, like 0-7 or 0,2,5; default: all that are "
+            "here and not hidden by ASCEND_RT_VISIBLE_DEVICES"
         ),
         flag("--server_ip", metavar="ADDRESS").means(
             "address the other hosts reach this one by; default: that of the default route"

@@ -4,6 +4,8 @@ import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
+from fcn4_dist.cluster.driver import host_path
+
 CORES_VARIABLE = "FCN4_DIST_CORES"
 """Set by our launcher where ranks keep to cores of their own: "0-3;4-7" for two ranks."""
 
@@ -26,6 +28,22 @@ def plan_cores(cores: Sequence[int], near: Sequence[Collection[int]]) -> list[li
         share_of(list(pool), pools[:number].count(pool), pools.count(pool))
         for number, pool in enumerate(pools)
     ]
+
+
+def cores_near(bus: str) -> set[int]:
+    """Find the cores near a device of this host: those of its NUMA node.
+
+    Args:
+        bus: Where it is, like "0000:C1:00.0".
+
+    Returns:
+        The cores; none if the system does not tell them.
+    """
+    path = host_path("/sys/bus/pci/devices") / bus.lower() / "local_cpulist"
+    try:
+        return _read(path.read_text().strip())
+    except (OSError, ValueError):
+        return set()
 
 
 def core_variables(shares: Sequence[Sequence[int]]) -> dict[str, str]:

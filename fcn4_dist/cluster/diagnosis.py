@@ -4,14 +4,18 @@ import os
 import re
 import signal
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
-from fcn4_dist.cluster.heartbeat import Beat, heartbeat_file, read_beat, stack_file
+from fcn4_dist.cluster.cann_errors import BEGINNING
+from fcn4_dist.cluster.heartbeat import Beat, stack_file
 from fcn4_dist.cluster.launch import Launch
 from fcn4_dist.cluster.launchers import Launchers
-from fcn4_dist.errors import StoppedError
+from fcn4_dist.cluster.local_workers import LocalWorkers
+from fcn4_dist.cluster.plog import Report
+from fcn4_dist.errors import UNEXPECTED, StoppedError
+from fcn4_dist.files import ends_of
 from fcn4_dist.log import as_shown
 
 ERROR_PREFIX = "fcn4-dist: error:"
@@ -19,111 +23,8 @@ _WORKER_ENDED = re.compile(r"Worker process (\d+) exit with exception\. Error co
 _SECONDS_FOR_STACKS = 2.0
 _SECONDS_FOR_NEWS = 10.0
 _LAST_LINES = 15
+_BYTES_OF_LAST_LINES = 1 << 20
 _STACK_LINES = 40
-
-
-class LocalWorkers:
-    """What is known of this host's workers while they run.
-
-    Args:
-        launch: How they were started.
-    """
-
-    def __init__(self, launch: Launch) -> None:
-        self.launch = launch
-        self.processes: dict[int, Any] = {}
-        self.memory: dict[int, int] = {}
-        self.ended: list[int] = []
-        self._progress: dict[int, int] = {}
-        self._last_progress = time.monotonic()
-
-    def look(self, msrun: int) -> None:
-        """Find workers that have started, and notice which have ended first.
-
-        Args:
-            msrun: Process id of the msrun that starts them.
-        """
-        import psutil
-
-        if len(self.processes) < self.launch.topology.local_ranks:
-            self._find(msrun)
-        for rank, process in self.processes.items():
-            if rank in self.ended:
-                continue
-            try:
-                if process.status() == psutil.STATUS_ZOMBIE:
-                    self.ended.append(rank)
-                else:
-                    used = process.memory_info().rss
-                    self.memory[rank] = max(used, self.memory.get(rank, 0))
-            except psutil.NoSuchProcess:
-                self.ended.append(rank)
-
-    def all_left(self) -> bool:
-        """Tell whether all of this host's workers have run, and msrun has seen their ends."""
-        beats = self.beats()
-        return all(
-            self._has_left(rank, beats.get(rank)) for rank in self.launch.topology.ranks_here
-        )
-
-    def rank_of(self, process: int) -> int | None:
-        """Tell which rank a process id belongs to."""
-        for rank, known in self.processes.items():
-            if known.pid == process:
-                return rank
-        beats = self.beats()
-        return next((rank for rank, beat in beats.items() if beat.process == process), None)
-
-    def beats(self) -> dict[int, Beat]:
-        """Read what this host's workers last said."""
-        folder = self.launch.log_folder
-        beats = {
-            rank: read_beat(heartbeat_file(folder, rank))
-            for rank in self.launch.topology.ranks_here
-        }
-        return {rank: beat for rank, beat in beats.items() if beat}
-
-    def hang(self) -> bool:
-        """Tell whether no worker has taken a step for too long."""
-        beats = self.beats()
-        now = time.monotonic()
-        counts = {rank: beat.count for rank, beat in beats.items()}
-        if counts != self._progress:
-            self._progress, self._last_progress = counts, now
-        return now - self._last_progress > self.patience()
-
-    def patience(self) -> float:
-        """Tell how many seconds without progress are too long, by what the workers do now."""
-        beats = self.beats()
-        limit = self.launch.step_timeout
-        if len(beats) < self.launch.topology.local_ranks or _may_take_long(beats):
-            limit += self.launch.start_timeout
-        return limit
-
-    def behind(self) -> int:
-        """Tell how far the slowest rank is."""
-        beats = self.beats()
-        if len(beats) < self.launch.topology.local_ranks:
-            return 0
-        return min(beat.count for beat in beats.values())
-
-    def _has_left(self, rank: int, beat: Beat | None) -> bool:
-        import psutil
-
-        if rank in self.processes:
-            return not self.processes[rank].is_running()
-        # It may have ended before it was looked for.
-        return beat is not None and not psutil.pid_exists(beat.process)
-
-    def _find(self, msrun: int) -> None:
-        import psutil
-
-        with suppress(psutil.Error):
-            for child in psutil.Process(msrun).children():
-                with suppress(psutil.Error):
-                    variables = child.environ()
-                    if variables.get("MS_ROLE") == "MS_WORKER":
-                        self.processes[int(variables["RANK_ID"])] = child
 
 
 def worker_ended(log: str) -> bool:
@@ -162,19 +63,84 @@ def explain_deaths(workers: LocalWorkers, log: str, out_of_memory_kills: int) ->
     if not failed:
         lines = _last_lines(launch.msrun_log)
         return ["the job's msrun failed; its last lines:", *lines]
+    reports = {
+        rank: report
+        for rank, report in workers.reports().items()
+        if not _foreseen(_error_of(launch.log_of(rank)))
+    }
+    causes = _causes(failed, reports)
     sentences = []
-    for rank in failed:
-        reason = _reason(workers, rank, codes.get(rank), out_of_memory_kills)
-        sentences.append(f"rank {rank} {reason}")
-        # Rank 0's own lines are on the terminal already.
-        if rank != 0:
-            lines = _last_lines(launch.log_of(rank))
-            sentences += [f"rank {rank} | {line}" for line in lines]
+    for rank in causes or failed:
+        reason = _reason(workers, rank, codes.get(rank), out_of_memory_kills, reports.get(rank))
+        sentences += [f"rank {rank} {reason}", *_said_last(launch, rank, reports.get(rank))]
+    if not causes:
+        return sentences + _late_ranks(workers, failed, reports)
+    waited = [(rank, reports[rank]) for rank in failed if rank not in causes]
+    return sentences + [_waited(rank, report) for rank, report in waited]
+
+
+def explain_reports(workers: LocalWorkers) -> list[str]:
+    """Say what CANN has reported of this host's workers, those that waited for others last.
+
+    Args:
+        workers: This host's workers.
+
+    Returns:
+        Lines; none where CANN has reported nothing, as on the CPU.
+    """
+    reports = workers.reports()
+    sentences = []
+    for rank, report in sorted(reports.items(), key=lambda entry: entry[1].error.follows):
+        if report.error.follows:
+            sentences.append(_waited(rank, report))
+        else:
+            sentences += [f"rank {rank} has {report.error}", *_said_by_cann(rank, report)]
     return sentences
 
 
-def _reason(workers: LocalWorkers, rank: int, code: int | None, out_of_memory_kills: int) -> str:
-    if error := _error_of(workers.launch.log_of(rank)):
+def _causes(failed: list[int], reports: Mapping[int, Report]) -> list[int]:
+    """Leave out those that only waited for another; it may have reported more than it has died."""
+    own = [rank for rank in failed if rank not in reports or not reports[rank].error.follows]
+    return own or [rank for rank, report in reports.items() if not report.error.follows]
+
+
+def _waited(rank: int, report: Report) -> str:
+    return f"rank {rank} waited for another rank ({report.error.code}), so it is not the cause"
+
+
+def _late_ranks(
+    workers: LocalWorkers, failed: list[int], reports: Mapping[int, Report]
+) -> list[str]:
+    """Name the ranks of this host that those which failed may have waited for."""
+    beats = workers.beats()
+    # A rank with a report has waited, too, and is about to fail.
+    others = {rank: beats[rank] for rank in beats if rank not in failed and rank not in reports}
+    behind = min((beat.count for beat in others.values()), default=0)
+    doing: dict[str, list[int]] = {}
+    for rank, beat in others.items():
+        if beat.count == behind:
+            doing.setdefault(beat.doing, []).append(rank)
+    lines = [f"rank {_listed(ranks)} did not fail, and was {what}" for what, ranks in doing.items()]
+    late = behind < max((beats[rank].count for rank in failed if rank in beats), default=0)
+    if workers.launch.topology.nodes.count > 1 and not (lines and late):
+        lines.append("the rank that was waited for may be on another host: see what is said there")
+    return lines
+
+
+def _reason(
+    workers: LocalWorkers,
+    rank: int,
+    code: int | None,
+    out_of_memory_kills: int,
+    report: Report | None,
+) -> str:
+    error = _error_of(workers.launch.log_of(rank))
+    sentence, _, unforeseen = error.removeprefix(ERROR_PREFIX).partition(f"; {UNEXPECTED}")
+    if report and unforeseen:
+        return f"failed:{sentence}; {report.error}"
+    if report:
+        return f"failed with {report.error}"
+    if error:
         return f"failed: {error.removeprefix(ERROR_PREFIX).strip()}"
     if code is None or code >= 0:
         return f"ended with exit code {code}"
@@ -191,6 +157,24 @@ def _reason(workers: LocalWorkers, rank: int, code: int | None, out_of_memory_ki
         else:
             text += ", and the system killed nothing for want of memory: somebody sent the signal"
     return text
+
+
+def _foreseen(error: str) -> bool:
+    """Tell whether a sentence says better than CANN what is wrong."""
+    return bool(error) and UNEXPECTED not in error and BEGINNING not in error
+
+
+def _said_last(launch: Launch, rank: int, report: Report | None) -> list[str]:
+    # Rank 0's own lines are on the terminal already.
+    last = _last_lines(launch.log_of(rank)) if rank else []
+    shown = [f"rank {rank} | {line}" for line in last]
+    if report and report.path != launch.log_of(0):
+        shown = [line for line in _said_by_cann(rank, report) if line not in shown] + shown
+    return shown
+
+
+def _said_by_cann(rank: int, report: Report) -> list[str]:
+    return [f"rank {rank} | {line}" for line in (*report.lines, f"(in {report.path})")]
 
 
 def _signal_name(number: int) -> str:
@@ -214,18 +198,20 @@ def explain_hang(workers: LocalWorkers, launchers: Launchers) -> list[str]:
     beats = workers.beats()
     silent = [rank for rank in workers.launch.topology.ranks_here if rank not in beats]
     waited = f"no step has ended for {workers.patience():.0f} s (step_timeout)"
+    reported = explain_reports(workers)
     if silent:
-        return [f"{waited}: rank {_listed(silent)} did not begin; see its log"]
+        return [f"{waited}: rank {_listed(silent)} did not begin; see its log", *reported]
     behind = min(beat.count for beat in beats.values())
     named = {rank: beat for rank, beat in beats.items() if beat.count == behind}
     elsewhere = launchers.behind_elsewhere()
     if elsewhere is not None and elsewhere <= behind and not any(map(_is_stopped, named.values())):
         if news := _news_of(launchers):
-            return [news]
+            return [news, *reported]
         if elsewhere < behind:
-            return [f"{waited}: the ranks of this host wait for one of another host"]
+            return [f"{waited}: the ranks of this host wait for one of another host", *reported]
     _ask_for_stacks(named)
-    return [line for rank, beat in named.items() for line in _told_of(workers, rank, beat, waited)]
+    told = [line for rank, beat in named.items() for line in _told_of(workers, rank, beat, waited)]
+    return told + reported
 
 
 def _news_of(launchers: Launchers) -> str:
@@ -266,12 +252,6 @@ def _told_of(workers: LocalWorkers, rank: int, beat: Beat, waited: str) -> list[
     return [f"{sentence}; its Python stack:", *shown]
 
 
-def _may_take_long(beats: dict[int, Beat]) -> bool:
-    # Ranks ahead wait for the one behind: what it does decides how long that may take.
-    behind = min(beat.count for beat in beats.values())
-    return any(beat.may_take_long for beat in beats.values() if beat.count == behind)
-
-
 def _error_of(log: Path) -> str:
     """Find the last error sentence in a rank's log; "" for none."""
     return next((line for line in reversed(_lines_of(log)) if line.startswith(ERROR_PREFIX)), "")
@@ -282,8 +262,7 @@ def _last_lines(log: Path) -> list[str]:
 
 
 def _lines_of(log: Path) -> list[str]:
-    lines = log.read_text("utf-8", "replace").splitlines() if log.exists() else []
-    return list(map(as_shown, lines))
+    return [as_shown(line) for line in ends_of(log, _BYTES_OF_LAST_LINES).splitlines()]
 
 
 def out_of_memory_kills() -> int:

@@ -13,6 +13,7 @@ from typing import Any
 
 from fcn4_dist.cluster.device import LAUNCHED_VARIABLE
 from fcn4_dist.cluster.heartbeat import log_file
+from fcn4_dist.cluster.host import VISIBLE_VARIABLE
 from fcn4_dist.cluster.topology import Topology
 
 STALE_VARIABLES = (
@@ -20,6 +21,8 @@ STALE_VARIABLES = (
     "MS_WORKER_NUM",
     "MS_NODE_ID",
     "MS_NODE_RANK",
+    "MS_LOCAL_WORKER",
+    "MS_SERVER_NUM",
     "MS_TOPO_TIMEOUT",
     "MS_SIMULATION_LEVEL",
     "RANK_ID",
@@ -99,7 +102,7 @@ class Launch:
             "tail_worker_log": self.topology.ranks,
         }
         if nodes.table_file:
-            flags["rank_table_file"] = nodes.table_file
+            flags["rank_table_file"] = self.table_file
         words = [f"--{name}={value}" for name, value in flags.items()]
         return ("msrun", *words, python_of_workers(), *self.program)
 
@@ -107,6 +110,11 @@ class Launch:
     def msrun_log(self) -> Path:
         """Name the file with what msrun printed on this host."""
         return self.log_folder / f"{file_prefix(self.topology.nodes.rank)}msrun.log"
+
+    @property
+    def table_file(self) -> Path:
+        """Name the job's own copy of the rank table, as MindSpore and HCCL read it."""
+        return self.log_folder / f"{file_prefix(self.topology.nodes.rank)}rank_table.json"
 
     def log_of(self, rank: int) -> Path:
         """Name the file with what a rank printed."""
@@ -148,7 +156,7 @@ class Launch:
             "MS_TOPO_TIMEOUT": str(_CLUSTER_TIME_OUT),
         }
         if nodes.table_file:
-            common["RANK_TABLE_FILE"] = str(nodes.table_file)
+            common["RANK_TABLE_FILE"] = str(self.table_file)
         return Process(title, log, common | variables, (python_of_workers(), *self.program))
 
     def describe(self) -> str:
@@ -200,8 +208,8 @@ def plan_launch(
     }
     if kept.get("GLOG_v", "").isdecimal() and int(kept["GLOG_v"]) > _MSRUN_TELLS_OF_DEATHS:
         added["GLOG_v"] = str(_MSRUN_TELLS_OF_DEATHS)
-    if topology.cards:
-        added["ASCEND_RT_VISIBLE_DEVICES"] = ",".join(map(str, topology.cards))
+    if topology.visible_cards:
+        added[VISIBLE_VARIABLE] = ",".join(map(str, topology.visible_cards))
     return Launch(
         program=tuple(program),
         topology=topology,

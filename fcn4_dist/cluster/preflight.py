@@ -4,30 +4,23 @@ Every check gives a finding with its own sentence; none raises for what it finds
 """
 
 import errno
-import os
 import shutil
 import socket
 from collections.abc import Mapping
 from dataclasses import replace
 from importlib import metadata
-from pathlib import Path
 
-from fcn4_dist.cluster.device import NO_CARD, check_mindspore
+from fcn4_dist.cluster.card_checks import check_cards_of_workers, listed
+from fcn4_dist.cluster.device import check_mindspore
+from fcn4_dist.cluster.host import Host
 from fcn4_dist.cluster.launch import path_of_workers, stale_variables
-from fcn4_dist.cluster.topology import LOOP_BACK, Host, Nodes, Starter, Topology, free_port
+from fcn4_dist.cluster.sites import pod_variables
+from fcn4_dist.cluster.topology import LOOP_BACK, Nodes, Starter, Topology, free_port
 from fcn4_dist.config import Settings
 from fcn4_dist.errors import InputError
 from fcn4_dist.findings import Finding, Level, errors_in, finding_of
 from fcn4_dist.rank_table import check_rank_table
 
-# From the version check of each MindSpore wheel: versions of CANN's compiler it accepts.
-CANN_OF_MINDSPORE = {
-    "2.7": ("7.8", "8.2", "8.3"),
-    "2.8": ("8.2", "8.3", "8.5"),
-    "2.9": ("8.2", "8.3", "8.5", "9.0"),
-    "2.10": ("8.2", "8.3", "8.5", "9.0", "9.1"),
-}
-TRAINING_CARDS = ("910", "A2", "A3")
 MPI_PACKAGE = "mpi4py"
 
 
@@ -47,59 +40,6 @@ def check_software(environment: Mapping[str, str], starter: Starter) -> list[Fin
     return [*findings, _check_variables(environment)]
 
 
-def check_cards(
-    device_target: str,
-    host: Host,
-    environment: Mapping[str, str],
-    version: str,
-) -> list[Finding]:
-    """Look whether this host has cards that the installed MindSpore and CANN can use.
-
-    Args:
-        device_target: "Ascend" or "CPU".
-        host: This host.
-        environment: The variables workers will start from.
-        version: Of MindSpore; "" if there is none.
-    """
-    if device_target == "CPU":
-        cores = len(os.sched_getaffinity(0))
-        return [Finding(Level.OK, f"CPU with {cores} cores", check="device")]
-    if not host.cards:
-        return [Finding(Level.ERROR, *NO_CARD, check="device")]
-    found = f"{len(host.cards)} Ascend cards ({_listed(host.cards)})"
-    kind = host.generation or "of unknown kind"
-    findings = [Finding(Level.OK, f"{found}, {kind}", check="device")]
-    findings.append(_check_generation(host.generation, version))
-    findings.append(_check_cann(environment, version))
-    return findings
-
-
-def check_precision(settings: Settings, host: Host, ranks: int) -> list[Finding]:
-    """Look whether the cards can compute as exactly, and as repeatably, as is asked for.
-
-    Args:
-        settings: What is to be computed in, and on which device.
-        host: This host.
-        ranks: Of all hosts.
-    """
-    if settings.device_target == "CPU" or host.generation != "910":
-        return []
-    findings = []
-    if settings.precision == "bfloat16":
-        sentence = "the first Ascend 910 has no bfloat16"
-        findings.append(Finding(Level.ERROR, sentence, "give --amp_dtype float16", "precision"))
-    if settings.exact_float32:
-        sentence = "the first Ascend 910 has none but float16 convolutions"
-        findings.append(Finding(Level.ERROR, sentence, "leave --exact_float32 out", "precision"))
-    if settings.deterministic and ranks > 1:
-        sentence = (
-            "HCCL documents HCCL_DETERMINISTIC for Ascend A2 and A3 only: on several of the first "
-            "910, averaged gradients may differ in their last bits"
-        )
-        findings.append(Finding(Level.WARNING, sentence, check="precision"))
-    return findings
-
-
 def check_workers(
     topology: Topology, settings: Settings, host: Host, starter: Starter = Starter.MSRUN
 ) -> list[Finding]:
@@ -115,8 +55,7 @@ def check_workers(
     if topology.nodes.table_file:
         findings += _check_table(topology, settings.device_target, host)
     if settings.device_target == "Ascend" and host.cards:
-        enough = _ENOUGH_CARDS[starter]
-        findings.append(finding_of("workers", lambda: enough(topology, settings, host)))
+        findings += check_cards_of_workers(topology, settings, host, starter)
     else:
         findings.append(Finding(Level.OK, f"{topology.local_ranks} on this host", check="workers"))
     if starter is Starter.MSRUN:
@@ -174,69 +113,13 @@ def _check_mpi() -> Finding:
 
 
 def _check_variables(environment: Mapping[str, str]) -> Finding:
-    if stale := stale_variables(environment):
+    of_site = pod_variables(environment)
+    if stale := [name for name in stale_variables(environment) if name not in of_site]:
         sentence = f"left by an earlier job, and taken out for this one: {', '.join(stale)}"
         return Finding(Level.WARNING, sentence, check="variables")
+    if of_site:
+        return Finding(Level.OK, f"of this pod: {', '.join(of_site)}", check="variables")
     return Finding(Level.OK, "none are left of an earlier job", check="variables")
-
-
-def _check_generation(generation: str, version: str) -> Finding:
-    level, sentence, mend = Level.OK, f"MindSpore {version} on {generation}", ""
-    if not version:
-        level, sentence = Level.NOTE, "not checked, as there is no MindSpore"
-    elif not generation:
-        level = Level.NOTE
-        sentence = (
-            f"npu-smi does not tell the kind of the cards; whether MindSpore {version} supports "
-            "them was not checked"
-        )
-    elif generation not in TRAINING_CARDS:
-        level = Level.ERROR
-        sentence = (
-            f"the cards are {generation}, and MindSpore trains on the Ascend 910, A2 and A3 only"
-        )
-        mend = "give --device_target CPU, or use another host"
-    elif generation == "910" and _minor(version) not in ("2.7", "2.8"):
-        level = Level.WARNING
-        sentence = (
-            f"MindSpore {version} counts the graph engine, which the first 910 needs, as deprecated"
-        )
-        mend = "install MindSpore 2.8.0 if compiling fails"
-    elif generation == "910":
-        sentence += ", on the graph engine"
-    return Finding(level, sentence, mend, "card and MindSpore")
-
-
-def _check_cann(environment: Mapping[str, str], version: str) -> Finding:
-    home = environment.get("ASCEND_HOME_PATH", "")
-    if not home or not Path(home).is_dir():
-        found = sorted(Path("/usr/local/Ascend").glob("*/set_env.sh"))
-        script = found[0] if found else "/usr/local/Ascend/ascend-toolkit/set_env.sh"
-        reason = f"names {home}, which is no folder" if home else "is not set"
-        sentence = f"CANN's environment is missing (ASCEND_HOME_PATH {reason})"
-        return Finding(Level.ERROR, sentence, f"source {script}", "CANN")
-    information = Path(home) / "compiler" / "version.info"
-    cann = _version_in(information)
-    accepted = CANN_OF_MINDSPORE.get(_minor(version))
-    if not cann or not accepted:
-        sentence = f"{home}; its version was not checked ({information})"
-        return Finding(Level.NOTE, sentence, check="CANN")
-    if _minor(cann) not in accepted:
-        return Finding(
-            Level.WARNING,
-            f"CANN {cann} in {home} does not match MindSpore {version}, which takes "
-            f"{', '.join(accepted)}",
-            "source the set_env.sh of a matching CANN, or install a matching MindSpore",
-            "CANN",
-        )
-    return Finding(Level.OK, f"{cann} in {home}", check="CANN")
-
-
-def _version_in(information: Path) -> str:
-    if not information.is_file():
-        return ""
-    lines = information.read_text("utf-8", "replace").splitlines()
-    return next((line[8:].strip() for line in lines if line.startswith("Version=")), "")
 
 
 def _check_table(topology: Topology, device_target: str, host: Host) -> list[Finding]:
@@ -249,63 +132,13 @@ def _check_table(topology: Topology, device_target: str, host: Host) -> list[Fin
     ]
     if device_target == "Ascend" and table.server_of(host.addresses) is None:
         server = table.servers[topology.nodes.rank].server_id
-        sentence = f"{path}: server {server} is no address of this host ({_listed(host.addresses)})"
+        sentence = f"{path}: server {server} is no address of this host ({listed(host.addresses)})"
         findings.append(Finding(Level.WARNING, sentence, check="rank table"))
     if not errors_in(findings):
         servers = f"{topology.nodes.count} server" + "s" * (topology.nodes.count > 1)
         sentence = f"{path}: {table.ranks} ranks on {servers}"
         findings.append(Finding(Level.OK, sentence, check="rank table"))
     return findings
-
-
-def _cards_for_msrun(topology: Topology, settings: Settings, host: Host) -> str:
-    if strangers := [card for card in topology.cards if card not in host.usable]:
-        raise InputError(
-            f"this host has no card {_listed(strangers)} to use, only {_usable(host)}: name "
-            "cards that are there with --devices, or make the rank table on this host"
-        )
-    if topology.local_ranks > len(host.usable):
-        raise InputError(
-            f"{topology.local_ranks} workers need as many cards, and this host has "
-            f"{len(host.usable)} to use ({_usable(host)}): lower DEVICE_NUM"
-        )
-    used = topology.cards or host.usable[: topology.local_ranks]
-    return f"{topology.local_ranks} on this host, on cards {_listed(used)}"
-
-
-def _cards_for_mpirun(topology: Topology, settings: Settings, host: Host) -> str:
-    if topology.local_ranks > len(host.usable):
-        raise InputError(
-            f"mpirun started {topology.local_ranks} processes on this host, which has "
-            f"{len(host.usable)} cards to use: lower the number of processes a host"
-        )
-    used = host.usable[: topology.local_ranks]
-    return f"{topology.local_ranks} on this host, on cards {_listed(used)}"
-
-
-def _card_of_its_own(topology: Topology, settings: Settings, host: Host) -> str:
-    # In a container the variable may number the cards anew: how many there are is what counts.
-    cards = host.granted or host.cards
-    if settings.device_id >= len(cards):
-        why = ", by ASCEND_RT_VISIBLE_DEVICES" if host.granted else ""
-        raise InputError(
-            f"device_id is {settings.device_id}, and the cards this host has to use "
-            f"({_listed(cards)}{why}) are numbered from 0 to {len(cards) - 1}: give another "
-            "--device_id"
-        )
-    return f"1 on this host, on card {cards[settings.device_id]}"
-
-
-_ENOUGH_CARDS = {
-    Starter.MSRUN: _cards_for_msrun,
-    Starter.MPIRUN: _cards_for_mpirun,
-    Starter.NOTHING: _card_of_its_own,
-}
-
-
-def _usable(host: Host) -> str:
-    why = "" if host.granted is None else ", by ASCEND_RT_VISIBLE_DEVICES"
-    return f"{_listed(host.usable)}{why}"
 
 
 def _find_node_0(nodes: Nodes, host: Host) -> str:
@@ -322,14 +155,14 @@ def _find_node_0(nodes: Nodes, host: Host) -> str:
         if not here:
             raise InputError(
                 f"--master_addr {nodes.master_addr} is no address of this host "
-                f"({_listed(host.addresses)}), and there is no other: leave it out, or give the "
+                f"({listed(host.addresses)}), and there is no other: leave it out, or give the "
                 "number of hosts with --nnodes"
             )
         return "one host"
     if nodes.rank == 0 and not here:
         raise InputError(
             f"--node_rank is 0 here, and --master_addr {nodes.master_addr} is no address of this "
-            f"host ({_listed(host.addresses)}): give node 0's own address on every node"
+            f"host ({listed(host.addresses)}): give node 0's own address on every node"
         )
     if nodes.rank > 0 and here:
         raise InputError(
@@ -354,11 +187,3 @@ def _check_port(topology: Topology) -> Finding:
         "end the job that has it, or give another --master_port on every node",
         "port",
     )
-
-
-def _minor(version: str) -> str:
-    return ".".join(version.split(".")[:2])
-
-
-def _listed(items: tuple[int, ...] | tuple[str, ...] | list[int]) -> str:
-    return ", ".join(map(str, items))

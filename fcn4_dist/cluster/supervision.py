@@ -13,9 +13,9 @@ from typing import Any, NoReturn
 
 from fcn4_dist.cluster.device import LAUNCHED_VARIABLE
 from fcn4_dist.cluster.diagnosis import (
-    LocalWorkers,
     explain_deaths,
     explain_hang,
+    explain_reports,
     out_of_memory_kills,
     stopped_on_request,
     worker_ended,
@@ -23,6 +23,7 @@ from fcn4_dist.cluster.diagnosis import (
 from fcn4_dist.cluster.heartbeat import heartbeat_file, stack_file
 from fcn4_dist.cluster.launch import Launch
 from fcn4_dist.cluster.launchers import Launchers
+from fcn4_dist.cluster.local_workers import LocalWorkers
 from fcn4_dist.errors import StoppedError
 from fcn4_dist.log import as_shown
 from fcn4_dist.processes import die_with_parent
@@ -126,7 +127,7 @@ def _supervise(
         if worker_ended(log) or msrun.returncode:
             problems = explain_deaths(workers, log, out_of_memory_kills() - kills_before)
         elif failure := launchers.failure():
-            return [failure]
+            return [failure, *explain_reports(workers)]
         elif workers.hang():
             problems = explain_hang(workers, launchers)
         elif left and launch.topology.nodes.count == 1:

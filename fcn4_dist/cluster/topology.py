@@ -3,14 +3,12 @@
 Nothing is started here. A rank table, if there is one, decides; else the flags do.
 """
 
-import os
 import socket
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from fcn4_dist.cluster.cards import find_card_ids, find_generation, find_host_addresses
+from fcn4_dist.cluster.host import Host
 from fcn4_dist.errors import InputError
 from fcn4_dist.rank_table import RankTable, read_rank_table
 
@@ -34,7 +32,7 @@ class LaunchRequest:
     Attributes:
         device_num: Workers on this host.
         rank_table_file: An HCCL rank table.
-        devices: Physical ids of the cards of this host to use.
+        devices: Physical ids of the cards of this host to use, as npu-smi and /dev have them.
         nnodes: Number of hosts.
         node_rank: Number of this host, from 0.
         master_addr: Address of host 0.
@@ -57,50 +55,6 @@ class LaunchRequest:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise InputError(f"--{name} must be at least 1, got {value}")
-
-    def with_table_of_the_site(self, environment: Mapping[str, str]) -> "LaunchRequest":
-        """Take the rank table that a site's scheduler hands over in RANK_TABLE_FILE."""
-        table = environment.get("RANK_TABLE_FILE", "")
-        if self.rank_table_file or not table:
-            return self
-        return replace(self, rank_table_file=Path(table))
-
-
-@dataclass(frozen=True)
-class Host:
-    """What was found on this host.
-
-    Attributes:
-        cards: Physical ids of its Ascend cards.
-        generation: Of the cards: "910", "A2", "A3", another name, or "" for not known.
-        addresses: Its IP addresses.
-        granted: The cards that ASCEND_RT_VISIBLE_DEVICES leaves to us; None for all.
-    """
-
-    cards: tuple[int, ...]
-    generation: str
-    addresses: tuple[str, ...]
-    granted: tuple[int, ...] | None = None
-
-    @property
-    def usable(self) -> tuple[int, ...]:
-        """The cards that are there and ours to use."""
-        if self.granted is None:
-            return self.cards
-        return tuple(card for card in self.cards if card in self.granted)
-
-    @classmethod
-    def find(cls, environment: Mapping[str, str] = os.environ) -> "Host":
-        """Look at this host."""
-        cards = find_card_ids()
-        text = environment.get("ASCEND_RT_VISIBLE_DEVICES", "")
-        granted = tuple(int(part) for part in text.split(",") if part.strip().isdecimal())
-        return cls(
-            cards,
-            find_generation() if cards else "",
-            find_host_addresses(),
-            granted if text else None,
-        )
 
 
 @dataclass(frozen=True)
@@ -138,12 +92,14 @@ class Topology:
         local_ranks: Workers on each host.
         cards: Physical ids of the cards this host's workers see, in the order of their ranks;
             empty for all as they are (and on the CPU).
+        visible_cards: The numbers by which CANN is told of these cards.
         mpi_ranks: Workers on all hosts, where mpirun may start another number on each.
     """
 
     nodes: Nodes
     local_ranks: int
     cards: tuple[int, ...] = ()
+    visible_cards: tuple[int, ...] = ()
     mpi_ranks: int = 0
 
     @property
@@ -202,7 +158,7 @@ def plan_topology(nodes: Nodes, request: LaunchRequest, device_target: str, host
             "instead (DEVICE_NUM, --device_num)"
         )
     if nodes.table:
-        return _topology_of_table(nodes, request, device_target)
+        return _topology_of_table(nodes, request, device_target, host)
     if request.devices and request.device_num not in (None, len(request.devices)):
         raise InputError(
             f"--devices names {len(request.devices)} cards and DEVICE_NUM is "
@@ -216,7 +172,8 @@ def plan_topology(nodes: Nodes, request: LaunchRequest, device_target: str, host
             "how many workers? give their number (DEVICE_NUM, as in 'run_distribute_train.sh 8', "
             "or --device_num)"
         )
-    return Topology(nodes, local, request.devices)
+    visible = tuple(sorted(host.logical(request.devices)))
+    return Topology(nodes, local, request.devices, visible)
 
 
 def local_topology(ranks: int, port: int | None = None) -> Topology:
@@ -258,9 +215,9 @@ def _nodes_of_table(request: LaunchRequest, host: Host) -> Nodes:
                 f"{request.rank_table_file} by its address: leave --node_rank out"
             )
     elif found is None and count > 1:
+        names = ", ".join(server.pod_ip or server.server_id for server in table.servers)
         raise InputError(
-            f"none of the servers of {request.rank_table_file} "
-            f"({', '.join(server.server_id for server in table.servers)}) has an address of this "
+            f"none of the servers of {request.rank_table_file} ({names}) has an address of this "
             f"host ({', '.join(host.addresses)}): give the table of these hosts, or --node_rank"
         )
     else:
@@ -280,7 +237,9 @@ def _nodes_of_table(request: LaunchRequest, host: Host) -> Nodes:
     )
 
 
-def _topology_of_table(nodes: Nodes, request: LaunchRequest, device_target: str) -> Topology:
+def _topology_of_table(
+    nodes: Nodes, request: LaunchRequest, device_target: str, host: Host
+) -> Topology:
     assert nodes.table
     numbers = [len(server.devices) for server in nodes.table.servers]
     if len(set(numbers)) > 1:
@@ -302,13 +261,14 @@ def _topology_of_table(nodes: Nodes, request: LaunchRequest, device_target: str)
         )
     if device_target == "CPU":
         return Topology(nodes, len(cards))
-    if list(cards) != sorted(cards):
+    visible = host.logical(cards)
+    if list(visible) != sorted(visible):
         raise InputError(
             f"{nodes.table_file} gives the ranks of this host the cards {_listed(cards)}, and "
             "workers can be given cards in ascending order only: number the ranks by card, as "
             "'fcn4-dist rank-table generate' does"
         )
-    return Topology(nodes, len(cards), cards)
+    return Topology(nodes, len(cards), cards, visible)
 
 
 def _checked_node_rank(rank: int, count: int) -> int:

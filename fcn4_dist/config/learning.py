@@ -35,8 +35,8 @@ class Network:
     amp_dtype: str = setting(
         "train eval", "auto", _amp_dtype_affects, choices=("auto", "float16", "bfloat16")
     ).means(
-        "what mixed_precision computes in; auto: bfloat16 on Ascend A2 and A3, float16 on the "
-        "first 910, which has no bfloat16"
+        "what mixed_precision computes in; auto: float16; bfloat16, which the first 910 has not, "
+        "leaves max-pools and batch-norm in float32"
     )
     sync_bn: bool = setting("train", False).means(
         "batch-norm statistics over the global batch instead of each rank's share"

@@ -16,7 +16,8 @@ class Device:
         "train eval", "Ascend", Affects.COMPUTATION, choices=("Ascend", "CPU")
     ).means("back end the network runs on")
     device_id: int = setting("train eval", 0, Affects.WORK, minimum=0).means(
-        "card of a single-card run; ignored in a distributed one"
+        "card of a single-card run, counted from 0 among those that CANN is shown; ignored in a "
+        "distributed one"
     )
     reader_threads: int = setting("train eval", 0, Affects.WORK, minimum=0).means(
         "threads that read shards ahead, for each rank; 0: as many as MindSpore takes"

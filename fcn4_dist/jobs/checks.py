@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from fcn4_dist.audio import FeatureParameters
 from fcn4_dist.checkpoints import CheckpointFolder
 from fcn4_dist.checkpoints.content import check_description, read_description
 from fcn4_dist.checkpoints.folder import find_resume_file
@@ -9,13 +10,19 @@ from fcn4_dist.config import Settings
 from fcn4_dist.files import check_writable
 from fcn4_dist.findings import Finding, Level, finding_of
 from fcn4_dist.jobs.shards import open_shards
+from fcn4_dist.model import check_documented_size
 from fcn4_dist.records import check_shards
 from fcn4_dist.runs.folder import DEFAULT_RUNS
 from fcn4_dist.training.plan import plan_run, plan_training
 
 
 def check_job(
-    command: str, settings: Settings, world_size: int, *, on_main: bool = True
+    command: str,
+    settings: Settings,
+    world_size: int,
+    *,
+    on_main: bool = True,
+    generation: str = "",
 ) -> list[Finding]:
     """Find what would stop a job, before anything is started. MindSpore is not imported.
 
@@ -24,9 +31,12 @@ def check_job(
         settings: The settings of the job.
         world_size: Number of ranks it will have.
         on_main: Whether rank 0 runs on this host: others need no checkpoints.
+        generation: Of its cards, if there are any that are to be used.
     """
     filename = settings.train_filename if command == "train" else settings.val_filename
     findings = [finding_of("shards", lambda: _check_shards(settings, filename))]
+    if command == "train" and generation:
+        findings += _check_window(settings, generation)
     if command == "train" and findings[0].level is Level.OK and not settings.resume:
         findings.append(finding_of("steps", lambda: _check_steps(settings, world_size)))
     if on_main and (command == "eval" or settings.pre_trained):
@@ -46,6 +56,17 @@ def _check_shards(settings: Settings, filename: str) -> str:
     _, record_set = open_shards(settings, filename)
     check_shards(record_set)
     return f"{len(record_set)} clips in {len(record_set.shards)} shards of {record_set.folder}"
+
+
+def _check_window(settings: Settings, generation: str) -> list[Finding]:
+    parameters = FeatureParameters.from_settings(settings)
+    found = check_documented_size(
+        parameters.n_mels,
+        parameters.frames_in(settings.window_seconds),
+        parameters.hop_length / parameters.sample_rate,
+        generation,
+    )
+    return [found] if found else []
 
 
 def _check_steps(settings: Settings, world_size: int) -> str:

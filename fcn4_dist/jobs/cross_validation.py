@@ -133,7 +133,8 @@ def _steps(
     """Give the name and the arguments of each command of a fold."""
     shards = ["--config", str(config), "--mr_path", str(folder / "mindrecord")]
     job = [*shards, "--checkpoint_path", str(folder / "weight")]
-    launch = [] if device_num is None else ["launch", "--device_num", str(device_num)]
+    # On this host alone, also where a site has given the job several.
+    launch = ["launch", "--nnodes", "1", "--device_num", str(device_num)] if device_num else []
     yield "preprocess", ["preprocess", *shards, "--fold", str(fold)]
     train = ["train", *job, "--run_dir", str(folder / "train"), "--resume", "auto"]
     yield "train", [*launch, *train]

@@ -4,9 +4,10 @@ import os
 from dataclasses import replace
 from functools import cache
 
+from fcn4_dist.cluster.host import Host
 from fcn4_dist.cluster.imports import check_imports
+from fcn4_dist.cluster.sites import at_site
 from fcn4_dist.cluster.topology import (
-    Host,
     LaunchRequest,
     Starter,
     Topology,
@@ -33,7 +34,13 @@ def doctor(loaded: LoadedSettings, request: LaunchRequest) -> int:
         0 if nothing would stop the job, else 2.
     """
     host = Host.find()
-    request = request.with_table_of_the_site(os.environ)
+    findings = []
+    try:
+        request, taken = at_site(request, os.environ, host.addresses)
+        if taken:
+            findings.append(Finding(Level.OK, taken, check="site"))
+    except InputError as error:
+        findings.append(Finding(Level.ERROR, str(error), check="site"))
 
     # Another call would find another free port.
     @cache
@@ -42,7 +49,7 @@ def doctor(loaded: LoadedSettings, request: LaunchRequest) -> int:
 
     start = Start(Starter.MSRUN, host, plan)
     settings = choose_for_card(loaded, host.generation, binds=True).settings
-    findings = find_obstacles("train", settings, start)
+    findings += find_obstacles("train", settings, start)
     if installed_mindspore():
         findings.append(check_imports(os.environ))
     evaluation = find_obstacles("eval", settings, start)

@@ -1,5 +1,6 @@
 """The launch job: prepare on every host, then start the workers, and watch them to the end."""
 
+import json
 import os
 import time
 from dataclasses import replace
@@ -7,12 +8,13 @@ from pathlib import Path
 
 from fcn4_dist.checkpoints.folder import AUTO
 from fcn4_dist.cluster.cores import CORES_VARIABLE
+from fcn4_dist.cluster.host import Host
 from fcn4_dist.cluster.launch import file_prefix
 from fcn4_dist.cluster.launchers import Launchers, meet
 from fcn4_dist.cluster.preflight import check_address, usable_port
+from fcn4_dist.cluster.sites import MINDCLUSTER_TABLE, at_site
 from fcn4_dist.cluster.supervision import run_launch
 from fcn4_dist.cluster.topology import (
-    Host,
     LaunchRequest,
     Starter,
     Topology,
@@ -25,14 +27,19 @@ from fcn4_dist.files import write_text
 from fcn4_dist.findings import Level, refuse_errors
 from fcn4_dist.jobs.auto_settings import choose_for_card
 from fcn4_dist.jobs.prepare import Job, Start, find_obstacles, prepare
-from fcn4_dist.rank_table import read_rank_table
+from fcn4_dist.rank_table import TableState, read_rank_table, state_of_table
 from fcn4_dist.runs.folder import planned_run_folder, save_settings
 from fcn4_dist.terminal import put, say, warn
 
 COMMAND_NAME = "command.txt"
 RESTART_EXIT_CODE = 76
-_SECONDS_FOR_TABLE = 1800.0
-"""As long as HCCL itself waits for a table."""
+# HCCL itself waits as long for a table. A text that is no JSON may be half written, or just wrong.
+_SECONDS_FOR_TABLE = {
+    TableState.MISSING: 0.0,
+    TableState.INITIALIZING: 1800.0,
+    TableState.NO_JSON: 60.0,
+    TableState.COMPLETED: 0.0,
+}
 _SECONDS_BETWEEN_LOOKS_AT_TABLE = 5.0
 # HCCL refuses a job that comes some seconds after one that was killed (EJ0001).
 _SECONDS_TO_RESTART = {"Ascend": 15.0, "CPU": 1.0}
@@ -60,7 +67,7 @@ def launch(
             node.
     """
     host = Host.find()
-    request = _with_table_of_the_site(request)
+    request = _at_site(request, host)
     nodes = plan_nodes(request, host)
     refuse_errors([check_address(nodes, host)])
 
@@ -89,6 +96,8 @@ def _run(job: Job, launchers: Launchers) -> int:
     write_text(plan.log_folder / f"{prefix}{COMMAND_NAME}", plan.describe() + "\n")
     if job.loaded.settings.device_target == "Ascend" and CORES_VARIABLE in plan.added:
         say(f"cores that the ranks here keep to, in their order: {plan.added[CORES_VARIABLE]}")
+    if table := job.topology.nodes.table:
+        write_text(plan.table_file, json.dumps(table.content, indent=4) + "\n")
     say(f"starting {_workers(job.topology)}, which takes some seconds; job: {plan.log_folder}")
     return run_launch(plan, launchers)
 
@@ -119,7 +128,7 @@ def dry_run(command: str, loaded: LoadedSettings, request: LaunchRequest) -> int
         InputError: If it is not clear which processes these would be.
     """
     host = Host.find()
-    request = _with_table_of_the_site(request)
+    request = _at_site(request, host)
     loaded = planned_run_folder(loaded, command)
     loaded = choose_for_card(loaded, host.generation, binds=True)
     topologies = []
@@ -153,22 +162,27 @@ def _nodes_to_show(request: LaunchRequest) -> list[int | None]:
     return list(range(count))
 
 
-def _with_table_of_the_site(request: LaunchRequest) -> LaunchRequest:
-    found = request.with_table_of_the_site(os.environ)
-    if found is not request:
-        path = found.rank_table_file
-        assert path
-        say(f"rank table of this site: {path} (unset RANK_TABLE_FILE to do without)")
-        _wait_until_complete(path)
+def _at_site(request: LaunchRequest, host: Host) -> LaunchRequest:
+    """Take from the site what is left open, and say so."""
+    found, taken = at_site(request, os.environ, host.addresses)
+    if taken:
+        say(taken)
+    if found.rank_table_file and not request.rank_table_file:
+        by_variable = "RANK_TABLE_FILE" in os.environ
+        without = " (unset RANK_TABLE_FILE to do without)" if by_variable else ""
+        say(f"rank table of this site: {found.rank_table_file}{without}")
+        _wait_until_complete(found.rank_table_file)
     return found
 
 
 def _wait_until_complete(path: Path) -> None:
     """Wait for the site's controller, which may fill in the table after the job has begun."""
-    ends = time.monotonic() + _SECONDS_FOR_TABLE
-    while '"initializing"' in (path.read_text("utf-8", "replace") if path.is_file() else ""):
-        if time.monotonic() > ends:
-            return
+    begun = time.monotonic()
+    seconds = dict(_SECONDS_FOR_TABLE)
+    if path == MINDCLUSTER_TABLE:
+        # On shared storage the file is made when every pod has got its cards.
+        seconds[TableState.MISSING] = seconds[TableState.INITIALIZING]
+    while seconds[state_of_table(path)] > time.monotonic() - begun:
         say(f"waiting for {path} to be completed …")
         time.sleep(_SECONDS_BETWEEN_LOOKS_AT_TABLE)
 

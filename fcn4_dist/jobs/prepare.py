@@ -10,17 +10,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from fcn4_dist.cluster.cards import find_card_cores
-from fcn4_dist.cluster.cores import core_variables, plan_cores
+from fcn4_dist.cluster.card_checks import check_cards, check_precision
+from fcn4_dist.cluster.cores import core_variables, cores_near, plan_cores
+from fcn4_dist.cluster.host import Host
 from fcn4_dist.cluster.launch import Launch, file_prefix, plan_launch
 from fcn4_dist.cluster.peers import Peers
-from fcn4_dist.cluster.preflight import (
-    check_cards,
-    check_precision,
-    check_software,
-    check_workers,
-)
-from fcn4_dist.cluster.topology import Host, Starter, Topology
+from fcn4_dist.cluster.preflight import check_software, check_workers
+from fcn4_dist.cluster.topology import Starter, Topology
 from fcn4_dist.config import LoadedSettings, Settings, adopt_settings
 from fcn4_dist.errors import InputError
 from fcn4_dist.findings import Finding, Level, refuse_errors
@@ -93,13 +89,13 @@ class Job:
         if self.starter is not Starter.MSRUN or not (by_default or settings.bind_cores == "on"):
             return []
         cores = sorted(os.sched_getaffinity(0))
-        cards = self.host.cards if self.host else ()
-        used = (self.topology.cards or (self.host.usable if self.host else ()))[:ranks]
+        host = self.host or Host((), "", ())
+        cards, buses = host.cards, host.npu_smi.buses
+        used = (self.topology.cards or host.usable)[:ranks]
         if on_cpu or len(used) < ranks or not set(used) <= set(cards):
             return plan_cores(cores, [()] * ranks)
         # Shared out among all cards, so that two jobs on a host have cores of their own.
-        near = find_card_cores()
-        shares = plan_cores(cores, [near.get(card, ()) for card in cards])
+        shares = plan_cores(cores, [cores_near(buses.get(card, "")) for card in cards])
         return [shares[cards.index(card)] for card in used]
 
 
@@ -177,7 +173,8 @@ def find_obstacles(command: str, settings: Settings, start: Start) -> list[Findi
         sentences = [f"{first} {fault.strip()}" for fault in faults] or [first]
         findings += [Finding(Level.ERROR, sentence, check="workers") for sentence in sentences]
     findings += check_precision(settings, host, ranks)
-    return findings + check_job(command, settings, ranks, on_main=on_main)
+    generation = host.generation if device == "Ascend" else ""
+    return findings + check_job(command, settings, ranks, on_main=on_main, generation=generation)
 
 
 def _heed(findings: list[Finding], peers: Peers) -> None:

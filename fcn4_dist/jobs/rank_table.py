@@ -6,14 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from fcn4_dist.cluster.cards import (
-    find_card_addresses,
-    find_card_ids,
-    find_generation,
-    find_host_addresses,
-    find_main_address,
-    parse_devices,
-)
+from fcn4_dist.cluster.cards import find_main_address, parse_devices
+from fcn4_dist.cluster.hccn import find_card_addresses
+from fcn4_dist.cluster.host import Host
+from fcn4_dist.cluster.npu_smi import find_generation
 from fcn4_dist.errors import InputError
 from fcn4_dist.files import check_writable, write_text
 from fcn4_dist.findings import Finding, Level, errors_in
@@ -30,40 +26,38 @@ from fcn4_dist.terminal import say, table, warn
 _WORD_OF_LEVEL = {Level.ERROR: "fault", Level.WARNING: "warning", Level.NOTE: "note"}
 
 
-def generate(
-    devices: str | None,
-    server_ip: str | None,
-    output_dir: Path,
-    force: bool,
-    device_folder: Path = Path("/dev"),
-) -> None:
+def generate(devices: str | None, server_ip: str | None, output_dir: Path, force: bool) -> None:
     """Write the table of this host.
 
     Args:
-        devices: Its cards, as in "0-7"; None for all.
+        devices: Physical ids of its cards, as in "0-7"; None for all that are ours to use.
         server_ip: Its address; None for the one it is reached by.
         output_dir: Folder to write to.
         force: Replace a file that is there and different.
-        device_folder: Where the driver shows its cards.
 
     Raises:
         InputError: If cards or addresses are missing, or the file is there.
     """
-    cards = _choose_cards(devices, find_card_ids(device_folder))
+    host = Host.find()
+    cards = _choose_cards(devices, host)
     if not server_ip and not (server_ip := find_main_address()):
         raise InputError(
             "this host has no address, or several, to be reached by: choose one that "
             "'hostname -I' prints and give --server_ip ADDRESS"
         )
-    found = find_card_addresses(cards)
-    generation = find_generation()
+    if not (found := find_card_addresses(cards)):
+        raise InputError(
+            f"neither hccn_tool nor /etc/hccn.conf tells the addresses of cards "
+            f"{', '.join(map(str, cards))}: run this as root on the host itself, or give the "
+            "container /usr/local/Ascend/driver/tools/hccn_tool and /etc/hccn.conf"
+        )
     content = generate_rank_table(
-        {card: found.get(card, "") for card in cards}, server_ip, generation
+        {card: found.get(card, "") for card in cards}, server_ip, host.generation
     )
-    if server_ip not in find_host_addresses():
+    if server_ip not in host.addresses:
         warn(f"{server_ip} is none of this host's addresses: msrun will not find it in the table")
     _write(content, output_dir / generated_name(content), output_dir, force)
-    if generation == "A3":
+    if host.generation == "A3":
         say("note: this table is of version 1.0; A3 superpods use 1.2, with super_pod_list")
 
 
@@ -113,21 +107,21 @@ def show(path: Path) -> None:
     say(table(rows))
 
 
-def _choose_cards(devices: str | None, present: Sequence[int]) -> Sequence[int]:
+def _choose_cards(devices: str | None, host: Host) -> Sequence[int]:
     if devices is None:
-        if not present:
+        if not host.usable:
             raise InputError(
-                "this machine shows no Ascend card (/dev/davinci*): run it on the host that has "
-                "them, or name them with --devices"
+                "this machine shows no Ascend card to use (/dev/davinci*): run it on the host that "
+                "has them, or name them with --devices"
             )
-        return present
+        return host.usable
     cards = parse_devices(devices)
-    missing = sorted(set(cards) - set(present))
+    missing = sorted(set(cards) - set(host.cards))
     # A container may hide the cards themselves and still know their addresses.
-    if present and missing:
+    if host.cards and missing:
         raise InputError(
             f"devices {devices} names card {', '.join(map(str, missing))}, and this host has "
-            f"{', '.join(map(str, present))}: choose among these"
+            f"{', '.join(map(str, host.cards))}: choose among these"
         )
     return cards
 

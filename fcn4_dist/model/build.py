@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from mindspore import JitConfig, amp, nn
+from mindspore import JitConfig, nn
 from mindspore import dtype as mstype
 
 from fcn4_dist.config import Settings
@@ -27,7 +27,8 @@ def build_fcn4(
         width: Factor on the channels, see :func:`fcn4_dist.model.channels`.
         amp_level: What computes in ``amp_dtype``, with float32 weights: all but batch-norm
             ("O2"), all layers ("O3"), or nothing ("").
-        amp_dtype: "float16" or "bfloat16".
+        amp_dtype: "float16", or "bfloat16", in which Ascend has no batch-norm and no max-pool:
+            these stay in float32 at either level.
         batch_norm_ranks: Ranks whose samples batch-norm's statistics are made of in training: 1
             for this rank's own, or all of them.
         fused_first_block: Compute the first block in one pass, on the CPU, in float32 and with
@@ -41,9 +42,9 @@ def build_fcn4(
     synchronised = partial(GlobalBatchNorm2d, ranks=batch_norm_ranks)
     batch_norm = synchronised if batch_norm_ranks > 1 else nn.BatchNorm2d
     network = Fcn4(num_classes, channels(width), batch_norm)
-    if not amp_level:
-        return network
-    return amp.auto_mixed_precision(network, amp_level, getattr(mstype, amp_dtype))
+    if amp_level:
+        _mix_precision(network, amp_level, amp_dtype)
+    return network
 
 
 def build_network(settings: Settings, world_size: int) -> Fcn4:
@@ -72,3 +73,19 @@ def use_jit_level(cell: nn.Cell, jit_level: str) -> None:
     """
     if jit_level != "auto":
         cell.set_jit_config(JitConfig(jit_level=jit_level))
+
+
+def _mix_precision(network: Fcn4, amp_level: str, amp_dtype: str) -> None:
+    # Of what types Ascend has each operator is in docs/operator_types.md.
+    dtype = getattr(mstype, amp_dtype)
+    exact: tuple[type[nn.Cell], ...] = (GlobalBatchNorm2d,)
+    if amp_dtype == "bfloat16":
+        exact = (nn.BatchNorm2d, nn.MaxPool2d)
+    elif amp_level == "O2":
+        exact = (nn.BatchNorm2d,)
+    for cell in network.cells():
+        if isinstance(cell, exact):
+            cell.to_float(mstype.float32)
+        elif not isinstance(cell, nn.BatchNorm2d):
+            # Batch-norm takes what it is given; its parameters are to stay float32.
+            cell.to_float(dtype)

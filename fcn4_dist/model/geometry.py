@@ -3,9 +3,13 @@
 import math
 
 from fcn4_dist.errors import InputError
+from fcn4_dist.findings import Finding, Level
 
 POOLS = ((2, 4), (4, 5), (3, 8))
 """Max-pools (mel bands, frames) behind the first three layers."""
+
+_LARGEST_MAP = 4096
+"""Frames that CANN documents for the input of a convolution, see docs/operator_types.md."""
 
 _CHANNELS = (128, 384, 768, 2048)
 
@@ -31,7 +35,7 @@ def check_input_size(n_mels: int, frames: int, seconds_a_frame: float) -> None:
     Raises:
         InputError: If it is too small, naming the settings to change.
     """
-    least_bands, least_frames = map(math.prod, zip(*POOLS, strict=True))
+    least_bands, least_frames = _pooled()
     if n_mels < least_bands:
         raise InputError(
             f"n_mels {n_mels} is too small for FCN-4, whose pools need {least_bands} mel bands: "
@@ -43,3 +47,45 @@ def check_input_size(n_mels: int, frames: int, seconds_a_frame: float) -> None:
             f"give --window_seconds {least_frames * seconds_a_frame:.2f} or more, or lower "
             "--hop_length"
         )
+
+
+def check_documented_size(
+    n_mels: int, frames: int, seconds_a_frame: float, generation: str
+) -> Finding | None:
+    """Hold an input against the sizes that CANN documents for training.
+
+    Args:
+        n_mels: Mel bands of the input.
+        frames: Frames of the input.
+        seconds_a_frame: Hop between two frames, in seconds.
+        generation: Of the cards, such as "910".
+
+    Returns:
+        A warning; None where nothing is known to be wrong.
+    """
+    if frames > _LARGEST_MAP:
+        problem = (
+            f"a window of {frames} frames is longer than the {_LARGEST_MAP} that CANN documents "
+            "for convolutions"
+        )
+        change = (
+            f"at most {(_LARGEST_MAP - 1) * seconds_a_frame:.2f}, or with a longer --hop_length"
+        )
+    else:
+        bands, width = (
+            size // pooled for size, pooled in zip((n_mels, frames), _pooled(), strict=True)
+        )
+        if generation != "910" or width > 1 or bands == 1:
+            return None
+        problem = (
+            f"a window of {frames} frames leaves the last convolution a single one, for which CANN "
+            "documents no gradient on the first 910"
+        )
+        change = f"{2 * _pooled()[1] * seconds_a_frame:.2f} or more"
+    mend = f"if compiling fails, preprocess with --window_seconds of {change}"
+    return Finding(Level.WARNING, problem, mend, "window")
+
+
+def _pooled() -> tuple[int, int]:
+    bands, frames = map(math.prod, zip(*POOLS, strict=True))
+    return bands, frames

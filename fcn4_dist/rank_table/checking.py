@@ -157,7 +157,7 @@ def _check_server_count(table: Entry) -> None:
 
 def _check_pod_ips(servers: Sequence[ReadServer]) -> None:
     for server in servers:
-        if not server.entry.content.get("pod_ip"):
+        if not any(server.entry.content.get(key) for key in ("pod_ip", "container_ip")):
             problem = "the key is missing, and msrun keeps its own order of ranks"
             server.entry.warning("pod_ip", problem, "write each server's address")
             return

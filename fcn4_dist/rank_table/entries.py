@@ -4,6 +4,7 @@ import ipaddress
 import json
 import re
 from dataclasses import dataclass
+from enum import Enum, auto
 from pathlib import Path
 from typing import Any
 
@@ -160,6 +161,36 @@ def load_content(path: Path, findings: list[Finding]) -> dict[str, Any] | None:
         problem = f"{where}: the key is there more than once, and only one counts"
         findings.append(Finding(Level.ERROR, problem, "keep one"))
     return content
+
+
+class TableState(Enum):
+    """How far a site's controller is with a table, which it may fill in after the job has begun."""
+
+    MISSING = auto()
+    INITIALIZING = auto()
+    NO_JSON = auto()
+    COMPLETED = auto()
+
+
+def state_of_table(path: Path) -> TableState:
+    """Tell how far a table is.
+
+    Args:
+        path: The file.
+
+    Returns:
+        INITIALIZING for one that says so or is empty, NO_JSON for what is half written or wrong;
+        whether a completed one is right is for the check to say.
+    """
+    if not path.exists():
+        return TableState.MISSING
+    try:
+        text = _read_text(path)
+        content = _parse(text) if text.strip() else {"status": "initializing"}
+    except (_NoTableError, RecursionError):
+        return TableState.NO_JSON
+    initializing = isinstance(content, dict) and content.get("status") == "initializing"
+    return TableState.INITIALIZING if initializing else TableState.COMPLETED
 
 
 class _NoTableError(Exception):

@@ -13,6 +13,8 @@ FIRST_GENERATION = "910"
 _COUNTS_OF_910 = (1, 2, 4, 8)
 _TABLE_KEYS = {"version", "server_count", "server_list", "status"}
 _SERVER_KEYS = {"server_id", "device", "host_ip", "host_nic_ip", "pod_ip"}
+# What MindCluster's controller writes besides, and HCCL passes over.
+_SERVER_KEYS_OF_A_SITE = {"container_ip", "hardware_type"}
 _DEVICE_KEYS = {
     *("device_id", "device_ip", "rank_id", "device_port", "device_vnic_port"),
     *("backup_device_ip", "backup_device_port", "host_port", "net_position", "net_protocol"),
@@ -25,7 +27,7 @@ def check_keys(table: Entry, servers: Sequence[ReadServer], version: str) -> Non
     known = [(table, _TABLE_KEYS | ({"super_pod_list"} if of_1_2 else set()))]
     keys_of_device = _DEVICE_KEYS | ({"super_device_id"} if of_1_2 else set())
     for server in servers:
-        known.append((server.entry, _SERVER_KEYS))
+        known.append((server.entry, _SERVER_KEYS | _SERVER_KEYS_OF_A_SITE))
         known += [(device.entry, keys_of_device) for device in server.devices]
     entries_of = defaultdict(list)
     for entry, keys in known:
@@ -79,6 +81,8 @@ def check_range(servers: Sequence[ReadServer]) -> None:
 def check_order(servers: Sequence[ReadServer], pod_of: dict[str, str]) -> None:
     """Check that ranks go from server to server, in the dictionary order of their names.
 
+    MindCluster numbers by pod, whatever the servers' names, and HCCL takes its tables.
+
     Args:
         servers: The servers.
         pod_of: Superpod of each server name; empty without superpods.
@@ -98,7 +102,7 @@ def check_order(servers: Sequence[ReadServer], pod_of: dict[str, str]) -> None:
             f"its ranks {', '.join(map(str, inner))} mix with those of other servers",
             "number each server's cards in one go",
         )
-    if mixed:
+    if mixed or any("container_ip" in server.entry.content for server in servers):
         return
     by_rank = sorted((inner[0], number) for number, inner in enumerate(ranks) if inner)
     for before, after in pairwise(servers[number] for _, number in by_rank):

@@ -56,7 +56,7 @@ def _take_server(entry: Entry, version: str, generation: str) -> ReadServer:
     server_id = entry.text("server_id", "name the server, best by its address")
     if server_id is not None:
         _check_server_id(entry, server_id)
-    for key in ("host_nic_ip", "pod_ip"):
+    for key in ("host_nic_ip", "pod_ip", "container_ip"):
         entry.optional_text(key)
     if len(entry.addresses("host_ip")) > 1 or entry.content.get("host_ip") == "":
         entry.error("host_ip", "this is not one address", "write one")

@@ -1,6 +1,7 @@
 """A rank table, typed: which card of which server has which rank."""
 
-from collections.abc import Collection
+import ipaddress
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,7 +27,7 @@ class Server:
 
     Attributes:
         server_id: Its name in the table, mostly its address.
-        pod_ip: Its address as msrun compares it; "" if the table has none.
+        pod_ip: Its address as MindSpore compares it; "" if the table has none.
         devices: Its cards, ordered by rank.
     """
 
@@ -41,9 +42,11 @@ class RankTable:
 
     Attributes:
         servers: Its servers, ordered by their first rank.
+        content: Its JSON object, with a ``pod_ip`` for every server whose address is known.
     """
 
     servers: tuple[Server, ...]
+    content: Mapping[str, Any]
 
     @property
     def ranks(self) -> int:
@@ -67,15 +70,34 @@ class RankTable:
 
 def typed_table(content: dict[str, Any]) -> RankTable:
     """Make the typed table of the JSON object of one without errors."""
+    entries = [_with_pod_ip(entry) for entry in content["server_list"]]
     servers = [
         Server(
             entry["server_id"],
             entry.get("pod_ip", ""),
             tuple(sorted(map(_typed_device, entry["device"]), key=lambda device: device.rank_id)),
         )
-        for entry in content["server_list"]
+        for entry in entries
     ]
-    return RankTable(tuple(sorted(servers, key=lambda server: server.devices[0].rank_id)))
+    return RankTable(
+        tuple(sorted(servers, key=lambda server: server.devices[0].rank_id)),
+        {**content, "server_list": entries},
+    )
+
+
+def _with_pod_ip(entry: dict[str, Any]) -> dict[str, Any]:
+    # MindCluster calls a pod's address container_ip; MindSpore takes the ranks of a table only
+    # where it finds its own address as pod_ip.
+    address = entry.get("pod_ip") or entry.get("container_ip") or entry["server_id"]
+    return {**entry, "pod_ip": address} if _is_address(address) else entry
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _typed_device(entry: dict[str, Any]) -> Device:

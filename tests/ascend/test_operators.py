@@ -5,8 +5,9 @@ operators it leaves in a graph can be compared with what MindSpore says and ship
 """
 
 import inspect
-import json
 import re
+from collections import Counter
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 
@@ -17,30 +18,7 @@ from mindspore.ops import auto_generate, operations
 from mindspore.ops.auto_generate import gen_ops_def, gen_ops_prim
 from mindspore.ops.operations import _grad_ops
 
-from fcn4_dist.cluster.launch import plan_launch
-from fcn4_dist.cluster.supervision import run_launch
-from fcn4_dist.cluster.topology import local_topology
-
-RANKS = 2
-PROGRAM = Path(__file__).with_name("compile_program.py")
-GRAPHS = (
-    "training",
-    "training, sync_bn",
-    "training, float16",
-    "training, sync_bn, float16",
-    "training, bfloat16",
-    "training, all float16",
-    "training, weight decay and average",
-    "training, accumulation",
-    "training, all-reduces",
-    "training, sinking",
-    "accumulation",
-    "evaluation",
-    "evaluation, float16",
-)
-
-STRUCTURE = {"Depend", "Load", "MakeTuple", "TupleGetItem", "UpdateState"}
-"""Order and tuples of the graph itself: nothing a device computes."""
+from tests.ascend.graphs import GRAPHS, STRUCTURE, Node
 
 ADAPTED = {
     "BatchNormGrad": "nn_batch_norm_ops_declare.cc",
@@ -56,15 +34,8 @@ transform/graph_ir/op_declare, that maps each to Ascend's operator of that name 
 ANY_FUNCTION = "Custom"
 """Runs a function of the user's; which platforms have it, its name does not say."""
 
-_NODE = re.compile(
-    r"^ *%\d+\([^)]*\) = (?:PrimFunc_)?([^(]+)\((?s:.*?)\n +: (.*)$",
-    re.MULTILINE,
-)
-_COUNT = re.compile(r"^Total number of cnodes: (\d+)$", re.MULTILINE)
 _PLATFORMS = re.compile(r"Supported Platforms:\s*\n\s*(.+)")
 _REFERENCE = re.compile(r"Refer to :func:`mindspore\.(?:\w+\.)*(\w+)`")
-
-Nodes = list[tuple[str, str]]
 
 
 def ascend_has(operator: str) -> bool:
@@ -115,44 +86,23 @@ def ascend_plugin() -> bytes:
     return (Path(ms.__file__).parent / "lib/plugin/libmindspore_ops_ascend.so").read_bytes()
 
 
-@pytest.fixture(scope="module")
-def graphs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Nodes]:
-    """Name of a graph -> its operators and their types, compiled by a rank of two."""
-    folder = tmp_path_factory.mktemp("graphs")
-    launch = plan_launch([str(PROGRAM), str(folder)], local_topology(RANKS), folder / "logs")
-    assert run_launch(launch) == 0
-    files = json.loads((folder / "graphs.json").read_text())
-    return {name: nodes_of(Path(file).read_text()) for name, file in files.items()}
-
-
-def nodes_of(text: str) -> Nodes:
-    """Find the operators in the compiler's text of a graph, and make sure that none is missed."""
-    nodes = _NODE.findall(text)
-    # The one left is the graph's return.
-    assert [int(count) for count in _COUNT.findall(text)] == [len(nodes) + 1]
-    return nodes
-
-
-def lacking(nodes: Nodes) -> set[str]:
+def lacking(nodes: Iterable[Node]) -> set[str]:
     """The operators that Ascend lacks."""
-    return {operator for operator, _ in nodes if not ascend_has(operator)}
+    return {node.operator for node in nodes if not ascend_has(node.operator)}
 
 
 @pytest.mark.parametrize("graph", GRAPHS)
-def test_ascend_has_every_operator(graphs: dict[str, Nodes], graph: str) -> None:
+def test_ascend_has_every_operator(graphs: dict[str, list[Node]], graph: str) -> None:
     assert lacking(graphs[graph]) == set()
 
 
-def test_an_operator_of_the_cpu_alone_is_found(graphs: dict[str, Nodes]) -> None:
+def test_an_operator_of_the_cpu_alone_is_found(graphs: dict[str, list[Node]]) -> None:
     assert lacking(graphs["training with Fmax"]) == {"Fmax"}
 
 
-def test_the_graphs_are_whole(graphs: dict[str, Nodes]) -> None:
+def test_the_graphs_are_whole(graphs: dict[str, list[Node]]) -> None:
     """Every layer, every gradient, every optimiser's update and every collective is in them."""
-    counts = {
-        graph: {name: [each for each, _ in nodes].count(name) for name, _ in nodes}
-        for graph, nodes in graphs.items()
-    }
+    counts = {graph: Counter(node.operator for node in nodes) for graph, nodes in graphs.items()}
     trainable = 14
     for graph in ("training", "training, float16", "training, bfloat16", "training, all float16"):
         assert counts[graph]["Conv2D"] == counts[graph]["Conv2DBackpropFilter"] == 4
@@ -172,15 +122,16 @@ def test_the_graphs_are_whole(graphs: dict[str, Nodes]) -> None:
         assert "AllReduce" not in counts[graph]
 
 
+@pytest.mark.parametrize("precision", ["float16", "all float16", "bfloat16"])
 @pytest.mark.parametrize("operator", ["ReduceMean", "AllReduce", "AssignSub", "BatchNorm"])
-def test_synchronised_statistics_stay_float32_in_a_float16_network(
-    graphs: dict[str, Nodes], operator: str
+def test_synchronised_statistics_stay_float32_in_mixed_precision(
+    graphs: dict[str, list[Node]], operator: str, precision: str
 ) -> None:
-    nodes = graphs["training, sync_bn, float16"]
-    assert any("Float16" in types for name, types in nodes if name == "Conv2D")
-    of_operator = [types for name, types in nodes if name == operator]
+    nodes = graphs[f"training, sync_bn, {precision}"]
+    assert any("float32" not in node.inputs for node in nodes if node.operator == "Conv2D")
+    of_operator = [node for node in nodes if node.operator == operator]
     assert of_operator
-    assert all("Float32" in types and "Float16" not in types for types in of_operator)
+    assert {each for node in of_operator for each in node.inputs + node.outputs} == {"float32"}
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,8 @@ from fcn4_dist import __version__
 from fcn4_dist.cli import main
 from fcn4_dist.config import COMMANDS, SETTINGS
 
+CANN = Path(__file__).parents[1] / "data/cann"
+
 
 @pytest.fixture(autouse=True)
 def _in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -191,6 +193,25 @@ def test_a_wrong_value_in_a_file_names_file_and_line(
 def test_a_flag_without_effect_on_the_command_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     main(["synth", "--lr", "0.1", "--clips_per_class", "1", "--synth_seconds", "0.2"])
     assert "note: --lr has no effect on synth" in capsys.readouterr().out
+
+
+def test_what_mindspore_raises_of_an_ascend_card_is_told_with_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (CANN / "error_earlier_job.txt").read_text()
+
+    def fail_as_on_a_card(*_: object) -> None:
+        raise RuntimeError(text)
+
+    # fcn4_dist.cli.main is the function, too.
+    monkeypatch.setattr(sys.modules["fcn4_dist.cli.main"], "parse", fail_as_on_a_card)
+    code, errors = run("train", capsys=capsys)
+    assert code == 1
+    assert "RuntimeError: [CRITICAL] HCCL_ADPT" in errors
+    sentence = errors.splitlines()[-1]
+    assert sentence.startswith("fcn4-dist: error: CANN's error EJ0001, an earlier job still holds")
+    assert "wait 10 s and start again" in sentence
+    assert "unexpected" not in errors
 
 
 # What was known to earlier versions ---------------------------------------------------------------

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from fcn4_dist.cli import main
-from fcn4_dist.cluster import cards
 from fcn4_dist.cluster.cards import find_host_addresses
+from fcn4_dist.cluster.driver import ROOT_VARIABLE
 from fcn4_dist.errors import InputError
 from fcn4_dist.jobs import rank_table
 
@@ -20,8 +20,8 @@ def _in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     (tmp_path / "bin").mkdir()
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
     # A host with cards of its own must not answer for the programs made here.
-    monkeypatch.setattr(cards, "_SYSTEM_TOOLS", "/nowhere")
-    monkeypatch.setattr(rank_table, "find_card_ids", lambda device_folder: ())
+    monkeypatch.setenv(ROOT_VARIABLE, str(tmp_path / "host"))
+    monkeypatch.delenv("ASCEND_RT_VISIBLE_DEVICES", raising=False)
     monkeypatch.chdir(tmp_path)
 
 
@@ -93,10 +93,12 @@ def test_cards_of_two_digits_work(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_all_cards_of_the_host_are_taken_unless_some_are_named(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     program("hccn_tool", CARD_ADDRESSES)
-    monkeypatch.setattr(rank_table, "find_card_ids", lambda device_folder: (0, 1, 2, 3))
+    Path("host/dev").mkdir(parents=True)
+    for card in range(4):
+        Path(f"host/dev/davinci{card}").touch()
     assert run(capsys, "generate", "--server_ip", "192.0.2.1")[0] == 0
     assert Path("hccl_4p_0123_192.0.2.1.json").exists()
     with pytest.raises(InputError, match=r"names card 4, 5, and this host has 0, 1, 2, 3"):
@@ -153,6 +155,14 @@ def test_a_card_without_an_address_is_named(capsys: pytest.CaptureFixture[str]) 
     assert "hccn_tool -i 1 -ip -s address" in err
 
 
+def test_a_container_that_cannot_ask_for_the_addresses_is_told_where_they_are(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    code, _, err = run(capsys, "generate", "--devices", "4,6", "--server_ip", "192.0.2.1")
+    assert code == 2
+    assert "neither hccn_tool nor /etc/hccn.conf tells the addresses of cards 4, 6" in err
+
+
 def test_an_address_that_is_not_this_hosts_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     card_program()
     assert "192.0.2.1" not in find_host_addresses()
@@ -180,10 +190,11 @@ def test_the_hosts_own_cards_decide_which_rules_hold(capsys: pytest.CaptureFixtu
     program("hccn_tool", CARD_ADDRESSES)
     run(capsys, "generate", "--devices", "8", "--server_ip", "192.0.2.1")
     table = "hccl_1p_8_192.0.2.1.json"
-    program("npu-smi", "echo '| 0     910ProB             | OK            | 70.1  |'")
+    card_of = "echo '| 0     {}  | OK            | 70.1  |\n| 0     | 0000:C1:00.0  | 0  |'"
+    program("npu-smi", card_of.format("910ProB"))
     assert run(capsys, "check", table)[0] == 2
     assert run(capsys, "check", table, "--card", "A2")[0] == 0
-    program("npu-smi", "echo '| 0     910B2               | OK            | 70.1  |'")
+    program("npu-smi", card_of.format("910B2"))
     assert run(capsys, "check", table)[1] == f"{table}: right\n"
     Path("bin/npu-smi").unlink()
     assert "were not checked" in run(capsys, "check", table)[1]

@@ -1,6 +1,8 @@
 """What each worker of the supervision tests runs: it takes steps, and fails as it is told.
 
 Its only argument is a JSON object: ``rank`` misbehaves in the way ``how`` names at step ``step``.
+Before that, a rank that is in ``plogs`` gets that file as the log which CANN writes of it, and in
+``errors`` that one as what it printed; it then ends with exit code 1 if it is in ``ending``.
 No MindSpore: what is tested is the launcher, the processes and their signals.
 """
 
@@ -9,13 +11,21 @@ import os
 import signal
 import sys
 import time
+from pathlib import Path
 
 from fcn4_dist.cluster.heartbeat import watched_heartbeat
 
 STEPS = 1000
 
 
-def main(rank: int, how: str, step: int) -> None:
+def main(
+    rank: int,
+    how: str,
+    step: int,
+    plogs: dict[str, str] | None = None,
+    errors: dict[str, str] | None = None,
+    ending: list[int] | None = None,
+) -> None:
     heartbeat = watched_heartbeat()
     if os.environ["MS_ROLE"] == "MS_SCHED":
         print("scheduler speaks", flush=True)
@@ -25,6 +35,10 @@ def main(rank: int, how: str, step: int) -> None:
     print(f"rank {own_rank} speaks", flush=True)
     for number in range(1, STEPS):
         heartbeat.at(f"reading the batch of step {number}")
+        if number == step:
+            speak_as_cann((plogs or {}).get(str(own_rank)), (errors or {}).get(str(own_rank)))
+            if own_rank in (ending or []):
+                os._exit(1)
         if own_rank == rank and number == step:
             misbehave(how)
         heartbeat.at(f"in step {number}")
@@ -34,6 +48,16 @@ def main(rank: int, how: str, step: int) -> None:
     if own_rank == rank and how == "exit last":
         time.sleep(1)
         os._exit(7)
+
+
+def speak_as_cann(plog: str | None, error: str | None) -> None:
+    if plog:
+        folder = Path(os.environ["ASCEND_PROCESS_LOG_PATH"], "debug/plog")
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / f"plog-{os.getpid()}_20261126023000123.log"
+        path.write_bytes(Path(plog).read_bytes())
+    if error:
+        print(Path(error).read_text(), flush=True)
 
 
 def misbehave(how: str) -> None:

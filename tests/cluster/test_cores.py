@@ -3,12 +3,20 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fcn4_dist.cluster.cores import core_variables, keep_to_own_cores, plan_cores, share_of
+from fcn4_dist.cluster.cores import (
+    core_variables,
+    cores_near,
+    keep_to_own_cores,
+    plan_cores,
+    share_of,
+)
+from fcn4_dist.cluster.driver import ROOT_VARIABLE
 
 
 @given(cores=st.sets(st.integers(0, 500), min_size=1), shares=st.integers(1, 40))
@@ -47,6 +55,24 @@ def test_those_that_share_a_numa_node_share_its_cores_and_no_others() -> None:
     assert shares[0] == list(range(144, 168)) and shares[1] == list(range(168, 192))
     assert shares[4] == list(range(0, 24)) and shares[7] == list(range(72, 96))
     assert sorted(core for share in shares for core in share) == list(range(192))
+
+
+@pytest.mark.parametrize(
+    ("told", "near"),
+    [("144-147,8\n", {8, 144, 145, 146, 147}), ("\n", set()), ("what?\n", set()), (None, set())],
+    ids=["some", "none", "not understood", "nothing"],
+)
+def test_what_is_near_a_card_is_what_the_system_tells_of_its_bus(
+    told: str | None, near: set[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(ROOT_VARIABLE, str(tmp_path))
+    # npu-smi writes letters large, and the system writes them small.
+    folder = tmp_path / "sys/bus/pci/devices/0000:c1:00.0"
+    folder.mkdir(parents=True)
+    if told is not None:
+        (folder / "local_cpulist").write_text(told)
+    assert cores_near("0000:C1:00.0") == near
+    assert cores_near("NA") == set()
 
 
 @pytest.mark.parametrize(

@@ -16,9 +16,9 @@ from typing import Any
 
 import pytest
 
+from fcn4_dist.cluster.host import Host
 from fcn4_dist.cluster.launch import Launch, file_prefix, plan_launch, stale_variables
 from fcn4_dist.cluster.topology import (
-    Host,
     LaunchRequest,
     Nodes,
     Topology,
@@ -174,7 +174,7 @@ def test_msrun_itself_understands_the_command(
     assert understood.node_rank == topology.nodes.rank
     assert understood.join is True
     assert understood.log_dir == "/job"
-    expected = str(tmp_path / "table.json") if example.table else ""
+    expected = str(launch.table_file) if example.table else ""
     assert understood.rank_table_file == expected
     assert understood.task_script == "python"
     assert understood.task_script_args == PROGRAM
@@ -235,7 +235,7 @@ def test_what_is_described_is_what_msrun_gives_its_processes(
     (tmp_path / "tell.py").write_text(PROGRAM_THAT_TELLS)
     launch = plan_launch(
         [str(tmp_path / "tell.py"), str(tmp_path)],
-        Topology(nodes, 2, cards),
+        Topology(nodes, 2, cards, cards),
         tmp_path / "logs",
         environment={**os.environ, **STALE, "RANK_TABLE_FILE": "/site.json"},
         variables={"HCCL_BUFFSIZE": "200"},
@@ -286,10 +286,11 @@ def test_a_table_of_the_site_reaches_the_workers_through_msrun_alone() -> None:
 
 
 def test_cards_that_the_job_chose_go_before_those_the_user_made_visible() -> None:
-    topology = Topology(Nodes(1, 0, "127.0.0.1", 8118), 2, (4, 5))
+    # As in a container that got cards 3 to 5, which CANN numbers from 0.
+    topology = Topology(Nodes(1, 0, "127.0.0.1", 8118), 2, (4, 5), (1, 2))
     given = {"ASCEND_RT_VISIBLE_DEVICES": "0,1"}
     launch = plan_launch(["x.py"], topology, JOB, environment=given)
-    assert launch.environment["ASCEND_RT_VISIBLE_DEVICES"] == "4,5"
+    assert launch.environment["ASCEND_RT_VISIBLE_DEVICES"] == "1,2"
     launch = plan_launch(["x.py"], local_topology(2), JOB, environment=given)
     assert launch.environment["ASCEND_RT_VISIBLE_DEVICES"] == "0,1"
 

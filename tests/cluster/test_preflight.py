@@ -24,20 +24,22 @@ import pytest
 
 from fcn4_dist import __version__
 from fcn4_dist.checkpoints import CheckpointFolder
-from fcn4_dist.cluster import device, launchers, preflight, topology
+from fcn4_dist.cluster import cann, card_checks, device, launchers, preflight, sites, topology
+from fcn4_dist.cluster.card_checks import check_cards, check_precision
+from fcn4_dist.cluster.driver import ROOT_VARIABLE, Driver
+from fcn4_dist.cluster.host import Host
 from fcn4_dist.cluster.imports import check_imports
 from fcn4_dist.cluster.launchers import Launchers, meet
+from fcn4_dist.cluster.npu_smi import Cards
 from fcn4_dist.cluster.preflight import (
-    check_cards,
-    check_precision,
     check_software,
     check_workers,
     port_in_use,
     usable_port,
 )
+from fcn4_dist.cluster.sites import at_site
 from fcn4_dist.cluster.topology import (
     LOOP_BACK,
-    Host,
     LaunchRequest,
     Nodes,
     Starter,
@@ -53,12 +55,16 @@ from fcn4_dist.findings import Finding, Level
 from fcn4_dist.jobs.checks import check_job
 from fcn4_dist.records import read_manifest
 from tests.checkpoints.examples import write_example
+from tests.cluster.site_examples import BATCH, POD, SCHEDULER, STEP
+from tests.hosts.recording import put_up
 
 REPOSITORY = Path(__file__).parents[2]
 DOCUMENT = REPOSITORY / "docs/launch_checks.md"
 HERE, THERE = "192.0.2.1", "192.0.2.2"
 CARDS = Host(tuple(range(8)), "A2", (HERE,))
 GRANTED = replace(CARDS, granted=(4, 5))
+SOME_CARDS = replace(CARDS, cards=(3, 4, 5, 6, 7))
+TLS = "tls switch[{}](0:disable, 1:enable), tls alarm time threshold[60]days"
 NO_CARDS = Host((), "", (HERE,))
 SECONDS = 20.0
 
@@ -78,6 +84,8 @@ class Stage:
         self.shards, self._shard_flags = shards, shard_flags
         self.port = free_port() - 1
         monkeypatch.chdir(folder)
+        # What a host with cards of its own has installed is none of the cases.
+        monkeypatch.setenv(ROOT_VARIABLE, str(folder / "root"))
         monkeypatch.setattr(launchers, "_SECONDS_BETWEEN_TRIES", 0.05)
 
     def table(self, *servers: tuple[int, ...], **changes: str) -> Path:
@@ -99,13 +107,14 @@ class Stage:
         path.write_text(json.dumps(content))
         return path
 
-    def cann(self, version: str) -> dict[str, str]:
+    def cann(self, version: str, release: str = "") -> dict[str, str]:
         """Make what an installed CANN shows of itself."""
-        (self.folder / "cann/compiler").mkdir(parents=True)
+        home = self.folder / "root/opt/cann"
+        (home / "compiler").mkdir(parents=True)
         if version:
-            text = f"Version={version}\nversion_dir=8.2\n"
-            (self.folder / "cann/compiler/version.info").write_text(text)
-        return {"ASCEND_HOME_PATH": str(self.folder / "cann")}
+            text = f"Version={version}\nversion_dir={release or version}\n"
+            (home / "compiler/version.info").write_text(text)
+        return {"ASCEND_HOME_PATH": "/opt/cann"}
 
     def listen(self, port: int) -> None:
         """Have something listen on a port."""
@@ -115,11 +124,14 @@ class Stage:
         """Give shards that may be damaged."""
         return Path(shutil.copytree(self.shards, self.folder / "shards"))
 
-    def job(self, command: str = "train", ranks: int = 2, **flags: str) -> list[Finding]:
+    def job(
+        self, command: str = "train", ranks: int = 2, generation: str = "", **flags: str
+    ) -> list[Finding]:
         """Check a job of the real shards, with changed settings."""
         shards = {**self._shard_flags, "data_dir": str(self.shards)}
         defaults = {"device_target": "CPU", "batch_size": "2", "checkpoint_path": "weight"}
-        return check_job(command, load_settings(flags=shards | defaults | flags).settings, ranks)
+        settings = load_settings(flags=shards | defaults | flags).settings
+        return check_job(command, settings, ranks, generation=generation)
 
     def checkpoint(self, **changes: Any) -> Path:
         """Write a checkpoint of a job of the real shards, on two ranks."""
@@ -260,9 +272,49 @@ def _cards(
     return find
 
 
+def _no_environment_of_cann(installed: bool, **variables: str) -> Callable[[Stage], Found]:
+    def find(stage: Stage) -> Found:
+        folder = stage.folder / "root/usr/local/Ascend/ascend-toolkit"
+        folder.mkdir(parents=True)
+        if installed:
+            (folder / "set_env.sh").touch()
+        return check_cards("Ascend", CARDS, variables, "2.8.0")
+
+    return find
+
+
+def _cann_of_another_user(stage: Stage) -> Found:
+    environment = stage.cann("8.2.RC1")
+    home = stage.folder / "root/opt/cann"
+    shutil.rmtree(home)
+    # Nobody may read a link to itself, not even root.
+    home.symlink_to(home)
+    return check_cards("Ascend", CARDS, environment, "2.8.0")
+
+
+def _cann_with_two_versions(stage: Stage) -> Found:
+    return check_cards("Ascend", CARDS, stage.cann("7.7.0.1.238", "8.1.RC1"), "2.8.0")
+
+
+def _visible(value: str) -> Callable[[Stage], Found]:
+    variables = {"ASCEND_RT_VISIBLE_DEVICES": value}
+    return lambda stage: check_cards("Ascend", SOME_CARDS, variables, "2.8.0")
+
+
 def _precision_on_the_first_910(**wishes: Any) -> Callable[[Stage], Found]:
     host = replace(CARDS, generation="910")
     return lambda stage: check_precision(Settings(**wishes), host, 8)
+
+
+def _site(environment: dict[str, str], **wishes: Any) -> Callable[[Stage], Found]:
+    def find(stage: Stage) -> Found:
+        try:
+            _, taken = at_site(LaunchRequest(**wishes), environment, CARDS.addresses)
+        except InputError as error:
+            return str(error)
+        return [Finding(Level.OK, taken, check="site")]
+
+    return find
 
 
 def _flags(host: Host = CARDS, target: str = "Ascend", **wishes: Any) -> Callable[[Stage], Found]:
@@ -292,6 +344,21 @@ def _workers(
         request = LaunchRequest(**file, **{"master_port": stage.port, **wishes})
         planned = plan_topology(plan_nodes(request, host), request, target, host)
         return check_workers(planned, Settings(device_target=target), host)
+
+    return find
+
+
+def _card_network(said: str, cards: int = 2, nodes: int = 2) -> Callable[[Stage], Found]:
+    """Look at cards of which hccn_tool says something: "4 -link link status: DOWN"."""
+
+    def find(stage: Stage) -> Found:
+        told = [line.split(" ", 2) for line in said.splitlines()]
+        recording = "".join(
+            f"$ hccn_tool -i {card} {topic} -g\n{text}\n" for card, topic, text in told
+        )
+        put_up(recording, stage.folder / "root", stage.monkeypatch)
+        planned = Topology(stage.nodes(nodes), cards)
+        return check_workers(planned, Settings(), CARDS)
 
     return find
 
@@ -430,6 +497,9 @@ def _hang_up(stage: Stage) -> None:
 
 
 _ELSEWHERE = replace(CARDS, addresses=("192.0.2.77",))
+_SHARED = ("/dev/davinci_manager", "/dev/devmm_svm", "/dev/hisi_hdc")
+_NPU_SMI_FAILS = "dcmi module initialize failed. ret is -8005"
+_PROCESS = "process 41977 (python, 56373 MB)"
 _TWO = {"nnodes": 2, "node_rank": 0, "master_addr": HERE}
 SECTIONS = {
     "MindSpore and MPI": [
@@ -455,6 +525,11 @@ SECTIONS = {
             "variables that MindSpore or msrun would take for this job's",
             _software(MS_ROLE="MS_WORKER", MS_SCHED_PORT="8118", RANK_ID="3"),
             "variables warning",
+        ),
+        Case(
+            "the variables of an AscendJob's pod",
+            _software(**POD),
+            "variables ok",
         ),
         Case("no such variables", _software(), "variables ok"),
         Case("MindSpore and scikit-learn can be imported", _imports(), "imports ok"),
@@ -482,8 +557,34 @@ SECTIONS = {
         Case("`device_target` is CPU", _cards(target="CPU"), "device ok"),
         Case("`device_target` is Ascend, and there is no card", _cards(NO_CARDS), "device error"),
         Case("eight cards", _cards(), "device ok"),
+        Case("cards 3 to 7 of a host, in a container", _cards(SOME_CARDS), "device ok"),
         Case("npu-smi is missing", _cards(Host((0, 1), "", ())), "device ok"),
         Case("npu-smi is missing", _cards(Host((0, 1), "", ())), "card and MindSpore note"),
+        Case(
+            "a driver that tells its version",
+            _cards(replace(CARDS, driver=Driver("25.2.0"))),
+            "driver ok",
+        ),
+        Case(
+            "a container without the device that manages its cards",
+            _cards(replace(CARDS, driver=Driver(missing=("/dev/davinci_manager",)))),
+            "driver error",
+        ),
+        Case(
+            "a container without the devices that most cards need besides",
+            _cards(replace(CARDS, driver=Driver(missing=("/dev/hisi_hdc",)))),
+            "driver warning",
+        ),
+        Case(
+            "a user who may not use the driver",
+            _cards(replace(CARDS, driver=Driver(closed=(*_SHARED, "/dev/davinci0")))),
+            "driver error",
+        ),
+        Case(
+            "npu-smi fails",
+            _cards(Host((0, 1), "", (), npu_smi=Cards(failure=_NPU_SMI_FAILS))),
+            "driver warning",
+        ),
         Case("MindSpore 2.8.0 and A2 cards", _cards(), "card and MindSpore ok"),
         Case(
             "MindSpore 2.8.0 and the first 910",
@@ -516,14 +617,27 @@ SECTIONS = {
             "precision warning",
         ),
         Case("cards, but no MindSpore", _cards(mindspore=""), "card and MindSpore note"),
-        Case("CANN's environment is not set", _cards(cann=None), "CANN error"),
+        Case(
+            "`ASCEND_RT_VISIBLE_DEVICES` with a blank",
+            _visible("1, 2,3"),
+            "visible cards error",
+        ),
+        Case(
+            "`ASCEND_RT_VISIBLE_DEVICES` with the numbers of the host, in a container",
+            _visible("5,6,7"),
+            "visible cards error",
+        ),
+        Case("CANN's environment is not set", _no_environment_of_cann(True), "CANN error"),
         Case(
             "CANN's environment names a folder that is not there",
-            lambda stage: check_cards("Ascend", CARDS, {"ASCEND_HOME_PATH": "/gone"}, "2.8.0"),
+            _no_environment_of_cann(True, ASCEND_HOME_PATH="/gone"),
             "CANN error",
         ),
+        Case("CANN is not installed", _no_environment_of_cann(False), "CANN error"),
+        Case("CANN is for another user alone", _cann_of_another_user, "CANN error"),
         Case("a CANN that MindSpore takes", _cards(), "CANN ok"),
         Case("a CANN that MindSpore does not take", _cards(cann="9.1.0"), "CANN warning"),
+        Case("a CANN whose compiler has another number", _cann_with_two_versions, "CANN warning"),
         Case("a CANN that does not tell its version", _cards(cann=""), "CANN note"),
         Case("a MindSpore whose CANN is not known here", _cards(mindspore="3.0.0"), "CANN note"),
     ],
@@ -573,6 +687,24 @@ SECTIONS = {
         ),
         Case("a rank table that gives rank 0 the higher card", _flags(table=((1, 0),)), "error"),
     ],
+    "Nodes of Slurm and Kubernetes": [
+        Case("a launcher on each node of a step of Slurm", _site(STEP), "site ok"),
+        Case("a batch script of several nodes, without srun", _site(BATCH), "error"),
+        Case("more tasks than nodes", _site(STEP | {"SLURM_STEP_NUM_TASKS": "16"}), "error"),
+        Case("variables of Slurm that differ", _site(STEP | {"SLURM_NODEID": "2"}), "error"),
+        Case("a variable that is no number", _site(STEP | {"SLURM_NODEID": "first"}), "error"),
+        Case("`--node_rank 0` on node 1 of Slurm", _site(STEP, node_rank=0), "error"),
+        Case("a pod of an AscendJob", _site(POD), "site ok"),
+        Case("its Scheduler, which has cards like a Worker", _site(SCHEDULER), "site ok"),
+        Case("a Scheduler without cards", _site(SCHEDULER | {"NPU_POD": "false"}), "error"),
+        Case("the first Worker beside one", _site(POD | {"MS_NODE_RANK": "0"}), "error"),
+        Case("variables of a pod that differ", _site(POD | {"MS_WORKER_NUM": "12"}), "error"),
+        Case(
+            "a pod that is node 0 without its address",
+            _site(SCHEDULER | {"MS_SCHED_HOST": "192.0.2.99"}),
+            "error",
+        ),
+    ],
     "Workers, rank table, port": [
         Case("two workers on the CPU", _workers(target="CPU", device_num=2), "workers ok"),
         Case("two workers on cards", _workers(device_num=2), "workers ok"),
@@ -608,6 +740,36 @@ SECTIONS = {
             "`--device_id 1` without a launcher",
             _started(Starter.NOTHING, device_id=1),
             "workers ok",
+        ),
+        Case(
+            "no card of these is sick",
+            _workers(replace(CARDS, npu_smi=Cards(health={0: "OK", 1: "OK"})), device_num=2),
+            "health ok",
+        ),
+        Case(
+            "npu-smi calls a card sick",
+            _workers(replace(CARDS, npu_smi=Cards(health={0: "OK", 1: "Alarm"})), device_num=2),
+            "health warning",
+        ),
+        Case(
+            "something runs on a card",
+            _workers(replace(CARDS, npu_smi=Cards(processes={1: (_PROCESS,)})), device_num=2),
+            "health warning",
+        ),
+        Case(
+            "cards that encrypt and cards that do not",
+            _card_network(f"0 -tls {TLS.format(0)}\n1 -tls {TLS.format(1)}", nodes=1),
+            "card network warning",
+        ),
+        Case(
+            "a card without a link, and several hosts",
+            _card_network("0 -link link status: UP\n1 -link link status: DOWN"),
+            "card network error",
+        ),
+        Case(
+            "a card that does not reach its gateway, and several hosts",
+            _card_network("1 -net_health net health status: Receive timeout"),
+            "card network warning",
         ),
         Case("a rank table in order", _workers(table=((0, 1),)), "rank table ok"),
         Case(
@@ -687,6 +849,16 @@ SECTIONS = {
             "a folder that the system refuses to look at",
             lambda stage: stage.job(data_dir="n" * 300),
             "shards error",
+        ),
+        Case(
+            "windows of more than 4096 frames, on cards",
+            lambda stage: stage.job(generation="A2", window_seconds="40"),
+            "window warning",
+        ),
+        Case(
+            "windows of less than 320 frames and 48 bands or more, on the first 910",
+            lambda stage: stage.job(generation="910", n_mels="96"),
+            "window warning",
         ),
         Case("enough clips", lambda stage: stage.job(), "steps ok"),
         Case("fewer clips than a global batch", lambda stage: stage.job(ranks=16), "steps error"),
@@ -893,7 +1065,7 @@ def test_the_document_has_the_cases_in_its_sections() -> None:
     assert headings == list(SECTIONS)
 
 
-@pytest.mark.parametrize("module", [topology, preflight, launchers])
+@pytest.mark.parametrize("module", [topology, sites, preflight, card_checks, cann, launchers])
 def test_no_sentence_is_missing_from_the_document(module: Any) -> None:
     told = "\n".join(rows_of_document()).replace("\\", "")
     missing = [
@@ -933,6 +1105,9 @@ def _sentences_of(path: Path) -> list[str]:
     [
         ("2.7.1", "7.8.0.1.231", True),
         ("2.7.1", "8.5.0", False),
+        ("2.7.1.post1", "8.3.RC1", True),
+        ("2.7.2", "8.5.0", True),
+        ("2.7.2", "8.3.RC1", False),
         ("2.8.0", "8.5.0", True),
         ("2.8.0", "7.8.0", False),
         ("2.9.0", "9.0.RC1", True),

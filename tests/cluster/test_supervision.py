@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -17,12 +18,15 @@ from fcn4_dist.cluster.supervision import run_launch
 from fcn4_dist.cluster.topology import local_topology
 
 PROGRAM = Path(__file__).with_name("supervised_program.py")
+CANN = Path(__file__).parents[1] / "data/cann"
 SECONDS_TO_BRING_DOWN = 10.0
 
 
-def run_job(folder: Path, how: str, *, rank: int = 1, ranks: int = 3, step: int = 3) -> int:
+def run_job(
+    folder: Path, how: str, *, rank: int = 1, ranks: int = 3, step: int = 3, **more: Any
+) -> int:
     """Run workers of which one misbehaves; see the program."""
-    argument = json.dumps({"rank": rank, "how": how, "step": step})
+    argument = json.dumps({"rank": rank, "how": how, "step": step, **more})
     topology = local_topology(ranks)
     launch = plan_launch(
         [str(PROGRAM), argument], topology, folder, step_timeout=2.0, start_timeout=30.0
@@ -55,6 +59,13 @@ def wait_for_text(log: Path, text: str) -> None:
         time.sleep(0.05)
 
 
+@pytest.fixture
+def plogs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where CANN would write its logs."""
+    monkeypatch.setenv("ASCEND_PROCESS_LOG_PATH", str(tmp_path / "ascend"))
+    return tmp_path / "ascend/debug/plog"
+
+
 @pytest.mark.parametrize(
     ("how", "sentences"),
     [
@@ -68,9 +79,11 @@ def wait_for_text(log: Path, text: str) -> None:
     ],
 )
 def test_a_worker_that_dies_brings_the_job_down_and_is_named_with_its_reason(
-    how: str, sentences: list[str], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    how: str, sentences: list[str], tmp_path: Path, plogs: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    assert run_job(tmp_path, how) == 1
+    # A sentence of our own says more than what CANN has noted at some time.
+    noted = {"1": str(CANN / "plog_operator.log")} if how == "exception" else {}
+    assert run_job(tmp_path, how, plogs=noted) == 1
     # The last that the rank did was to write there.
     died = (tmp_path / "rank_1.log").stat().st_mtime
     assert 0 < time.time() - died < SECONDS_TO_BRING_DOWN
@@ -79,6 +92,43 @@ def test_a_worker_that_dies_brings_the_job_down_and_is_named_with_its_reason(
         assert re.search(sentence if "\\" in sentence else re.escape(sentence), output), output
     assert f"the job failed; every rank's log is in {tmp_path}" in output
     assert "rank 2 " not in output
+    assert "CANN" not in output
+
+
+def test_a_worker_that_dies_is_told_with_what_cann_says_in_its_plog(
+    tmp_path: Path, plogs: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    own = {"1": str(CANN / "plog_out_of_memory.log")}
+    assert run_job(tmp_path / "job", "SIGSEGV", plogs=own) == 1
+    output = capfd.readouterr().out
+    assert "rank 1 failed with CANN's error EL0004, the card's memory is full: end other" in output
+    assert "or lower --batch_size" in output
+    assert "rank 1 | [ERROR] RUNTIME(4176881,python):2026-03-18" in output
+    assert f"rank 1 | (in {plogs}/plog-" in output
+
+
+def test_ranks_that_waited_for_the_one_that_failed_are_not_the_cause(
+    tmp_path: Path, plogs: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    # Rank 1 dies first, of waiting; the one it waited for is still busy with its end.
+    waiting = {"0": str(CANN / "plog_link.log"), "2": str(CANN / "plog_operator.log")}
+    waits = {"1": str(CANN / "error_collective.txt")}
+    assert run_job(tmp_path / "job", "exit code", plogs=waiting, errors=waits) == 1
+    lines = capfd.readouterr().out.splitlines()
+    cause = next(number for number, line in enumerate(lines) if line.startswith("rank 2 failed"))
+    assert "CANN's error EZ9999, an operator failed on the card" in lines[cause]
+    assert "rank 1 waited for another rank (EI0002), so it is not the cause" in lines[cause:]
+
+
+def test_where_all_that_failed_only_waited_the_rank_they_waited_for_is_named(
+    tmp_path: Path, plogs: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    waits = {rank: str(CANN / "plog_link.log") for rank in ("0", "1")}
+    assert run_job(tmp_path / "job", "sleep", rank=2, plogs=waits, ending=[0, 1]) == 1
+    output = capfd.readouterr().out
+    assert re.search(r"rank [01] failed with CANN's error EI0006, another rank did not ans", output)
+    # One of the two may not have come to its end yet.
+    assert re.search("rank ([01], )?2 did not fail, and was reading the batch of step 3", output)
 
 
 def test_only_rank_0s_output_is_shown_while_all_is_well(
@@ -111,13 +161,15 @@ def test_the_last_of_the_workers_may_still_fail(
 
 
 def test_a_rank_that_does_not_enter_the_collective_is_named_with_its_python_stack(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    tmp_path: Path, plogs: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    assert run_job(tmp_path, "sleep", rank=2) == 1
+    noted = {"2": str(CANN / "plog_operator.log")}
+    assert run_job(tmp_path, "sleep", rank=2, plogs=noted) == 1
     output = capfd.readouterr().out
     assert "no step has ended for 2 s (step_timeout): rank 2 is reading the batch of st" in output
     assert re.search(r'rank 2 \|   File ".*_program.py", line \d+ in sleep_in_the_data', output)
     assert "rank 1 is" not in output
+    assert "rank 2 has CANN's error EZ9999, an operator failed on the card" in output
 
 
 def test_a_stopped_rank_is_named_without_a_stack(

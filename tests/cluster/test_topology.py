@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fcn4_dist.cluster.host import Host
 from fcn4_dist.cluster.topology import (
     DEFAULT_MASTER_PORT,
-    Host,
     LaunchRequest,
     Nodes,
     Topology,
@@ -172,25 +172,6 @@ def test_a_table_is_named_by_its_whole_path(
     monkeypatch.chdir(tmp_path)
     nodes = plan_nodes(LaunchRequest(rank_table_file=Path("table.json")), NO_CARDS)
     assert nodes.table_file == tmp_path / "table.json"
-
-
-def test_the_table_of_the_site_is_taken_where_no_other_is_given(tmp_path: Path) -> None:
-    path = table_file(tmp_path, [[0, 1]])
-    request = LaunchRequest().with_table_of_the_site({"RANK_TABLE_FILE": str(path)})
-    assert plan(request, NO_CARDS).ranks == 2
-
-
-@pytest.mark.parametrize("environment", [{}, {"RANK_TABLE_FILE": ""}])
-def test_without_a_table_of_the_site_the_request_stays_as_it_is(
-    environment: dict[str, str],
-) -> None:
-    request = LaunchRequest(device_num=2)
-    assert request.with_table_of_the_site(environment) is request
-
-
-def test_a_table_that_is_given_goes_before_that_of_the_site() -> None:
-    request = LaunchRequest(rank_table_file=Path("mine.json"))
-    assert request.with_table_of_the_site({"RANK_TABLE_FILE": "/site.json"}) is request
 
 
 def test_a_table_with_a_fault_is_refused_with_every_fault(tmp_path: Path) -> None:

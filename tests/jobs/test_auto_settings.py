@@ -13,8 +13,8 @@ OPEN = ("amp_dtype", "bind_cores", "all_reduce_buckets")
     ("generation", "chosen"),
     [
         ("910", ("float16", "off", 1)),
-        ("A2", ("bfloat16", "on", 2)),
-        ("A3", ("bfloat16", "on", 2)),
+        ("A2", ("float16", "on", 2)),
+        ("A3", ("float16", "on", 2)),
         ("310P3", ("float16", "off", 1)),
         ("", ("float16", "off", 1)),
     ],
@@ -31,7 +31,7 @@ def test_what_is_left_open_follows_from_the_card(
 
 
 def test_what_is_given_stays() -> None:
-    flags = {"amp_dtype": "float16", "bind_cores": "off", "all_reduce_buckets": "1"}
+    flags = {"amp_dtype": "bfloat16", "bind_cores": "off", "all_reduce_buckets": "1"}
     given = load_settings(None, {**flags, "mixed_precision": "True"})
     assert choose_for_card(given, "A2") == given
 

@@ -7,7 +7,7 @@ import pytest
 
 from fcn4_dist.cli import main
 from fcn4_dist.cluster import device, preflight
-from fcn4_dist.cluster.topology import Host
+from fcn4_dist.cluster.host import Host
 from fcn4_dist.findings import Finding, Level
 from fcn4_dist.jobs import doctor
 
@@ -94,7 +94,7 @@ def test_a_host_with_cards_is_looked_at_as_it_is(
     assert code == 2
     assert rows["device"] == "ok 2 Ascend cards (0, 1), A2"
     assert rows["card and MindSpore"].endswith(" on A2")
-    assert rows["CANN"].startswith("error CANN's environment is missing")
+    assert rows["CANN"].startswith("error CANN")
     assert rows["workers"] == "ok 2 on this host, on cards 0, 1"
 
 

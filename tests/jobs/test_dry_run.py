@@ -2,15 +2,18 @@
 
 import json
 import os
+import re
 import shlex
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from fcn4_dist.cli import main
-from fcn4_dist.cluster.topology import Host
-from fcn4_dist.jobs import prepare
+from fcn4_dist.cluster.driver import ROOT_VARIABLE
+from fcn4_dist.cluster.host import Host
+from fcn4_dist.cluster.npu_smi import Cards
 
 HERE = "192.0.2.1"
 
@@ -172,7 +175,8 @@ def test_a_rank_table_prints_all_its_hosts_with_their_cards(
     assert code == 0
     nodes = [line for line in commands if " msrun " in line]
     assert [variables_of(node)["ASCEND_RT_VISIBLE_DEVICES"] for node in nodes] == ["0,1", "4,5"]
-    assert all(f"--rank_table_file={table} " in node for node in nodes)
+    for node, name in zip(nodes, ["rank_table.json", "node_1_rank_table.json"], strict=True):
+        assert re.search(rf"--rank_table_file=\S+/{name} ", node)
 
 
 def test_a_host_is_held_against_its_own_line_of_the_rank_table(
@@ -231,10 +235,20 @@ def test_an_evaluation_is_checked_for_its_checkpoint(
 
 
 def test_ranks_have_the_cores_near_their_cards_where_the_generation_wants_it(
-    good_flags: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    good_flags: list[str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    near = {card: range(card // 2 * 4, card // 2 * 4 + 4) for card in range(8)}
-    monkeypatch.setattr(prepare, "find_card_cores", lambda: near)
+    buses = {card: f"0000:{card}C:00.0" for card in range(8)}
+    for card, bus in buses.items():
+        folder = tmp_path / "root/sys/bus/pci/devices" / bus.lower()
+        folder.mkdir(parents=True)
+        first = card // 2 * 4
+        (folder / "local_cpulist").write_text(f"{first}-{first + 3}\n")
+    monkeypatch.setenv(ROOT_VARIABLE, str(tmp_path / "root"))
+    host = Host(tuple(buses), "A2", (HERE,), npu_smi=Cards("A2", buses=buses))
+    monkeypatch.setattr(Host, "find", lambda: host)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(16)))
     flags = [*good_flags, "--device_target=Ascend"]
     _, commands, _ = run(capsys, "--devices", "3-6", "train", *flags)
@@ -243,6 +257,6 @@ def test_ranks_have_the_cores_near_their_cards_where_the_generation_wants_it(
     _, commands, _ = run(capsys, "--devices", "3-6", "train", *flags, "--bind_cores=off")
     assert "FCN4_DIST_CORES" not in variables_of(commands[0])
     # Where it is not known where the cards are, each card has its share all the same.
-    near.clear()
+    monkeypatch.setattr(Host, "find", lambda: replace(host, npu_smi=Cards("A2")))
     _, commands, _ = run(capsys, "--device_num", "2", "eval", *flags)
     assert variables_of(commands[0])["FCN4_DIST_CORES"] == "0-1;2-3"

@@ -1,6 +1,7 @@
 """Two hosts that share no file: train, evaluate, go on, and lose each other."""
 
 import shutil
+import signal
 import subprocess
 import threading
 import time
@@ -16,6 +17,7 @@ from tests.jobs.two_hosts import ADDRESSES, HostOfTwo, two_hosts, why_impossible
 pytestmark = pytest.mark.slow
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
+CANN = Path(__file__).parents[1] / "data/cann"
 SECONDS_TO_NOTICE = 60.0
 
 Hosts = tuple[HostOfTwo, HostOfTwo]
@@ -139,11 +141,38 @@ def test_a_rank_that_hangs_is_named_on_both_hosts_and_no_other_is(hosts: Hosts) 
     assert "rank 0 is" not in outputs[0] + outputs[1]
 
 
+def test_what_cann_says_of_a_rank_is_told_on_both_hosts_and_the_one_that_waited_is_not_blamed(
+    hosts: Hosts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ASCEND_PROCESS_LOG_PATH", str(tmp_path))
+    endless = ["--epoch_size", "100000", "--save_step", "100000", "--val_interval", "0"]
+    started = start_on_both(hosts, "run_distribute_train.sh", *endless)
+    first_output = started[0].stdout
+    assert first_output is not None
+    assert any("training: " in line for line in iter(first_output.readline, ""))
+    ranks = [
+        next(process for process in psutil.process_iter() if is_rank(process, rank, host))
+        for rank, host in enumerate(hosts)
+    ]
+    plogs = tmp_path / "debug/plog"
+    plogs.mkdir(parents=True)
+    for rank, lines in zip(ranks, ["plog_collective.log", "plog_operator.log"], strict=True):
+        shutil.copy(CANN / lines, plogs / f"plog-{rank.pid}_20261126023000123.log")
+    ranks[1].send_signal(signal.SIGSEGV)
+    outputs = [process.communicate(timeout=120)[0] for process in started]
+    assert [process.returncode for process in started] == [1, 1]
+    sentence = "rank 1 failed with CANN's error EZ9999, an operator failed on the card"
+    assert f"\n{sentence}" in outputs[1]
+    assert f"node 1: {sentence}" in outputs[0]
+    assert "rank 0 waited for another rank (EI0002), so it is not the cause" in outputs[0]
+
+
 def is_rank(process: psutil.Process, rank: int, host: HostOfTwo) -> bool:
     """Tell whether a process is a worker of this rank, in this host's folder."""
     try:
         return (
             process.environ().get("RANK_ID") == str(rank)
+            and process.environ().get("MS_ROLE") == "MS_WORKER"
             and process.environ().get("KEPT") == str(host.kept)
             and "fcn4_dist" in process.cmdline()
         )

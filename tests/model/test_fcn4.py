@@ -3,7 +3,7 @@
 import mindspore as ms
 import numpy as np
 import pytest
-from mindspore import Tensor
+from mindspore import Tensor, nn
 from scipy.signal import correlate2d
 
 from fcn4_dist.model import POOLS
@@ -25,6 +25,33 @@ def test_logits_equal_a_plain_computation_at_any_size_the_pools_leave(
     values = {parameter.name: parameter.asnumpy() for parameter in network.get_parameters()}
     expected = np.stack([_plain_logits(sample, values) for sample in features])
     np.testing.assert_allclose(network(Tensor(features)).asnumpy(), expected, atol=2e-5)
+
+
+class PaperOrder(Fcn4):
+    """FCN-4 with each ReLU before its max-pool, as published."""
+
+    def construct(self, features: Tensor) -> Tensor:
+        x = self.pool1(self.relu(self.bn1(self.conv1(features))))
+        x = self.pool2(self.relu(self.bn2(self.conv2(x))))
+        x = self.pool3(self.relu(self.bn3(self.conv3(x))))
+        x = self.relu(self.bn4(self.conv4(x)))
+        return self.dense(self.pool_rest(x, (2, 3)))
+
+
+def test_logits_and_gradients_are_those_of_the_published_order_to_the_bit() -> None:
+    random = np.random.default_rng(5)
+    features = Tensor(random.normal(size=(4, 1, 52, 331)).astype(np.float32))
+    labels = Tensor(random.integers(0, 2, (4, 5)).astype(np.float32))
+
+    def computed(kind: type[Fcn4]) -> list[bytes]:
+        ms.set_seed(3)
+        network = kind(5, (8, 12, 16, 20)).set_train(True)
+        loss = nn.WithLossCell(network, BinaryCrossEntropy())
+        derive = ms.value_and_grad(loss, None, network.trainable_params())
+        value, gradients = derive(features, labels)
+        return [each.asnumpy().tobytes() for each in (value, *gradients, *network.get_parameters())]
+
+    assert computed(Fcn4) == computed(PaperOrder)
 
 
 def test_the_loss_is_the_mean_binary_cross_entropy_of_the_logits() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from fcn4_dist.errors import InputError
 from fcn4_dist.findings import Finding, Level, errors_in
-from fcn4_dist.rank_table import check_rank_table, read_rank_table
+from fcn4_dist.rank_table import TableState, check_rank_table, read_rank_table, state_of_table
 from tests.rank_table.cases import (
     CASES,
     Case,
@@ -258,3 +258,37 @@ if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
         text = document(Path(folder))
     (REPOSITORY / "docs/rank_table_checks.md").write_text(text, "utf-8")
+
+
+def test_what_mindcluster_writes_besides_and_its_order_by_pod_are_no_faults(
+    tmp_path: Path,
+) -> None:
+    # As pkg/ranktable/common/server.go of its Ascend operator has it.
+    table = two_servers()
+    for entry, name in zip(table["server_list"], ["server-b", "server-a"], strict=True):
+        entry["container_ip"] = entry.pop("pod_ip")
+        entry |= {"server_id": name, "host_ip": "203.0.113.1", "hardware_type": "800I-A2-32G"}
+    assert check_rank_table(write(tmp_path, table), "A2") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "state"),
+    [
+        (None, TableState.MISSING),
+        ("", TableState.INITIALIZING),
+        (" \n", TableState.INITIALIZING),
+        ('{"status" : "initializing"}', TableState.INITIALIZING),
+        ('{\n    "status":"initializing"\n}', TableState.INITIALIZING),
+        ('{"status": "completed", "server_list": [{"dev', TableState.NO_JSON),
+        ("a table", TableState.NO_JSON),
+        ('{"note": "initializing", "status": "completed"}', TableState.COMPLETED),
+        ("[]", TableState.COMPLETED),
+    ],
+)
+def test_how_far_a_table_is_that_is_filled_in_while_a_job_waits(
+    tmp_path: Path, text: str | None, state: TableState
+) -> None:
+    path = tmp_path / "hccl.json"
+    if text is not None:
+        path.write_text(text)
+    assert state_of_table(path) is state

@@ -1,0 +1,133 @@
+"""What a launcher knows of its host's workers while they run."""
+
+import time
+from contextlib import suppress
+from typing import Any
+
+from fcn4_dist.cluster.heartbeat import Beat, heartbeat_file, read_beat
+from fcn4_dist.cluster.launch import Launch
+from fcn4_dist.cluster.plog import Report, find_report
+
+
+class LocalWorkers:
+    """What is known of this host's workers while they run.
+
+    Args:
+        launch: How they were started.
+    """
+
+    def __init__(self, launch: Launch) -> None:
+        self.launch = launch
+        self.processes: dict[int, Any] = {}
+        self.memory: dict[int, int] = {}
+        self.ended: list[int] = []
+        self._begun = time.time()
+        self._progress: dict[int, int] = {}
+        self._last_progress = time.monotonic()
+
+    def look(self, msrun: int) -> None:
+        """Find workers that have started, and notice which have ended first.
+
+        Args:
+            msrun: Process id of the msrun that starts them.
+        """
+        import psutil
+
+        if len(self.processes) < self.launch.topology.local_ranks:
+            self._find(msrun)
+        for rank, process in self.processes.items():
+            if rank in self.ended:
+                continue
+            try:
+                if process.status() == psutil.STATUS_ZOMBIE:
+                    self.ended.append(rank)
+                else:
+                    used = process.memory_info().rss
+                    self.memory[rank] = max(used, self.memory.get(rank, 0))
+            except psutil.NoSuchProcess:
+                self.ended.append(rank)
+
+    def all_left(self) -> bool:
+        """Tell whether all of this host's workers have run, and msrun has seen their ends."""
+        beats = self.beats()
+        return all(
+            self._has_left(rank, beats.get(rank)) for rank in self.launch.topology.ranks_here
+        )
+
+    def rank_of(self, process: int) -> int | None:
+        """Tell which rank a process id belongs to."""
+        for rank, known in self.processes.items():
+            if known.pid == process:
+                return rank
+        beats = self.beats()
+        return next((rank for rank, beat in beats.items() if beat.process == process), None)
+
+    def beats(self) -> dict[int, Beat]:
+        """Read what this host's workers last said."""
+        folder = self.launch.log_folder
+        beats = {
+            rank: read_beat(heartbeat_file(folder, rank))
+            for rank in self.launch.topology.ranks_here
+        }
+        return {rank: beat for rank, beat in beats.items() if beat}
+
+    def reports(self) -> dict[int, Report]:
+        """Look for what CANN has reported of this host's workers."""
+        launch = self.launch
+        processes = {rank: beat.process for rank, beat in self.beats().items()}
+        processes |= {rank: process.pid for rank, process in self.processes.items()}
+        reports = {
+            rank: find_report(
+                launch.log_of(rank), processes.get(rank), self._begun, launch.environment
+            )
+            for rank in launch.topology.ranks_here
+        }
+        return {rank: report for rank, report in reports.items() if report}
+
+    def hang(self) -> bool:
+        """Tell whether no worker has taken a step for too long."""
+        beats = self.beats()
+        now = time.monotonic()
+        counts = {rank: beat.count for rank, beat in beats.items()}
+        if counts != self._progress:
+            self._progress, self._last_progress = counts, now
+        return now - self._last_progress > self.patience()
+
+    def patience(self) -> float:
+        """Tell how many seconds without progress are too long, by what the workers do now."""
+        beats = self.beats()
+        limit = self.launch.step_timeout
+        if len(beats) < self.launch.topology.local_ranks or _may_take_long(beats):
+            limit += self.launch.start_timeout
+        return limit
+
+    def behind(self) -> int:
+        """Tell how far the slowest rank is."""
+        beats = self.beats()
+        if len(beats) < self.launch.topology.local_ranks:
+            return 0
+        return min(beat.count for beat in beats.values())
+
+    def _has_left(self, rank: int, beat: Beat | None) -> bool:
+        import psutil
+
+        if rank in self.processes:
+            return not self.processes[rank].is_running()
+        # It may have ended before it was looked for.
+        return beat is not None and not psutil.pid_exists(beat.process)
+
+    def _find(self, msrun: int) -> None:
+        import psutil
+
+        with suppress(psutil.Error):
+            for child in psutil.Process(msrun).children():
+                with suppress(psutil.Error):
+                    variables = child.environ()
+                    if variables.get("MS_ROLE") == "MS_WORKER":
+                        self.processes[int(variables["RANK_ID"])] = child
+
+
+def _may_take_long(beats: dict[int, Beat]) -> bool:
+    # Ranks ahead wait for the one behind: what it does decides how long that may take.
+    behind = min(beat.count for beat in beats.values())
+    return any(beat.may_take_long for beat in beats.values() if beat.count == behind)

@@ -1,0 +1,66 @@
+"""A single card is looked at as the cards of a launch are, before MindSpore is imported."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from fcn4_dist.cli import main
+from tests.hosts.recording import put_up
+
+FOLDER = Path(__file__).parent
+
+
+@pytest.fixture
+def run(
+    shards: Path,
+    small_flags: dict[str, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Callable[..., tuple[int, str]]:
+    """Train or evaluate on a recorded host; give the exit code and the errors."""
+
+    def on(name: str, command: str, *more: str) -> tuple[int, str]:
+        put_up((FOLDER / name / "session.txt").read_text("utf-8"), tmp_path / "root", monkeypatch)
+        (tmp_path / "work").mkdir()
+        monkeypatch.chdir(tmp_path / "work")
+        flags = {**small_flags, "data_dir": str(shards), "batch_size": "1"}
+        code = main([command, *(f"--{key}={value}" for key, value in flags.items()), *more])
+        return code, capsys.readouterr().err
+
+    return on
+
+
+BEYOND = "device_id is 5, and the cards this host has to use (3, 4, 5, 6, 7) are numbered from 0"
+
+
+@pytest.mark.parametrize("command", ["train", "eval"])
+@pytest.mark.parametrize(
+    ("name", "more", "sentence"),
+    [
+        ("driver-without-cann", [], "CANN is not in /usr/local/Ascend"),
+        ("driver-not-permitted", [], "this user may not open /dev/davinci_manager"),
+        ("cann-not-readable", [], "this user may not read CANN in"),
+        (
+            "docker-without-manager",
+            [],
+            "/dev/davinci_manager, /dev/devmm_svm, /dev/hisi_hdc missing",
+        ),
+        ("docker-cards-by-wrong-numbers", [], "CANN reads ASCEND_RT_VISIBLE_DEVICES=3,4,5,6,7 as"),
+        ("docker-cards-3-to-7", ["--device_id=5"], BEYOND),
+        (
+            "910-bare-metal",
+            ["--mixed_precision=True", "--amp_dtype=bfloat16"],
+            "the first Ascend 910 has no bfloat16",
+        ),
+        ("openeuler-without-mindspore", [], "MindSpore is not installed"),
+    ],
+)
+def test_what_would_fail_on_the_card_is_refused_before_work(
+    command: str, name: str, more: list[str], sentence: str, run: Callable[..., tuple[int, str]]
+) -> None:
+    code, errors = run(name, command, *more)
+    assert code == 2
+    assert sentence in errors
+    assert not list(Path().iterdir())
