@@ -5,6 +5,7 @@ the third goes on from a checkpoint of the second for a minute, as a job that wa
 """
 
 import math
+import os
 import tarfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
@@ -14,14 +15,16 @@ from typing import Any
 
 from fcn4_dist import documents
 from fcn4_dist.checkpoints import CheckpointFolder
+from fcn4_dist.cluster.card_checks import check_cards
 from fcn4_dist.cluster.launchers import Launchers
+from fcn4_dist.cluster.preflight import check_software
 from fcn4_dist.cluster.topology import LaunchRequest, free_port
-from fcn4_dist.config import LoadedSettings
+from fcn4_dist.config import LoadedSettings, Settings
 from fcn4_dist.config.learning import Network, Training
 from fcn4_dist.config.machine import Ascend, Device, DistributedJob
-from fcn4_dist.findings import Finding, Level, errors_in
+from fcn4_dist.findings import Finding, Level, errors_in, refuse_errors
 from fcn4_dist.jobs.launch import met_launchers, run_job
-from fcn4_dist.jobs.prepare import Job, find_obstacles, prepare
+from fcn4_dist.jobs.prepare import Job, Start, find_obstacles, prepare
 from fcn4_dist.jobs.trial_data import MOST_CLIPS, make_shards
 from fcn4_dist.jobs.trial_rank import SECTIONS
 from fcn4_dist.runs.folder import choose_run_folder, settle_paths
@@ -29,7 +32,7 @@ from fcn4_dist.runs.history import Step, read_course
 from fcn4_dist.terminal import say, table
 from fcn4_dist.trial import expectations
 from fcn4_dist.trial.record import Line, findings_of, read_record, record_file
-from fcn4_dist.versions import package_versions
+from fcn4_dist.versions import installed_mindspore, package_versions
 
 TRAINING, RESTART = "training", "restart"
 RESULT_NAME = "trial.json"
@@ -100,6 +103,7 @@ def try_job(loaded: LoadedSettings, request: LaunchRequest, seconds: float) -> i
         InputError: If something would stop the job before it begins.
     """
     with met_launchers(request) as (start, launchers):
+        _refuse_host(loaded.settings, start)
         folder = _folder_for_all(loaded, launchers)
         made = _settings_of_trial(loaded, start.plan(loaded.settings).ranks, folder)
         job = prepare("train", made, start, launchers)
@@ -115,6 +119,14 @@ def try_job(loaded: LoadedSettings, request: LaunchRequest, seconds: float) -> i
     say(f"{errors} errors" if errors else "all that was tried is right")
     say(f"to send in: {_archive(folder)}")
     return 1 if errors else 0
+
+
+def _refuse_host(settings: Settings, start: Start) -> None:
+    """Refuse a host that could not start any job, before music is made for one."""
+    if start.host:
+        device, version = settings.device_target, installed_mindspore()
+        found = check_cards(device, start.host, os.environ, version)
+        refuse_errors([*check_software(os.environ, start.starter), *found])
 
 
 def _folder_for_all(loaded: LoadedSettings, launchers: Launchers) -> Path:
