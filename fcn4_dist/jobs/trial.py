@@ -30,11 +30,10 @@ from fcn4_dist.jobs.trial_rank import SECTIONS
 from fcn4_dist.runs.folder import choose_run_folder, settle_paths
 from fcn4_dist.runs.history import Step, read_course
 from fcn4_dist.terminal import say, table
-from fcn4_dist.trial import expectations
+from fcn4_dist.trial.judging import RESTART, TRAINING, judge_restart, judge_speed
 from fcn4_dist.trial.record import Line, findings_of, read_record, record_file
 from fcn4_dist.versions import installed_mindspore, package_versions
 
-TRAINING, RESTART = "training", "restart"
 RESULT_NAME = "trial.json"
 _STARTS = {
     "device": "operators, a step, collectives",
@@ -46,25 +45,7 @@ _STEPS_AN_EPOCH = {"Ascend": 10, "CPU": 2}
 _BATCH_ON_CPU = 4
 _SHORT_EPOCHS = 2
 _MOST_EPOCHS = 1000
-_FIRST_LOSS, _LATER_LOSS = 2e-3, 0.05
-"""How far losses may be apart on Ascend, where adding is not done in the same order each time."""
-_LONG_WAIT = 0.3
-_FLOAT32_SHARE = 0.5
-"""Of the speed in float16: twice the bytes."""
 _ARCHIVED = ("*.json", "*.jsonl", "*.log", "*.yaml", "*.txt")
-
-_NOT_AS_BEFORE = (
-    "the checkpoint or its reading is wrong, or the device does not repeat itself: train twice "
-    "from the same seed and compare metrics.jsonl"
-)
-_SLOW_READING = (
-    "reading is too slow for the cards: more --reader_threads, shards on a local disk, less "
-    "augmentation"
-)
-_SLOW_STEPS = (
-    "the steps themselves are slow: 'train --profile 5' writes where their time goes; look at "
-    "other jobs on these cards (npu-smi info) and at the cores of the host"
-)
 
 
 @dataclass(frozen=True)
@@ -182,7 +163,7 @@ class _Trial:
         elif self._start("train", self.launchers.broadcast(self._how_to_restart())):
             self._failed(RESTART)
         elif self.launchers.is_main:
-            self.findings += [self._compare_steps(), self._judge_rate()]
+            self.findings += self._judge()
 
     def _start(self, command: str, changes: Mapping[str, Any]) -> int:
         settings = replace(self.settings, **changes)
@@ -212,49 +193,17 @@ class _Trial:
             "val_interval": length,
         }
 
-    def _compare_steps(self) -> Finding:
+    def _judge(self) -> list[Finding]:
+        settings, steps = self.settings, self._steps(RESTART)
         before = {step.global_step: step.loss for step in self._steps(TRAINING)}
         # It went on from the end of the first epoch.
-        after = [step for step in self._steps(RESTART) if step.epoch == _SHORT_EPOCHS]
-        off = [
-            abs((step.loss or math.inf) / (before[step.global_step] or math.inf) - 1)
-            for step in after
-        ]
-        exact = self.settings.repeatable
-        limits = [0.0 if exact else _FIRST_LOSS, *[0.0 if exact else _LATER_LOSS] * len(off)]
-        wrong = [number for number, one in enumerate(off) if not one <= limits[number]]
-        if wrong or not off:
-            sentence = (
-                f"step {wrong[0] + 1} after the restart has another loss than without it, by "
-                f"{off[wrong[0]]:.1g} of it ({limits[wrong[0]]:g} allowed)"
-                if off
-                else "no step was taken after the restart"
-            )
-            return Finding(Level.ERROR, sentence, _NOT_AS_BEFORE, RESTART)
-        same = "the same losses to the bit" if max(off) == 0 else f"losses within {max(off):.1g}"
-        sentence = f"{len(off)} steps from a checkpoint have {same} as without the restart"
-        return Finding(Level.OK, sentence, check=RESTART)
-
-    def _judge_rate(self) -> Finding:
-        rates = self._rates(RESTART)
-        steps = self._steps(RESTART)
+        again = {step.global_step: step.loss for step in steps if step.epoch == _SHORT_EPOCHS}
         waits = [step.waiting_for_data for step in steps if step.waiting_for_data is not None]
-        ranks = self.job.topology.ranks
-        rate, waiting = median(rates), median(waits or [0.0])
-        sentence = (
-            f"{rate:.1f} samples/s of {ranks} ranks in {self.settings.precision}, over "
-            f"{len(rates)} steps; waiting for data {waiting:.0%} of the time"
-        )
-        level, mend = Level.OK, ""
-        if waiting > _LONG_WAIT:
-            level, mend = Level.WARNING, _SLOW_READING
-        if expected := expectations.SPEEDS.get(self.generation):
-            best = expected.samples_per_second * ranks
-            best *= 1 if self.settings.amp_in_use else _FLOAT32_SHARE
-            sentence += f"; {rate / best:.0%} of the floor's {best:.0f} (expected: docs/scaling.md)"
-            if level is Level.OK and rate < best * expectations.SLOW_SHARE:
-                level, mend = Level.WARNING, _SLOW_STEPS
-        return Finding(level, sentence, mend, TRAINING)
+        ranks, rates = self.job.topology.ranks, self._rates(RESTART)
+        return [
+            judge_restart(before, again, repeatable=settings.repeatable),
+            judge_speed(rates, waits, self.generation, ranks, settings.precision),
+        ]
 
     @property
     def _global_batch(self) -> int:

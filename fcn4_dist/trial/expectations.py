@@ -40,8 +40,13 @@ SLOW_SHARE = 1 / 6
 """Of the best that a step may reach: where the documented trainer's claim of 160 samples/s on a 910
 is."""
 SLOW_ALL_REDUCE_SHARE = 1 / 4
+LONG_WAIT = 0.3
+"""Share of a step's time."""
+_FLOAT32_SHARE = 0.5
+"""Of the speed in half precision: twice the bytes."""
+_FIRST_LOSS, _LATER_LOSS = 2e-3, 0.05
 
-SPEEDS = {"910": Speed(959, 16), "A2": Speed(1268, 86), "A3": Speed(1268, 86)}
+SPEEDS: dict[str, Speed] = {"910": Speed(959, 16), "A2": Speed(1268, 86), "A3": Speed(1268, 86)}
 _OF_OPERATORS = {"exact": 1e-4, "float16": 4e-3, "bfloat16": 3e-2}
 _OF_STEPS = {
     "exact": StepLimits(1e-4, 1e-3, 1e-2),
@@ -77,3 +82,24 @@ def operator_limit(bits: str) -> float:
 def step_limits(bits: str) -> StepLimits:
     """Give the deviation that a step may have."""
     return _OF_STEPS[bits]
+
+
+def loss_limit(number: int, *, repeatable: bool) -> float:
+    """Give how far a loss may be from that of the same step of the same run, as a share.
+
+    Args:
+        number: How many steps were taken since the two runs had the same weights.
+        repeatable: Whether the device gives the same bits each time; if not, it does not add in
+            the same order each time.
+    """
+    if repeatable:
+        return 0.0
+    return _LATER_LOSS if number else _FIRST_LOSS
+
+
+def samples_per_second(generation: str, precision: str) -> float:
+    """Give what a card may reach at best; 0.0 where that is not known."""
+    speed = SPEEDS.get(generation)
+    if not speed:
+        return 0.0
+    return speed.samples_per_second * (_FLOAT32_SHARE if precision == "float32" else 1)
