@@ -57,7 +57,7 @@ BEYOND = "device_id is 5, and the cards this host has to use (3, 4, 5, 6, 7) are
     ],
 )
 def test_what_would_fail_on_the_card_is_refused_before_work(
-    command: str, name: str, more: list[str], sentence: str, run: Callable[..., tuple[int, str]]
+    name: str, more: list[str], sentence: str, run: Callable[..., tuple[int, str]]
 ) -> None:
     code, errors = run(name, "train", *more)
     assert code == 2
