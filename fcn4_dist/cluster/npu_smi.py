@@ -12,7 +12,7 @@ from fcn4_dist.cluster.driver import ask
 _FIRST_ROW = re.compile(
     r"\|\s*(\d+)\s+([A-Za-z][\w-]*|\d\w{2,}[\w-]*)\s*\|\s*([A-Z][A-Za-z]+)\s*\|"
 )
-_SECOND_ROW = re.compile(r"\|\s*(\d+)(?:\s+(\d+))?\s*\|\s*(?:[0-9A-Fa-f:.]+|NA)\s*\|")
+_SECOND_ROW = re.compile(r"\|\s*(\d+)(?:\s+(\d+))?\s*\|\s*([0-9A-Fa-f:.]+|NA)\s*\|")
 # | 0       0                 | 1067983       | python                   | 56373                   |
 _PROCESS_ROW = re.compile(r"\|\s*(\d+)\s+(\d+)\s*\|\s*(\d+)\s*\|\s*([^|]*?)\s*\|\s*(\d+)\s*\|")
 
@@ -29,6 +29,7 @@ class Chip:
         name: Its kind, like "910B3".
         health: "OK", "Warning", "Alarm", "Critical" or "UNKNOWN".
         physical_id: Its number on the whole host; None where npu-smi does not tell it.
+        bus: Where it is, like "0000:C1:00.0", or "NA".
         processes: What runs on it: name, process and device memory.
     """
 
@@ -37,6 +38,7 @@ class Chip:
     name: str
     health: str
     physical_id: int | None = None
+    bus: str = "NA"
     processes: tuple[str, ...] = ()
 
 
@@ -48,6 +50,7 @@ class Cards:
         generation: "910", "A2", "A3", the chip's own name for others, or "" for not known.
         logical_ids: The numbers CANN has for the cards.
         health: Of each card, as npu-smi says it.
+        buses: Where each card is, like "0000:C1:00.0", or "NA".
         processes: What runs on each card.
         places: The board a card is on, by the number npu-smi has for it, and its place there.
         failure: What npu-smi said instead, if it failed.
@@ -56,6 +59,7 @@ class Cards:
     generation: str = ""
     logical_ids: Mapping[int, int] = field(default_factory=dict)
     health: Mapping[int, str] = field(default_factory=dict)
+    buses: Mapping[int, str] = field(default_factory=dict)
     processes: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
     places: Mapping[int, tuple[int, int]] = field(default_factory=dict)
     failure: str = ""
@@ -91,6 +95,7 @@ def ask_npu_smi(cards: Sequence[int]) -> Cards:
         logical_ids={card: index for index, card in enumerate(sorted(cards))}
         | {card: number for card, number in logical.items() if number is not None},
         health={card: chip.health for card, chip in by_card.items()},
+        buses={card: chip.bus for card, chip in by_card.items()},
         processes={card: chip.processes for card, chip in by_card.items() if chip.processes},
         places={card: (chip.npu, chip.position) for card, chip in by_card.items()},
         failure=answer.failure,
@@ -141,7 +146,8 @@ def read_chips(text: str) -> list[Chip]:
             processes.setdefault((int(npu), int(position)), []).append(title)
         elif first and (match := _SECOND_ROW.match(line)):
             physical = None if match[2] is None else int(match[2])
-            found.append(Chip(int(first[1]), int(match[1]), first[2], first[3], physical))
+            place = int(first[1]), int(match[1])
+            found.append(Chip(*place, first[2], first[3], physical, match[3]))
             first = None
         else:
             first = _FIRST_ROW.match(line)

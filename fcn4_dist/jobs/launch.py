@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from fcn4_dist.checkpoints.folder import AUTO
+from fcn4_dist.cluster.cores import CORES_VARIABLE
 from fcn4_dist.cluster.host import Host
 from fcn4_dist.cluster.launch import file_prefix
 from fcn4_dist.cluster.launchers import Launchers, meet
@@ -113,6 +114,8 @@ def run_job(job: Job, launchers: Launchers) -> int:
     prefix = file_prefix(job.topology.nodes.rank)
     save_settings(job.loaded, prefix)
     write_text(plan.log_folder / f"{prefix}{COMMAND_NAME}", plan.describe() + "\n")
+    if job.loaded.settings.device_target == "Ascend" and CORES_VARIABLE in plan.added:
+        say(f"cores that the ranks here keep to, in their order: {plan.added[CORES_VARIABLE]}")
     if table := job.topology.nodes.table:
         write_text(plan.table_file, json.dumps(table.content, indent=4) + "\n")
     say(f"starting {_workers(job.topology)}, which takes some seconds; job: {plan.log_folder}")
@@ -155,7 +158,7 @@ def dry_run(command: str, loaded: LoadedSettings, request: LaunchRequest) -> int
         one = request if rank is None else replace(request, node_rank=rank)
         nodes = plan_nodes(one, there)
         topologies.append(plan_topology(nodes, one, loaded.settings.device_target, there))
-        put(Job(command, loaded, topologies[-1]).plan().describe() + "\n")
+        put(Job(command, loaded, topologies[-1], Starter.MSRUN, host).plan().describe() + "\n")
     table = topologies[0].nodes.table
     here = table.server_of(host.addresses) if table and len(topologies) > 1 else None
     start = Start(Starter.MSRUN, host, lambda settings: topologies[here or 0])

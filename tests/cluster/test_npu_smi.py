@@ -118,9 +118,14 @@ def test_boards_of_two_chips_tell_the_physical_id_of_each() -> None:
         "| 1     5                   | 0000:97:00.0  | 0           0    / 0      3189 / 65536 |\n"
     )
     assert read_chips(rows) == [
-        Chip(2, 0, "Ascend910", "OK", 4),
-        Chip(2, 1, "Ascend910", "Warning", 5),
+        Chip(2, 0, "Ascend910", "OK", 4, "0000:95:00.0"),
+        Chip(2, 1, "Ascend910", "Warning", 5, "0000:97:00.0"),
     ]
+
+
+def test_where_a_card_is_is_told_by_its_physical_id(say: Callable[..., None]) -> None:
+    say(smi("910B3", "910B3", bus="0000:41:00.0"))
+    assert ask_npu_smi([4, 6]).buses == {4: "0000:41:00.0", 6: "0000:41:00.0"}
 
 
 MAP = """\

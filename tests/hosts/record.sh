@@ -34,6 +34,10 @@ for device in /dev/davinci[0-9]*; do
     # Its certificates are nobody's business.
     say "hccn_tool -i $card -tls -g | grep switch" | sed "s/^\(\$ .*\) | grep switch$/\1/"
 done
+# Cards have class 1200 (processing accelerators).
+grep -l "^0x1200" /sys/bus/pci/devices/*/class 2>/dev/null | while read -r class; do
+    say "cat ${class%class}local_cpulist"
+done
 say "cat /etc/hccn.conf"
 say "cat /etc/ascend_install.info"
 say "cat /usr/local/Ascend/driver/version.info"
