@@ -133,18 +133,12 @@ def at_site(
             f"--node_rank is {request.node_rank}, and {site.name} has made this node "
             f"{site.node_rank} of {site.nnodes}: leave --node_rank out, or give --nnodes, too"
         )
-    own = replace(
-        request,
-        device_num=request.device_num or (None if request.devices else site.device_num),
-    )
+    site = replace(site, master_addr=request.master_addr or site.master_addr)
+    local = None if request.devices else site.device_num
+    own = replace(request, device_num=request.device_num or local)
     if site.nnodes > 1:
-        own = replace(
-            own,
-            nnodes=site.nnodes,
-            node_rank=site.node_rank,
-            master_addr=request.master_addr or site.master_addr,
-            master_port=port,
-        )
+        own = replace(own, nnodes=site.nnodes, node_rank=site.node_rank)
+        own = replace(own, master_addr=site.master_addr, master_port=port)
     return own, str(site)
 
 
