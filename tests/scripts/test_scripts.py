@@ -1,6 +1,7 @@
 """The shell scripts: usage, any working directory, loud failures."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
