@@ -79,8 +79,9 @@ def test_paths_are_relative_to_where_the_user_stands(tmp_path: Path, real_clips:
 
 def test_a_python_that_is_too_old_is_told_which_ones_are_not(tmp_path: Path) -> None:
     # As hosts of openEuler have it, for which MindSpore up to 2.9 has wheels.
-    candidates = [shutil.which("python3.9"), *Path.home().glob(".pyenv/versions/3.9*/bin/python")]
-    old = next(filter(None, candidates), None)
+    # What pyenv has on the PATH needs pyenv.
+    candidates = [*Path.home().glob(".pyenv/versions/3.9*/bin/python"), shutil.which("python3.9")]
+    old = candidates[0]
     if old is None:
         pytest.skip("there is no Python 3.9 here")
     (tmp_path / "python").symlink_to(old)
