@@ -16,6 +16,7 @@ GRAPHS = (
     "training, all bfloat16",
     "training, weight decay and average",
     "training, accumulation",
+    "training, dynamic loss scale",
     "training, all-reduces",
     "training, sinking",
     "accumulation",
