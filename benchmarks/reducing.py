@@ -11,6 +11,7 @@ parameter, as the graph on the CPU has them, and one for all parameters together
 
 import argparse
 import json
+import os
 import statistics
 import sys
 import tempfile
@@ -76,7 +77,7 @@ def _options() -> argparse.Namespace:
 
 
 def _run_job(workers: int, bound: bool, options: argparse.Namespace) -> dict[str, float]:
-    from fcn4_dist.cluster.cores import sharing_variables
+    from fcn4_dist.cluster.cores import core_variables, plan_cores
     from fcn4_dist.cluster.launch import plan_launch
     from fcn4_dist.cluster.supervision import run_launch
     from fcn4_dist.cluster.topology import local_topology
@@ -88,7 +89,9 @@ def _run_job(workers: int, bound: bool, options: argparse.Namespace) -> dict[str
             program,
             local_topology(workers),
             Path(folder, "logs"),
-            variables=sharing_variables(workers, shared=bound),
+            variables=core_variables(
+                plan_cores(sorted(os.sched_getaffinity(0)), [()] * workers) if bound else []
+            ),
         )
         if run_launch(launch):
             sys.exit("a job has failed")

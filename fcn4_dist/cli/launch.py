@@ -8,6 +8,7 @@ from fcn4_dist.cli.command import Command, Parser, add_commands, add_flags, flag
 from fcn4_dist.cli.jobs import EVAL, TRAIN
 from fcn4_dist.cli.settings import load
 from fcn4_dist.cluster.cards import parse_devices
+from fcn4_dist.cluster.device import launched
 from fcn4_dist.cluster.topology import LaunchRequest
 from fcn4_dist.config import COMMANDS
 from fcn4_dist.errors import InputError
@@ -36,6 +37,16 @@ def _launch(parsed: argparse.Namespace) -> int:
 
 
 def _doctor(parsed: argparse.Namespace) -> int:
+    if launched():
+        from fcn4_dist.jobs.trial_rank import try_device
+
+        # This process is a worker of the trial below.
+        try_device(load(parsed))
+        return 0
+    if parsed.run:
+        from fcn4_dist.jobs.trial import try_job
+
+        return try_job(load(parsed), _launch_request(parsed), parsed.seconds)
     from fcn4_dist.jobs.doctor import doctor
 
     return doctor(load(parsed), _launch_request(parsed))
@@ -110,6 +121,22 @@ DOCTOR = Command(
     "doctor",
     "look for all that would stop a job on this host, and start nothing",
     _doctor,
-    flags=_WORKER_FLAGS,
+    description=(
+        "Look for all that would stop a job on this host, and start nothing; with --run, start "
+        "workers and try for real what a job stands on: every operator against NumPy, a training "
+        "step against what the CPU gave, the collectives, a restart from a checkpoint, and some "
+        "training."
+    ),
+    example="doctor --run --device_num 8",
+    flags=(
+        flag("--run", action="store_true").means(
+            "start workers on made music, print a table of what is right, and write one file to "
+            "send in; less than ten minutes on eight cards (expected)"
+        ),
+        flag("--seconds", type=float, metavar="S", default=60.0).means(
+            "how long --run trains; default: 60"
+        ),
+        *_WORKER_FLAGS,
+    ),
     settings=COMMANDS,
 )

@@ -69,7 +69,6 @@ class Launch:
         environment: All variables msrun runs with.
         removed: Variables taken out of the environment, which an earlier job left there.
         added: Variables of the environment that are not the user's.
-        bind_cores: Whether msrun keeps each worker to cores near its card.
         step_timeout: Seconds without any step after which the job is taken for hanging.
         start_timeout: Seconds more that starting and compiling may take.
         grace_period: Seconds the workers have to stop by themselves after SIGTERM.
@@ -81,7 +80,6 @@ class Launch:
     environment: Mapping[str, str]
     removed: tuple[str, ...]
     added: Mapping[str, str]
-    bind_cores: bool = False
     step_timeout: float = 600.0
     start_timeout: float = 1800.0
     grace_period: float = 0.0
@@ -105,8 +103,6 @@ class Launch:
         }
         if nodes.table_file:
             flags["rank_table_file"] = self.table_file
-        if self.bind_cores:
-            flags["bind_core"] = True
         words = [f"--{name}={value}" for name, value in flags.items()]
         return ("msrun", *words, python_of_workers(), *self.program)
 

@@ -5,6 +5,7 @@ import os
 import socket
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import nullcontext
 from functools import lru_cache
 from typing import Any
 
@@ -138,7 +139,8 @@ def join_ranks(
     if alone:
         return Ranks()
     _wait_for_scheduler()
-    with on_all_cores():
+    # Only the CPU's ranks have so few cores; on Ascend, init() starts threads that are to stay.
+    with on_all_cores() if device_target == "CPU" else nullcontext():
         init()
     ranks = Ranks(get_rank(), get_group_size(), heartbeat or Heartbeat())
     ms.set_auto_parallel_context(

@@ -25,7 +25,7 @@ def choose_for_card(
         loaded: The settings of the job.
         generation: "910", "A2" or "A3"; for others, and if it is not known (""), what the first
             generation can do is chosen.
-        binds: Whether ranks are started by msrun, which alone can bind them to cores.
+        binds: Whether ranks are started by our launcher, which alone binds them to cores.
 
     Returns:
         The settings, with what was chosen and why.

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from fcn4_dist.cluster.card_checks import check_cards, check_precision
-from fcn4_dist.cluster.cores import sharing_variables
+from fcn4_dist.cluster.cores import core_variables, cores_near, plan_cores
 from fcn4_dist.cluster.host import Host
 from fcn4_dist.cluster.launch import Launch, file_prefix, plan_launch
 from fcn4_dist.cluster.peers import Peers
@@ -52,12 +52,14 @@ class Job:
         loaded: Its settings, with absolute paths.
         topology: Its workers.
         starter: What starts them.
+        host: This host; None where another process looks at it.
     """
 
     command: str
     loaded: LoadedSettings
     topology: Topology
-    starter: Starter = Starter.MSRUN
+    starter: Starter
+    host: Host | None
 
     def on_port(self, port: int) -> "Job":
         """Give the same job with a scheduler that listens on this port of node 0."""
@@ -72,21 +74,29 @@ class Job:
             ["-m", "fcn4_dist", self.command, "--config", str(file)],
             self.topology,
             Path(settings.run_dir),
-            variables=_hccl_variables(self.loaded)
-            | sharing_variables(self.topology.local_ranks, shared=self._shares_cores()),
-            bind_cores=settings.device_target == "Ascend" and settings.bind_cores == "on",
+            variables=_hccl_variables(self.loaded) | core_variables(self._cores()),
             step_timeout=settings.step_timeout,
             start_timeout=settings.hccl_connect_timeout,
             grace_period=settings.grace_period if self.command == "train" else 0.0,
         )
 
-    def _shares_cores(self) -> bool:
-        settings = self.loaded.settings
+    def _cores(self) -> list[list[int]]:
+        """Give the cores of each rank of this host; none where they do not keep to their own."""
+        settings, ranks = self.loaded.settings, self.topology.local_ranks
+        on_cpu = settings.device_target == "CPU"
+        by_default = on_cpu and self.command == "train" and settings.bind_cores == "auto"
         # mpirun has bound its ranks to cores, or not, as it was told.
-        if settings.device_target != "CPU" or self.starter is not Starter.MSRUN:
-            return False
-        wanted = ("on", "auto") if self.command == "train" else ("on",)
-        return settings.bind_cores in wanted
+        if self.starter is not Starter.MSRUN or not (by_default or settings.bind_cores == "on"):
+            return []
+        cores = sorted(os.sched_getaffinity(0))
+        host = self.host or Host((), "", ())
+        cards, buses = host.cards, host.npu_smi.buses
+        used = (self.topology.cards or host.usable)[:ranks]
+        if on_cpu or len(used) < ranks or not set(used) <= set(cards):
+            return plan_cores(cores, [()] * ranks)
+        # Shared out among all cards, so that two jobs on a host have cores of their own.
+        shares = plan_cores(cores, [cores_near(buses.get(card, "")) for card in cards])
+        return [shares[cards.index(card)] for card in used]
 
 
 def prepare(command: str, loaded: LoadedSettings, start: Start, peers: Peers) -> Job:
@@ -120,7 +130,7 @@ def prepare(command: str, loaded: LoadedSettings, start: Start, peers: Peers) ->
     loaded = _in_one_folder(command, loaded, peers)
     if peers.is_main:
         say(loaded.to_yaml(command))
-    return Job(command, loaded, topology, start.starter)
+    return Job(command, loaded, topology, start.starter, start.host)
 
 
 def adopt_from_main(command: str, loaded: LoadedSettings, peers: Peers) -> LoadedSettings:

@@ -88,7 +88,7 @@ def main() -> None:
         ),
         "training, accumulation": lambda: compile_training(build(1), ranks, accumulation=2),
         "training, dynamic loss scale": lambda: compile_dynamic(ranks),
-        "training with a flag of overflows": lambda: compile_for_flag(ranks),
+        "training, dynamic loss scale, with a flag": lambda: compile_for_flag(ranks),
         "accumulation": lambda: compile_accumulation(build(1), ranks),
         "evaluation": lambda: compile_evaluation(build(1)),
         "evaluation, float16": lambda: compile_evaluation(build(1, "O2")),

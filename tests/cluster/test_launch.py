@@ -58,7 +58,6 @@ class Example:
         cards: Cards of this host.
         table: Cards of each server of the rank table; none without one.
         environment: More variables of the user.
-        bind_cores: Whether msrun binds the workers to cores.
     """
 
     name: str
@@ -67,7 +66,6 @@ class Example:
     cards: tuple[int, ...] = tuple(range(8))
     table: tuple[tuple[int, ...], ...] = ()
     environment: Mapping[str, str] | None = None
-    bind_cores: bool = False
 
 
 def one_host(**wishes: Any) -> LaunchRequest:
@@ -85,7 +83,6 @@ EXAMPLES = [
     Example("ascend_1", one_host(device_num=1)),
     Example("ascend_2", one_host(device_num=2)),
     Example("ascend_8", one_host()),
-    Example("ascend_8_bound_to_cores", one_host(), bind_cores=True),
     Example("ascend_cards_4_to_7", one_host(devices=(4, 5, 6, 7))),
     Example("ascend_8_rank_table", one_host(), table=(ALL_CARDS,)),
     Example("ascend_4_rank_table_of_cards_4_to_7", one_host(), table=((4, 5, 6, 7),)),
@@ -117,7 +114,6 @@ def plan_of(example: Example, folder: Path) -> Launch:
         JOB,
         environment={"PATH": "/usr/bin:/bin", "HOME": "/root", **(example.environment or {})},
         variables={"HCCL_CONNECT_TIMEOUT": "1800"} if example.device_target == "Ascend" else {},
-        bind_cores=example.bind_cores,
     )
 
 

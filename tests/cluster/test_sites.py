@@ -145,11 +145,11 @@ def test_the_only_pod_of_a_job_has_as_many_workers_as_kubernetes_says() -> None:
 
 
 def test_flags_go_before_what_a_site_says() -> None:
-    wishes = {"device_num": 4, "master_addr": THERE, "master_port": 9000}
+    wishes: dict[str, Any] = {"device_num": 4, "master_addr": THERE, "master_port": 9000}
     for environment in (STEP, POD):
         request, _ = taken(environment, **wishes)
         assert request == LaunchRequest(**wishes, nnodes=2, node_rank=1)
-        alone = {"nnodes": 1, "device_num": 4}
+        alone: dict[str, Any] = {"nnodes": 1, "device_num": 4}
         assert taken(environment, **alone) == (LaunchRequest(**alone), "")
     assert taken(BATCH, nnodes=1)[0].nnodes == 1
     assert taken(POD, devices=(4, 5))[0].device_num is None

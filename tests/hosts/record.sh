@@ -20,6 +20,11 @@ ls -l /dev | grep -E "davinci|devmm_svm|hisi_hdc"
 say "npu-smi info"
 say "npu-smi info -m"
 say "npu-smi info -l"
+# Boards and chips of A3, which alone have a superpod.
+npu-smi info -m 2>/dev/null | awk '$3 ~ /^[0-9]+$/ && $5 == "Ascend910" { print $1, $2 }' |
+    while read -r board chip; do
+        say "npu-smi info -t spod-info -i $board -c $chip"
+    done
 for device in /dev/davinci[0-9]*; do
     [ -e "$device" ] || continue
     card=${device#/dev/davinci}
@@ -28,6 +33,10 @@ for device in /dev/davinci[0-9]*; do
     done
     # Its certificates are nobody's business.
     say "hccn_tool -i $card -tls -g | grep switch" | sed "s/^\(\$ .*\) | grep switch$/\1/"
+done
+# Cards have class 1200 (processing accelerators).
+grep -l "^0x1200" /sys/bus/pci/devices/*/class 2>/dev/null | while read -r class; do
+    say "cat ${class%class}local_cpulist"
 done
 say "cat /etc/hccn.conf"
 say "cat /etc/ascend_install.info"

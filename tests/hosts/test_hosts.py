@@ -14,9 +14,12 @@ from fcn4_dist.cli import main
 from fcn4_dist.cluster.cards import find_card_ids, find_host_addresses
 from fcn4_dist.cluster.launch import path_of_workers
 from fcn4_dist.cluster.topology import free_port
+from fcn4_dist.findings import Finding, Level
+from fcn4_dist.jobs import doctor
 from tests.hosts.recording import put_up
 
 HOSTS = sorted(path.parent for path in Path(__file__).parent.glob("*/session.txt"))
+IMPORTED = Finding(Level.OK, "MindSpore, then scikit-learn", check="imports")
 REPOSITORY = Path(__file__).parents[2]
 
 
@@ -26,6 +29,9 @@ def host(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mon
     folder: Path = request.param
     monkeypatch.delenv("PYTHONPATH", raising=False)
     put_up((folder / "session.txt").read_text("utf-8"), tmp_path / "root", monkeypatch)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(192)))
+    # It takes seconds, and is shown in tests/cluster/test_imports.py.
+    monkeypatch.setattr(doctor, "check_imports", lambda _: IMPORTED)
     (tmp_path / "work").mkdir()
     monkeypatch.chdir(tmp_path / "work")
     return folder
@@ -73,8 +79,8 @@ def test_doctor(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     text = seen(capsys, tmp_path, shards, "doctor", *flags)
-    # These rows are of the shards and folders, which are the same on all hosts.
-    others = r"^(shards|steps|folder|checkpoint)\b.*\n"
+    # These rows are of this machine's packages, shards and folders.
+    others = r"^(imports|shards|steps|folder|checkpoint)\b.*\n"
     compare(re.sub(others, "", text, flags=re.MULTILINE), host / "doctor.txt")
 
 

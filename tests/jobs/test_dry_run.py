@@ -4,13 +4,16 @@ import json
 import os
 import re
 import shlex
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from fcn4_dist.cli import main
+from fcn4_dist.cluster.driver import ROOT_VARIABLE
 from fcn4_dist.cluster.host import Host
+from fcn4_dist.cluster.npu_smi import Cards
 
 HERE = "192.0.2.1"
 
@@ -229,3 +232,31 @@ def test_an_evaluation_is_checked_for_its_checkpoint(
     assert " -m fcn4_dist eval --config " in commands[-1]
     (warning,) = others
     assert warning.startswith("warning: would be refused: there is no checkpoint ")
+
+
+def test_ranks_have_the_cores_near_their_cards_where_the_generation_wants_it(
+    good_flags: list[str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    buses = {card: f"0000:{card}C:00.0" for card in range(8)}
+    for card, bus in buses.items():
+        folder = tmp_path / "root/sys/bus/pci/devices" / bus.lower()
+        folder.mkdir(parents=True)
+        first = card // 2 * 4
+        (folder / "local_cpulist").write_text(f"{first}-{first + 3}\n")
+    monkeypatch.setenv(ROOT_VARIABLE, str(tmp_path / "root"))
+    host = Host(tuple(buses), "A2", (HERE,), npu_smi=Cards("A2", buses=buses))
+    monkeypatch.setattr(Host, "find", lambda: host)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(16)))
+    flags = [*good_flags, "--device_target=Ascend"]
+    _, commands, _ = run(capsys, "--devices", "3-6", "train", *flags)
+    assert {variables_of(each)["FCN4_DIST_CORES"] for each in commands} == {"6-7;8-9;10-11;12-13"}
+    assert "bind_core" not in commands[0]
+    _, commands, _ = run(capsys, "--devices", "3-6", "train", *flags, "--bind_cores=off")
+    assert "FCN4_DIST_CORES" not in variables_of(commands[0])
+    # Where it is not known where the cards are, each card has its share all the same.
+    monkeypatch.setattr(Host, "find", lambda: replace(host, npu_smi=Cards("A2")))
+    _, commands, _ = run(capsys, "--device_num", "2", "eval", *flags)
+    assert variables_of(commands[0])["FCN4_DIST_CORES"] == "0-1;2-3"
