@@ -38,7 +38,7 @@ class DynamicLossScale(nn.Cell):
         super().__init__(auto_prefix=False)
         self.growth_interval = growth_interval
         self.scale = _parameter(np.float32(first), "loss_scale")
-        self.clean_steps = _parameter(np.int32(0), "loss_scale.clean_steps")
+        self.clean_steps = _parameter(np.float32(0), "loss_scale.clean_steps")
         self.smallest = min(SMALLEST_SCALE, first)
         # Of the batches of a step before its last one.
         self.overflows = _parameter(np.float32(0), "sum.overflows")
@@ -74,32 +74,35 @@ class DynamicLossScale(nn.Cell):
         Returns:
             A scalar, 0.0 for nothing.
         """
-        is_finite = amp.all_finite((*values, *self.moving))
-        return self.overflows + (1 - is_finite.astype(mstype.float32))
+        total = self.scale * 1
+        # Of infinities and what is no number, a sum is none either.
+        for value in (*values, *self.moving):
+            total = total + value.sum()
+        return self.overflows + (1 - amp.all_finite((total,)).astype(mstype.float32))
 
     def remember(self, values: Sequence[Tensor]) -> Tensor:
         """Note whether a batch has overflowed that is not the last one of its step."""
         return ops.assign(self.overflows, self.overflow(values))
 
-    def follow(self, overflow: Tensor) -> Tensor:
+    def follow(self, taken: Tensor) -> Tensor:
         """Change the scale after a step, and undo its changes of the statistics if it overflowed.
 
         Args:
-            overflow: Whether it did, on any rank.
+            taken: 0.0 if it did, on any rank; else 1.0.
         """
-        steps = self.clean_steps + 1
-        grows = steps >= self.growth_interval
-        larger = ops.where(grows, ops.minimum(self.scale * 2, LARGEST_SCALE), self.scale)
+        skipped = 1 - taken
+        steps = (self.clean_steps + 1) * taken
+        grows = (steps == self.growth_interval).astype(mstype.float32)
+        larger = ops.minimum(self.scale * (1 + grows), LARGEST_SCALE)
         smaller = ops.maximum(self.scale / 2, self.smallest)
-        ops.assign(self.scale, ops.where(overflow, smaller, larger))
-        restarts = ops.logical_or(overflow, grows)
-        ops.assign(self.clean_steps, ops.masked_fill(steps, restarts, 0))
+        ops.assign(self.scale, larger * taken + smaller * skipped)
+        ops.assign(self.clean_steps, steps * (1 - grows))
         ops.assign(self.overflows, ops.zeros_like(self.overflows))
         for kept, moving in zip(self.kept, self.moving):  # noqa: B905
-            clean = ops.where(overflow, kept, moving)
+            clean = ops.masked_fill(moving, taken == 0, 0.0) + kept * skipped
             ops.assign(kept, clean)
             ops.assign(moving, clean)
-        return overflow
+        return taken
 
 
 class SkippingAdam(nn.Adam):
@@ -116,24 +119,24 @@ class SkippingAdam(nn.Adam):
         super().__init__(weights, learning_rate=0.0)
         self.update = ops.Adam()
 
-    def construct(self, gradients: Sequence[Tensor], overflow: Tensor, scale: Tensor) -> Tensor:
+    def construct(self, gradients: Sequence[Tensor], taken: Tensor, scale: Tensor) -> Tensor:
         """Take a step, or let everything be as it is.
 
         Args:
             gradients: By the weights, times the loss scale.
-            overflow: Whether to let everything be.
+            taken: 1.0 to take it, 0.0 to let everything be.
             scale: The loss scale.
         """
-        taken = 1 - overflow.astype(mstype.float32)
         # Of gradients of zero, at betas of 1 and a learning rate of 0, all stays to the bit.
-        beta1, beta2 = (ops.masked_fill(beta, overflow, 1.0) for beta in (self.beta1, self.beta2))
+        beta1, beta2 = (beta * taken + (1 - taken) for beta in (self.beta1, self.beta2))
         learning_rate = self.learning_rate * taken
+        # Before the first step, the powers themselves would be divided by zero.
         powers = self.beta1_power * self.beta1, self.beta2_power * self.beta2
-        updated = overflow
+        updated = taken
         for weight, moment1, moment2, gradient in zip(  # noqa: B905
             self.parameters, self.moment1, self.moment2, gradients
         ):
-            unscaled = ops.masked_fill(gradient * (1 / scale), overflow, 0.0)
+            unscaled = ops.masked_fill(gradient * (1 / scale), taken == 0, 0.0)
             updated = ops.depend(
                 updated,
                 self.update(
@@ -141,9 +144,9 @@ class SkippingAdam(nn.Adam):
                     unscaled,
                 ),
             )  # fmt: skip
-        ops.assign(self.beta1_power, ops.where(overflow, self.beta1_power, powers[0]))
-        ops.assign(self.beta2_power, ops.where(overflow, self.beta2_power, powers[1]))
-        ops.assign(self.global_step, self.global_step + taken.astype(mstype.int32))
+        ops.assign(self.beta1_power, self.beta1_power * beta1)
+        ops.assign(self.beta2_power, self.beta2_power * beta2)
+        ops.assign_add(self.global_step, taken.reshape(1).astype(mstype.int32))
         return updated
 
 

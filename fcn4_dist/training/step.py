@@ -151,15 +151,14 @@ class TrainingStep(nn.Cell):
         ops.assign(self.optimizer.learning_rate, learning_rate)
         if self.is_dynamic:
             # No branch: to leave a step out is to take it with zeros.
-            overflow = told[2] > 0
-            taken = 1 - overflow.astype(mstype.float32)
+            taken = (told[2] == 0).astype(mstype.float32)
             learning_rate, ema_share = learning_rate * taken, ema_share * taken
         if self.weight_decay > 0:
             for weight in self.decayed:
                 ops.assign(weight, weight * (1 - learning_rate * self.weight_decay))
         if self.is_dynamic:
-            updated = self.optimizer(gradients, overflow, self.scale())
-            updated = ops.depend(updated, self.loss_scale.follow(overflow))
+            updated = self.optimizer(gradients, taken, self.scale())
+            updated = ops.depend(updated, self.loss_scale.follow(taken))
         else:
             updated = self.optimizer(gradients)
         if self.averages:

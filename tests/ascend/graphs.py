@@ -18,6 +18,8 @@ GRAPHS = {
     "training, all bfloat16": _LATER,
     "training, weight decay and average": GENERATIONS,
     "training, accumulation": GENERATIONS,
+    "training, dynamic loss scale": _LATER,
+    "training, dynamic loss scale, with a flag": ("910",),
     "training, all-reduces": GENERATIONS,
     "training, sinking": GENERATIONS,
     "accumulation": GENERATIONS,

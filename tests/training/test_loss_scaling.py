@@ -113,7 +113,7 @@ def test_the_scale_is_halved_by_overflows_and_doubled_by_clean_steps_in_a_row() 
     # Down to the smallest, and up to the largest.
     for first, overflows in ((4.0, [True] * 4 + by_chance), (LARGEST_SCALE / 2, [False] * 7)):
         scale.scale.set_data(Tensor(np.float32(first)))
-        scale.clean_steps.set_data(Tensor(np.int32(0)))
+        scale.clean_steps.set_data(Tensor(np.float32(0)))
         expected, clean = first, 0
         for overflow in overflows:
             told = step(too_large if overflow else features, labels, CONTROLS).asnumpy()
