@@ -72,7 +72,7 @@ _WORKER_FLAGS = (
     ),
     flag("--rank_table_file", type=Path, metavar="FILE").means(
         "HCCL rank table; default: the one a site names in the variable RANK_TABLE_FILE or "
-        "MindCluster shows its pods, else none, and msrun numbers the workers"
+        "MindCluster mounts, else none, and msrun numbers the workers"
     ),
     flag("--devices", metavar="CARDS").means(
         "cards to use, by their numbers in npu-smi and /dev (in a container, too), like 4-7 or "

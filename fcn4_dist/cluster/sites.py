@@ -91,10 +91,14 @@ def pod_variables(environment: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def table_of_the_site(environment: Mapping[str, str]) -> Path | None:
-    """Find the rank table that a site hands over, which may not be completed yet."""
+    """Find the rank table that a site hands over, which may not be completed, or there, yet."""
     if named := environment.get("RANK_TABLE_FILE", ""):
         return Path(named)
-    return MINDCLUSTER_TABLE if MINDCLUSTER_TABLE.parent.is_dir() else None
+    # Where variables tell a pod its place, they do so from the beginning and in every pod.
+    if pod_variables(environment):
+        return None
+    mounted = MINDCLUSTER_TABLE.exists() or MINDCLUSTER_TABLE.parent.is_mount()
+    return MINDCLUSTER_TABLE if mounted else None
 
 
 def at_site(
