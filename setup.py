@@ -22,6 +22,7 @@ setup(
             "clips/gtzan_filtered/*",
             "export/clips/*",
             "reports/templates/*",
+            "trial/*.json",
         ]
     },
     python_requires=">=3.10",

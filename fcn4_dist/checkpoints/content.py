@@ -49,6 +49,8 @@ class CheckpointDescription(documents.Document):
         versions: Versions of the packages that made it.
         metrics: Scores on the validation set at this step; empty if there was no validation.
         best: The best validation so far: its epoch and scores; empty for none.
+        loss_scaling: Whether it is of a run with a "fixed" loss scale, as those of earlier
+            versions are, or a "dynamic" one.
     """
 
     run_id: str
@@ -66,6 +68,7 @@ class CheckpointDescription(documents.Document):
     versions: Mapping[str, str]
     metrics: Mapping[str, documents.Number] = field(default_factory=dict)
     best: Mapping[str, documents.Number] = field(default_factory=dict)
+    loss_scaling: str = "fixed"
 
     @property
     def run_dir(self) -> Path | None:

@@ -8,6 +8,7 @@ from fcn4_dist.cli.command import Command, Parser, add_commands, add_flags, flag
 from fcn4_dist.cli.jobs import EVAL, TRAIN
 from fcn4_dist.cli.settings import load
 from fcn4_dist.cluster.cards import parse_devices
+from fcn4_dist.cluster.device import launched
 from fcn4_dist.cluster.topology import LaunchRequest
 from fcn4_dist.config import COMMANDS
 from fcn4_dist.errors import InputError
@@ -36,6 +37,16 @@ def _launch(parsed: argparse.Namespace) -> int:
 
 
 def _doctor(parsed: argparse.Namespace) -> int:
+    if launched():
+        from fcn4_dist.jobs.trial_rank import try_device
+
+        # This process is a worker of the trial below.
+        try_device(load(parsed))
+        return 0
+    if parsed.run:
+        from fcn4_dist.jobs.trial import try_job
+
+        return try_job(load(parsed), _launch_request(parsed), parsed.seconds)
     from fcn4_dist.jobs.doctor import doctor
 
     return doctor(load(parsed), _launch_request(parsed))
@@ -57,29 +68,31 @@ def _launch_request(parsed: argparse.Namespace) -> LaunchRequest:
 _WORKER_FLAGS = (
     flag("--device_num", type=int, metavar="N").means(
         "workers on this host, one for each card, or processes on the CPU; default: those "
-        "of the rank table, else one for each card found"
+        "of the rank table or the pod, else one for each card found"
     ),
     flag("--rank_table_file", type=Path, metavar="FILE").means(
-        "HCCL rank table; default: the one a site's scheduler names in the variable "
-        "RANK_TABLE_FILE, else none, and msrun numbers the workers"
+        "HCCL rank table; default: the one a site names in the variable RANK_TABLE_FILE or "
+        "MindCluster mounts, else none, and msrun numbers the workers"
     ),
     flag("--devices", metavar="CARDS").means(
         "cards to use, by their numbers in npu-smi and /dev (in a container, too), like 4-7 or "
         "0,2,5; default: the first ones"
     ),
     flag("--nnodes", type=int, metavar="N").means(
-        "number of hosts; default: those of the rank table, else 1"
+        "number of hosts; default: those of the rank table, else of the step of Slurm or the "
+        "AscendJob that this is part of, else 1"
     ),
     flag("--node_rank", type=int, metavar="R").means(
         "number of this host: 0 on the one with --master_addr, 1, 2, … on the others; "
-        "default: its place in the rank table"
+        "default: its place in the rank table, or by Slurm or Kubernetes"
     ),
     flag("--master_addr", metavar="ADDRESS").means(
-        "address of host 0; default: that of the rank table's first server"
+        "address of host 0; default: that of the rank table's first server, or by Slurm or "
+        "Kubernetes"
     ),
     flag("--master_port", type=int, metavar="PORT").means(
         "port of the scheduler on host 0, the one behind it is for the launchers; default: "
-        "8118, or a free one if there is only this host"
+        "8118, or one by Slurm's job or Kubernetes, or a free one if there is only this host"
     ),
 )
 _OWN_FLAGS = (
@@ -110,6 +123,22 @@ DOCTOR = Command(
     "doctor",
     "look for all that would stop a job on this host, and start nothing",
     _doctor,
-    flags=_WORKER_FLAGS,
+    description=(
+        "Look for all that would stop a job on this host, and start nothing; with --run, start "
+        "workers and try for real what a job stands on: every operator against NumPy, a training "
+        "step against what the CPU gave, the collectives, a restart from a checkpoint, and some "
+        "training."
+    ),
+    example="doctor --run --device_num 8",
+    flags=(
+        flag("--run", action="store_true").means(
+            "start workers on made music, print a table of what is right, and write one file to "
+            "send in; less than ten minutes on eight cards (expected)"
+        ),
+        flag("--seconds", type=float, metavar="S", default=60.0).means(
+            "how long --run trains; default: 60"
+        ),
+        *_WORKER_FLAGS,
+    ),
     settings=COMMANDS,
 )

@@ -2,6 +2,8 @@
 
 import ctypes
 import os
+import platform
+import sys
 from collections.abc import MutableMapping
 from contextlib import suppress
 from importlib import metadata
@@ -13,6 +15,11 @@ from fcn4_dist.errors import InputError
 
 LAUNCHED_VARIABLE = "FCN4_DIST_LAUNCHED"
 """Set by our launcher in every process of a distributed job, to the job's folder."""
+
+PYTHONS_OF_MINDSPORE = ((3, 10), (3, 11), (3, 12))
+"""Those of its wheels that this package runs on; all of them are for both processors."""
+
+_PROCESSORS_OF_MINDSPORE = ("x86_64", "aarch64")
 
 NO_CARD = (
     "device_target is Ascend, and this machine shows no Ascend card (/dev/davinci*)",
@@ -47,9 +54,15 @@ def check_mindspore() -> str:
     try:
         return metadata.version("mindspore")
     except metadata.PackageNotFoundError as error:
+        python, processor = sys.version_info[:2], platform.machine()
+        if python in PYTHONS_OF_MINDSPORE and processor in _PROCESSORS_OF_MINDSPORE:
+            raise InputError(
+                "MindSpore is not installed in this Python: pip install 'fcn4_dist[train]', or "
+                "activate the environment that has it"
+            ) from error
         raise InputError(
-            "MindSpore is not installed in this Python: pip install 'fcn4_dist[train]', or "
-            "activate the environment that has it"
+            f"there is no MindSpore for Python {'.'.join(map(str, python))} on {processor}: make "
+            "an environment of Python 3.10, 3.11 or 3.12 on x86_64 or aarch64"
         ) from error
 
 

@@ -134,29 +134,30 @@ def _reason(
     out_of_memory_kills: int,
     report: Report | None,
 ) -> str:
-    error = _error_of(workers.launch.log_of(rank))
-    sentence, _, unforeseen = error.removeprefix(ERROR_PREFIX).partition(f"; {UNEXPECTED}")
-    if report and unforeseen:
-        return f"failed:{sentence}; {report.error}"
-    if report:
+    error = _error_of(workers.launch.log_of(rank)).removeprefix(ERROR_PREFIX).strip()
+    said = error if BEGINNING in error or not report else error.partition(f"; {UNEXPECTED}")[0]
+    if said:
+        ended = f"failed: {said}"
+    elif code is not None and code < 0:
+        ended = _killed(workers, rank, -code, out_of_memory_kills)
+    elif report:
         return f"failed with {report.error}"
-    if error:
-        return f"failed: {error.removeprefix(ERROR_PREFIX).strip()}"
-    if code is None or code >= 0:
+    else:
         return f"ended with exit code {code}"
-    name = _signal_name(-code)
-    gigabytes = workers.memory.get(rank, 0) / 1e9
-    text = f"was killed by {name}"
-    if -code == signal.SIGKILL:
-        text += f"; it used up to {gigabytes:.1f} GB of memory"
-        if out_of_memory_kills:
-            text += (
-                ", and the system's out-of-memory killer was at work: lower --batch_size, or "
-                "start fewer workers"
-            )
-        else:
-            text += ", and the system killed nothing for want of memory: somebody sent the signal"
-    return text
+    return f"{ended}; before that, {report.error}" if report and BEGINNING not in error else ended
+
+
+def _killed(workers: LocalWorkers, rank: int, number: int, out_of_memory_kills: int) -> str:
+    text = f"was killed by {_signal_name(number)}"
+    if number != signal.SIGKILL:
+        return text
+    text += f"; it used up to {workers.memory.get(rank, 0) / 1e9:.1f} GB of memory"
+    if out_of_memory_kills:
+        return (
+            f"{text}, and the system's out-of-memory killer was at work: lower --batch_size, or "
+            "start fewer workers"
+        )
+    return f"{text}, and the system killed nothing for want of memory: somebody sent the signal"
 
 
 def _foreseen(error: str) -> bool:

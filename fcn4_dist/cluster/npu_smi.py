@@ -16,6 +16,8 @@ _SECOND_ROW = re.compile(r"\|\s*(\d+)(?:\s+(\d+))?\s*\|\s*([0-9A-Fa-f:.]+|NA)\s*
 # | 0       0                 | 1067983       | python                   | 56373                   |
 _PROCESS_ROW = re.compile(r"\|\s*(\d+)\s+(\d+)\s*\|\s*(\d+)\s*\|\s*([^|]*?)\s*\|\s*(\d+)\s*\|")
 
+_IN_NO_SUPERPOD = str(2**32 - 1)
+
 
 @dataclass(frozen=True)
 class Chip:
@@ -50,6 +52,7 @@ class Cards:
         health: Of each card, as npu-smi says it.
         buses: Where each card is, like "0000:C1:00.0", or "NA".
         processes: What runs on each card.
+        places: The board a card is on, by the number npu-smi has for it, and its place there.
         failure: What npu-smi said instead, if it failed.
     """
 
@@ -58,7 +61,21 @@ class Cards:
     health: Mapping[int, str] = field(default_factory=dict)
     buses: Mapping[int, str] = field(default_factory=dict)
     processes: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+    places: Mapping[int, tuple[int, int]] = field(default_factory=dict)
     failure: str = ""
+
+
+@dataclass(frozen=True)
+class Superpod:
+    """The superpod that cards of A3 servers are a part of.
+
+    Attributes:
+        name: Its id.
+        numbers: The id of each card in the superpod (SDID), by its physical id.
+    """
+
+    name: str
+    numbers: Mapping[int, str]
 
 
 def ask_npu_smi(cards: Sequence[int]) -> Cards:
@@ -80,8 +97,32 @@ def ask_npu_smi(cards: Sequence[int]) -> Cards:
         health={card: chip.health for card, chip in by_card.items()},
         buses={card: chip.bus for card, chip in by_card.items()},
         processes={card: chip.processes for card, chip in by_card.items() if chip.processes},
+        places={card: (chip.npu, chip.position) for card, chip in by_card.items()},
         failure=answer.failure,
     )
+
+
+def find_superpod(cards: Sequence[int], places: Mapping[int, tuple[int, int]]) -> Superpod | None:
+    """Ask npu-smi which superpod cards are a part of.
+
+    Args:
+        cards: Their physical ids.
+        places: Where they are, as :class:`Cards` has it.
+
+    Returns:
+        The superpod; None if npu-smi does not tell it of all of them, or they are in none.
+    """
+    pods, numbers = set(), {}
+    for card in cards:
+        npu, position = places.get(card, (card, 0))
+        place = ("-i", str(npu), "-c", str(position))
+        text = ask("npu-smi", "info", "-t", "spod-info", *place).text
+        found = dict(re.findall(r"^\s*(SDID|Super Pod ID)\s*:\s*(\d+)", text, re.MULTILINE))
+        if len(found) < 2 or _IN_NO_SUPERPOD in found.values():
+            return None
+        pods.add(found["Super Pod ID"])
+        numbers[card] = found["SDID"]
+    return Superpod(pods.pop(), numbers) if len(pods) == 1 else None
 
 
 def find_generation() -> str:

@@ -172,8 +172,9 @@ def plan_topology(nodes: Nodes, request: LaunchRequest, device_target: str, host
             "how many workers? give their number (DEVICE_NUM, as in 'run_distribute_train.sh 8', "
             "or --device_num)"
         )
-    visible = tuple(sorted(host.logical(request.devices)))
-    return Topology(nodes, local, request.devices, visible)
+    # Workers take the cards in the order in which CANN counts them.
+    cards = tuple(sorted(request.devices, key=lambda card: host.logical([card])))
+    return Topology(nodes, local, cards, host.logical(cards))
 
 
 def local_topology(ranks: int, port: int | None = None) -> Topology:

@@ -16,6 +16,11 @@ def _amp_dtype_affects(settings: Any) -> Affects:
     return Affects.COMPUTATION if settings.amp_dtype == "auto" else Affects.RESULT
 
 
+def _loss_scaling_affects(settings: Any) -> Affects:
+    # Left open, it follows from what was computed in; a checkpoint tells.
+    return Affects.COMPUTATION if settings.loss_scaling == "auto" else Affects.RESULT
+
+
 @dataclass(frozen=True, kw_only=True)
 class Network:
     """The network, and what it computes in."""
@@ -68,7 +73,17 @@ class Training:
         "factor on lr by the global batch (batch_size x accumulation_steps x cards): a 32nd of it "
         "(linear), the root of that (sqrt), or none"
     )
-    loss_scale: float = setting("train", 1024.0, above=0, maximum=2**24).means("fixed loss scale")
+    loss_scale: float = setting("train", 1024.0, above=0, maximum=2**24).means(
+        "factor on the loss, taken off the gradients again; where loss_scaling is dynamic, that of "
+        "the first step"
+    )
+    loss_scaling: str = setting(
+        "train", "auto", _loss_scaling_affects, choices=("auto", "fixed", "dynamic")
+    ).means(
+        "fixed: loss_scale at every step; dynamic: a step that overflows on any rank is skipped on "
+        "all and halves the scale, 2000 steps without an overflow double it; auto: dynamic where "
+        "mixed_precision computes in float16, else fixed"
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -111,6 +111,13 @@ class Settings(
         return self.amp_dtype if self.amp_in_use else "float32"
 
     @property
+    def loss_scaling_in_use(self) -> str:
+        """``loss_scaling``, decided: "fixed" or "dynamic"."""
+        if self.loss_scaling != "auto":
+            return self.loss_scaling
+        return "dynamic" if self.precision == "float16" else "fixed"
+
+    @property
     def repeatable(self) -> bool:
         """Whether the device gives the same bits each time it computes the same."""
         return self.deterministic or self.device_target == "CPU"

@@ -3,6 +3,8 @@
 import json
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -66,6 +68,34 @@ def launch(
         InputError: If something is found wrong before a worker is started, here or on another
             node.
     """
+    with met_launchers(request) as (start, launchers):
+        job = prepare(command, loaded, start, launchers)
+        exit_code = run_job(job.on_port(usable_port(job.topology)), launchers)
+        if exit_code == 1 and max_restarts and launchers.size > 1:
+            say("start the job again on every node with --resume auto (exit code 76 asks for it)")
+            return RESTART_EXIT_CODE
+        restarts = 0
+        while exit_code == 1 and restarts < max_restarts:
+            restarts += 1
+            exit_code = run_job(_to_restart(job, restarts, max_restarts), launchers)
+        if not launchers.is_main and exit_code == 0:
+            say("the job has ended well; its results are on node 0")
+        return exit_code
+
+
+@contextmanager
+def met_launchers(request: LaunchRequest) -> Iterator[tuple[Start, Launchers]]:
+    """Meet the launchers of the other hosts of a job, if it has any, for as long as it goes on.
+
+    Args:
+        request: Which workers.
+
+    Yields:
+        How a job is started on this host, and the launchers.
+
+    Raises:
+        InputError: If the request, the site and this host do not go together.
+    """
     host = Host.find()
     request = _at_site(request, host)
     nodes = plan_nodes(request, host)
@@ -75,21 +105,11 @@ def launch(
         return plan_topology(nodes, request, settings.device_target, host)
 
     with meet(nodes, say) as launchers:
-        job = prepare(command, loaded, Start(Starter.MSRUN, host, plan), launchers)
-        exit_code = _run(job.on_port(usable_port(job.topology)), launchers)
-        if exit_code == 1 and max_restarts and nodes.count > 1:
-            say("start the job again on every node with --resume auto (exit code 76 asks for it)")
-            return RESTART_EXIT_CODE
-        restarts = 0
-        while exit_code == 1 and restarts < max_restarts:
-            restarts += 1
-            exit_code = _run(_to_restart(job, restarts, max_restarts), launchers)
-        if nodes.rank > 0 and exit_code == 0:
-            say("the job has ended well; its results are on node 0")
-        return exit_code
+        yield Start(Starter.MSRUN, host, plan), launchers
 
 
-def _run(job: Job, launchers: Launchers) -> int:
+def run_job(job: Job, launchers: Launchers) -> int:
+    """Run this host's share of a job that is prepared; give the exit code."""
     plan = job.plan()
     prefix = file_prefix(job.topology.nodes.rank)
     save_settings(job.loaded, prefix)

@@ -9,7 +9,7 @@ from typing import Any
 from fcn4_dist.cluster.cards import find_main_address, parse_devices
 from fcn4_dist.cluster.hccn import find_card_addresses
 from fcn4_dist.cluster.host import Host
-from fcn4_dist.cluster.npu_smi import find_generation
+from fcn4_dist.cluster.npu_smi import find_generation, find_superpod
 from fcn4_dist.errors import InputError
 from fcn4_dist.files import check_writable, write_text
 from fcn4_dist.findings import Finding, Level, errors_in
@@ -51,14 +51,23 @@ def generate(devices: str | None, server_ip: str | None, output_dir: Path, force
             f"{', '.join(map(str, cards))}: run this as root on the host itself, or give the "
             "container /usr/local/Ascend/driver/tools/hccn_tool and /etc/hccn.conf"
         )
+    addresses = {card: found.get(card, "") for card in cards}
+    superpod = find_superpod(cards, host.npu_smi.places) if host.generation == "A3" else None
     content = generate_rank_table(
-        {card: found.get(card, "") for card in cards}, server_ip, host.generation
+        addresses,
+        server_ip,
+        host.generation,
+        superpod.name if superpod else "",
+        superpod.numbers if superpod else None,
     )
     if server_ip not in host.addresses:
         warn(f"{server_ip} is none of this host's addresses: msrun will not find it in the table")
     _write(content, output_dir / generated_name(content), output_dir, force)
-    if host.generation == "A3":
-        say("note: this table is of version 1.0; A3 superpods use 1.2, with super_pod_list")
+    if host.generation == "A3" and not superpod:
+        say(
+            "note: npu-smi tells of no superpod, so this table is of version 1.0; hosts of one "
+            "superpod use 1.2, with super_pod_list"
+        )
 
 
 def merge(paths: Sequence[Path], output_dir: Path, force: bool) -> None:

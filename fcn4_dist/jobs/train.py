@@ -87,3 +87,8 @@ def _say_figures(summary: "TrainingSummary") -> None:
         f"the first and {summary.epoch_losses[-1]:.4f} in the last, {speed}peak memory of rank 0 "
         f"{peak_memory:.2f} GB"
     )
+    if summary.loss_scale is not None:
+        say(
+            f"loss scale {summary.loss_scale:g} in the last step; steps skipped because they "
+            f"overflowed: {summary.skipped_steps}"
+        )

@@ -10,17 +10,23 @@ from fcn4_dist.rank_table.checking import check_content, read_content, refuse_ta
 
 
 def generate_rank_table(
-    addresses: Mapping[int, str], server_ip: str, generation: str = ""
+    addresses: Mapping[int, str],
+    server_ip: str,
+    generation: str = "",
+    superpod: str = "",
+    numbers_in_superpod: Mapping[int, str] | None = None,
 ) -> dict[str, Any]:
-    """Make the table of one host, of version 1.0, with ranks in the order of the cards.
+    """Make the table of one host, with ranks in the order of the cards.
 
     Args:
         addresses: Network address of each card, by its physical id.
         server_ip: Address the other hosts reach this one by.
         generation: "910", "A2" or "A3"; "" leaves their own rules unchecked.
+        superpod: Id of the superpod this host is a part of, if it is of one.
+        numbers_in_superpod: Each card's id there, by its physical id.
 
     Returns:
-        The table's JSON object.
+        The table's JSON object, of version 1.0, or 1.2 for a host of a superpod.
 
     Raises:
         InputError: If the server's or a card's address is none.
@@ -32,8 +38,10 @@ def generate_rank_table(
         {"device_id": str(card), "device_ip": address, "rank_id": str(rank)}
         for rank, (card, address) in enumerate(sorted(addresses.items()))
     ]
-    content = {
-        "version": "1.0",
+    for device in devices if superpod else ():
+        device["super_device_id"] = (numbers_in_superpod or {})[int(device["device_id"])]
+    content: dict[str, Any] = {
+        "version": "1.2" if superpod else "1.0",
         "server_count": "1",
         "server_list": [
             {
@@ -43,8 +51,11 @@ def generate_rank_table(
                 "pod_ip": server_ip,
             }
         ],
-        "status": "completed",
     }
+    if superpod:
+        member = {"super_pod_id": superpod, "server_list": [{"server_id": server_ip}]}
+        content["super_pod_list"] = [member]
+    content["status"] = "completed"
     name = f"what this host says of cards {_joined(addresses, ', ')}"
     refuse_table(check_content(content, generation), name)
     return content

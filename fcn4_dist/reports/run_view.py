@@ -55,6 +55,8 @@ class RunView:
             facts.append(_progress(self.record, course))
             if seconds := sum(epoch.seconds or 0 for epoch in course.epochs):
                 facts.append(f"trained for {clock(seconds)}")
+            if skipped := sum(step.skipped for step in course.steps):
+                facts.append(f"{counted(skipped, 'step')} skipped for an overflow")
         if self.metrics:
             facts.append(f"{counted(self.metrics.clips, 'clip')} scored")
         return [fact for fact in facts if fact]
@@ -66,7 +68,8 @@ class RunView:
         if stop := self.course.stop:
             warnings.append(f"stopped at epoch {stop.epoch}, step {stop.step}: {stop.reason}")
         steps = self.course.steps
-        if lost := [step.global_step for step in steps if step.loss is None]:
+        taken = [step for step in steps if not step.skipped]
+        if lost := [step.global_step for step in taken if step.loss is None]:
             warnings.append(
                 f"the loss was no finite number at {len(lost)} of {counted(len(steps), 'step')}, "
                 f"first at step {lost[0]}"

@@ -52,6 +52,8 @@ class Step(_Line):
         lr: The learning rate.
         samples_per_second: As :class:`Pace` has it.
         waiting_for_data: Likewise.
+        skipped: Whether it changed nothing, because it overflowed at its loss scale.
+        loss_scale: The scale, where it is dynamic; else None.
         time: When it was written, in seconds since 1970; set by :class:`RunHistory`.
     """
 
@@ -63,6 +65,8 @@ class Step(_Line):
     lr: float | None
     samples_per_second: float | None
     waiting_for_data: float | None
+    skipped: bool = False
+    loss_scale: float | None = None
     time: float | None = None
 
 
@@ -178,17 +182,30 @@ class RunHistory:
         steps_done: Steps of this run that were taken before; what a file says of later ones is
             of a past that was given up, and goes. 0 begins anew.
         earlier: Folder of the job that is gone on with, whose lines are taken over; None for none.
+        again: Whether an epoch that ended with those steps is going to be written again.
+
+    Attributes:
+        skipped_steps: Steps among those before that were skipped.
     """
 
-    def __init__(self, folder: Path, steps_done: int, earlier: Path | None = None) -> None:
+    def __init__(
+        self, folder: Path, steps_done: int, earlier: Path | None = None, *, again: bool = False
+    ) -> None:
         # A second, and only rank 0 needs it.
         from tensorboardX import SummaryWriter
 
         kept = _lines_before(earlier / METRICS_LINES_NAME, steps_done) if earlier else []
+        if again:
+            kept = [
+                (text, line)
+                for text, line in kept
+                if not (isinstance(line, Epoch) and line.global_step == steps_done)
+            ]
         path = folder / METRICS_LINES_NAME
         with replace_file(path) as file:
             file.writelines(text for text, _ in kept)
         self._earlier = [line for _, line in kept if isinstance(line, Step)]
+        self.skipped_steps = sum(step.skipped for step in self._earlier)
         self._file = path.open("a", encoding="utf-8")
         events = folder / TENSORBOARD_NAME
         if not steps_done:
@@ -201,8 +218,9 @@ class RunHistory:
         )
 
     def losses_of(self, epoch: int) -> list[float]:
-        """Give the losses of the steps of an epoch that were taken before."""
-        of_epoch = [step.loss for step in self._earlier if step.epoch == epoch]
+        """Give the losses of the steps of an epoch that were taken before, and not skipped."""
+        taken = [step for step in self._earlier if step.epoch == epoch and not step.skipped]
+        of_epoch = [step.loss for step in taken]
         return [loss for loss in of_epoch if loss is not None]
 
     def add(self, line: Step | Epoch | Stop) -> None:
@@ -212,7 +230,7 @@ class RunHistory:
         # What is written is there, whatever becomes of this process.
         self._file.flush()
         if isinstance(line, Step):
-            figures = ("loss", "lr", "samples_per_second", "waiting_for_data")
+            figures = ("loss", "lr", "samples_per_second", "waiting_for_data", "loss_scale")
             self._plot("train", line.global_step, {name: getattr(line, name) for name in figures})
         elif isinstance(line, Epoch):
             self._plot("epoch", line.global_step, {"loss": line.loss})

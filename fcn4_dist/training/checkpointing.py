@@ -64,15 +64,16 @@ class Saver:
     def is_due(self, taken: StepsTaken) -> bool:
         """Tell whether to save after some steps: at the end of an epoch, too, and before a stop."""
         # The card may have gone on behind the step that was to be saved.
-        passed = taken.last.global_step % self._settings.save_step < len(taken.losses)
+        passed = taken.last.global_step % self._settings.save_step < len(taken.outcomes)
         return passed or taken.stop or taken.last.ends_epoch
 
     def save(self, position: Position, validation: Validation, best: Mapping[str, float]) -> None:
-        """Hand a checkpoint to the writer.
+        """Hand a checkpoint to the writer; one of the same step is replaced.
 
         Args:
             position: The last step that was taken.
-            validation: What the validation at this step gave; the best is kept twice.
+            validation: What the validation at this step gave, as far as it is known; the best is
+                kept twice.
             best: Epoch and scores of the best validation so far; empty for none.
 
         Raises:
@@ -90,7 +91,8 @@ class Saver:
         description = self._description(position, validation.scores, best)
         self._writer.save(values, description, is_best=validation.is_best)
         waited = time.monotonic() - begun
-        say(f"saving the checkpoint of {position}; training waited {waited:.2f} s")
+        scores = " with its scores" if validation.scores else ""
+        say(f"saving the checkpoint of {position}{scores}; training waited {waited:.2f} s")
 
     def file(self, position: Position) -> Path:
         """Name the checkpoint of a step."""
@@ -127,7 +129,7 @@ class Saver:
         Raises:
             Fcn4DistError: If a checkpoint could not be written.
         """
-        self._ranks.heartbeat.at("waiting for the last checkpoint to be written")
+        self._ranks.heartbeat.at("waiting for the checkpoint to be written")
         self._writer.finish()
 
     def _description(
@@ -149,6 +151,7 @@ class Saver:
             versions=package_versions("mindspore", "numpy"),
             metrics=metrics,
             best=best,
+            loss_scaling=self._settings.loss_scaling_in_use,
         )
 
     def _gathered(self) -> tuple[dict[str, np.ndarray], np.ndarray]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import mindspore as ms
+import numpy as np
 
 from fcn4_dist.cluster.ranks import Ranks
 from fcn4_dist.config import Settings
@@ -15,6 +16,7 @@ from fcn4_dist.model.build import build_network
 from fcn4_dist.records import Manifest, RecordSet
 from fcn4_dist.training.checkpointing import ResumedCheckpoint, Saver, load_pre_trained
 from fcn4_dist.training.data import TrainingData
+from fcn4_dist.training.loss_scaling import SMALLEST_SCALE
 from fcn4_dist.training.monitor import Monitor, say_batch_size, say_plan
 from fcn4_dist.training.plan import Position, plan_run
 from fcn4_dist.training.profiling import StepProfiler
@@ -36,6 +38,9 @@ class TrainingSummary:
         epoch_losses: Mean loss of each epoch that was run, from the step it went on at.
         best: Epoch and scores of the best validation; empty for none.
         ended_early: Whether ``patience`` ended it.
+        skipped_steps: How many steps, of all that were taken, changed nothing, because they
+            overflowed at their loss scale.
+        loss_scale: That of the last step, where it is dynamic; else None.
     """
 
     checkpoint: Path
@@ -43,6 +48,8 @@ class TrainingSummary:
     epoch_losses: tuple[float, ...]
     best: Mapping[str, float]
     ended_early: bool
+    skipped_steps: int
+    loss_scale: float | None
 
 
 class Trainer:
@@ -91,8 +98,12 @@ class Trainer:
         best = before.best if before else {}
         self.validator = Validator(average or self.network, validation_set, settings, ranks, best)
         self.saver = Saver(self.run_id, settings, self.plan, manifest, self.step.state(), ranks)
+        # A run that died in its validation, or was stopped before, has it still to come.
+        self._owes_validation = (
+            before is not None and not before.metrics and self._validates_after(self.position)
+        )
         earlier = before.run_dir if before else None
-        self.monitor = Monitor(schedule, settings, ranks, earlier)
+        self.monitor = Monitor(schedule, settings, ranks, earlier, again=self._owes_validation)
         self.profiler = StepProfiler(settings, ranks)
 
     def run(self) -> TrainingSummary:
@@ -109,6 +120,8 @@ class Trainer:
         self._start()
         epoch_losses = []
         with self.monitor, self.profiler:
+            if self._owes_validation:
+                self._make_up_for_validation()
             while not self._has_ended:
                 epoch_losses.append(self._train_epoch())
         self.saver.finish()
@@ -119,6 +132,8 @@ class Trainer:
             epoch_losses=tuple(epoch_losses),
             best=self.validator.best.scores,
             ended_early=self.position.epoch < self.plan.epochs,
+            skipped_steps=self.monitor.skipped_steps,
+            loss_scale=self.monitor.loss_scale,
         )
 
     def _train_epoch(self) -> float:
@@ -131,13 +146,12 @@ class Trainer:
             taken = self.stepper.take(batches, next_step)
             self.position, next_step = taken.last, taken.last.after(1)
             self.monitor.log(taken)
-            self._check_losses(taken)
+            self._check_outcomes(taken)
             with self.monitor.paused():
                 self.saver.check()
                 if self.saver.is_due(taken):
                     self._check_weights()
-                    validation = self._validate(taken)
-                    self.saver.save(self.position, validation, self.validator.best.scores)
+                    self._save(self._end_epoch(taken.stop))
                 if taken.stop:
                     self._stop()
             self.profiler.step(taken)
@@ -153,6 +167,7 @@ class Trainer:
             # The moments are zero on every rank; only the weights need sending.
             self.ranks.broadcast_parameters(self.network.get_parameters())
             self.step.start_average()
+        self.step.start()
         self.ranks.check_agreement(
             {
                 "number of steps": self.plan.steps - self.plan.steps_done,
@@ -171,10 +186,14 @@ class Trainer:
         # In the middle of an epoch there is nothing to decide yet.
         return self.position.ends_epoch and self.validator.ends_training(self.position.epoch)
 
-    def _check_losses(self, taken: StepsTaken) -> None:
-        finite = len(taken.finite_losses)
-        if finite < len(taken.losses):
-            self._give_up(f"the loss is {taken.losses[finite]}", taken.first.after(finite))
+    def _check_outcomes(self, taken: StepsTaken) -> None:
+        smallest = min(SMALLEST_SCALE, self.settings.loss_scale)
+        for number, outcome in enumerate(taken.outcomes):
+            if not outcome.skipped and not np.isfinite(outcome.loss):
+                self._give_up(f"the loss is {outcome.loss}", taken.first.after(number))
+            if outcome.skipped and outcome.loss_scale == smallest:
+                what = f"numbers overflow even at the smallest loss scale, {smallest:g},"
+                self._give_up(what, taken.first.after(number))
 
     def _check_weights(self) -> None:
         # A gradient may overflow where the loss does not. No checkpoint is to hold what it leaves,
@@ -182,14 +201,45 @@ class Trainer:
         if name := find_not_finite(self.network):
             self._give_up(f"{name} is no longer finite", self.position)
 
-    def _validate(self, taken: StepsTaken) -> Validation:
-        """Validate at the end of an epoch, unless the run is to stop, and record the epoch."""
+    def _end_epoch(self, stop: bool) -> Validation:
+        """At the end of an epoch, validate it, unless the run is to stop, and record it."""
+        validation = Validation()
         if not self.position.ends_epoch:
-            return Validation()
-        validation = Validation() if taken.stop else self.validator.validate(self.position.epoch)
-        # Before the checkpoint, from which on nobody would come back to it.
+            return validation
+        if self._validates_after(self.position) and not stop:
+            # Whatever becomes of the validation, the epoch is not lost.
+            self._save(validation)
+            self.saver.finish()
+            validation = self._validate()
+        # Before the checkpoint has its scores, from which on nobody would come back to it.
         self.monitor.end_epoch(self.position, validation)
         return validation
+
+    def _make_up_for_validation(self) -> None:
+        """Validate the epoch whose checkpoint, without scores, is gone on from."""
+        with self.monitor.paused():
+            self.monitor.begin_epoch(self.position.epoch)
+            validation = self._validate()
+            self.monitor.end_epoch(self.position, validation)
+            self._save(validation)
+
+    def _validates_after(self, position: Position) -> bool:
+        return position.ends_epoch and self.validator.is_due(position.epoch)
+
+    def _validate(self) -> Validation:
+        epoch = self.position.epoch
+        try:
+            return self.validator.validate(epoch)
+        except (Fcn4DistError, ImportError, MemoryError, OSError) as error:
+            reason = getattr(error, "strerror", None) or error or type(error).__name__
+            raise Fcn4DistError(
+                f"the validation after epoch {epoch} failed ({reason}); the epoch is in "
+                f"{self.saver.file(self.position)}: --resume auto makes up for the validation and "
+                "goes on, with --val_interval 0 without any"
+            ) from error
+
+    def _save(self, validation: Validation) -> None:
+        self.saver.save(self.position, validation, self.validator.best.scores)
 
     def _stop(self) -> NoReturn:
         self.saver.finish()

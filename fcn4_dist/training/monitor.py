@@ -1,5 +1,6 @@
 """What a person sees of a run while it goes on, and its record; ranks other than 0 show nothing."""
 
+import math
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ from fcn4_dist.runs.history import METRICS_LINES_NAME, Epoch, Pace, RunHistory, 
 from fcn4_dist.terminal import Progress, say, warn
 from fcn4_dist.training.plan import FEW_STEPS, Position, TrainingPlan
 from fcn4_dist.training.schedule import Schedule
-from fcn4_dist.training.stepping import StepsTaken, StepTimes
+from fcn4_dist.training.stepping import Outcome, StepsTaken, StepTimes
 from fcn4_dist.training.validation import Validation
 
 _SHOWN_IDS = 20
@@ -30,24 +31,40 @@ class Monitor:
         settings: The settings of the run.
         ranks: This rank.
         earlier: Folder of the job that is gone on with; None for a new run.
+        again: Whether the epoch that had just ended then is going to be recorded again.
+
+    Attributes:
+        skipped_steps: Steps of the run so far that overflowed, and changed nothing.
+        loss_scale: That of the last step, where it is dynamic; else None.
     """
 
     def __init__(
-        self, schedule: Schedule, settings: Settings, ranks: Ranks, earlier: Path | None
+        self,
+        schedule: Schedule,
+        settings: Settings,
+        ranks: Ranks,
+        earlier: Path | None,
+        *,
+        again: bool = False,
     ) -> None:
         self._schedule, self._plan = schedule, schedule.plan
-        self._settings, self._ranks, self._earlier = settings, ranks, earlier
+        self._settings, self._ranks = settings, ranks
+        self._earlier, self._again = earlier, again
         self._history: RunHistory | None = None
         self._progress = Progress("training", self._plan.steps, "steps", visible=ranks.is_main)
         self._losses: list[float] = []
         self._run_times = self._epoch_times = StepTimes()
         self._epoch_begun = 0.0
         self._compiled = False
+        self.skipped_steps = 0
+        self.loss_scale: float | None = None
 
     def __enter__(self) -> "Monitor":
         if self._ranks.is_main:
             folder = Path(self._settings.run_dir)
-            self._history = RunHistory(folder, self._plan.steps_done, self._earlier)
+            done = self._plan.steps_done
+            self._history = RunHistory(folder, done, self._earlier, again=self._again)
+            self.skipped_steps = self._history.skipped_steps
         self._progress.__enter__()
         self._progress.count(self._plan.steps_done)
         self._progress.restart_clock()
@@ -65,8 +82,8 @@ class Monitor:
 
     @property
     def mean_loss(self) -> float:
-        """Mean loss of the epoch so far."""
-        return float(np.mean(self._losses))
+        """Mean loss of the epoch so far, without steps that were skipped; NaN for none."""
+        return float(np.mean(self._losses)) if self._losses else math.nan
 
     def begin_epoch(self, epoch: int) -> None:
         """Begin to count an epoch."""
@@ -75,22 +92,22 @@ class Monitor:
         self._epoch_begun = time.monotonic()
 
     def log(self, taken: StepsTaken) -> None:
-        """Count, show and record steps, up to the first without a finite loss."""
+        """Count, show and record steps, up to the first taken without a finite loss."""
         times = taken.times if self._compiled else StepTimes()
         self._epoch_times += times
         self._run_times += times
         position = taken.first
-        for number, loss in enumerate(taken.finite_losses):
+        for number, outcome in enumerate(taken.good):
             position = taken.first.after(number)
-            self._losses.append(loss)
-            self._progress.count()
+            self._count(outcome)
             if self._history:
-                lr, pace = self._learning_rate(position), asdict(self._pace(times))
-                self._history.add(Step(**position.as_dict(), loss=loss, lr=lr, **pace))
+                figures = asdict(outcome) | asdict(self._pace(times))
+                lr = self._learning_rate(position)
+                self._history.add(Step(**position.as_dict(), lr=lr, **figures))
         if not self._compiled:
             self._compiled = True
             self._progress.restart_clock()
-        if taken.finite_losses:
+        if taken.good:
             self._show(position)
 
     @contextmanager
@@ -145,9 +162,17 @@ class Monitor:
         )
         return (
             f"{what} at {position}, a batch of {shown}{more} (all in "
-            f"{Path(self._settings.run_dir, METRICS_LINES_NAME)}): look at these clips, lower --lr "
-            f"or --loss_scale; {last_good}"
+            f"{Path(self._settings.run_dir, METRICS_LINES_NAME)}): look at these clips, lower --lr"
+            f"{' or --loss_scale' if self.loss_scale is None else ''}; {last_good}"
         )
+
+    def _count(self, outcome: Outcome) -> None:
+        self._progress.count()
+        self.loss_scale = outcome.loss_scale
+        if outcome.skipped:
+            self.skipped_steps += 1
+        else:
+            self._losses.append(outcome.loss)
 
     def _learning_rate(self, position: Position) -> float:
         return self._schedule.learning_rate(position.global_step)
@@ -167,6 +192,10 @@ class Monitor:
             f"mean loss {self.mean_loss:.4f}",
             f"lr {self._learning_rate(position):.3g}",
         ]
+        if self.loss_scale is not None:
+            figures.append(f"loss scale {self.loss_scale:g}")
+        if self.skipped_steps:
+            figures.append(f"{self.skipped_steps} skipped")
         if pace.samples_per_second is not None:
             figures.append(f"{pace.samples_per_second:.1f} samples/s")
         if pace.waiting_for_data is not None:

@@ -125,7 +125,11 @@ def settings_for_resuming(
     Raises:
         InputError: If the run could not go on as if nothing had happened.
     """
-    if differing := differences(description.settings, settings, {Affects.RESULT}):
+    differing = differences(description.settings, settings, {Affects.RESULT})
+    before, now = description.loss_scaling, settings.loss_scaling_in_use
+    if before != now and settings.loss_scaling == "auto":
+        differing.append(f"loss_scaling {before} instead of {now}")
+    if differing:
         raise InputError(
             f"{path} is of a run with other settings: {', '.join(differing)}; give those to go "
             "on with it, or start a new run from its weights with --pre_trained True"

@@ -20,7 +20,7 @@ from fcn4_dist.training.data import TrainingData
 from fcn4_dist.training.plan import Position, TrainingPlan
 from fcn4_dist.training.schedule import Schedule
 from fcn4_dist.training.step import TrainingStep
-from fcn4_dist.training.stepping import Stepper, StepsTaken, StepTimes
+from fcn4_dist.training.stepping import Outcome, Stepper, StepsTaken, StepTimes
 
 _COLUMNS = ["features", "labels", "controls"]
 
@@ -67,7 +67,7 @@ class SinkingStepper(Stepper):
         asked = self.ranks.all_gather(np.array([self.stop_asked()], dtype=np.int32))
         augmenting = self.data.augmenting - augmented
         times = StepTimes(self._steps, None, augmenting, time.monotonic() - begun)
-        return StepsTaken(position, tuple(map(float, told[:, 0])), bool(asked.any()), times)
+        return StepsTaken(position, tuple(map(Outcome.of, told)), bool(asked.any()), times)
 
     def _start(self) -> Callable[[], Tensor]:
         import mindspore.dataset as ds
@@ -98,16 +98,17 @@ class RememberedStep(nn.Cell):
     def __init__(self, step: TrainingStep, steps: int) -> None:
         super().__init__(auto_prefix=False)
         self.step = step
-        self.told = Parameter(np.zeros((steps, 2), np.float32), name="told", requires_grad=False)
+        told = np.zeros((steps, step.told), np.float32)
+        self.told = Parameter(told, name="told", requires_grad=False)
 
     def construct(self, features: Tensor, labels: Tensor, controls: Tensor) -> Tensor:
         """Take a step, as :class:`TrainingStep` does.
 
         Returns:
-            What the last steps told, (steps, 2), the newest at the end.
+            What the last steps told, a row each, the newest at the end.
         """
         told = self.step(features, labels, controls)
-        return ops.assign(self.told, ops.concat((self.told[1:], told.reshape(1, 2))))
+        return ops.assign(self.told, ops.concat((self.told[1:], told.reshape(1, -1))))
 
 
 def steps_per_call(sink_size: int, plan: TrainingPlan) -> int:

@@ -8,11 +8,14 @@ from typing import Any
 import mindspore as ms
 import numpy as np
 from mindspore import Parameter, ParameterTuple, Tensor, nn, ops
+from mindspore import dtype as mstype
 
 from fcn4_dist.cluster.ranks import Ranks
 from fcn4_dist.config import Settings
 from fcn4_dist.model.build import use_jit_level
 from fcn4_dist.model.fcn4 import BinaryCrossEntropy
+from fcn4_dist.training import loss_scaling
+from fcn4_dist.training.loss_scaling import DynamicLossScale, SkippingAdam
 
 _AVERAGE = "average."
 _LAST = "last."
@@ -24,8 +27,9 @@ class TrainingStep(nn.Cell):
     Args:
         network: The network; its parameters are changed by each call.
         ranks: This process's place in the job.
-        loss_scale: Factor on the loss, taken off the gradients again by the optimiser, so that
-            small gradients survive float16.
+        loss_scale: Factor on the loss, taken off the gradients again, so that small gradients
+            survive float16; with a :class:`DynamicLossScale` a step that overflows on any rank is
+            skipped on all: what it would have changed is as before.
         weight_decay: Share of the weights that a step at learning rate 1 takes away, decoupled
             from the gradients (Loshchilov and Hutter, Decoupled Weight Decay Regularization, ICLR
             2019); biases and batch-norm are left alone.
@@ -39,13 +43,14 @@ class TrainingStep(nn.Cell):
 
     Attributes:
         accumulate: Adds the gradients of a batch to those of the step; gives the batch's loss.
+        told: How many numbers a step tells.
     """
 
     def __init__(
         self,
         network: nn.Cell,
         ranks: Ranks,
-        loss_scale: float,
+        loss_scale: float | DynamicLossScale,
         weight_decay: float = 0.0,
         average: nn.Cell | None = None,
         accumulation: int = 1,
@@ -55,18 +60,24 @@ class TrainingStep(nn.Cell):
         super().__init__(auto_prefix=False)
         self.network = network
         self.loss = BinaryCrossEntropy()
-        self.loss_scale = loss_scale
+        self.is_dynamic = isinstance(loss_scale, DynamicLossScale)
+        self.loss_scale: Any = loss_scale
+        self.told = 4 if self.is_dynamic else 2
         self.weight_decay = weight_decay
         self.world_size = ranks.size
         weights = network.trainable_params()
         # The learning rate is a parameter of the optimiser, which each step sets.
-        self.optimizer = nn.Adam(weights, learning_rate=0.0, loss_scale=loss_scale)
+        self.optimizer = (
+            SkippingAdam(weights)
+            if self.is_dynamic
+            else nn.Adam(weights, learning_rate=0.0, loss_scale=loss_scale)
+        )
         self.value_and_gradients = ms.value_and_grad(self.scaled_loss, None, weights)
         self.decayed = ParameterTuple([each for each in weights if each.ndim > 1])
         self.accumulation = accumulation
         if accumulation > 1:
             self.sums = ParameterTuple(_sums_of(weights))
-            self.accumulate = _Accumulation(self.value_and_gradients, self.sums)
+            self.accumulate = _Accumulation(self.value_and_gradients, self.sums, loss_scale)
         self.averages = average is not None
         if average is not None:
             # Names of their own beside those of the trained.
@@ -83,7 +94,13 @@ class TrainingStep(nn.Cell):
 
     def scaled_loss(self, features: Tensor, labels: Tensor) -> Tensor:
         """Compute this rank's loss times the loss scale."""
-        return self.loss(self.network(features), labels) * self.loss_scale
+        return self.loss(self.network(features), labels) * self.scale()
+
+    def scale(self) -> Any:
+        """Give the loss scale of this step."""
+        if self.is_dynamic:
+            return self.loss_scale.scale
+        return self.loss_scale
 
     def construct(self, features: Tensor, labels: Tensor, controls: Tensor) -> Tensor:
         """Take one step.
@@ -95,37 +112,64 @@ class TrainingStep(nn.Cell):
             controls: Of :func:`step_controls`.
 
         Returns:
-            Of shape (2,): the loss before the step, averaged over the global batch, and how many
-            ranks are asked to stop.
+            The loss before the step, averaged over the global batch, and how many ranks are asked
+            to stop. With a dynamic loss scale also, whether the step is skipped (above 0) because
+            a rank has overflowed, and the scale that it was tried with.
         """
+        if self.is_dynamic:
+            features = self.loss_scale.watched(features)
         loss, gradients = self.value_and_gradients(features, labels)
+        sums: tuple[Tensor, ...] = ()
         if self.accumulation > 1:
-            sums: tuple[Tensor, ...] = ()
             for total, gradient in zip(self.sums, (loss, *gradients)):  # noqa: B905
                 sums += ((total + gradient) / self.accumulation,)
             loss, gradients = sums[0], sums[1:]
         # The request travels with the loss, so that all ranks learn of it at the same step.
-        told = ops.stack((loss, controls[0]))
+        figures: tuple[Tensor, ...] = (loss, controls[0])
         if self.world_size > 1:
             gradients = self.average_gradients(gradients)
+        if self.is_dynamic:
+            figures += (self.loss_scale.overflow((loss, *gradients)),)
+        told = ops.stack(figures)
+        if self.world_size > 1:
             told = self.sum_over_ranks(told)
-        learning_rate = controls[1]
-        if self.weight_decay > 0:
-            for weight in self.decayed:
-                ops.assign(weight, weight * (1 - learning_rate * self.weight_decay))
-        ops.assign(self.optimizer.learning_rate, learning_rate)
-        updated = self.optimizer(gradients)
-        if self.averages:
-            for average, value in zip(self.average, self.averaged):  # noqa: B905
-                ops.assign(average, average + controls[2] * (value - average))
+        figures = (told[0] / (self.world_size * self.scale()), told[1])
+        if self.is_dynamic:
+            figures += (told[2], self.scale() * 1)
+        updated = self.update(gradients, controls, told)
         if self.accumulation > 1:
             # Once they are read, the next step's begin.
             updated = ops.depend(updated, sums)
             for total in self.sums:
                 updated = ops.depend(updated, ops.assign(total, ops.zeros_like(total)))
         # It is handed on only after the optimiser has run.
-        loss = told[0] / (self.world_size * self.loss_scale)
-        return ops.depend(ops.stack((loss, told[1])), updated)
+        return ops.depend(ops.stack(figures), updated)
+
+    def update(self, gradients: tuple[Tensor, ...], controls: Tensor, told: Tensor) -> Any:
+        """Change weights and averages, unless there was an overflow, and the loss scale."""
+        learning_rate, ema_share = controls[1], controls[2]
+        ops.assign(self.optimizer.learning_rate, learning_rate)
+        if self.is_dynamic:
+            # No branch: to leave a step out is to take it with zeros.
+            taken = (told[2] == 0).astype(mstype.float32)
+            learning_rate, ema_share = learning_rate * taken, ema_share * taken
+        if self.weight_decay > 0:
+            for weight in self.decayed:
+                ops.assign(weight, weight * (1 - learning_rate * self.weight_decay))
+        if self.is_dynamic:
+            updated = self.optimizer(gradients, taken, self.scale())
+            updated = ops.depend(updated, self.loss_scale.follow(taken))
+        else:
+            updated = self.optimizer(gradients)
+        if self.averages:
+            for average, value in zip(self.average, self.averaged):  # noqa: B905
+                ops.assign(average, average + ema_share * (value - average))
+        return updated
+
+    def start(self) -> None:
+        """Begin to train the network as it is, after all its state was set."""
+        if self.is_dynamic:
+            self.loss_scale.start()
 
     def start_average(self) -> None:
         """Let the average, if there is one, begin as the network is."""
@@ -138,7 +182,8 @@ class TrainingStep(nn.Cell):
         known = {id(parameter): parameter for parameter in self.network.get_parameters()}
         if self.averages:
             known |= {id(parameter): parameter for parameter in self.average}
-        for parameter in self.optimizer.get_parameters():
+        of_scale = self.loss_scale.state() if self.is_dynamic else []
+        for parameter in (*self.optimizer.get_parameters(), *of_scale):
             known.setdefault(id(parameter), parameter)
         return list(known.values())
 
@@ -165,10 +210,13 @@ def build_step(
     network: nn.Cell, average: nn.Cell | None, settings: Settings, ranks: Ranks
 ) -> TrainingStep:
     """Build the training step that the settings ask for."""
+    scale: float | DynamicLossScale = settings.loss_scale
+    if settings.loss_scaling_in_use == "dynamic":
+        scale = DynamicLossScale(network, settings.loss_scale, loss_scaling.GROWTH_INTERVAL)
     step = TrainingStep(
         network,
         ranks,
-        settings.loss_scale,
+        scale,
         settings.weight_decay,
         average,
         settings.accumulation_steps,
@@ -228,14 +276,25 @@ def hash_of_weights(network: nn.Cell) -> str:
 
 
 class _Accumulation(nn.Cell):
-    def __init__(self, value_and_gradients: Callable[..., Any], sums: Sequence[Parameter]) -> None:
+    def __init__(
+        self,
+        value_and_gradients: Callable[..., Any],
+        sums: Sequence[Parameter],
+        loss_scale: float | DynamicLossScale,
+    ) -> None:
         super().__init__(auto_prefix=False)
+        self.is_dynamic = isinstance(loss_scale, DynamicLossScale)
+        self.loss_scale: Any = loss_scale
         self.value_and_gradients = value_and_gradients
         self.sums = sums
         self.add = ops.AssignAdd()
 
     def construct(self, features: Tensor, labels: Tensor) -> Tensor:
+        if self.is_dynamic:
+            features = self.loss_scale.watched(features)
         loss, gradients = self.value_and_gradients(features, labels)
+        if self.is_dynamic:
+            loss = ops.depend(loss, self.loss_scale.remember((loss, *gradients)))
         for total, gradient in zip(self.sums, (loss, *gradients)):  # noqa: B905
             loss = ops.depend(loss, self.add(total, gradient))
         return loss

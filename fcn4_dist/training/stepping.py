@@ -1,7 +1,7 @@
 """Taking steps: batches are handed over by the host, one by one."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from itertools import takewhile
@@ -51,30 +51,51 @@ class StepTimes:
 
 
 @dataclass(frozen=True)
+class Outcome:
+    """What a step came to.
+
+    Attributes:
+        loss: Averaged over the global batch.
+        skipped: Whether it changed nothing, because it overflowed at its loss scale.
+        loss_scale: The scale, where it is dynamic; else None.
+    """
+
+    loss: float
+    skipped: bool = False
+    loss_scale: float | None = None
+
+    @classmethod
+    def of(cls, told: Sequence[float]) -> "Outcome":
+        """Read what a :class:`~fcn4_dist.training.step.TrainingStep` tells."""
+        loss, _, *scaling = map(float, told)
+        return cls(loss, scaling[0] > 0, scaling[1]) if scaling else cls(loss)
+
+
+@dataclass(frozen=True)
 class StepsTaken:
     """What some steps came to between which the host did not look.
 
     Attributes:
         first: The first of them.
-        losses: Of each step, averaged over the global batch.
+        outcomes: Of each step.
         stop: Whether a rank is asked to stop.
         times: Where their time went.
     """
 
     first: Position
-    losses: tuple[float, ...]
+    outcomes: tuple[Outcome, ...]
     stop: bool
     times: StepTimes
 
     @property
     def last(self) -> Position:
         """The last of the steps."""
-        return self.first.after(len(self.losses) - 1)
+        return self.first.after(len(self.outcomes) - 1)
 
     @property
-    def finite_losses(self) -> list[float]:
-        """The losses before the first that is no finite number."""
-        return list(takewhile(np.isfinite, self.losses))
+    def good(self) -> list[Outcome]:
+        """Those before the first step that was taken at a loss that is no finite number."""
+        return list(takewhile(lambda each: each.skipped or np.isfinite(each.loss), self.outcomes))
 
 
 @dataclass
@@ -111,20 +132,20 @@ class Stepper:
         batch = next(batches)
         read = time.monotonic()
         self.ranks.heartbeat.at(f"in {position}", may_take_long=not self._compiled)
-        loss, stop = self._run_step(batch, position)
+        outcome, stop = self._run_step(batch, position)
         times = StepTimes(
             1, read - begun, self.data.augmenting - augmented, time.monotonic() - read
         )
-        return StepsTaken(position, (loss,), stop, times)
+        return StepsTaken(position, (outcome,), stop, times)
 
-    def _run_step(self, batch: Batch, position: Position) -> tuple[float, bool]:
+    def _run_step(self, batch: Batch, position: Position) -> tuple[Outcome, bool]:
         controls = self.schedule.controls(position, stop=self.stop_asked())
         *others, last = self._parts(batch)
         for part in others:
             self.step.accumulate(*part)
         with self._compiling():
             told = self.step(*last, controls).asnumpy()
-        return float(told[0]), bool(told[1] > 0)
+        return Outcome.of(told), bool(told[1] > 0)
 
     def _parts(self, batch: Batch) -> list[tuple[Tensor, Tensor]]:
         """Cut this rank's share of a global batch into what the network gets at once."""

@@ -27,7 +27,7 @@ CRITERION = "roc_auc_macro"
 
 @dataclass(frozen=True)
 class Validation:
-    """What a validation gives; nothing where there was none, and on ranks other than 0.
+    """What a validation gives; nothing where there is none, or not yet, and on ranks but 0.
 
     Attributes:
         scores: The metrics that are defined, by name.
@@ -98,17 +98,20 @@ class Validator:
         self.best = BestValidation(settings.val_interval, patience, best)
         self._warned = False
 
+    def is_due(self, epoch: int) -> bool:
+        """Tell whether to validate after an epoch."""
+        interval = self._settings.val_interval
+        return self._record_set is not None and interval > 0 and epoch % interval == 0
+
     def validate(self, epoch: int) -> Validation:
-        """Score the network as it is now, if that is due; it is as before afterwards.
+        """Score the network as it is now; it is as before afterwards.
 
         Rank 0 shows the scores, and writes the predictions if they are the best so far.
 
         Args:
             epoch: The epoch that has ended.
         """
-        interval = self._settings.val_interval
-        if not self._record_set or not interval or epoch % interval:
-            return Validation()
+        assert self._record_set
         clips = self._score(self._record_set)
         if clips is None:
             return Validation()

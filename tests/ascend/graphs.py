@@ -4,28 +4,32 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
-GRAPHS = (
-    "training",
-    "training, sync_bn",
-    "training, float16",
-    "training, sync_bn, float16",
-    "training, bfloat16",
-    "training, sync_bn, bfloat16",
-    "training, all float16",
-    "training, sync_bn, all float16",
-    "training, all bfloat16",
-    "training, weight decay and average",
-    "training, accumulation",
-    "training, all-reduces",
-    "training, sinking",
-    "accumulation",
-    "evaluation",
-    "evaluation, float16",
-    "evaluation, all float16",
-    "evaluation, bfloat16",
-    "export",
-)
-"""What the package may have Ascend compile; compile_program.py makes them."""
+GENERATIONS = ("910", "A2", "A3")
+_LATER = ("A2", "A3")
+GRAPHS = {
+    "training": GENERATIONS,
+    "training, sync_bn": GENERATIONS,
+    "training, float16": GENERATIONS,
+    "training, sync_bn, float16": GENERATIONS,
+    "training, bfloat16": _LATER,
+    "training, sync_bn, bfloat16": _LATER,
+    "training, all float16": GENERATIONS,
+    "training, sync_bn, all float16": GENERATIONS,
+    "training, all bfloat16": _LATER,
+    "training, weight decay and average": GENERATIONS,
+    "training, accumulation": GENERATIONS,
+    "training, dynamic loss scale": _LATER,
+    "training, dynamic loss scale, with a flag": ("910",),
+    "training, all-reduces": GENERATIONS,
+    "training, sinking": GENERATIONS,
+    "accumulation": GENERATIONS,
+    "evaluation": GENERATIONS,
+    "evaluation, float16": GENERATIONS,
+    "evaluation, all float16": GENERATIONS,
+    "evaluation, bfloat16": _LATER,
+    "export": GENERATIONS,
+}
+"""What the package may have Ascend compile, which compile_program.py makes, and on which cards."""
 
 STRUCTURE = {"Depend", "Load", "MakeTuple", "TupleGetItem", "UpdateState"}
 """Order and tuples of the graph itself: nothing a device computes."""

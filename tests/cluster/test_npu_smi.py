@@ -5,7 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from fcn4_dist.cluster.npu_smi import Cards, Chip, ask_npu_smi, find_generation, read_chips
+from fcn4_dist.cluster.npu_smi import (
+    Cards,
+    Chip,
+    Superpod,
+    ask_npu_smi,
+    find_generation,
+    find_superpod,
+    read_chips,
+)
 from tests.hosts.recording import put_up
 
 HEAD = """\
@@ -157,3 +165,25 @@ def test_a_failure_is_kept_in_its_own_words(say: Callable[..., None]) -> None:
     told = ask_npu_smi([0, 1])
     assert told.failure == "dcmi module initialize failed. ret is -8005"
     assert told.logical_ids == {0: 0, 1: 1}
+
+
+def superpod_of(sdid: int, pod: int) -> str:
+    return f"\tSDID                           : {sdid}\n\tSuper Pod ID                   : {pod}\n"
+
+
+@pytest.mark.parametrize(
+    ("second", "found"),
+    [
+        (superpod_of(8, 2), Superpod("2", {4: "7", 5: "8"})),
+        # Cards of no superpod have all bits set; a chip that does not answer is not guessed.
+        (superpod_of(2**32 - 1, 2**32 - 1), None),
+        (superpod_of(8, 3), None),
+        ("", None),
+    ],
+)
+def test_a_superpod_is_that_of_all_cards(
+    second: str, found: Superpod | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = f"$ npu-smi info -t spod-info -i 2 -c 0\n{superpod_of(7, 2)}"
+    put_up(f"{first}$ npu-smi info -t spod-info -i 2 -c 1\n{second}", tmp_path, monkeypatch)
+    assert find_superpod((4, 5), {4: (2, 0), 5: (2, 1)}) == found

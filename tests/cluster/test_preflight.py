@@ -7,6 +7,7 @@ same order.
 import ast
 import json
 import os
+import platform
 import re
 import shutil
 import socket
@@ -507,6 +508,16 @@ SECTIONS = {
         Case(
             "MindSpore is not installed",
             _without(device, "metadata", _NoPackages(), _software()),
+            "MindSpore error",
+        ),
+        Case(
+            "there is no MindSpore for this Python",
+            _without(
+                device,
+                "metadata",
+                _NoPackages(),
+                _without(sys, "version_info", (3, 13, 1), _software()),
+            ),
             "MindSpore error",
         ),
         Case("msrun is on the PATH", _software(), "msrun ok"),
@@ -1040,6 +1051,7 @@ def _replacements(stage: Stage) -> dict[str, str]:
         f"process {os.getpid()} on {socket.gethostname()}": "process PID on HOST",
         f"CPU with {len(os.sched_getaffinity(0))} cores": "CPU with CORES cores",
         f"mpi4py {version('pytest')}": "mpi4py VERSION",
+        f" on {platform.machine()}:": " on PROCESSOR:",
     }
 
 

@@ -145,11 +145,11 @@ def test_the_only_pod_of_a_job_has_as_many_workers_as_kubernetes_says() -> None:
 
 
 def test_flags_go_before_what_a_site_says() -> None:
-    wishes = {"device_num": 4, "master_addr": THERE, "master_port": 9000}
+    wishes: dict[str, Any] = {"device_num": 4, "master_addr": THERE, "master_port": 9000}
     for environment in (STEP, POD):
         request, _ = taken(environment, **wishes)
         assert request == LaunchRequest(**wishes, nnodes=2, node_rank=1)
-        alone = {"nnodes": 1, "device_num": 4}
+        alone: dict[str, Any] = {"nnodes": 1, "device_num": 4}
         assert taken(environment, **alone) == (LaunchRequest(**alone), "")
     assert taken(BATCH, nnodes=1)[0].nnodes == 1
     assert taken(POD, devices=(4, 5))[0].device_num is None
@@ -253,8 +253,20 @@ def test_the_table_that_a_site_names_is_taken_where_no_other_is_given() -> None:
 def test_the_table_that_mindcluster_shows_a_pod_needs_no_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sites, "MINDCLUSTER_TABLE", tmp_path / "hccl.json")
-    assert taken(POD)[0] == LaunchRequest(rank_table_file=tmp_path / "hccl.json", master_port=2222)
+    path = tmp_path / "hccl.json"
+    monkeypatch.setattr(sites, "MINDCLUSTER_TABLE", path)
+    assert taken({})[0].rank_table_file is None
+    path.write_text('{"status":"initializing"}')
+    assert taken({})[0].rank_table_file == path
+    # The variables are there from the beginning, and in every pod.
+    assert taken(POD)[0].rank_table_file is None
+
+
+def test_a_table_on_shared_storage_is_expected_where_its_folder_is_mounted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sites, "MINDCLUSTER_TABLE", Path("/proc/hccl.json"))
+    assert taken({})[0].rank_table_file == Path("/proc/hccl.json")
 
 
 def test_a_table_goes_before_what_a_scheduler_says(tmp_path: Path) -> None:

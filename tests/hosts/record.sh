@@ -20,6 +20,11 @@ ls -l /dev | grep -E "davinci|devmm_svm|hisi_hdc"
 say "npu-smi info"
 say "npu-smi info -m"
 say "npu-smi info -l"
+# Boards and chips of A3, which alone have a superpod.
+npu-smi info -m 2>/dev/null | awk '$3 ~ /^[0-9]+$/ && $5 == "Ascend910" { print $1, $2 }' |
+    while read -r board chip; do
+        say "npu-smi info -t spod-info -i $board -c $chip"
+    done
 for device in /dev/davinci[0-9]*; do
     [ -e "$device" ] || continue
     card=${device#/dev/davinci}

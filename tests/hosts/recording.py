@@ -5,9 +5,11 @@ failed. ``record.sh`` makes one.
 """
 
 import os
+import platform
 import re
 import shlex
 import socket
+import sys
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -126,6 +128,12 @@ def _fix_this_machine(said: dict[str, Said], monkeypatch: pytest.MonkeyPatch) ->
     addresses = said["hostname -I"].text.split() if "hostname -I" in said else []
     interface = [SimpleNamespace(address=each, family=socket.AF_INET) for each in addresses]
     monkeypatch.setattr(psutil, "net_if_addrs", lambda: {"eth0": interface})
+    if "uname -m" in said:
+        processor = said["uname -m"].text.strip()
+        monkeypatch.setattr(platform, "machine", lambda: processor)
+    if "python -V" in said:
+        numbers = said["python -V"].text.split()[1].split(".")
+        monkeypatch.setattr(sys, "version_info", tuple(map(int, numbers)))
     if "pip list" in said:
         packages = dict(line.split()[:2] for line in said["pip list"].text.splitlines())
         real = metadata.version

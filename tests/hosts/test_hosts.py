@@ -79,8 +79,8 @@ def test_doctor(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     text = seen(capsys, tmp_path, shards, "doctor", *flags)
-    # These rows are of the shards and folders, which are the same on all hosts.
-    others = r"^(shards|steps|folder|checkpoint)\b.*\n"
+    # These rows are of this machine's packages, shards and folders.
+    others = r"^(imports|shards|steps|folder|checkpoint)\b.*\n"
     compare(re.sub(others, "", text, flags=re.MULTILINE), host / "doctor.txt")
 
 

@@ -35,6 +35,7 @@ def resumable(
         device_target="CPU",
         width=0.05,
         lr=0.01,
+        loss_scaling="dynamic",
         batch_size=1,
         epoch_size=3,
         save_step=3,
@@ -60,6 +61,12 @@ def undisturbed(resumable: Settings, tmp_path_factory: pytest.TempPathFactory) -
     assert len(training.steps(0)) == len(training.steps(1)) == 24
     values = read_checkpoint(training.checkpoints.files()[-1]).values
     moments = {name: value for name, value in values.items() if name.startswith("moment1.")}
+    steps = [line for line in training.history() if line["kind"] == "step"]
+    assert [step["global_step"] for step in steps if step["skipped"]] == [5, 11, 19]
+    # It is doubled after four clean steps; and halved after each that overflowed, on one rank.
+    doubled = [step["global_step"] for step in steps if step["loss_scale"] == 2048]
+    assert doubled == [5, 10, 11, 16, 17, 18, 19, 24]
+    assert all(step["loss_scale"] == 1024 for step in steps if step["global_step"] not in doubled)
     # Weights that do not learn would be the same after any accident.
     assert moments and all(np.abs(value).max() > 0 for value in moments.values())
     return training

@@ -2,7 +2,9 @@
 
 ``RECORDS`` names the folder where each rank writes ``rank_<r>.txt``, a line of JSON a step: its
 number in the run, the loss to the last bit, the ids of the clips. ``SECONDS_A_STEP`` are slept
-before each step, so that something can be done to it in the meantime. ``ACCIDENT`` is what happens
+before each step, so that something can be done to it in the meantime. A dynamic loss scale grows
+after GROWTH_INTERVAL steps, and steps OVERFLOWING overflow: what the last rank sees is too large.
+``ACCIDENT`` is what happens
 to ``ACCIDENT_RANK`` (default 0), in JSON: a place, and how many times it is passed unharmed. With
 ``ACCIDENT_ONCE``, the name of a file, it happens once, however often the rank is started.
 """
@@ -14,6 +16,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +25,8 @@ from fcn4_dist.cli import main
 
 RANK = int(os.environ.get("RANK_ID", 0))
 PLACE, UNHARMED = json.loads(os.environ.get("ACCIDENT", '["nowhere", 0]'))
+GROWTH_INTERVAL = 4
+OVERFLOWING = (5, 11, 19)
 passed = 0
 original: dict[str, Callable[..., Any]] = {}
 
@@ -40,7 +45,7 @@ def load_and_change(*arguments: Any) -> Any:
     return original["load_settings"](*arguments)
 
 
-def change(module: str, name: str, by: Callable[..., Any]) -> None:
+def change(module: str, name: str, by: Any) -> None:
     holder: Any = importlib.import_module(module)
     *outer, last = name.split(".")
     for each in outer:
@@ -59,14 +64,20 @@ def become_recorded_rank(*arguments: Any) -> Any:
     rank = original["become_rank"](*arguments)
     change("fcn4_dist.training.stepping", "Stepper._run_step", run_recorded_step)
     change("fcn4_dist.training.data", "read_batches", read_sleepily)
+    change("fcn4_dist.training.validation", "compute_metrics", compute_dangerously)
+    change("fcn4_dist.training.monitor", "Monitor.end_epoch", end_epoch_dangerously)
+    change("fcn4_dist.training.loss_scaling", "GROWTH_INTERVAL", GROWTH_INTERVAL)
     return rank
 
 
 def run_recorded_step(stepper: Any, batch: Any, position: Any) -> Any:
     time.sleep(float(os.environ.get("SECONDS_A_STEP", 0)))
     happens("before a step")
+    overflows = stepper.settings.loss_scaling == "dynamic" and position.global_step in OVERFLOWING
+    if overflows and stepper.ranks.rank == stepper.ranks.size - 1:
+        batch = replace(batch, features=batch.features * 1e30)
     told = original["_run_step"](stepper, batch, position)
-    record = {"step": position.global_step, "loss": told[0].hex(), "ids": batch.ids}
+    record = {"step": position.global_step, "loss": told[0].loss.hex(), "ids": batch.ids}
     write_line(json.dumps(record))
     return told
 
@@ -78,6 +89,10 @@ def write_line(text: str) -> None:
 
 def die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+def fail_to_import() -> None:
+    raise ImportError("libgomp.so.1.0.0: cannot allocate memory in static TLS block")
 
 
 def fall_asleep() -> None:
@@ -146,6 +161,17 @@ def fsync_dangerously(descriptor: int) -> None:
     if ".ckpt." in os.readlink(f"/proc/self/fd/{descriptor}"):
         happens("before fsync")
     original["fsync"](descriptor)
+
+
+def compute_dangerously(*arguments: Any) -> Any:
+    happens("in the validation")
+    happens("at the first import", fail_to_import)
+    return original["compute_metrics"](*arguments)
+
+
+def end_epoch_dangerously(*arguments: Any) -> None:
+    original["end_epoch"](*arguments)
+    happens("after the epoch's line")
 
 
 def read_sleepily(*arguments: Any) -> Iterator[Any]:

@@ -1,5 +1,6 @@
 """Two hosts that share no file: train, evaluate, go on, and lose each other."""
 
+import json
 import shutil
 import signal
 import subprocess
@@ -7,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -100,6 +102,58 @@ def test_two_hosts_train_go_on_and_evaluate_with_what_only_the_first_has(hosts: 
     assert (first.kept / "scores/predictions.csv").read_bytes() == two
 
 
+@pytest.mark.parametrize("with_table", [False, True], ids=["variables", "a table besides"])
+def test_pods_of_kubernetes_train_with_the_same_command_and_nothing_said_of_hosts(
+    hosts: Hosts, tmp_path: Path, with_table: bool
+) -> None:
+    # As MindCluster's operator has it: the Scheduler trains as node 0.
+    common = {"MS_SCHED_HOST": ADDRESSES[0], "MS_SCHED_PORT": "2222", "MS_WORKER_NUM": "2"}
+    common |= {"MS_LOCAL_WORKER": "1", "NPU_POD": "true"}
+    table = tmp_path / "hccl.json"
+    if with_table:
+        table.write_text('{\n    "status" : "initializing"\n}')
+        common["RANK_TABLE_FILE"] = str(table)
+    command = ["bash", str(SCRIPTS / "run_distribute_train.sh")]
+    flags = (["job.yaml", "--run_dir", "pods", "--epoch_size", "1"], ["--run_dir", "pods"])
+    started = []
+    for rank, role in enumerate(["MS_SCHED", "MS_WORKER"]):
+        variables = common | {"MS_NODE_RANK": str(rank), "MS_ROLE": role}
+        words = [f"{name}={value}" for name, value in variables.items()]
+        started.append(hosts[rank].start("env", *words, *command, *flags[rank]))
+    if with_table:
+        time.sleep(1)
+        table.write_text(json.dumps(table_of_pods()))
+    outputs = [process.communicate(timeout=300)[0] for process in started]
+    assert [process.returncode for process in started] == [0, 0], "\n".join(outputs)
+    assert "starting 2 workers on 2 nodes, rank 1 here" in outputs[1]
+    assert "left by an earlier job" not in "".join(outputs)
+    if not with_table:
+        assert f"Kubernetes: node 1 of 2, master {ADDRESSES[0]}" in outputs[1]
+        return
+    assert f"rank table of this site: {table}" in outputs[1]
+    copy = json.loads((hosts[1].kept / "pods/node_1_rank_table.json").read_text())
+    assert [server["pod_ip"] for server in copy["server_list"]] == list(ADDRESSES)
+
+
+def table_of_pods() -> dict[str, Any]:
+    """Give the table of two pods with a card each, as MindCluster's operator writes it."""
+    servers = [
+        {
+            "device": [{"device_id": "0", "device_ip": f"198.51.100.{pod}", "rank_id": f"{pod}"}],
+            "server_id": f"server-{2 - pod}",
+            "host_ip": f"203.0.113.{pod}",
+            "container_ip": address,
+        }
+        for pod, address in enumerate(ADDRESSES)
+    ]
+    return {
+        "status": "completed",
+        "server_list": servers,
+        "server_count": "2",
+        "version": "1.0",
+    }
+
+
 def test_what_one_host_refuses_ends_both_before_anything_starts(hosts: Hosts) -> None:
     shard = hosts[1].files / "shards" / "train.mindrecord0"
     shard.rename(shard.with_suffix(".away"))
@@ -161,7 +215,7 @@ def test_what_cann_says_of_a_rank_is_told_on_both_hosts_and_the_one_that_waited_
     ranks[1].send_signal(signal.SIGSEGV)
     outputs = [process.communicate(timeout=120)[0] for process in started]
     assert [process.returncode for process in started] == [1, 1]
-    sentence = "rank 1 failed with CANN's error EZ9999, an operator failed on the card"
+    sentence = "rank 1 was killed by SIGSEGV; before that, CANN's error EZ9999, an operator f"
     assert f"\n{sentence}" in outputs[1]
     assert f"node 1: {sentence}" in outputs[0]
     assert "rank 0 waited for another rank (EI0002), so it is not the cause" in outputs[0]

@@ -204,3 +204,16 @@ def test_the_examples_pass_the_check(card: str) -> None:
     assert len(examples) == 5
     for example in examples:
         assert check_rank_table(example, card) == [], example
+
+
+def test_a_host_of_a_superpod_gets_a_table_of_version_1_2(tmp_path: Path) -> None:
+    addresses = {card: f"198.51.100.{card + 1}" for card in (4, 5)}
+    numbers = {4: "50855936", 5: "50921473"}
+    table = generate_rank_table(addresses, "192.0.2.1", "A3", "2", numbers)
+    devices = table["server_list"][0]["device"]
+    assert table["version"] == "1.2"
+    assert [device["super_device_id"] for device in devices] == ["50855936", "50921473"]
+    assert table["super_pod_list"] == [
+        {"super_pod_id": "2", "server_list": [{"server_id": "192.0.2.1"}]}
+    ]
+    assert check_rank_table(write(tmp_path, table, generated_name(table)), "A3") == []

@@ -50,7 +50,8 @@ def test_each_step_and_each_epoch_is_a_line_that_is_on_disk_at_once(tmp_path: Pa
     assert all(line.pop("time") for line in (first, second, epoch))
     assert first == {
         "kind": "step", "epoch": 1, "step": 1, "global_step": 1, "loss": 0.5, "lr": 0.001,
-        "samples_per_second": None, "waiting_for_data": None,
+        "samples_per_second": None, "waiting_for_data": None, "skipped": False,
+        "loss_scale": None,
     }  # fmt: skip
     assert second["waiting_for_data"] == 0.25
     assert epoch == {

@@ -23,6 +23,7 @@ from fcn4_dist.config import Settings
 from fcn4_dist.errors import Fcn4DistError, SettingsError, StoppedError
 from fcn4_dist.training.plan import TrainingPlan
 from fcn4_dist.training.sinking import steps_per_call
+from fcn4_dist.training.stepping import Outcome
 from tests.training.running import trainer_of, weights_of
 
 Asked = list[dict[str, Any]]
@@ -73,14 +74,15 @@ def lines_of(folder: Path, kind: str) -> list[dict[str, Any]]:
 def run_in_this_process(
     shards: Path, folder: Path, sink_size: int
 ) -> tuple[dict[str, np.ndarray], list[list[float]]]:
-    """Train; give all that training changes, and number, learning rate and loss of each step."""
+    """Train; give all that training changes, and the figures of each step."""
     calls: Asked = []
     ms.data_sink = stand_in(calls)
     varied = {"time_shift": 0.3, "lr_schedule": "cosine", "ema_decay": 0.9, "mixup": 0.2}
+    varied |= {"loss_scaling": "dynamic"}
     trainer = trainer_of(shards, folder, sink_size=sink_size, **varied)
     trainer.run()
     assert len(calls) == bool(sink_size)
-    names = ("global_step", "lr", "loss")
+    names = ("global_step", "lr", "loss", "loss_scale", "skipped")
     steps = [[line[name] for name in names] for line in lines_of(folder, "step")]
     return weights_of(trainer), steps
 
@@ -156,7 +158,8 @@ def test_a_step_that_diverges_in_the_middle_of_a_call_is_named(
 
     def take_and_lose(*arguments: Any) -> Any:
         taken = take(*arguments)
-        object.__setattr__(taken, "losses", (*taken.losses[:2], float("nan"), taken.losses[3]))
+        first, second, _, last = taken.outcomes
+        object.__setattr__(taken, "outcomes", (first, second, Outcome(float("nan")), last))
         return taken
 
     monkeypatch.setattr(trainer.stepper, "take", take_and_lose)

@@ -1,0 +1,258 @@
+"""The doctor's trial: workers are started, and all that a job stands on is tried for real.
+
+Three starts on made music: the first tries the device of each rank, the second trains a few steps,
+the third goes on from a checkpoint of the second for a minute, as a job that was stopped would.
+"""
+
+import math
+import os
+import tarfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from fcn4_dist import documents
+from fcn4_dist.checkpoints import CheckpointFolder
+from fcn4_dist.cluster.card_checks import check_cards
+from fcn4_dist.cluster.launchers import Launchers
+from fcn4_dist.cluster.preflight import check_software
+from fcn4_dist.cluster.topology import LaunchRequest, free_port
+from fcn4_dist.config import LoadedSettings, Settings
+from fcn4_dist.config.learning import Network, Training
+from fcn4_dist.config.machine import Ascend, Device, DistributedJob
+from fcn4_dist.findings import Finding, Level, errors_in, refuse_errors
+from fcn4_dist.jobs.launch import met_launchers, run_job
+from fcn4_dist.jobs.prepare import Job, Start, find_obstacles, prepare
+from fcn4_dist.jobs.trial_data import MOST_CLIPS, make_shards
+from fcn4_dist.jobs.trial_rank import SECTIONS
+from fcn4_dist.runs.folder import choose_run_folder, settle_paths
+from fcn4_dist.runs.history import Step, read_course
+from fcn4_dist.terminal import say, table
+from fcn4_dist.trial.judging import RESTART, TRAINING, judge_restart, judge_speed
+from fcn4_dist.trial.record import Line, findings_of, read_record, record_file
+from fcn4_dist.versions import installed_mindspore, package_versions
+
+RESULT_NAME = "trial.json"
+_STARTS = {
+    "device": "operators, a step, collectives",
+    TRAINING: "a few steps of training",
+    RESTART: "the same again from a checkpoint, and on",
+}
+_KEPT = (Device, DistributedJob, Ascend, Network, Training)
+_STEPS_AN_EPOCH = {"Ascend": 10, "CPU": 2}
+_BATCH_ON_CPU = 4
+_SHORT_EPOCHS = 2
+_MOST_EPOCHS = 1000
+_ARCHIVED = ("*.json", "*.jsonl", "*.log", "*.yaml", "*.txt")
+
+
+@dataclass(frozen=True)
+class TrialResult(documents.Document):
+    """What is written for those who look at a trial elsewhere.
+
+    Attributes:
+        findings: What the checks before it and the trial itself have found.
+        lines: What each rank of this host has written, by its number.
+        settings: Values by name.
+        versions: Versions of packages, by name.
+        generation: Of the cards; "" for none.
+    """
+
+    format = 1
+
+    findings: tuple[Mapping[str, str], ...]
+    lines: Mapping[str, tuple[Line, ...]]
+    settings: Mapping[str, documents.Value]
+    versions: Mapping[str, str]
+    generation: str
+
+
+def try_job(loaded: LoadedSettings, request: LaunchRequest, seconds: float) -> int:
+    """Try a job on this host's share of the workers, print a table, and write it down.
+
+    Args:
+        loaded: Settings of the job that is to be started: what computes, and what in.
+        request: Its workers.
+        seconds: How long to train.
+
+    Returns:
+        0 if everything is right, else 1.
+
+    Raises:
+        InputError: If something would stop the job before it begins.
+    """
+    with met_launchers(request) as (start, launchers):
+        _refuse_host(loaded.settings, start)
+        folder = _folder_for_all(loaded, launchers)
+        made = _settings_of_trial(loaded, start.plan(loaded.settings).ranks, folder)
+        job = prepare("train", made, start, launchers)
+        generation = start.host.generation if start.host else ""
+        trial = _Trial(job, launchers, folder, generation, seconds)
+        trial.run()
+        findings = [*find_obstacles("train", job.loaded.settings, start), *trial.findings]
+    _write_result(trial, findings)
+    rows = [["section", "result", "what was found"]]
+    rows += [[each.check, each.level.value, str(each)] for each in trial.findings]
+    say(table(rows))
+    errors = len(errors_in(trial.findings))
+    say(f"{errors} errors" if errors else "all that was tried is right")
+    say(f"to send in: {_archive(folder)}")
+    return 1 if errors else 0
+
+
+def _refuse_host(settings: Settings, start: Start) -> None:
+    """Refuse a host that could not start any job, before music is made for one."""
+    if start.host:
+        device, version = settings.device_target, installed_mindspore()
+        found = check_cards(device, start.host, os.environ, version)
+        refuse_errors([*check_software(os.environ, start.starter), *found])
+
+
+def _folder_for_all(loaded: LoadedSettings, launchers: Launchers) -> Path:
+    chosen = launchers.on_main(lambda: choose_run_folder(loaded, "trial"))
+    return Path(launchers.broadcast(chosen and chosen.settings.run_dir))
+
+
+def _settings_of_trial(loaded: LoadedSettings, ranks: int, folder: Path) -> LoadedSettings:
+    given = loaded.settings
+    names = [field.name for group in _KEPT for field in fields(group)]
+    kept: dict[str, Any] = {name: getattr(given, name) for name in names}
+    if given.device_target == "CPU" and "batch_size" not in loaded.origins:
+        kept["batch_size"] = _BATCH_ON_CPU
+    batch = kept["batch_size"] * kept["accumulation_steps"] * ranks
+    clips = batch * _STEPS_AN_EPOCH[given.device_target]
+    data = make_shards(folder / "data", max(min(clips, MOST_CLIPS), 2 * batch))
+    settings = replace(
+        data,
+        **kept | {"num_classes": data.num_classes, "epoch_size": _SHORT_EPOCHS},
+        run_dir=str(folder / "device"),
+        checkpoint_path=str(folder / "weight"),
+        # The last one alone.
+        val_interval=_SHORT_EPOCHS,
+    )
+    return LoadedSettings(settings, loaded.origins)
+
+
+class _Trial:
+    """The three starts of this host's workers."""
+
+    def __init__(
+        self, job: Job, launchers: Launchers, folder: Path, generation: str, seconds: float
+    ) -> None:
+        self.job, self.launchers, self.folder = job, launchers, folder
+        self.generation, self.seconds = generation, seconds
+        self.settings = job.loaded.settings
+        self.records: dict[int, list[Line]] = {}
+        self.findings: list[Finding] = []
+        self._port = job.topology.nodes.master_port
+
+    def run(self) -> None:
+        """Make each start that the one before allows, and find out what came of it."""
+        device_folder = Path(self.settings.run_dir)
+        exit_code = self._start("doctor", {})
+        ranks = self.job.topology.ranks_here
+        self.records = {rank: read_record(record_file(device_folder, rank)) for rank in ranks}
+        self.findings = findings_of(self.records, SECTIONS)
+        if exit_code:
+            self._skip(TRAINING, RESTART)
+        elif self._start("train", {"run_dir": str(self.folder / TRAINING)}):
+            self._failed(TRAINING)
+            self._skip(RESTART)
+        elif self._start("train", self.launchers.broadcast(self._how_to_restart())):
+            self._failed(RESTART)
+        elif self.launchers.is_main:
+            self.findings += self._judge()
+
+    def _start(self, command: str, changes: Mapping[str, Any]) -> int:
+        settings = replace(self.settings, **changes)
+        folder, nodes = Path(settings.run_dir), self.job.topology.nodes
+        loaded = settle_paths(LoadedSettings(settings, self.job.loaded.origins))
+        # One that was just used may not be free yet.
+        self._port = free_port(nodes.master_addr) if nodes.count == 1 else self._port + 2
+        job = replace(self.job, command=command, loaded=loaded).on_port(self._port)
+        say(f"next: {_STARTS[folder.name]}")
+        return run_job(job, self.launchers)
+
+    def _how_to_restart(self) -> dict[str, Any]:
+        """Give what the third start has other than the second; on node 0, which has its results."""
+        if not self.launchers.is_main:
+            return {}
+        rate = median(self._rates(TRAINING) or [0.0])
+        steps = self._steps(TRAINING)
+        clips_an_epoch = self._global_batch * max(step.step for step in steps)
+        epochs = min(math.ceil(self.seconds * rate / clips_an_epoch), _MOST_EPOCHS)
+        first = CheckpointFolder.from_settings(self.settings).files()[0]
+        length = _SHORT_EPOCHS + epochs
+        return {
+            "run_dir": str(self.folder / RESTART),
+            "checkpoint_path": str(self.folder / "weight_after_restart"),
+            "resume": str(first),
+            "epoch_size": length,
+            "val_interval": length,
+        }
+
+    def _judge(self) -> list[Finding]:
+        settings, steps = self.settings, self._steps(RESTART)
+        before = {step.global_step: step.loss for step in self._steps(TRAINING)}
+        # It went on from the end of the first epoch.
+        again = {step.global_step: step.loss for step in steps if step.epoch == _SHORT_EPOCHS}
+        waits = [step.waiting_for_data for step in steps if step.waiting_for_data is not None]
+        ranks, rates = self.job.topology.ranks, self._rates(RESTART)
+        return [
+            judge_restart(before, again, repeatable=settings.repeatable),
+            judge_speed(rates, waits, self.generation, ranks, settings.precision),
+        ]
+
+    @property
+    def _global_batch(self) -> int:
+        return self.settings.batch_per_rank * self.job.topology.ranks
+
+    def _steps(self, section: str) -> tuple[Step, ...]:
+        course = read_course(self.folder / section)
+        return course.steps if course else ()
+
+    def _rates(self, section: str) -> list[float]:
+        rates = (step.samples_per_second for step in self._steps(section))
+        return [rate for rate in rates if rate is not None]
+
+    def _failed(self, section: str) -> None:
+        sentence = f"the workers failed; what they said is above, and in {self.folder / section}"
+        self.findings.append(Finding(Level.ERROR, sentence, check=section))
+
+    def _skip(self, *sections: str) -> None:
+        for section in sections:
+            sentence = "not tried, since the start before it failed"
+            self.findings.append(Finding(Level.NOTE, sentence, check=section))
+
+
+def _write_result(trial: _Trial, findings: Sequence[Finding]) -> None:
+    rows = tuple(
+        {
+            "check": each.check,
+            "level": each.level.value,
+            "sentence": each.sentence,
+            "mend": each.mend,
+        }
+        for each in findings
+    )
+    result = TrialResult(
+        findings=rows,
+        lines={str(rank): tuple(lines) for rank, lines in trial.records.items()},
+        settings=trial.settings.as_dict(),
+        versions=package_versions("fcn4_dist", "mindspore", "numpy", "librosa"),
+        generation=trial.generation,
+    )
+    documents.write(trial.folder / RESULT_NAME, result)
+
+
+def _archive(folder: Path) -> Path:
+    """Put what says how it went into one file: results, logs, settings; no music, no weights."""
+    path = folder.with_suffix(".tar.gz")
+    with tarfile.open(path, "w:gz") as archive:
+        for part in (folder, *(folder / name for name in _STARTS)):
+            for pattern in _ARCHIVED:
+                for file in sorted(part.glob(pattern)):
+                    archive.add(file, file.relative_to(folder.parent))
+    return path
