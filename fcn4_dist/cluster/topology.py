@@ -204,8 +204,8 @@ def _nodes_of_table(request: LaunchRequest, host: Host) -> Nodes:
     count = len(table.servers)
     if request.nnodes not in (None, count):
         raise InputError(
-            f"{request.rank_table_file} has {count} servers and --nnodes is {request.nnodes}: "
-            "leave --nnodes out, or give the right table"
+            f"{request.rank_table_file} has {count} servers, and the job {request.nnodes} nodes by "
+            "--nnodes or by its site: give the right table, or leave --nnodes out"
         )
     found = table.server_of(host.addresses)
     if request.node_rank is not None:

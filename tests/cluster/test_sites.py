@@ -141,7 +141,9 @@ def test_a_scheduler_with_cards_is_node_0() -> None:
 
 
 def test_the_only_pod_of_a_job_has_as_many_workers_as_kubernetes_says() -> None:
-    assert taken(SCHEDULER | {"MS_WORKER_NUM": "8"})[0] == LaunchRequest(device_num=8)
+    request, line = taken(SCHEDULER | {"MS_WORKER_NUM": "8"})
+    assert line == f"Kubernetes: node 0 of 1, master {HERE}"
+    assert (request.nnodes, request.device_num, request.master_addr) == (1, 8, "")
 
 
 def test_flags_go_before_what_a_site_says() -> None:
@@ -282,6 +284,8 @@ def test_pods_know_themselves_in_the_table_by_their_own_addresses(tmp_path: Path
     assert (nodes.count, nodes.rank, nodes.master_addr, nodes.master_port) == (2, 1, THERE, 2222)
     topology = plan_topology(nodes, request, "Ascend", host)
     assert list(topology.ranks_here) == [2, 3]
+    with pytest.raises(InputError, match="has 2 servers, and the job 3 nodes"):
+        plan_nodes(replace(request, nnodes=3), host)
     stranger = replace(host, addresses=("192.0.2.99",))
     with pytest.raises(InputError, match=rf"none of the servers of \S+ \({THERE}, {HERE}\)"):
         plan_nodes(request, stranger)
