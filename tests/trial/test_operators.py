@@ -19,6 +19,7 @@ TRIED_ELSEWHERE = {
     ("AllReduce", "float32"),  # by the collectives
     ("AssignAdd", "int32"),  # beside that of float32
     ("Cast", "bool"),  # in the gradient of ReduceMax
+    *(("AllFinite", "float32"), ("LogicalNot", "bool")),  # in all_finite, on A2 and A3
     # in all_finite, where the first 910 asks for its flag
     *(("Equal", "int32"), ("NPUClearFloatStatusV2", "int32"), ("NPUGetFloatStatusV2", "int32")),
     *(("ReduceAll", "bool"), ("Less", "int64"), ("Sub", "int64")),  # in all_finite, elsewhere
