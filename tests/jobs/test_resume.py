@@ -172,3 +172,47 @@ def test_a_best_checkpoint_that_a_death_has_forestalled_is_made_up_for(
     assert_went_on_as_if_nothing_had_happened(training, undisturbed)
     best = read_checkpoint(training.checkpoints.best_file)
     assert_same_values(best.values, read_checkpoint(undisturbed.checkpoints.best_file).values)
+
+
+def test_a_validation_that_fails_costs_no_epoch(
+    resumable: Settings, undisturbed: RecordedTraining, tmp_path: Path
+) -> None:
+    training = RecordedTraining(tmp_path, resumable)
+    output = training.run(accident=("at the first import", 0), expected=1)
+    path, description = training.newest()
+    assert (path.name, description.metrics) == ("MusicTagger-1_8.ckpt", {})
+    assert (
+        "the validation after epoch 1 failed (libgomp.so.1.0.0: cannot allocate memory in static "
+        f"TLS block); the epoch is in {path}: --resume auto makes up for the validation and goes "
+        "on, with --val_interval 0 without any"
+    ) in output
+    assert "validation after epoch 1: " in training.run("--resume", "auto")
+    assert len(training.steps()) == 16
+    assert_went_on_as_if_nothing_had_happened(training, undisturbed)
+    assert training.newest()[1].metrics == undisturbed.newest()[1].metrics
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("place", "epoch"),
+    [
+        ("in the validation", 2),
+        ("after the epoch's line", 1),
+        # Nothing is left to train, but a validation.
+        ("after the epoch's line", 3),
+        ("in the validation", 3),
+    ],
+)
+def test_a_validation_that_was_killed_is_made_up_for(
+    resumable: Settings, undisturbed: RecordedTraining, tmp_path: Path, place: str, epoch: int
+) -> None:
+    training = RecordedTraining(tmp_path, resumable)
+    training.run(accident=(place, epoch - 1), expected=1)
+    assert (training.newest()[1].epoch, training.newest()[1].metrics) == (epoch, {})
+    assert f"validation after epoch {epoch}: " in training.run("--resume", "auto")
+    assert_same_values(training.last_values(), undisturbed.last_values())
+    assert training.history() == undisturbed.history()
+    (_, description), (_, expected) = training.newest(), undisturbed.newest()
+    assert (description.metrics, description.best) == (expected.metrics, expected.best)
+    best = read_checkpoint(training.checkpoints.best_file)
+    assert_same_values(best.values, read_checkpoint(undisturbed.checkpoints.best_file).values)
