@@ -68,7 +68,7 @@ def start(
             "310P3",
             {"data_dir": "nothing", "pre_trained": "True", "checkpoint_path": "/dev/null/x"},
             [
-                "CANN's environment is missing (ASCEND_HOME_PATH is not set)",
+                "ASCEND_HOME_PATH is not set",
                 "the cards are 310P3, and MindSpore trains on",
                 "nothing/manifest.json is missing",
                 "there is no checkpoint",
