@@ -30,6 +30,11 @@ fcn4_dist() {
         fail "there is no python on the PATH: activate the environment that has MindSpore"
     PYTHONPATH="$REPOSITORY${PYTHONPATH:+:$PYTHONPATH}" exec "$python" -c '
 import importlib.util, sys
+if sys.version_info < (3, 10):
+    print("fcn4-dist: error: this Python (" + sys.executable + ") is " + sys.version.split()[0]
+          + ", and this package needs 3.10 or later: make an environment of Python 3.10, 3.11 or "
+          "3.12, which MindSpore has wheels for", file=sys.stderr)
+    sys.exit(2)
 needed = ("jinja2", "librosa", "msgspec", "numpy", "sklearn", "tensorboardX", "tqdm", "yaml")
 missing = [name for name in needed if importlib.util.find_spec(name) is None]
 if missing:

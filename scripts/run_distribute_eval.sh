@@ -12,6 +12,7 @@
 #   --nnodes 2 --node_rank 0 --master_addr ADDRESS [--master_port PORT]
 #                    on several hosts: the same on each, with its own --node_rank; ADDRESS is that
 #                    of node 0. Settings and checkpoints are needed on node 0 only.
+#                    Under Slurm (srun, one a node) and in pods of an AscendJob none is needed.
 #   'fcn4-dist launch --help' explains these.
 #
 # Examples: bash scripts/run_distribute_eval.sh 8 configs/gtzan.yaml

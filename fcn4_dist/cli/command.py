@@ -1,6 +1,7 @@
 """The one way to declare a command and its flags; the parser that is made of it."""
 
 import argparse
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NoReturn
@@ -65,9 +66,19 @@ class Command:
 class Parser(argparse.ArgumentParser):
     """A parser that refuses with one sentence, not with its usage text."""
 
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"formatter_class": _HelpFormatter} | options)
+
     def error(self, message: str) -> NoReturn:
         """Refuse the command line."""
         raise InputError(f"{message}; '{self.prog} --help' tells what there is")
+
+
+class _HelpFormatter(argparse.HelpFormatter):
+    """Leaves names whole that have hyphens in them, so that they can be copied and searched for."""
+
+    def _split_lines(self, text: str, width: int) -> list[str]:
+        return textwrap.wrap(" ".join(text.split()), width, break_on_hyphens=False)
 
 
 def add_commands(

@@ -68,29 +68,31 @@ def _launch_request(parsed: argparse.Namespace) -> LaunchRequest:
 _WORKER_FLAGS = (
     flag("--device_num", type=int, metavar="N").means(
         "workers on this host, one for each card, or processes on the CPU; default: those "
-        "of the rank table, else one for each card found"
+        "of the rank table or the pod, else one for each card found"
     ),
     flag("--rank_table_file", type=Path, metavar="FILE").means(
-        "HCCL rank table; default: the one a site's scheduler names in the variable "
-        "RANK_TABLE_FILE, else none, and msrun numbers the workers"
+        "HCCL rank table; default: the one a site names in the variable RANK_TABLE_FILE or "
+        "MindCluster mounts, else none, and msrun numbers the workers"
     ),
     flag("--devices", metavar="CARDS").means(
         "cards to use, by their numbers in npu-smi and /dev (in a container, too), like 4-7 or "
         "0,2,5; default: the first ones"
     ),
     flag("--nnodes", type=int, metavar="N").means(
-        "number of hosts; default: those of the rank table, else 1"
+        "number of hosts; default: those of the rank table, else of the step of Slurm or the "
+        "AscendJob that this is part of, else 1"
     ),
     flag("--node_rank", type=int, metavar="R").means(
         "number of this host: 0 on the one with --master_addr, 1, 2, … on the others; "
-        "default: its place in the rank table"
+        "default: its place in the rank table, or by Slurm or Kubernetes"
     ),
     flag("--master_addr", metavar="ADDRESS").means(
-        "address of host 0; default: that of the rank table's first server"
+        "address of host 0; default: that of the rank table's first server, or by Slurm or "
+        "Kubernetes"
     ),
     flag("--master_port", type=int, metavar="PORT").means(
         "port of the scheduler on host 0, the one behind it is for the launchers; default: "
-        "8118, or a free one if there is only this host"
+        "8118, or one by Slurm's job or Kubernetes, or a free one if there is only this host"
     ),
 )
 _OWN_FLAGS = (

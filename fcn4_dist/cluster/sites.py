@@ -91,10 +91,14 @@ def pod_variables(environment: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def table_of_the_site(environment: Mapping[str, str]) -> Path | None:
-    """Find the rank table that a site hands over, which may not be completed yet."""
+    """Find the rank table that a site hands over, which may not be completed, or there, yet."""
     if named := environment.get("RANK_TABLE_FILE", ""):
         return Path(named)
-    return MINDCLUSTER_TABLE if MINDCLUSTER_TABLE.parent.is_dir() else None
+    # Where variables tell a pod its place, they do so from the beginning and in every pod.
+    if pod_variables(environment):
+        return None
+    mounted = MINDCLUSTER_TABLE.exists() or MINDCLUSTER_TABLE.parent.is_mount()
+    return MINDCLUSTER_TABLE if mounted else None
 
 
 def at_site(
@@ -124,27 +128,22 @@ def at_site(
     site = find_site(environment, addresses)
     if site is None:
         return request, ""
-    port = request.master_port or site.master_port
-    if request.rank_table_file:
-        # The pods' own addresses are in the table; MS_SCHED_HOST is that of a service.
-        return replace(request, master_port=port), ""
     if request.node_rank not in (None, site.node_rank):
         raise InputError(
             f"--node_rank is {request.node_rank}, and {site.name} has made this node "
             f"{site.node_rank} of {site.nnodes}: leave --node_rank out, or give --nnodes, too"
         )
-    own = replace(
-        request,
-        device_num=request.device_num or (None if request.devices else site.device_num),
-    )
+    own = replace(request, master_port=request.master_port or site.master_port)
+    own = replace(own, nnodes=site.nnodes)
+    if request.rank_table_file:
+        # The pods' own addresses are in the table, which may be that of an earlier job;
+        # MS_SCHED_HOST is the address of a service.
+        return own, ""
+    site = replace(site, master_addr=request.master_addr or site.master_addr)
+    local = None if request.devices else site.device_num
+    own = replace(own, node_rank=site.node_rank, device_num=request.device_num or local)
     if site.nnodes > 1:
-        own = replace(
-            own,
-            nnodes=site.nnodes,
-            node_rank=site.node_rank,
-            master_addr=request.master_addr or site.master_addr,
-            master_port=port,
-        )
+        own = replace(own, master_addr=site.master_addr)
     return own, str(site)
 
 

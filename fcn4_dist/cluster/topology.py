@@ -172,8 +172,9 @@ def plan_topology(nodes: Nodes, request: LaunchRequest, device_target: str, host
             "how many workers? give their number (DEVICE_NUM, as in 'run_distribute_train.sh 8', "
             "or --device_num)"
         )
-    visible = tuple(sorted(host.logical(request.devices)))
-    return Topology(nodes, local, request.devices, visible)
+    # Workers take the cards in the order in which CANN counts them.
+    cards = tuple(sorted(request.devices, key=lambda card: host.logical([card])))
+    return Topology(nodes, local, cards, host.logical(cards))
 
 
 def local_topology(ranks: int, port: int | None = None) -> Topology:
@@ -203,8 +204,8 @@ def _nodes_of_table(request: LaunchRequest, host: Host) -> Nodes:
     count = len(table.servers)
     if request.nnodes not in (None, count):
         raise InputError(
-            f"{request.rank_table_file} has {count} servers and --nnodes is {request.nnodes}: "
-            "leave --nnodes out, or give the right table"
+            f"{request.rank_table_file} has {count} servers, and the job {request.nnodes} nodes by "
+            "--nnodes or by its site: give the right table, or leave --nnodes out"
         )
     found = table.server_of(host.addresses)
     if request.node_rank is not None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from mindspore import Parameter, Tensor, nn, ops
+from mindspore import Parameter, Tensor, amp, nn, ops
 from mindspore import dtype as mstype
 
 from fcn4_dist.model.fcn4 import BinaryCrossEntropy
@@ -170,6 +170,17 @@ class _Assignments(nn.Cell):
         return ops.depend(self.value, done) * 1, counted.astype(mstype.float32)
 
 
+class _Overflow(nn.Cell):
+    """Watches for overflows, as dynamic loss scaling does: before one, and behind it."""
+
+    def construct(self, x: Tensor, y: Tensor) -> tuple[Tensor, ...]:
+        before = amp.all_finite((x,))
+        large = ops.depend(x, before) * 1e30 * 1e30
+        behind = amp.all_finite((large.sum(),))
+        filled = ops.masked_fill(x, y > 0, 0.0)
+        return before, behind, filled, ops.maximum(x, y), ops.minimum(x, y)
+
+
 def _normal(*shapes: tuple[int, ...]) -> _Draw:
     return lambda random: [random.standard_normal(shape).astype(np.float32) for shape in shapes]
 
@@ -310,6 +321,19 @@ CASES = (
         build=lambda kind: _AdamStep(64),
         expect=lambda weight, gradient: references.adam_step(
             weight, gradient, _LEARNING_RATE, _LOSS_SCALE
+        ),
+        types=("float32",),
+    ),
+    Case(
+        operators=("IsFinite", "IsFinite", "MaskedFill", "Maximum", "Minimum"),
+        draw=_normal((6, 32), (6, 32)),
+        build=lambda kind: _Overflow(),
+        expect=lambda x, y: (
+            np.array(1.0),
+            np.array(0.0),
+            np.where(y > 0, 0, x),
+            np.maximum(x, y),
+            np.minimum(x, y),
         ),
         types=("float32",),
     ),

@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
+from unittest.mock import patch
 
 from fcn4_dist.cluster.device import prepare_environment
 
@@ -87,13 +88,15 @@ def main() -> None:
             build(1), ranks, weight_decay=0.1, average=build(1)
         ),
         "training, accumulation": lambda: compile_training(build(1), ranks, accumulation=2),
-        "training, dynamic loss scale": lambda: compile_dynamic(ranks),
-        "training, dynamic loss scale, with a flag": lambda: compile_for_flag(ranks),
+        "training, dynamic loss scale": lambda: compile_dynamic(ranks, "AllFinite"),
+        "training, dynamic loss scale, rank table": lambda: compile_dynamic(ranks),
+        "training, dynamic loss scale, first 910": lambda: compile_dynamic(
+            ranks, "NPUGetFloatStatusV2"
+        ),
         "accumulation": lambda: compile_accumulation(build(1), ranks),
         "evaluation": lambda: compile_evaluation(build(1)),
         "evaluation, float16": lambda: compile_evaluation(build(1, "O2")),
         "evaluation, all float16": lambda: compile_evaluation(build(1, "O3")),
-        "evaluation, bfloat16": lambda: compile_evaluation(build(1, "O2", "bfloat16")),
         "export": lambda: compile_export(build(1)),
         "training with Fmax": lambda: compile_training(Fcn4WithFmax(), ranks),
         "training, sinking": lambda: compile_sinking(build(1), ranks),
@@ -117,20 +120,22 @@ def compile_training(network: nn.Cell, ranks: Ranks, **options: Any) -> None:
     step.compile(FEATURES, LABELS, CONTROLS)
 
 
-def compile_dynamic(ranks: Ranks) -> None:
+def compile_dynamic(ranks: Ranks, overflow_by: str = "IsFinite") -> None:
+    """Compile a step with a dynamic loss scale as MindSpore does on Ascend.
+
+    How ``amp.all_finite`` looks for overflows is up to the card: the first 910 notes them in a
+    flag, A2 and A3 have an operator of MindSpore's own, which is not used where a rank table is in
+    the environment.
+    """
+    asked = {
+        "_ascend_target": constexpr(lambda: overflow_by != "IsFinite"),
+        "_ascend_910a_target": constexpr(lambda: overflow_by == "NPUGetFloatStatusV2"),
+        "_enable_all_finite": constexpr(lambda: overflow_by == "AllFinite"),
+    }
     network = build(1, "O2").set_train(True)
-    scale = DynamicLossScale(network, 1024.0)
-    TrainingStep(network, ranks, scale).compile(FEATURES, LABELS, CONTROLS)
-
-
-def compile_for_flag(ranks: Ranks) -> None:
-    """Compile what MindSpore makes of it for the first 910, which notes overflows in a flag."""
-    kind = amp._ascend_target, amp._ascend_910a_target
-    amp._ascend_target = amp._ascend_910a_target = constexpr(lambda: True)
-    try:
-        compile_dynamic(ranks)
-    finally:
-        amp._ascend_target, amp._ascend_910a_target = kind
+    step = TrainingStep(network, ranks, DynamicLossScale(network, 1024.0))
+    with patch.multiple(amp, **asked):
+        step.compile(FEATURES, LABELS, CONTROLS)
 
 
 def compile_sinking(network: nn.Cell, ranks: Ranks) -> None:

@@ -19,14 +19,14 @@ GRAPHS = {
     "training, weight decay and average": GENERATIONS,
     "training, accumulation": GENERATIONS,
     "training, dynamic loss scale": _LATER,
-    "training, dynamic loss scale, with a flag": ("910",),
+    "training, dynamic loss scale, rank table": _LATER,
+    "training, dynamic loss scale, first 910": ("910",),
     "training, all-reduces": GENERATIONS,
     "training, sinking": GENERATIONS,
     "accumulation": GENERATIONS,
     "evaluation": GENERATIONS,
     "evaluation, float16": GENERATIONS,
     "evaluation, all float16": GENERATIONS,
-    "evaluation, bfloat16": _LATER,
     "export": GENERATIONS,
 }
 """What the package may have Ascend compile, which compile_program.py makes, and on which cards."""

@@ -93,7 +93,8 @@ def test_mpirun_trains_and_evaluates_as_the_launcher_does(job: Path) -> None:
     )
     assert launched.returncode == 0, launched.stdout
     name = "MusicTagger-1_4.ckpt"
-    assert losses(trained.stdout) == losses(launched.stdout) != []
+    # How many lines there are before the last depends on the time that the steps take.
+    assert losses(trained.stdout)[-1] == losses(launched.stdout)[-1]
 
     scored = run(job, 3, "eval", "--config", "job.yaml", "--model_name", name, "--run_dir", "e")
     assert scored.returncode == 0, scored.stdout + scored.stderr

@@ -141,7 +141,9 @@ def test_a_scheduler_with_cards_is_node_0() -> None:
 
 
 def test_the_only_pod_of_a_job_has_as_many_workers_as_kubernetes_says() -> None:
-    assert taken(SCHEDULER | {"MS_WORKER_NUM": "8"})[0] == LaunchRequest(device_num=8)
+    request, line = taken(SCHEDULER | {"MS_WORKER_NUM": "8"})
+    assert line == f"Kubernetes: node 0 of 1, master {HERE}"
+    assert (request.nnodes, request.device_num, request.master_addr) == (1, 8, "")
 
 
 def test_flags_go_before_what_a_site_says() -> None:
@@ -253,8 +255,20 @@ def test_the_table_that_a_site_names_is_taken_where_no_other_is_given() -> None:
 def test_the_table_that_mindcluster_shows_a_pod_needs_no_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sites, "MINDCLUSTER_TABLE", tmp_path / "hccl.json")
-    assert taken(POD)[0] == LaunchRequest(rank_table_file=tmp_path / "hccl.json", master_port=2222)
+    path = tmp_path / "hccl.json"
+    monkeypatch.setattr(sites, "MINDCLUSTER_TABLE", path)
+    assert taken({})[0].rank_table_file is None
+    path.write_text('{"status":"initializing"}')
+    assert taken({})[0].rank_table_file == path
+    # The variables are there from the beginning, and in every pod.
+    assert taken(POD)[0].rank_table_file is None
+
+
+def test_a_table_on_shared_storage_is_expected_where_its_folder_is_mounted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sites, "MINDCLUSTER_TABLE", Path("/proc/hccl.json"))
+    assert taken({})[0].rank_table_file == Path("/proc/hccl.json")
 
 
 def test_a_table_goes_before_what_a_scheduler_says(tmp_path: Path) -> None:
@@ -270,6 +284,8 @@ def test_pods_know_themselves_in_the_table_by_their_own_addresses(tmp_path: Path
     assert (nodes.count, nodes.rank, nodes.master_addr, nodes.master_port) == (2, 1, THERE, 2222)
     topology = plan_topology(nodes, request, "Ascend", host)
     assert list(topology.ranks_here) == [2, 3]
+    with pytest.raises(InputError, match="has 2 servers, and the job 3 nodes"):
+        plan_nodes(replace(request, nnodes=3), host)
     stranger = replace(host, addresses=("192.0.2.99",))
     with pytest.raises(InputError, match=rf"none of the servers of \S+ \({THERE}, {HERE}\)"):
         plan_nodes(request, stranger)

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fcn4_dist.cluster.host import Host
+from fcn4_dist.cluster.npu_smi import Cards
 from fcn4_dist.cluster.topology import (
     DEFAULT_MASTER_PORT,
     LaunchRequest,
@@ -75,6 +76,30 @@ def test_cards_of_this_host_say_nothing_of_workers_on_its_processor() -> None:
 def test_chosen_cards_are_the_workers(device_num: int | None) -> None:
     topology = plan(LaunchRequest(device_num=device_num, devices=(0, 2, 5)))
     assert (topology.ranks, topology.cards) == (3, (0, 2, 5))
+
+
+SOME_CARDS = replace(EIGHT_CARDS, cards=(3, 4, 5, 6, 7))
+
+
+def test_in_a_container_cards_are_named_by_the_hosts_numbers_and_given_by_canns() -> None:
+    topology = plan(LaunchRequest(devices=(3, 7)), SOME_CARDS)
+    assert (topology.cards, topology.visible_cards) == ((3, 7), (0, 4))
+
+
+def test_in_a_container_a_table_names_the_hosts_numbers_too(tmp_path: Path) -> None:
+    topology = plan(LaunchRequest(rank_table_file=table_file(tmp_path, [[4, 6]])), SOME_CARDS)
+    assert (topology.cards, topology.visible_cards) == ((4, 6), (1, 3))
+
+
+def test_cards_that_cann_counts_in_another_order_go_to_the_ranks_in_that_order(
+    tmp_path: Path,
+) -> None:
+    turned = replace(EIGHT_CARDS, cards=(0, 1), npu_smi=Cards(logical_ids={0: 1, 1: 0}))
+    topology = plan(LaunchRequest(devices=(0, 1)), turned)
+    assert (topology.cards, topology.visible_cards) == ((1, 0), (0, 1))
+    # A table says which rank has which card, and workers take them in CANN's order only.
+    with pytest.raises(InputError, match="cards in ascending order only"):
+        plan(LaunchRequest(rank_table_file=table_file(tmp_path, [[0, 1]])), turned)
 
 
 def test_a_job_of_one_host_stays_on_it_and_takes_a_free_port() -> None:

@@ -10,6 +10,7 @@ from fcn4_dist.cluster import device, preflight
 from fcn4_dist.cluster.host import Host
 from fcn4_dist.findings import Finding, Level
 from fcn4_dist.jobs import doctor
+from tests.cluster.site_examples import STEP
 
 IMPORTED = Finding(Level.OK, "MindSpore, then scikit-learn", check="imports")
 
@@ -120,6 +121,20 @@ def test_the_rank_table_of_the_site_is_checked_as_a_launch_would(
     assert rows["workers"] == (
         "error site.json cannot be used as a rank table: the file is empty: make the table again"
     )
+
+
+def test_a_node_of_slurm_sees_its_place(
+    good_flags: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in STEP.items():
+        monkeypatch.setenv(name, value)
+    _, rows, _ = run(capsys, *good_flags, "--master_addr=203.0.113.9")
+    assert rows["site"] == "ok Slurm: node 1 of 2, master 203.0.113.9"
+    assert rows["address"] == "ok node 1 of 2, node 0 is 203.0.113.9"
+    monkeypatch.delenv("SLURM_STEP_NUM_TASKS")
+    code, rows, verdict = run(capsys, *good_flags)
+    assert (code, verdict) == (2, "1 would stop the job")
+    assert "'srun --ntasks-per-node=1' before it" in rows["site"]
 
 
 def test_what_an_earlier_job_left_is_a_warning(

@@ -14,6 +14,8 @@ from fcn4_dist.cli import main
 from fcn4_dist.cluster.driver import ROOT_VARIABLE
 from fcn4_dist.cluster.host import Host
 from fcn4_dist.cluster.npu_smi import Cards
+from fcn4_dist.jobs import launch
+from tests.cluster.site_examples import STEP
 
 HERE = "192.0.2.1"
 
@@ -199,6 +201,53 @@ def test_the_rank_table_of_the_site_is_named(
     _, commands, others = run(capsys, "train", *good_flags)
     assert others == [f"rank table of this site: {table} (unset RANK_TABLE_FILE to do without)"]
     assert len(commands) == 4
+
+
+def test_a_node_of_slurm_prints_its_own_processes_and_what_slurm_says(
+    good_flags: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in STEP.items():
+        monkeypatch.setenv(name, value)
+    master = ["--master_addr", "192.0.2.2"]
+    code, commands, others = run(capsys, "--device_num=2", *master, "train", *good_flags)
+    assert code == 0
+    assert others == ["Slurm: node 1 of 2, master 192.0.2.2"]
+    ranks = [variables_of(command).get("RANK_ID") for command in commands]
+    assert ranks == [None, "2", "3"]
+
+
+@pytest.mark.parametrize("first", ["", '{ "status" : "initializing" }', '{"status": "compl'])
+def test_a_table_that_the_site_still_fills_in_is_waited_for(
+    good_flags: list[str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    first: str,
+) -> None:
+    table = tmp_path / "hccl.json"
+    table.write_text(first)
+    monkeypatch.setenv("RANK_TABLE_FILE", str(table))
+    monkeypatch.setattr(launch.time, "sleep", lambda _: write_table(table, [(HERE, [0, 1])]))
+    code, commands, others = run(capsys, "train", *good_flags)
+    assert code == 0
+    assert others[1:] == [f"waiting for {table} to be completed …"]
+    assert len(commands) == 4
+
+
+def test_a_table_that_stays_no_json_is_refused_in_the_end(
+    good_flags: list[str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "site.json").write_text('{"status": "compl')
+    monkeypatch.setenv("RANK_TABLE_FILE", "site.json")
+    seconds = launch._SECONDS_FOR_TABLE | {launch.TableState.NO_JSON: 0.1}
+    monkeypatch.setattr(launch, "_SECONDS_FOR_TABLE", seconds)
+    monkeypatch.setattr(launch, "_SECONDS_BETWEEN_LOOKS_AT_TABLE", 0.02)
+    code, commands, others = run(capsys, "train", *good_flags)
+    assert (code, commands) == (2, [])
+    assert "the file is not JSON" in others[-1]
 
 
 def test_what_hccl_reads_is_set_and_what_the_site_has_set_stays(

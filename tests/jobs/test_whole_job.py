@@ -205,6 +205,12 @@ def test_the_metrics_are_scikit_learns_of_the_predictions_file(job: Job) -> None
     assert metrics["clips"] == 8
 
 
+def test_scores_say_what_they_were_computed_in(job: Job) -> None:
+    metrics = json.loads((job.folder / "runs/e2/metrics.json").read_text())
+    told = {name: metrics[name] for name in ("device", "precision", "repeatable")}
+    assert told == {"device": "CPU", "precision": "float32", "repeatable": True}
+
+
 def test_checkpoints_are_named_by_epoch_and_step_and_carry_what_evaluation_needs(job: Job) -> None:
     names = checkpoints_in(job.folder / "weight")
     assert names == [f"MusicTagger-{epoch}_{step}.ckpt" for epoch in (1, 2) for step in (1, 2)]

@@ -16,6 +16,8 @@ from fcn4_dist.evaluation import (
     write_predictions,
 )
 from fcn4_dist.reports.run_report import run_report
+from fcn4_dist.reports.run_view import view_runs
+from fcn4_dist.reports.setting_tables import environment_table
 from fcn4_dist.runs.reading import read_run
 from tests.reports.run_folders import (
     GENRES,
@@ -337,3 +339,12 @@ def test_the_genres_stand_in_the_matrix(tmp_path: Path) -> None:
     text = page_of(folder).text
     for name, row in zip(GENRES, metrics.confusion_matrix, strict=True):
         assert f"{name} {' '.join(map(str, row))}" in text
+
+
+def test_runs_that_computed_in_other_numbers_are_told_apart(tmp_path: Path) -> None:
+    exact = write_run(tmp_path / "a", precision="float32", repeatable=True)
+    quick = write_run(tmp_path / "b", precision="float32, convolutions in HF32", repeatable=False)
+    table = environment_table(view_runs([read_run(exact), read_run(quick)]))
+    rows = {row.name: row for row in table.rows}
+    assert list(rows["precision"].cells) == ["float32", "float32, convolutions in HF32"]
+    assert rows["precision"].marked and rows["repeatable to the bit"].marked

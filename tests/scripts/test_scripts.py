@@ -1,6 +1,7 @@
 """The shell scripts: usage, any working directory, loud failures."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -74,6 +75,24 @@ def test_paths_are_relative_to_where_the_user_stands(tmp_path: Path, real_clips:
     )
     assert result.returncode == 0, result.stderr
     assert len(list((tmp_path / "data/npy").rglob("*.npy"))) == 21
+
+
+def test_a_python_that_is_too_old_is_told_which_ones_are_not(tmp_path: Path) -> None:
+    # As hosts of openEuler have it, for which MindSpore up to 2.9 has wheels.
+    # What pyenv has on the PATH needs pyenv.
+    candidates = [*Path.home().glob(".pyenv/versions/3.9*/bin/python"), shutil.which("python3.9")]
+    old = candidates[0]
+    if old is None:
+        pytest.skip("there is no Python 3.9 here")
+    (tmp_path / "python").symlink_to(old)
+    result = subprocess.run(
+        ["bash", str(SCRIPTS / "run_preprocess.sh")],
+        env={"PATH": f"{tmp_path}:/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 2
+    assert "is 3.9" in result.stderr and "needs 3.10 or later" in result.stderr
 
 
 def test_a_python_without_the_packages_is_told_what_to_do(tmp_path: Path) -> None:

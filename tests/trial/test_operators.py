@@ -19,6 +19,10 @@ TRIED_ELSEWHERE = {
     ("AllReduce", "float32"),  # by the collectives
     ("AssignAdd", "int32"),  # beside that of float32
     ("Cast", "bool"),  # in the gradient of ReduceMax
+    *(("AllFinite", "float32"), ("LogicalNot", "bool")),  # in all_finite, on A2 and A3
+    # in all_finite, where the first 910 asks for its flag
+    *(("Equal", "int32"), ("NPUClearFloatStatusV2", "int32"), ("NPUGetFloatStatusV2", "int32")),
+    *(("ReduceAll", "bool"), ("Less", "int64"), ("Sub", "int64")),  # in all_finite, elsewhere
     ("GetNext", "nothing"),  # by training, with sink_size
     ("TensorMove", "float32"),  # a copy, which the compiler puts in where it wants
 }
