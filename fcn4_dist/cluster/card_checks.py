@@ -88,11 +88,22 @@ def check_cards_of_workers(
     sentence = f"{len(used)} on this host, on {_cards(used)}"
     findings = [Finding(Level.OK, sentence, check="workers")]
     findings += _check_health(used, host) + _check_processes(used, host)
+    if settings.profile and (topology.visible_cards or host.granted is not None):
+        findings.append(_PROFILE_OF_SOME)
     if topology.ranks > 1:
         findings += _check_tls(used)
     if topology.ranks > topology.local_ranks:
         findings += _check_network(used, host)
     return findings
+
+
+_PROFILE_OF_SOME = Finding(
+    Level.WARNING,
+    f"from CANN 8.3 on its profiler is documented not to work with {VISIBLE_VARIABLE}, by which "
+    "the cards are chosen here",
+    "use the first cards of the host without it and without --devices, or leave --profile out",
+    "profile",
+)
 
 
 def listed(items: Sequence[int] | Sequence[str]) -> str:

@@ -127,8 +127,9 @@ def settings_for_resuming(
     """
     differing = differences(description.settings, settings, {Affects.RESULT})
     before, now = description.loss_scaling, settings.loss_scaling_in_use
-    if before != now and settings.loss_scaling == "auto":
-        differing.append(f"loss_scaling {before} instead of {now}")
+    of_scaling = f"loss_scaling {before} instead of {now}"
+    if before != now and of_scaling not in differing:
+        differing.append(of_scaling)
     if differing:
         raise InputError(
             f"{path} is of a run with other settings: {', '.join(differing)}; give those to go "

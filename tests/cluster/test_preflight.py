@@ -338,13 +338,14 @@ def _workers(
     target: str = "Ascend",
     table: tuple[tuple[int, ...], ...] = (),
     changes: dict[str, str] | None = None,
+    profile: int = 0,
     **wishes: Any,
 ) -> Callable[[Stage], Found]:
     def find(stage: Stage) -> Found:
         file = {"rank_table_file": stage.table(*table, **(changes or {}))} if table else {}
         request = LaunchRequest(**file, **{"master_port": stage.port, **wishes})
         planned = plan_topology(plan_nodes(request, host), request, target, host)
-        return check_workers(planned, Settings(device_target=target), host)
+        return check_workers(planned, Settings(device_target=target, profile=profile), host)
 
     return find
 
@@ -751,6 +752,9 @@ SECTIONS = {
             "`--device_id 1` without a launcher",
             _started(Starter.NOTHING, device_id=1),
             "workers ok",
+        ),
+        Case(
+            "`--devices 4-5 --profile 20`", _workers(devices=(4, 5), profile=20), "profile warning"
         ),
         Case(
             "no card of these is sick",

@@ -138,6 +138,23 @@ def test_shards_are_read_from_mr_path_unless_data_dir_is_given() -> None:
 
 
 @pytest.mark.parametrize(
+    ("given", "in_use"),
+    [
+        ({}, "fixed"),
+        ({"mixed_precision": True, "amp_dtype": "bfloat16"}, "fixed"),
+        ({"mixed_precision": True, "amp_dtype": "float16"}, "dynamic"),
+        ({"mixed_precision": True, "amp_dtype": "float16", "device_target": "CPU"}, "fixed"),
+        ({"mixed_precision": True, "amp_dtype": "float16", "loss_scaling": "fixed"}, "fixed"),
+        ({"device_target": "CPU", "loss_scaling": "dynamic"}, "dynamic"),
+    ],
+)
+def test_the_loss_scale_is_dynamic_where_float16_computes_or_it_is_asked_for(
+    given: dict[str, Any], in_use: str
+) -> None:
+    assert Settings(**given).loss_scaling_in_use == in_use
+
+
+@pytest.mark.parametrize(
     ("device", "asked", "computed"),
     [("Ascend", True, "O3"), ("Ascend", False, ""), ("CPU", True, "")],
 )

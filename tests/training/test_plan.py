@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -137,6 +138,31 @@ def test_a_setting_that_a_checkpoint_does_not_know_had_its_default() -> None:
     assert settings_for_resuming(Settings(), described(settings=older), PATH, 2).batch_size == 32
     with pytest.raises(InputError, match=r"label_smoothing 0\.0 instead of 0\.1;"):
         settings_for_resuming(Settings(label_smoothing=0.1), described(settings=older), PATH, 2)
+
+
+@pytest.mark.parametrize(
+    ("before", "now"),
+    [
+        ("fixed", {"loss_scaling": "dynamic"}),
+        ("dynamic", {"loss_scaling": "fixed"}),
+        ("dynamic", {"loss_scaling": "auto"}),
+        ("fixed", {"mixed_precision": True, "amp_dtype": "float16"}),
+    ],
+)
+def test_a_checkpoint_tells_how_the_loss_was_scaled(before: str, now: dict[str, Any]) -> None:
+    settings = Settings(**now)
+    same = settings.as_dict() | {"loss_scaling": before}
+    other = described(settings=same, loss_scaling=before)
+    differs = f"loss_scaling {before} instead of {settings.loss_scaling_in_use};"
+    with pytest.raises(InputError, match=differs):
+        settings_for_resuming(settings, other, PATH, 2)
+    # In the settings of an earlier version there is none: it was fixed.
+    earlier = described(settings={name: x for name, x in same.items() if name != "loss_scaling"})
+    if settings.loss_scaling_in_use == "fixed":
+        assert settings_for_resuming(settings, earlier, PATH, 2)
+    else:
+        with pytest.raises(InputError, match="loss_scaling fixed instead of dynamic;"):
+            settings_for_resuming(settings, earlier, PATH, 2)
 
 
 def test_what_does_not_shape_the_result_may_be_another() -> None:
