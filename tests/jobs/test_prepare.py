@@ -16,7 +16,7 @@ from tests.cluster.test_mpi import MPIRUN
 PROGRAM = """
 import sys
 from fcn4_dist.cli import main
-from fcn4_dist.cluster.host import Host
+from fcn4_dist.host.host import Host
 Host.find = lambda: Host((0, 1), sys.argv[1], ("192.0.2.1",))
 sys.exit(main(sys.argv[2:]))
 """
