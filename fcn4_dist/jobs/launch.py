@@ -35,6 +35,8 @@ from fcn4_dist.terminal import put, say, warn
 
 COMMAND_NAME = "command.txt"
 RESTART_EXIT_CODE = 76
+SECONDS_BETWEEN_JOBS = {"Ascend": 15.0, "CPU": 1.0}
+"""HCCL refuses a job that comes some seconds after another one (EJ0001)."""
 # HCCL itself waits as long for a table. A text that is no JSON may be half written, or just wrong.
 _SECONDS_FOR_TABLE = {
     TableState.MISSING: 0.0,
@@ -43,8 +45,6 @@ _SECONDS_FOR_TABLE = {
     TableState.COMPLETED: 0.0,
 }
 _SECONDS_BETWEEN_LOOKS_AT_TABLE = 5.0
-# HCCL refuses a job that comes some seconds after one that was killed (EJ0001).
-_SECONDS_TO_RESTART = {"Ascend": 15.0, "CPU": 1.0}
 
 
 def launch(
@@ -125,7 +125,7 @@ def run_job(job: Job, launchers: Launchers) -> int:
 def _to_restart(job: Job, number: int, of: int) -> Job:
     """Wait a while, and give the job that goes on where this one was."""
     settings = job.loaded.settings
-    seconds = _SECONDS_TO_RESTART[settings.device_target] * 2 ** (number - 1)
+    seconds = SECONDS_BETWEEN_JOBS[settings.device_target] * 2 ** (number - 1)
     say(f"restart {number} of {of} in {seconds:g} s, from the last whole checkpoint")
     time.sleep(seconds)
     origins = {**job.loaded.origins, "resume": "--max_restarts"}

@@ -7,6 +7,7 @@ the third goes on from a checkpoint of the second for a minute, as a job that wa
 import math
 import os
 import tarfile
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -17,13 +18,13 @@ from fcn4_dist import documents
 from fcn4_dist.checkpoints import CheckpointFolder
 from fcn4_dist.cluster.card_checks import check_cards
 from fcn4_dist.cluster.launchers import Launchers
-from fcn4_dist.cluster.preflight import check_software
-from fcn4_dist.cluster.topology import LaunchRequest, free_port
+from fcn4_dist.cluster.preflight import check_software, usable_port
+from fcn4_dist.cluster.topology import LaunchRequest
 from fcn4_dist.config import LoadedSettings, Settings
 from fcn4_dist.config.learning import Network, Training
 from fcn4_dist.config.machine import Ascend, Device, DistributedJob
 from fcn4_dist.findings import Finding, Level, errors_in, refuse_errors
-from fcn4_dist.jobs.launch import met_launchers, run_job
+from fcn4_dist.jobs.launch import SECONDS_BETWEEN_JOBS, met_launchers, run_job
 from fcn4_dist.jobs.prepare import Job, Start, find_obstacles, prepare
 from fcn4_dist.jobs.trial_data import MOST_CLIPS, make_shards
 from fcn4_dist.jobs.trial_rank import SECTIONS
@@ -146,7 +147,6 @@ class _Trial:
         self.settings = job.loaded.settings
         self.records: dict[int, list[Line]] = {}
         self.findings: list[Finding] = []
-        self._port = job.topology.nodes.master_port
 
     def run(self) -> None:
         """Make each start that the one before allows, and find out what came of it."""
@@ -166,14 +166,16 @@ class _Trial:
             self.findings += self._judge()
 
     def _start(self, command: str, changes: Mapping[str, Any]) -> int:
+        """Make a start with other settings; give the worst exit code of all hosts."""
         settings = replace(self.settings, **changes)
-        folder, nodes = Path(settings.run_dir), self.job.topology.nodes
+        device, folder = settings.device_target, Path(settings.run_dir)
+        if folder != Path(self.settings.run_dir):
+            time.sleep(SECONDS_BETWEEN_JOBS[device])
         loaded = settle_paths(LoadedSettings(settings, self.job.loaded.origins))
-        # One that was just used may not be free yet.
-        self._port = free_port(nodes.master_addr) if nodes.count == 1 else self._port + 2
-        job = replace(self.job, command=command, loaded=loaded).on_port(self._port)
+        job = replace(self.job, command=command, loaded=loaded)
         say(f"next: {_STARTS[folder.name]}")
-        return run_job(job, self.launchers)
+        exit_code = run_job(job.on_port(usable_port(job.topology)), self.launchers)
+        return max(self.launchers.all_gather(exit_code))
 
     def _how_to_restart(self) -> dict[str, Any]:
         """Give what the third start has other than the second; on node 0, which has its results."""

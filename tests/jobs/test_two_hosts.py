@@ -4,6 +4,7 @@ import json
 import shutil
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -100,6 +101,23 @@ def test_two_hosts_train_go_on_and_evaluate_with_what_only_the_first_has(hosts: 
     )
     assert alone.wait(300) == 0
     assert (first.kept / "scores/predictions.csv").read_bytes() == two
+
+
+def test_two_hosts_are_tried_together(hosts: Hosts) -> None:
+    started = []
+    for rank, host in enumerate(hosts):
+        place = ["--nnodes", "2", "--node_rank", str(rank), "--master_addr", ADDRESSES[0]]
+        small = ["--width", "0.05", "--seconds", "1", "--device_target", "CPU", "--device_num", "1"]
+        program = [sys.executable, "-m", "fcn4_dist", "doctor", "--run"]
+        started.append(host.start("env", f"PYTHONPATH={SCRIPTS.parent}", *program, *place, *small))
+    outputs = [process.communicate(timeout=400)[0] for process in started]
+    assert [process.returncode for process in started] == [0, 0], "\n".join(outputs)
+    assert "all-reduce among 2 ranks" in outputs[0]
+    assert "all that was tried is right" in outputs[0]
+    assert "all that was tried is right" in outputs[1]
+    # What training gave is on node 0.
+    assert "same losses to the bit" in outputs[0]
+    assert "same losses to the bit" not in outputs[1]
 
 
 @pytest.mark.parametrize("with_table", [False, True], ids=["variables", "a table besides"])
