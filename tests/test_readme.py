@@ -10,9 +10,9 @@ import pytest
 from fcn4_dist.cli import main
 from fcn4_dist.cli.settings import meaning_of
 from fcn4_dist.clips import DATASETS
-from fcn4_dist.cluster.cann import CANN_OF_MINDSPORE
-from fcn4_dist.cluster.cann_errors import CANN_ERRORS
 from fcn4_dist.config import SETTINGS, Setting
+from fcn4_dist.host.cann import CANN_OF_MINDSPORE
+from fcn4_dist.host.cann_errors import CANN_ERRORS
 
 REPOSITORY = Path(__file__).parents[1]
 DOCUMENTS = ["README.md", "docs/ascend.md", "rank_table/README.md"]

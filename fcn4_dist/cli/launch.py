@@ -7,11 +7,11 @@ from pathlib import Path
 from fcn4_dist.cli.command import Command, Parser, add_commands, add_flags, flag, parse
 from fcn4_dist.cli.jobs import EVAL, TRAIN
 from fcn4_dist.cli.settings import load
-from fcn4_dist.cluster.cards import parse_devices
 from fcn4_dist.cluster.device import launched
 from fcn4_dist.cluster.topology import LaunchRequest
 from fcn4_dist.config import COMMANDS
 from fcn4_dist.errors import InputError
+from fcn4_dist.host.cards import parse_devices
 
 
 def _launch(parsed: argparse.Namespace) -> int:

@@ -16,8 +16,8 @@ from fcn4_dist.cli.rank_table import RANK_TABLE
 from fcn4_dist.cli.report import REPORT
 from fcn4_dist.cli.shards import INSPECT, VERIFY
 from fcn4_dist.cli.tag import TAG
-from fcn4_dist.cluster.plog import report_in
 from fcn4_dist.errors import UNEXPECTED, Fcn4DistError, StoppedError
+from fcn4_dist.host.plog import report_in
 from fcn4_dist.log import end_log
 from fcn4_dist.terminal import fail, say
 

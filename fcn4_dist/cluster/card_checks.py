@@ -3,14 +3,14 @@
 import os
 from collections.abc import Mapping, Sequence
 
-from fcn4_dist.cluster.cann import check_cann, minor_version
 from fcn4_dist.cluster.device import NO_CARD
-from fcn4_dist.cluster.hccn import find_link_states, find_network_health, find_tls_switches
-from fcn4_dist.cluster.host import VISIBLE_VARIABLE, Host
 from fcn4_dist.cluster.topology import Starter, Topology
 from fcn4_dist.config import Settings
 from fcn4_dist.errors import InputError
 from fcn4_dist.findings import Finding, Level
+from fcn4_dist.host.cann import check_cann, minor_version
+from fcn4_dist.host.hccn import find_link_states, find_network_health, find_tls_switches
+from fcn4_dist.host.host import VISIBLE_VARIABLE, Host
 
 TRAINING_CARDS = ("910", "A2", "A3")
 # Of the states of a card's way to its gateway, those that say nothing is wrong or looked for.

@@ -4,7 +4,7 @@ import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-from fcn4_dist.cluster.driver import host_path
+from fcn4_dist.host.driver import host_path
 
 CORES_VARIABLE = "FCN4_DIST_CORES"
 """Set by our launcher where ranks keep to cores of their own: "0-3;4-7" for two ranks."""

@@ -10,8 +10,8 @@ from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 
-from fcn4_dist.cluster.cards import DEVICE_FOLDER, find_card_ids
 from fcn4_dist.errors import InputError
+from fcn4_dist.host.cards import DEVICE_FOLDER, find_card_ids
 
 LAUNCHED_VARIABLE = "FCN4_DIST_LAUNCHED"
 """Set by our launcher in every process of a distributed job, to the job's folder."""

@@ -8,14 +8,14 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from fcn4_dist.cluster.cann_errors import BEGINNING
 from fcn4_dist.cluster.heartbeat import Beat, stack_file
 from fcn4_dist.cluster.launch import Launch
 from fcn4_dist.cluster.launchers import Launchers
 from fcn4_dist.cluster.local_workers import LocalWorkers
-from fcn4_dist.cluster.plog import Report
 from fcn4_dist.errors import UNEXPECTED, StoppedError
 from fcn4_dist.files import ends_of
+from fcn4_dist.host.cann_errors import BEGINNING
+from fcn4_dist.host.plog import Report
 from fcn4_dist.log import as_shown
 
 ERROR_PREFIX = "fcn4-dist: error:"

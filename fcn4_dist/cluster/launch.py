@@ -13,8 +13,8 @@ from typing import Any
 
 from fcn4_dist.cluster.device import LAUNCHED_VARIABLE
 from fcn4_dist.cluster.heartbeat import log_file
-from fcn4_dist.cluster.host import VISIBLE_VARIABLE
 from fcn4_dist.cluster.topology import Topology
+from fcn4_dist.host.host import VISIBLE_VARIABLE
 
 STALE_VARIABLES = (
     "MS_ROLE",

@@ -6,7 +6,7 @@ from typing import Any
 
 from fcn4_dist.cluster.heartbeat import Beat, heartbeat_file, read_beat
 from fcn4_dist.cluster.launch import Launch
-from fcn4_dist.cluster.plog import Report, find_report
+from fcn4_dist.host.plog import Report, find_report
 
 
 class LocalWorkers:

@@ -13,12 +13,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
-from fcn4_dist.cluster.cards import find_main_address
 from fcn4_dist.cluster.device import LAUNCHED_VARIABLE
 from fcn4_dist.cluster.launch import Launch
 from fcn4_dist.cluster.peers import Peers
 from fcn4_dist.cluster.topology import LOOP_BACK, Nodes, Topology
 from fcn4_dist.errors import Fcn4DistError, InputError
+from fcn4_dist.host.cards import find_main_address
 from fcn4_dist.log import errors_only, keep_log
 from fcn4_dist.terminal import fail
 

@@ -12,13 +12,13 @@ from importlib import metadata
 
 from fcn4_dist.cluster.card_checks import check_cards_of_workers, listed
 from fcn4_dist.cluster.device import check_mindspore
-from fcn4_dist.cluster.host import Host
 from fcn4_dist.cluster.launch import path_of_workers, stale_variables
 from fcn4_dist.cluster.sites import pod_variables
 from fcn4_dist.cluster.topology import LOOP_BACK, Nodes, Starter, Topology, free_port
 from fcn4_dist.config import Settings
 from fcn4_dist.errors import InputError
 from fcn4_dist.findings import Finding, Level, errors_in, finding_of
+from fcn4_dist.host.host import Host
 from fcn4_dist.rank_table import check_rank_table
 
 MPI_PACKAGE = "mpi4py"

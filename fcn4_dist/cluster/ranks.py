@@ -16,13 +16,13 @@ from mindspore import Parameter, Tensor, nn, ops
 from mindspore.communication import get_group_size, get_rank, init
 from mindspore.device_context.ascend import op_precision
 
-from fcn4_dist.cluster.cards import find_host_addresses
 from fcn4_dist.cluster.cores import on_all_cores
 from fcn4_dist.cluster.device import launched
 from fcn4_dist.cluster.heartbeat import Heartbeat
 from fcn4_dist.cluster.peers import Peers
 from fcn4_dist.cluster.topology import LOOP_BACK
 from fcn4_dist.errors import Fcn4DistError
+from fcn4_dist.host.cards import find_host_addresses
 
 _SECONDS_FOR_SCHEDULER = 600.0
 _SECONDS_OF_A_CALL = 5.0

@@ -10,9 +10,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from fcn4_dist.cluster.cards import find_main_address
 from fcn4_dist.cluster.topology import LARGEST_PORT, LaunchRequest
 from fcn4_dist.errors import InputError
+from fcn4_dist.host.cards import find_main_address
 
 MINDCLUSTER_TABLE = Path("/user/serverid/devindex/config/hccl.json")
 """Where MindCluster shows a pod its rank table; the path is fixed."""

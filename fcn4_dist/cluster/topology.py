@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from fcn4_dist.cluster.host import Host
 from fcn4_dist.errors import InputError
+from fcn4_dist.host.host import Host
 from fcn4_dist.rank_table import RankTable, read_rank_table
 
 DEFAULT_MASTER_PORT = 8118

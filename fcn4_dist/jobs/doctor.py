@@ -4,7 +4,6 @@ import os
 from dataclasses import replace
 from functools import cache
 
-from fcn4_dist.cluster.host import Host
 from fcn4_dist.cluster.imports import check_imports
 from fcn4_dist.cluster.sites import at_site
 from fcn4_dist.cluster.topology import (
@@ -17,6 +16,7 @@ from fcn4_dist.cluster.topology import (
 from fcn4_dist.config import LoadedSettings, Settings
 from fcn4_dist.errors import InputError
 from fcn4_dist.findings import Finding, Level, errors_in
+from fcn4_dist.host.host import Host
 from fcn4_dist.jobs.auto_settings import choose_for_card
 from fcn4_dist.jobs.prepare import Start, find_obstacles
 from fcn4_dist.terminal import say, table

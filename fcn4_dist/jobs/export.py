@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from fcn4_dist import documents
 from fcn4_dist.audio import UndecodableClipError
-from fcn4_dist.cluster.cards import find_card_ids
 from fcn4_dist.errors import Fcn4DistError, InputError
 from fcn4_dist.export import LARGEST_DIFFERENCE, Comparison, compare, comparison_windows
 from fcn4_dist.files import check_writable, sha256_of, write_atomically
+from fcn4_dist.host.cards import find_card_ids
 from fcn4_dist.terminal import say
 from fcn4_dist.versions import package_versions
 

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from fcn4_dist.checkpoints.folder import AUTO
 from fcn4_dist.cluster.cores import CORES_VARIABLE
-from fcn4_dist.cluster.host import Host
 from fcn4_dist.cluster.launch import file_prefix
 from fcn4_dist.cluster.launchers import Launchers, meet
 from fcn4_dist.cluster.preflight import check_address, usable_port
@@ -27,6 +26,7 @@ from fcn4_dist.cluster.topology import (
 from fcn4_dist.config import LoadedSettings, Settings
 from fcn4_dist.files import write_text
 from fcn4_dist.findings import Level, refuse_errors
+from fcn4_dist.host.host import Host
 from fcn4_dist.jobs.auto_settings import choose_for_card
 from fcn4_dist.jobs.prepare import Job, Start, find_obstacles, prepare
 from fcn4_dist.rank_table import TableState, read_rank_table, state_of_table

@@ -12,7 +12,6 @@ from typing import Any
 
 from fcn4_dist.cluster.card_checks import check_cards, check_precision
 from fcn4_dist.cluster.cores import core_variables, cores_near, plan_cores
-from fcn4_dist.cluster.host import Host
 from fcn4_dist.cluster.launch import Launch, file_prefix, plan_launch
 from fcn4_dist.cluster.peers import Peers
 from fcn4_dist.cluster.preflight import check_software, check_workers
@@ -20,6 +19,7 @@ from fcn4_dist.cluster.topology import Starter, Topology
 from fcn4_dist.config import LoadedSettings, Settings, adopt_settings
 from fcn4_dist.errors import InputError
 from fcn4_dist.findings import Finding, Level, refuse_errors
+from fcn4_dist.host.host import Host
 from fcn4_dist.jobs.auto_settings import choose_for_card, leave_open
 from fcn4_dist.jobs.checks import check_job
 from fcn4_dist.records import read_manifest

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from fcn4_dist.cluster.cores import keep_to_own_cores
 from fcn4_dist.cluster.device import launched, prepare_environment
 from fcn4_dist.cluster.heartbeat import log_file, watched_heartbeat
-from fcn4_dist.cluster.host import Host
 from fcn4_dist.cluster.imports import import_scikit_learn
 from fcn4_dist.cluster.mpi import MpiRanks, become_mpi_rank, started_by_mpi
 from fcn4_dist.cluster.peers import Alone
 from fcn4_dist.cluster.topology import Starter, free_port, local_topology
 from fcn4_dist.config import LoadedSettings, Settings
+from fcn4_dist.host.host import Host
 from fcn4_dist.jobs.prepare import Start, prepare
 from fcn4_dist.log import end_log, keep_log, log_only
 from fcn4_dist.runs.folder import save_settings, settle_paths

@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from fcn4_dist.cluster.cards import find_main_address, parse_devices
-from fcn4_dist.cluster.hccn import find_card_addresses
-from fcn4_dist.cluster.host import Host
-from fcn4_dist.cluster.npu_smi import find_generation, find_superpod
 from fcn4_dist.errors import InputError
 from fcn4_dist.files import check_writable, write_text
 from fcn4_dist.findings import Finding, Level, errors_in
+from fcn4_dist.host.cards import find_main_address, parse_devices
+from fcn4_dist.host.hccn import find_card_addresses
+from fcn4_dist.host.host import Host
+from fcn4_dist.host.npu_smi import find_generation, find_superpod
 from fcn4_dist.rank_table import (
     check_rank_table,
     generate_rank_table,

@@ -4,9 +4,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fcn4_dist.cluster.host import Host
 from fcn4_dist.config import LoadedSettings, Settings
 from fcn4_dist.findings import Finding, Level
+from fcn4_dist.host.host import Host
 from fcn4_dist.jobs.auto_settings import choose_for_card
 from fcn4_dist.jobs.rank import become_rank
 from fcn4_dist.terminal import Progress, still_running

@@ -12,8 +12,8 @@ from typing import Any
 import psutil
 
 from fcn4_dist import documents
-from fcn4_dist.cluster.npu_smi import find_generation
 from fcn4_dist.config import Settings
+from fcn4_dist.host.npu_smi import find_generation
 from fcn4_dist.records import Manifest
 from fcn4_dist.versions import package_versions
 

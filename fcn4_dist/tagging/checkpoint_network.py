@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from fcn4_dist.checkpoints.content import read_checkpoint
-from fcn4_dist.cluster.cards import find_card_ids
 from fcn4_dist.cluster.device import check_device, prepare_environment
+from fcn4_dist.host.cards import find_card_ids
 from fcn4_dist.tagging.model_description import Network, describe_checkpoint
 
 

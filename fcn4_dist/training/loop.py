@@ -14,6 +14,7 @@ from fcn4_dist.config import Settings
 from fcn4_dist.errors import Fcn4DistError, StoppedError
 from fcn4_dist.model.build import build_network
 from fcn4_dist.records import Manifest, RecordSet
+from fcn4_dist.training.agreement import check_equal_weights
 from fcn4_dist.training.checkpointing import ResumedCheckpoint, Saver, load_pre_trained
 from fcn4_dist.training.data import TrainingData
 from fcn4_dist.training.loss_scaling import SMALLEST_SCALE
@@ -22,7 +23,7 @@ from fcn4_dist.training.plan import Position, plan_run
 from fcn4_dist.training.profiling import StepProfiler
 from fcn4_dist.training.schedule import Schedule
 from fcn4_dist.training.sinking import SinkingStepper
-from fcn4_dist.training.step import build_step, find_not_finite, hash_of_weights
+from fcn4_dist.training.step import build_step, find_not_finite
 from fcn4_dist.training.stepping import Stepper, StepsTaken
 from fcn4_dist.training.validation import Validation, Validator
 
@@ -258,4 +259,4 @@ class Trainer:
 
     def _check_equal_weights(self) -> None:
         self.ranks.heartbeat.at("comparing its weights with those of the others")
-        self.ranks.check_agreement({"weights after training": hash_of_weights(self.network)})
+        check_equal_weights(self.network, self.ranks, repeatable=self.settings.repeatable)

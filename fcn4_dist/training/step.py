@@ -1,6 +1,5 @@
 """One training step, compiled: forward, gradients, their average over the ranks, the update."""
 
-import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from itertools import combinations, pairwise
 from typing import Any
@@ -265,14 +264,6 @@ def find_not_finite(network: nn.Cell) -> str | None:
         if not np.isfinite(parameter.asnumpy().sum(dtype=np.float64)):
             return parameter.name
     return None
-
-
-def hash_of_weights(network: nn.Cell) -> str:
-    """Give a text that is the same where all weights are, to the bit."""
-    digest = hashlib.sha256()
-    for parameter in sorted(network.trainable_params(), key=lambda each: each.name):
-        digest.update(parameter.asnumpy().tobytes())
-    return digest.hexdigest()[:15]
 
 
 class _Accumulation(nn.Cell):

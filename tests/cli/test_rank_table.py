@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from fcn4_dist.cli import main
-from fcn4_dist.cluster.cards import find_host_addresses
-from fcn4_dist.cluster.driver import ROOT_VARIABLE
 from fcn4_dist.errors import InputError
+from fcn4_dist.host.cards import find_host_addresses
+from fcn4_dist.host.driver import ROOT_VARIABLE
 from fcn4_dist.jobs import rank_table
 
 CARD_ADDRESSES = 'echo "ipaddr:198.51.100.$2"\necho "netmask:255.255.255.0"'

@@ -16,7 +16,7 @@ from fcn4_dist.cluster.cores import (
     plan_cores,
     share_of,
 )
-from fcn4_dist.cluster.driver import ROOT_VARIABLE
+from fcn4_dist.host.driver import ROOT_VARIABLE
 
 
 @given(cores=st.sets(st.integers(0, 500), min_size=1), shares=st.integers(1, 40))

@@ -16,7 +16,6 @@ from typing import Any
 
 import pytest
 
-from fcn4_dist.cluster.host import Host
 from fcn4_dist.cluster.launch import Launch, file_prefix, plan_launch, stale_variables
 from fcn4_dist.cluster.topology import (
     LaunchRequest,
@@ -26,6 +25,7 @@ from fcn4_dist.cluster.topology import (
     plan_nodes,
     plan_topology,
 )
+from fcn4_dist.host.host import Host
 from fcn4_dist.rank_table import generate_rank_table
 
 REPOSITORY = Path(__file__).parents[2]

@@ -25,13 +25,10 @@ import pytest
 
 from fcn4_dist import __version__
 from fcn4_dist.checkpoints import CheckpointFolder
-from fcn4_dist.cluster import cann, card_checks, device, launchers, preflight, sites, topology
+from fcn4_dist.cluster import card_checks, device, launchers, preflight, sites, topology
 from fcn4_dist.cluster.card_checks import check_cards, check_precision
-from fcn4_dist.cluster.driver import ROOT_VARIABLE, Driver
-from fcn4_dist.cluster.host import Host
 from fcn4_dist.cluster.imports import check_imports
 from fcn4_dist.cluster.launchers import Launchers, meet
-from fcn4_dist.cluster.npu_smi import Cards
 from fcn4_dist.cluster.preflight import (
     check_software,
     check_workers,
@@ -53,6 +50,10 @@ from fcn4_dist.cluster.topology import (
 from fcn4_dist.config import Settings, load_settings
 from fcn4_dist.errors import Fcn4DistError, InputError
 from fcn4_dist.findings import Finding, Level
+from fcn4_dist.host import cann
+from fcn4_dist.host.driver import ROOT_VARIABLE, Driver
+from fcn4_dist.host.host import Host
+from fcn4_dist.host.npu_smi import Cards
 from fcn4_dist.jobs.checks import check_job
 from fcn4_dist.records import read_manifest
 from tests.checkpoints.examples import write_example

@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fcn4_dist.cluster import sites
-from fcn4_dist.cluster.host import Host
 from fcn4_dist.cluster.launch import plan_launch
 from fcn4_dist.cluster.sites import at_site, first_host, pod_variables
 from fcn4_dist.cluster.topology import LaunchRequest, plan_nodes, plan_topology
 from fcn4_dist.errors import InputError
+from fcn4_dist.host.host import Host
 from tests.cluster.site_examples import BATCH, HERE, POD, SCHEDULER, STEP
 
 THERE = "192.0.2.9"

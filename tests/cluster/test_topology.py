@@ -9,8 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fcn4_dist.cluster.host import Host
-from fcn4_dist.cluster.npu_smi import Cards
 from fcn4_dist.cluster.topology import (
     DEFAULT_MASTER_PORT,
     LaunchRequest,
@@ -22,6 +20,8 @@ from fcn4_dist.cluster.topology import (
     plan_topology,
 )
 from fcn4_dist.errors import InputError
+from fcn4_dist.host.host import Host
+from fcn4_dist.host.npu_smi import Cards
 
 HERE = "192.0.2.1"
 EIGHT_CARDS = Host(tuple(range(8)), "A2", (HERE,))

@@ -18,7 +18,7 @@ from types import SimpleNamespace
 import psutil
 import pytest
 
-from fcn4_dist.cluster.driver import ROOT_VARIABLE
+from fcn4_dist.host.driver import ROOT_VARIABLE
 
 PROGRAMS = {
     "npu-smi": "usr/local/sbin/npu-smi",

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from fcn4_dist.cli import main
-from fcn4_dist.cluster.cards import find_card_ids, find_host_addresses
 from fcn4_dist.cluster.launch import path_of_workers
 from fcn4_dist.cluster.topology import free_port
 from fcn4_dist.findings import Finding, Level
+from fcn4_dist.host.cards import find_card_ids, find_host_addresses
 from fcn4_dist.jobs import doctor
 from tests.hosts.recording import put_up
 

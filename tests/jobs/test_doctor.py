@@ -7,8 +7,8 @@ import pytest
 
 from fcn4_dist.cli import main
 from fcn4_dist.cluster import device, preflight
-from fcn4_dist.cluster.host import Host
 from fcn4_dist.findings import Finding, Level
+from fcn4_dist.host.host import Host
 from fcn4_dist.jobs import doctor
 from tests.cluster.site_examples import STEP
 

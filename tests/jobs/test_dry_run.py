@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from fcn4_dist.cli import main
-from fcn4_dist.cluster.driver import ROOT_VARIABLE
-from fcn4_dist.cluster.host import Host
-from fcn4_dist.cluster.npu_smi import Cards
+from fcn4_dist.host.driver import ROOT_VARIABLE
+from fcn4_dist.host.host import Host
+from fcn4_dist.host.npu_smi import Cards
 from fcn4_dist.jobs import launch
 from tests.cluster.site_examples import STEP
 

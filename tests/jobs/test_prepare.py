@@ -16,7 +16,7 @@ from tests.cluster.test_mpi import MPIRUN
 PROGRAM = """
 import sys
 from fcn4_dist.cli import main
-from fcn4_dist.cluster.host import Host
+from fcn4_dist.host.host import Host
 Host.find = lambda: Host((0, 1), sys.argv[1], ("192.0.2.1",))
 sys.exit(main(sys.argv[2:]))
 """
@@ -68,7 +68,7 @@ def start(
             "310P3",
             {"data_dir": "nothing", "pre_trained": "True", "checkpoint_path": "/dev/null/x"},
             [
-                "CANN's environment is missing (ASCEND_HOME_PATH is not set)",
+                "ASCEND_HOME_PATH is not set",
                 "the cards are 310P3, and MindSpore trains on",
                 "nothing/manifest.json is missing",
                 "there is no checkpoint",

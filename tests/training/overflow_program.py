@@ -19,8 +19,9 @@ from mindspore import Tensor  # noqa: E402
 
 from fcn4_dist.cluster.ranks import Ranks, join_ranks  # noqa: E402
 from fcn4_dist.model.build import build_fcn4  # noqa: E402
+from fcn4_dist.training.agreement import hash_of_weights  # noqa: E402
 from fcn4_dist.training.loss_scaling import DynamicLossScale  # noqa: E402
-from fcn4_dist.training.step import TrainingStep, hash_of_weights, step_controls  # noqa: E402
+from fcn4_dist.training.step import TrainingStep, step_controls  # noqa: E402
 
 CONTROLS = step_controls(learning_rate=0.01)
 OVERFLOWING = -1

@@ -13,11 +13,11 @@ from mindspore import Parameter, Tensor, nn
 from fcn4_dist.cluster.ranks import Ranks
 from fcn4_dist.model.build import build_fcn4
 from fcn4_dist.model.fcn4 import Fcn4
+from fcn4_dist.training.agreement import hash_of_weights
 from fcn4_dist.training.step import (
     TrainingStep,
     bucket_ends,
     find_not_finite,
-    hash_of_weights,
     names_in_checkpoint,
     step_controls,
 )

@@ -14,8 +14,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from fcn4_dist.cluster.cann_errors import CannError, cann_error
 from fcn4_dist.files import ends_of
+from fcn4_dist.host.cann_errors import CannError, cann_error
 from fcn4_dist.log import as_shown, cleaned
 
 _BYTES_OF_AN_END = 1 << 20

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from fcn4_dist.cluster import cards
 from fcn4_dist.errors import InputError
+from fcn4_dist.host import cards
 
 
 def test_cards_are_found_in_the_order_of_their_numbers(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from fcn4_dist.cluster.driver import ask
+from fcn4_dist.host.driver import ask
 
 # Rows of "npu-smi info"; the second of a chip has its Phy-ID on A3 only:
 # | 0     910B3               | OK            | 96.8        32                0    / 0             |

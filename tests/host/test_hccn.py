@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from fcn4_dist.cluster import hccn
+from fcn4_dist.host import hccn
 from tests.hosts.recording import put_up
 
 Host = Callable[[str], None]

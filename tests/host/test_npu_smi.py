@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from fcn4_dist.cluster.npu_smi import (
+from fcn4_dist.host.npu_smi import (
     Cards,
     Chip,
     Superpod,

@@ -4,8 +4,8 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from fcn4_dist.cluster.driver import host_path, may_open, read_assignments
 from fcn4_dist.findings import Finding, Level
+from fcn4_dist.host.driver import host_path, may_open, read_assignments
 
 # From the version check of each MindSpore wheel (mindspore/run_check): beginnings of its version,
 # and versions of CANN's compiler it accepts.

@@ -4,8 +4,8 @@ import re
 import socket
 from pathlib import Path
 
-from fcn4_dist.cluster.driver import host_path
 from fcn4_dist.errors import InputError
+from fcn4_dist.host.driver import host_path
 
 DEVICE_FOLDER = Path("/dev")
 

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fcn4_dist.cluster.cann_errors import CANN_ERRORS, cann_error
-from fcn4_dist.cluster.plog import Report, find_report, plog_folders, report_in
+from fcn4_dist.host.cann_errors import CANN_ERRORS, cann_error
+from fcn4_dist.host.plog import Report, find_report, plog_folders, report_in
 from fcn4_dist.log import cleaned
 
 LINES = Path(__file__).parents[1] / "data/cann"

@@ -11,9 +11,9 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from fcn4_dist.cluster.cards import find_card_ids, find_host_addresses
-from fcn4_dist.cluster.driver import Driver
-from fcn4_dist.cluster.npu_smi import Cards, ask_npu_smi
+from fcn4_dist.host.cards import find_card_ids, find_host_addresses
+from fcn4_dist.host.driver import Driver
+from fcn4_dist.host.npu_smi import Cards, ask_npu_smi
 
 VISIBLE_VARIABLE = "ASCEND_RT_VISIBLE_DEVICES"
 _LONGEST_VALUE = 128

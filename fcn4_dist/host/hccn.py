@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
-from fcn4_dist.cluster.driver import ask, host_path
+from fcn4_dist.host.driver import ask, host_path
 
 CONFIGURATION = "/etc/hccn.conf"
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fcn4_dist.cluster.host import VISIBLE_VARIABLE, Host, read_visible_devices
-from fcn4_dist.cluster.npu_smi import Cards
+from fcn4_dist.host.host import VISIBLE_VARIABLE, Host, read_visible_devices
+from fcn4_dist.host.npu_smi import Cards
 from tests.hosts.recording import put_up
 
 
