@@ -230,6 +230,16 @@ def test_a_run_that_diverged(tmp_path: Path) -> None:
     assert "Validation ROC-AUC" not in text
 
 
+def test_skipped_steps_are_told_and_are_no_fault(tmp_path: Path) -> None:
+    write_description(tmp_path)
+    skipped = {"skipped": True, "loss_scale": 512.0}
+    lines = [step_line(1), step_line(2, None, **skipped), step_line(3, 0.4, **skipped)]
+    (tmp_path / "metrics.jsonl").write_text("".join(lines))
+    text = page_of(tmp_path).text
+    assert "2 steps skipped for an overflow" in text
+    assert "no finite number" not in text
+
+
 def test_a_class_without_clips_is_named(tmp_path: Path) -> None:
     predictions = make_predictions()
     kept = predictions.labels[:, 5] == 0
