@@ -1,6 +1,8 @@
 """What a person sees while something runs: lines, progress, tables."""
 
+import shutil
 import sys
+import textwrap
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -10,6 +12,7 @@ from typing import Any
 from fcn4_dist import log
 
 _LONGEST_RULE = 40
+_NARROWEST_SENTENCE = 30
 _SECONDS_BETWEEN_LINES = 5.0
 _SECONDS_BETWEEN_REMINDERS = 15.0
 # Short, so that the figures behind it have room on a usual terminal.
@@ -51,6 +54,21 @@ def table(rows: Sequence[Sequence[str]]) -> str:
     # Sentences in the last column do not need a rule of their length.
     widths[-1] = min(widths[-1], _LONGEST_RULE)
     return "\n".join([lines[0], "  ".join("-" * width for width in widths), *lines[1:]])
+
+
+def table_of_sentences(rows: Sequence[Sequence[str]]) -> str:
+    """Lay out rows that end in a sentence; on a terminal, it is broken within its column."""
+    if not sys.stdout.isatty():
+        return table(rows)
+    before = sum(max(map(len, column)) + 2 for column in list(zip(*rows, strict=True))[:-1])
+    room = max(shutil.get_terminal_size().columns - before, _NARROWEST_SENTENCE)
+    broken = []
+    for *cells, sentence in rows:
+        # What is to be copied, such as a path or a flag, stays whole.
+        parts = textwrap.wrap(sentence, room, break_long_words=False, break_on_hyphens=False)
+        for number, part in enumerate(parts or [""]):
+            broken.append([*([""] * len(cells) if number else cells), part])
+    return table(broken)
 
 
 def clock(seconds: float) -> str:

@@ -41,6 +41,22 @@ def test_a_table_has_columns_as_wide_as_their_widest_cell() -> None:
     )
 
 
+def test_a_sentence_is_broken_within_its_column_on_a_terminal_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sentence = "8118 is in use: give --master_port 20000 on all"
+    rows = [["check", "what was found"], ["port", sentence]]
+    assert sentence in terminal.table_of_sentences(rows)
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", "39")
+    assert terminal.table_of_sentences(rows).splitlines() == [
+        "check  what was found",
+        "-----  --------------------------",
+        "port   8118 is in use: give",
+        "       --master_port 20000 on all",
+    ]
+
+
 WORK = """
 import time
 from fcn4_dist.terminal import Progress, say

@@ -30,8 +30,8 @@ from fcn4_dist.jobs.trial_data import MOST_CLIPS, make_shards
 from fcn4_dist.jobs.trial_rank import SECTIONS
 from fcn4_dist.runs.folder import choose_run_folder, settle_paths
 from fcn4_dist.runs.history import Step, read_course
-from fcn4_dist.terminal import say, table
-from fcn4_dist.trial.judging import RESTART, TRAINING, judge_restart, judge_speed
+from fcn4_dist.terminal import say, table_of_sentences
+from fcn4_dist.trial.judging import RESTART, TRAINING, judge_restart, judge_speed, verdict
 from fcn4_dist.trial.record import Line, findings_of, read_record, record_file
 from fcn4_dist.versions import installed_mindspore, package_versions
 
@@ -96,11 +96,10 @@ def try_job(loaded: LoadedSettings, request: LaunchRequest, seconds: float) -> i
     _write_result(trial, findings)
     rows = [["section", "result", "what was found"]]
     rows += [[each.check, each.level.value, str(each)] for each in trial.findings]
-    say(table(rows))
-    errors = len(errors_in(trial.findings))
-    say(f"{errors} errors" if errors else "all that was tried is right")
+    say(table_of_sentences(rows))
+    say(verdict(trial.findings))
     say(f"to send in: {_archive(folder)}")
-    return 1 if errors else 0
+    return 1 if errors_in(trial.findings) else 0
 
 
 def _refuse_host(settings: Settings, start: Start) -> None:

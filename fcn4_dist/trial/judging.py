@@ -65,13 +65,17 @@ def judge_operators(deviations: Sequence["Deviation"], *, on_cpu: bool) -> Itera
         f"{types}",
         check=OPERATORS,
     )
-    failed = sorted((one for one in deviations if one.error), key=_failure)
-    for (kind, error), group in groupby(failed, key=_failure):
-        sentence = f"cannot be computed in {kind}: {_listed(_names(group))} ({error})"
-        if on_cpu and kind != "float32":
+    failed = [one for one in deviations if one.error]
+    if on_cpu:
+        lacking = [one for one in failed if one.type != "float32"]
+        failed = [one for one in failed if one.type == "float32"]
+        for kind in dict.fromkeys(one.type for one in lacking):
+            names = _listed(_names(one for one in lacking if one.type == kind))
+            sentence = f"the CPU does not compute in {kind}: {names}"
             yield Finding(Level.NOTE, sentence, check=OPERATORS)
-        else:
-            yield Finding(Level.ERROR, sentence, _NO_KERNEL, OPERATORS)
+    for (kind, error), group in groupby(sorted(failed, key=_failure), key=_failure):
+        sentence = f"cannot be computed in {kind}: {_listed(_names(group))} ({error})"
+        yield Finding(Level.ERROR, sentence, _NO_KERNEL, OPERATORS)
     for one in deviations:
         if not one.is_right and not one.error:
             sentence = (
@@ -201,6 +205,16 @@ def judge_speed(
     if rate < best * expectations.SLOW_SHARE:
         return Finding(Level.WARNING, sentence, _SLOW_STEPS, TRAINING)
     return Finding(Level.OK, sentence, check=TRAINING)
+
+
+def verdict(findings: Sequence[Finding]) -> str:
+    """Sum up all that was found."""
+    errors, warnings = (
+        sum(one.level is level for one in findings) for level in (Level.ERROR, Level.WARNING)
+    )
+    if errors:
+        return f"wrong: {errors}"
+    return f"nothing is wrong; warnings: {warnings}" if warnings else "all that was tried is right"
 
 
 def _difference(before: float | None, after: float | None) -> float:

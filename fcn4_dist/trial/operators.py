@@ -81,8 +81,9 @@ def _try(case: Case, kind: str, jit_level: str, allowed: float) -> list[Deviatio
         got = [output.astype(mstype.float32).asnumpy() for output in cell(*tensors)]
     except Exception as error:
         said = str(error).splitlines()
-        # Rules and headings stand around what MindSpore has to say.
-        sentence = next((line.strip() for line in said if " " in line.strip("- \t")), repr(error))
+        # Rules and headings ("- Kernel select failed:") stand around what MindSpore has to say.
+        lines = (line.strip() for line in said if not line.startswith("-"))
+        sentence = next((line for line in lines if " " in line), repr(error))
         return [
             Deviation(name, kind, np.inf, allowed, case.multiplies, sentence)
             for name in dict.fromkeys(case.operators)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fcn4_dist.findings import Level
+from fcn4_dist.findings import Finding, Level
 from fcn4_dist.trial.collectives import GRADIENT_BYTES, Bandwidth
 from fcn4_dist.trial.expectations import bits_of, step_limits
 from fcn4_dist.trial.judging import (
@@ -15,6 +15,7 @@ from fcn4_dist.trial.judging import (
     judge_restart,
     judge_speed,
     judge_step,
+    verdict,
 )
 from fcn4_dist.trial.operators import Deviation
 
@@ -31,7 +32,21 @@ def test_an_operator_without_a_kernel_is_an_error_on_a_card() -> None:
     assert lacking.level is Level.ERROR
     assert lacking.sentence == "cannot be computed in bfloat16: Conv2D (Select kernel failed)"
     assert "package of CANN's operators" in lacking.mend
-    assert [each.level for each in judge_operators(found, on_cpu=True)] == [Level.OK, Level.NOTE]
+    _, note = judge_operators(found, on_cpu=True)
+    assert note.level is Level.NOTE
+    assert note.sentence == "the CPU does not compute in bfloat16: Conv2D"
+
+
+@pytest.mark.parametrize(
+    ("levels", "expected"),
+    [
+        ((Level.OK, Level.NOTE), "all that was tried is right"),
+        ((Level.OK, Level.WARNING), "nothing is wrong; warnings: 1"),
+        ((Level.ERROR, Level.WARNING), "wrong: 1"),
+    ],
+)
+def test_a_warning_is_not_called_right(levels: tuple[Level, ...], expected: str) -> None:
+    assert verdict([Finding(level, "") for level in levels]) == expected
 
 
 def test_the_cpu_has_to_have_float32() -> None:
