@@ -13,6 +13,8 @@ _ENABLE, _PATH = "MS_COMPILER_CACHE_ENABLE", "MS_COMPILER_CACHE_PATH"
 _PACKAGE = Path(__file__).parents[1]
 _COMPILED_CODE = ("model", "training", "cluster")
 _FOLDER = "compile_cache"
+# How a step finds out that something has overflowed.
+_OVERFLOW_MODE, _TABLE = "MS_ASCEND_CHECK_OVERFLOW_MODE", "RANK_TABLE_FILE"
 
 
 @contextmanager
@@ -44,6 +46,8 @@ def compile_cache(what: Mapping[str, object], folder: Path) -> Iterator[None]:
 def _key(what: Mapping[str, object]) -> str:
     digest = hashlib.sha256(json.dumps(what, sort_keys=True).encode())
     digest.update(metadata.version("mindspore").encode())
+    digest.update(os.environ.get(_OVERFLOW_MODE, "").encode())
+    digest.update(b"table" if _TABLE in os.environ else b"no table")
     for room in _COMPILED_CODE:
         for module in sorted((_PACKAGE / room).glob("*.py")):
             digest.update(module.read_bytes())

@@ -10,6 +10,7 @@ max-pool chose has to be gathered.
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from typing import Any
 
 import numba
 import numpy as np
@@ -27,8 +28,11 @@ _BANDS, _FRAMES = POOLS[0]
 _TAPS = 9
 # Where the ReLU gave zero, no patch gets a gradient.
 _NONE = 255
+# What overflows is seen in the loss and in the gradients, where it counts.
+_QUIET: Any = np.errstate(over="ignore", invalid="ignore")
 
 
+@_QUIET
 def statistics(features: Floats, weight: Floats) -> tuple[Floats, Floats, Floats]:
     """Compute the mean and variance of the convolution's values without these.
 
@@ -56,6 +60,7 @@ def statistics(features: Floats, weight: Floats) -> tuple[Floats, Floats, Floats
     return _floats(kernels @ patches[0]), _floats(variance), _floats(patches)
 
 
+@_QUIET
 def forward(
     features: Floats,
     weight: Floats,
@@ -91,6 +96,7 @@ def forward(
     return pooled, chosen
 
 
+@_QUIET
 def backward(
     features: Floats,
     weight: Floats,

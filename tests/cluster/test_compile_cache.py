@@ -42,6 +42,16 @@ def test_the_cache_is_in_the_folder_of_the_job() -> None:
     assert folder_for(GRAPH, "/other").startswith("/other/")
 
 
+@pytest.mark.parametrize("variable", ["MS_ASCEND_CHECK_OVERFLOW_MODE", "RANK_TABLE_FILE"])
+def test_what_decides_how_overflows_are_found_shapes_the_graph(
+    variable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(variable, raising=False)
+    before = folder_for(GRAPH)
+    monkeypatch.setenv(variable, "INFNAN_MODE")
+    assert folder_for(GRAPH) != before
+
+
 def test_the_same_graph_finds_its_folder_again() -> None:
     assert folder_for(GRAPH) == folder_for(dict(reversed(GRAPH.items())))
 
