@@ -2,6 +2,7 @@
 
 import argparse
 from dataclasses import fields
+from math import inf
 from pathlib import Path
 
 from fcn4_dist.cli.command import Command, Parser, add_commands, add_flags, flag, parse
@@ -44,6 +45,8 @@ def _doctor(parsed: argparse.Namespace) -> int:
         try_device(load(parsed))
         return 0
     if parsed.run:
+        if not 0 <= parsed.seconds < inf:
+            raise InputError(f"--seconds must be at least 0 and finite, got {parsed.seconds}")
         from fcn4_dist.jobs.trial import try_job
 
         return try_job(load(parsed), _launch_request(parsed), parsed.seconds)

@@ -124,6 +124,11 @@ def test_the_module_and_the_console_command_are_the_same_program() -> None:
         (["launch", "train", "--node_rnk", "1"], "--node_rnk, did you mean 'node_rank'?"),
         (["launch", "train", "--batchsize", "8"], "--batchsize, did you mean 'batch_size'?"),
         (["doctor", "--device_nums", "2"], "--device_nums, did you mean 'device_num'?"),
+        (
+            ["doctor", "--run", "--seconds", "nan"],
+            "--seconds must be at least 0 and finite, got nan",
+        ),
+        (["doctor", "--run", "--seconds=-1"], "--seconds must be at least 0 and finite, got -1.0"),
         (["doctor", "--lr", "fast"], "--lr: lr must be a number, got 'fast'"),
     ],
 )
