@@ -176,7 +176,8 @@ def _check_generation(generation: str, version: str) -> Finding:
 
 def _check_visible(text: str, host: Host) -> list[Finding]:
     read = ",".join(map(str, host.read_visible(text)))
-    if read == text:
+    # None at all is what nobody means.
+    if read and read == text:
         return []
     known = host.logical(host.cards)
     sentence = f"CANN reads {VISIBLE_VARIABLE}={text} as {read or 'no card at all'}"

@@ -4,6 +4,7 @@ Slurm's variables are those of srun(1). The Kubernetes ones are those of MindClu
 operator (component/ascend-operator of Ascend/mind-cluster), which also fills in a rank table.
 """
 
+import os
 import re
 import socket
 from collections.abc import Collection, Mapping
@@ -97,7 +98,8 @@ def table_of_the_site(environment: Mapping[str, str]) -> Path | None:
     # Where variables tell a pod its place, they do so from the beginning and in every pod.
     if pod_variables(environment):
         return None
-    mounted = MINDCLUSTER_TABLE.exists() or MINDCLUSTER_TABLE.parent.is_mount()
+    # Not of pathlib, which raises where the folders above may not be entered.
+    mounted = os.path.exists(MINDCLUSTER_TABLE) or os.path.ismount(MINDCLUSTER_TABLE.parent)
     return MINDCLUSTER_TABLE if mounted else None
 
 
@@ -192,7 +194,8 @@ def _own_address(name: str) -> str:
     """Give an address of this host that others reach, where its name leads to itself only."""
     try:
         looped = socket.gethostbyname(name).startswith("127.")
-    except OSError:
+    except (OSError, UnicodeError):
+        # No name has an empty part, or one of more than 63 letters; who checks addresses says so.
         looped = False
     return (find_main_address() or name) if looped else name
 

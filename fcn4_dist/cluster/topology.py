@@ -9,7 +9,7 @@ from enum import Enum
 from pathlib import Path
 
 from fcn4_dist.errors import InputError
-from fcn4_dist.host.host import Host
+from fcn4_dist.host.host import VISIBLE_VARIABLE, Host
 from fcn4_dist.rank_table import RankTable, read_rank_table
 
 DEFAULT_MASTER_PORT = 8118
@@ -167,6 +167,11 @@ def plan_topology(nodes: Nodes, request: LaunchRequest, device_target: str, host
     local = request.device_num or len(request.devices)
     if not local and device_target == "Ascend":
         local = len(host.usable)
+        if host.cards and not local:
+            raise InputError(
+                f"{VISIBLE_VARIABLE} leaves none of this host's cards to use: unset it, or have it "
+                "name some"
+            )
     if not local:
         raise InputError(
             "how many workers? give their number (DEVICE_NUM, as in 'run_distribute_train.sh 8', "
@@ -286,11 +291,13 @@ def _checked_address(address: str) -> str:
         # What looking a name up begins with; "10.0.0..1" does not survive it.
         address.encode("idna")
     except UnicodeError as error:
-        raise InputError(f"--master_addr {address} is no address: write it again") from error
+        raise InputError(
+            f"the address of the first host, {address}, is no address: give it with --master_addr"
+        ) from error
     if ":" in address:
         raise InputError(
-            f"--master_addr {address} is an IPv6 address, which msrun does not take: give the IPv4 "
-            "address of the first host"
+            f"the address of the first host, {address}, is IPv6, which msrun does not take: give "
+            "its IPv4 address with --master_addr"
         )
     return address
 

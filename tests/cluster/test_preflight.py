@@ -658,6 +658,11 @@ SECTIONS = {
         Case("`--device_num 0`", _flags(device_num=0), "error"),
         Case("`--nnodes 0`", _flags(nnodes=0), "error"),
         Case("no number of workers, and no card", _flags(NO_CARDS), "error"),
+        Case(
+            "`ASCEND_RT_VISIBLE_DEVICES` empty, and no number of workers",
+            _flags(replace(CARDS, granted=())),
+            "error",
+        ),
         Case("`--devices 4-7` on the CPU", _flags(devices=(4, 5, 6, 7), target="CPU"), "error"),
         Case("`--devices 4-7 --device_num 8`", _flags(devices=(4, 5, 6, 7), device_num=8), "error"),
         Case("`--nnodes 2` alone", _flags(nnodes=2), "error"),

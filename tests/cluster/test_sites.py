@@ -1,6 +1,8 @@
 """Which node of which job this is, by what Slurm and Kubernetes tell it."""
 
+import errno
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -124,6 +126,13 @@ def test_the_first_of_a_list_of_nodes_is_found(
 )
 def test_lists_of_nodes_as_slurm_writes_them(nodes: str, first: str) -> None:
     assert first_host(nodes) == first
+
+
+@pytest.mark.parametrize("name", ["node1..site", "n" * 64])
+def test_a_name_of_node_0_that_no_host_can_have_is_no_address(name: str) -> None:
+    request, _ = taken(STEP | {"SLURM_NODEID": "0", "SLURM_STEP_NODELIST": name}, device_num=1)
+    with pytest.raises(InputError, match=f"first host, {name}, is no address"):
+        plan_nodes(request, Host((), "", (HERE,)))
 
 
 def test_a_pod_of_kubernetes_tells_its_node() -> None:
@@ -269,6 +278,17 @@ def test_a_table_on_shared_storage_is_expected_where_its_folder_is_mounted(
 ) -> None:
     monkeypatch.setattr(sites, "MINDCLUSTER_TABLE", Path("/proc/hccl.json"))
     assert taken({})[0].rank_table_file == Path("/proc/hccl.json")
+
+
+def test_a_folder_that_may_not_be_entered_shows_no_table(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(os, "stat", refuse)
+    monkeypatch.setattr(os, "lstat", refuse)
+    assert taken({})[0].rank_table_file is None
 
 
 def test_a_table_goes_before_what_a_scheduler_says(tmp_path: Path) -> None:

@@ -62,6 +62,11 @@ def test_without_any_wish_there_is_one_worker_for_each_card_of_this_host() -> No
     assert topology.nodes.count == 1
 
 
+def test_cards_that_are_all_kept_from_us_are_not_asked_for_by_number() -> None:
+    with pytest.raises(InputError, match="ASCEND_RT_VISIBLE_DEVICES leaves none of this host's"):
+        plan(LaunchRequest(), replace(EIGHT_CARDS, granted=()))
+
+
 @pytest.mark.parametrize("target", ["Ascend", "CPU"])
 def test_the_number_of_workers_is_the_one_asked_for(target: str) -> None:
     assert plan(LaunchRequest(device_num=2), device_target=target).ranks == 2
