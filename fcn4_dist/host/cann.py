@@ -36,7 +36,7 @@ def check_cann(environment: Mapping[str, str], mindspore: str) -> Finding:
             "ask whoever installed it to install it with --install-for-all, or 'chmod -R o+rX' it"
         )
         return Finding(Level.ERROR, sentence, mend, "CANN")
-    if not home or not folder.is_dir():
+    if not home or not os.path.isdir(folder):
         return _missing(f"names {home}, which is no folder" if home else "is not set")
     told = next(filter(None, (read_assignments(folder / name) for name in _INFORMATION)), {})
     compiler = told.get("Version", "")

@@ -79,7 +79,7 @@ def host_path(path: str | Path) -> Path:
         path: Its absolute path.
     """
     root = os.environ.get(ROOT_VARIABLE)
-    return Path(root, Path(path).relative_to("/")) if root else Path(path)
+    return Path(root, str(path).lstrip("/")) if root else Path(path)
 
 
 def ask(program: str, *arguments: str) -> Answer:
@@ -128,6 +128,7 @@ def read_assignments(path: Path) -> dict[str, str]:
     """
     try:
         text = path.read_text("utf-8", "replace")
-    except OSError:
+    except (OSError, ValueError):
+        # No path has a zero byte; one that another file names may.
         return {}
     return dict(re.findall(r"^(\w+)=(.*\S)", text, re.MULTILINE))

@@ -163,7 +163,8 @@ def generation_of(chips: Sequence[Chip]) -> str:
     Args:
         chips: All of a host.
     """
-    generations = {_generation(chip.name) for chip in chips}
+    # What is not to be had is "NA" to npu-smi.
+    generations = {_generation(chip.name) for chip in chips if chip.name != "NA"}
     return generations.pop() if len(generations) == 1 else ""
 
 

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fcn4_dist.host.driver import Driver
 from fcn4_dist.host.host import VISIBLE_VARIABLE, Host, read_visible_devices
 from fcn4_dist.host.npu_smi import Cards
 from tests.hosts.recording import put_up
@@ -90,3 +91,12 @@ def test_what_the_variable_leaves_is_known_by_physical_ids(
     put_up(RECORDING, tmp_path, monkeypatch)
     host = Host.find({} if value is None else {VISIBLE_VARIABLE: value})
     assert (host.cards, host.usable) == ((3, 4, 5), usable)
+
+
+@pytest.mark.parametrize("folder", ['"/usr/local/Ascend"', "Ascend", "/a\0b", "/" + "a" * 5000])
+def test_a_folder_that_the_driver_cannot_have_tells_no_version(
+    folder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = f"$ cat /etc/ascend_install.info\nDriver_Install_Path_Param={folder}\n"
+    put_up(told, tmp_path, monkeypatch)
+    assert Driver.find((0,)).version == ""

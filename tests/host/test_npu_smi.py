@@ -82,7 +82,9 @@ def test_a_chip_tells_its_generation(name: str, generation: str, say: Callable[.
     assert find_generation() == generation
 
 
-@pytest.mark.parametrize("answer", ["", "command failed\n", HEAD + TAIL, smi("910A", "910B1")])
+@pytest.mark.parametrize(
+    "answer", ["", "command failed\n", HEAD + TAIL, smi("910A", "910B1"), smi("NA")]
+)
 def test_an_answer_that_is_not_understood_tells_nothing(
     answer: str, say: Callable[..., None]
 ) -> None:
