@@ -9,7 +9,7 @@ from fcn4_dist.checkpoints.folder import find_resume_file
 from fcn4_dist.config import Settings
 from fcn4_dist.files import check_writable
 from fcn4_dist.findings import Finding, Level, finding_of
-from fcn4_dist.jobs.shards import open_shards
+from fcn4_dist.jobs.shards import find_validation_set, open_shards
 from fcn4_dist.model import check_documented_size
 from fcn4_dist.records import check_shards
 from fcn4_dist.runs.folder import DEFAULT_RUNS
@@ -33,8 +33,7 @@ def check_job(
         on_main: Whether rank 0 runs on this host: others need no checkpoints.
         generation: Of its cards, if there are any that are to be used.
     """
-    filename = settings.train_filename if command == "train" else settings.val_filename
-    findings = [finding_of("shards", lambda: _check_shards(settings, filename))]
+    findings = [finding_of("shards", lambda: _check_shards(command, settings))]
     if command == "train" and generation:
         findings += _check_window(settings, generation)
     if command == "train" and findings[0].level is Level.OK and not settings.resume:
@@ -52,9 +51,13 @@ def check_job(
     return findings
 
 
-def _check_shards(settings: Settings, filename: str) -> str:
-    _, record_set = open_shards(settings, filename)
+def _check_shards(command: str, settings: Settings) -> str:
+    filename = settings.train_filename if command == "train" else settings.val_filename
+    manifest, record_set = open_shards(settings, filename)
     check_shards(record_set)
+    # The first validation may come after hours.
+    if command == "train" and (validation := find_validation_set(settings, manifest)):
+        check_shards(validation)
     return f"{len(record_set)} clips in {len(record_set.shards)} shards of {record_set.folder}"
 
 

@@ -3,6 +3,7 @@
 Every sentence is a case of tests/cluster/test_preflight.py, and in docs/launch_checks.md.
 """
 
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -52,6 +53,16 @@ def test_the_global_batch_has_to_fit_into_the_training_set(
 def test_without_shards_nothing_is_said_of_steps(settings: Settings) -> None:
     found = levels("train", replace(settings, data_dir="nothing"))
     assert found == {"shards": Level.ERROR, "folder": Level.OK}
+
+
+def test_the_shards_of_a_validation_hours_later_are_looked_at_before(
+    settings: Settings, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(settings.shard_folder, tmp_path / "shards"))
+    (folder / "val.mindrecord1").unlink()
+    without = replace(settings, data_dir=str(folder))
+    assert levels("train", without)["shards"] is Level.ERROR
+    assert levels("train", replace(without, val_interval=0))["shards"] is Level.OK
 
 
 def test_an_evaluation_needs_a_checkpoint_and_takes_any_batch(settings: Settings) -> None:
