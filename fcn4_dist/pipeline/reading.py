@@ -40,18 +40,11 @@ def read_batches(record_set: RecordSet, batches: Sequence[np.ndarray]) -> Iterat
         The batches.
 
     Raises:
-        Fcn4DistError: If the shards give other clips than the manifest says.
+        Fcn4DistError: If the shards cannot be read, or give other clips than the manifest says.
     """
     if len(batches) == 0:
         return
-    import mindspore.dataset as ds
-
-    dataset = ds.MindDataset(
-        dataset_files=[str(path) for path in record_set.files],
-        columns_list=_COLUMNS,
-        sampler=ds.SubsetSampler(np.concatenate(batches).tolist()),
-    ).batch(len(batches[0]))
-    rows = dataset.create_tuple_iterator(num_epochs=1, output_numpy=True)
+    rows = _rows(record_set, batches)
     for indices, (ids, features, labels) in zip(batches, rows, strict=True):
         expected = tuple(record_set.clips[index].id for index in indices)
         if tuple(ids.tolist()) != expected:
@@ -60,6 +53,24 @@ def read_batches(record_set: RecordSet, batches: Sequence[np.ndarray]) -> Iterat
                 "their manifest says, in its order: run preprocess again"
             )
         yield Batch(expected, _features(record_set, features), labels.astype(np.float32))
+
+
+def _rows(record_set: RecordSet, batches: Sequence[np.ndarray]) -> Iterator[tuple[np.ndarray, ...]]:
+    import mindspore.dataset as ds
+
+    try:
+        dataset = ds.MindDataset(
+            dataset_files=[str(path) for path in record_set.files],
+            columns_list=_COLUMNS,
+            sampler=ds.SubsetSampler(np.concatenate(batches).tolist()),
+        ).batch(len(batches[0]))
+        yield from dataset.create_tuple_iterator(num_epochs=1, output_numpy=True)
+    except (RuntimeError, ValueError) as error:
+        # MindSpore's words for a file that is gone or damaged; the check before a start names it.
+        raise Fcn4DistError(
+            f"the shards of {record_set.name} in {record_set.folder} cannot be read any more: "
+            f"'fcn4-dist verify {record_set.folder}' tells which"
+        ) from error
 
 
 def _features(record_set: RecordSet, stored: np.ndarray) -> np.ndarray:
