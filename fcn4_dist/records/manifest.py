@@ -235,7 +235,7 @@ def read_manifest(folder: Path) -> Manifest:
     if not path.is_file():
         raise InputError(
             f"{path} is missing, so no finished shards are in {folder}: run preprocess, or name "
-            "the folder of the shards with --data_dir"
+            "the folder that shards are in"
         )
     read = documents.read(path, _ManifestFile)
     sets: dict[str, list[Shard]] = {name: [] for name in read.sets}

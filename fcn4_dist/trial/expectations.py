@@ -36,7 +36,7 @@ class Speed:
     all_reduce: float
 
 
-SLOW_SHARE = 1 / 6
+SLOW_SHARE = 1 / 7
 """Of the best that a step may reach: where the documented trainer's claim of 160 samples/s on a 910
 is."""
 SLOW_ALL_REDUCE_SHARE = 1 / 4
@@ -46,7 +46,7 @@ _FLOAT32_SHARE = 0.5
 """Of the speed in half precision: twice the bytes."""
 _FIRST_LOSS, _LATER_LOSS = 2e-3, 0.05
 
-SPEEDS: dict[str, Speed] = {"910": Speed(959, 16), "A2": Speed(1268, 86), "A3": Speed(1268, 86)}
+SPEEDS = {"910": Speed(1191, 16), "A2": Speed(1576, 86), "A3": Speed(1576, 86)}
 _OF_OPERATORS = {"exact": 1e-4, "float16": 4e-3, "bfloat16": 3e-2}
 _OF_STEPS = {
     "exact": StepLimits(1e-4, 1e-3, 1e-2),

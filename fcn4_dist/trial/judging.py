@@ -139,7 +139,7 @@ def judge_collectives(
     ]
     rate = times[-1].gigabytes_per_second
     texts = [f"{_size(one.bytes)} in {_time(one.seconds)}" for one in times]
-    sentence = f"all-reduce among {ranks} ranks: {', '.join(texts)} ({rate:.1f} GB/s)"
+    sentence = f"all-reduce among {ranks} ranks: {', '.join(texts)} ({rate:.2g} GB/s)"
     level, mend = Level.OK, ""
     if expected := expectations.SPEEDS.get(generation):
         sentence += f"; expected up to {expected.all_reduce:g} GB/s within a server"
@@ -199,7 +199,7 @@ def judge_speed(
     )
     best = expectations.samples_per_second(generation, precision) * ranks
     if best:
-        sentence += f"; {rate / best:.0%} of the {best:.0f} of its floor (expected)"
+        sentence += f"; {rate / best:.0%} of the {best:.0f} expected at best"
     if waiting > expectations.LONG_WAIT:
         return Finding(Level.WARNING, sentence, _SLOW_READING, TRAINING)
     if rate < best * expectations.SLOW_SHARE:

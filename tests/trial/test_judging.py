@@ -1,6 +1,8 @@
 """What measurements are taken to mean, on cards that are not here, too."""
 
 import math
+import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -8,7 +10,7 @@ from hypothesis import strategies as st
 
 from fcn4_dist.findings import Finding, Level
 from fcn4_dist.trial.collectives import GRADIENT_BYTES, Bandwidth
-from fcn4_dist.trial.expectations import bits_of, step_limits
+from fcn4_dist.trial.expectations import SPEEDS, bits_of, step_limits
 from fcn4_dist.trial.judging import (
     judge_collectives,
     judge_operators,
@@ -134,4 +136,15 @@ def test_slow_training_is_warned_of_with_what_it_waits_for(
     finding = judge_speed([rate] * 3, [waiting] * 3, generation, 8, precision)
     assert finding.level is level
     assert mend in finding.mend
-    assert ("(expected)" in finding.sentence) is bool(generation)
+    assert ("expected at best" in finding.sentence) is bool(generation)
+
+
+def test_what_is_expected_is_what_the_document_of_scaling_prints() -> None:
+    text = (Path(__file__).parents[2] / "docs/scaling.md").read_text()
+    for generation, title in (("910", "Ascend 910A"), ("A2", "Ascend 910B")):
+        below = text.partition(f"{title}, float16, batch of 32 a card (expected)")[2]
+        lines = [line for line in below.split("\n\n")[1].splitlines() if line[:1].isdigit()]
+        rows = {line.split()[0]: re.split("  +", line) for line in lines}
+        assert SPEEDS[generation].samples_per_second == int(rows["1"][4].replace(",", ""))
+        seconds = float(rows["8"][3].removesuffix(" ms")) / 1e3
+        assert SPEEDS[generation].all_reduce == round(GRADIENT_BYTES / seconds / 1e9)
