@@ -56,5 +56,5 @@ def _configured_addresses() -> dict[int, str]:
         text = host_path(CONFIGURATION).read_text("utf-8", "replace")
     except OSError:
         return {}
-    lines = re.findall(r"^\s*address_([0-9]+)\s*=\s*(\S+)", text, re.MULTILINE)
+    lines = re.findall(r"^\s*address_([0-9]{1,4})\s*=\s*(\S+)", text, re.MULTILINE)
     return {int(card): address for card, address in lines}

@@ -10,11 +10,13 @@ from fcn4_dist.host.driver import ask
 # | 0     910B3               | OK            | 96.8        32                0    / 0             |
 # | 0                         | 0000:C1:00.0  | 0           0    / 0          3425 / 65536         |
 _FIRST_ROW = re.compile(
-    r"\|\s*(\d+)\s+([A-Za-z][\w-]*|\d\w{2,}[\w-]*)\s*\|\s*([A-Z][A-Za-z]+)\s*\|"
+    r"\|\s*(\d{1,9})\s+([A-Za-z][\w-]*|\d\w{2,}[\w-]*)\s*\|\s*([A-Z][A-Za-z]+)\s*\|"
 )
-_SECOND_ROW = re.compile(r"\|\s*(\d+)(?:\s+(\d+))?\s*\|\s*([0-9A-Fa-f:.]+|NA)\s*\|")
+_SECOND_ROW = re.compile(r"\|\s*(\d{1,9})(?:\s+(\d{1,9}))?\s*\|\s*([0-9A-Fa-f:.]+|NA)\s*\|")
 # | 0       0                 | 1067983       | python                   | 56373                   |
-_PROCESS_ROW = re.compile(r"\|\s*(\d+)\s+(\d+)\s*\|\s*(\d+)\s*\|\s*([^|]*?)\s*\|\s*(\d+)\s*\|")
+_PROCESS_ROW = re.compile(
+    r"\|\s*(\d{1,9})\s+(\d{1,9})\s*\|\s*(\d{1,9})\s*\|\s*([^|]*?)\s*\|\s*(\d{1,9})\s*\|"
+)
 
 _IN_NO_SUPERPOD = str(2**32 - 1)
 
@@ -179,7 +181,7 @@ def _by_physical_id(chips: Sequence[Chip], cards: Sequence[int]) -> dict[int, Ch
 
 def _logical_ids(text: str) -> dict[tuple[int, int], int]:
     # NPU ID, Chip ID, Chip Logic ID, …; the row of a board's controller has "-" for the third.
-    rows = re.findall(r"^\s*(\d+)\s+(\d+)\s+(\d+)\s", text, re.MULTILINE)
+    rows = re.findall(r"^\s*(\d{1,9})\s+(\d{1,9})\s+(\d{1,9})\s", text, re.MULTILINE)
     if "Chip Logic ID" not in text:
         return {}
     return {(int(npu), int(position)): int(logical) for npu, position, logical in rows}

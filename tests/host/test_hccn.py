@@ -22,6 +22,7 @@ def test_addresses_come_from_the_drivers_program_else_from_the_configuration(on:
         "$ hccn_tool -i 0 -ip -g\nipaddr:198.51.100.10\nnetmask:255.255.255.0\n"
         "$ hccn_tool -i 3 -ip -g\nCmd execute failed!\n[exit 1]\n"
         "$ cat /etc/hccn.conf\naddress_0=203.0.113.1\nnetmask_0=255.255.255.0\n"
+        f"address_{'9' * 5000}=203.0.113.9\n"
         "#address_1=198.51.100.9\n address_3 = 203.0.113.4\naddress_12=203.0.113.5\n"
     )
     assert hccn.find_card_addresses((0, 1, 3, 12)) == {

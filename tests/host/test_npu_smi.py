@@ -83,7 +83,15 @@ def test_a_chip_tells_its_generation(name: str, generation: str, say: Callable[.
 
 
 @pytest.mark.parametrize(
-    "answer", ["", "command failed\n", HEAD + TAIL, smi("910A", "910B1"), smi("NA")]
+    "answer",
+    [
+        "",
+        "command failed\n",
+        HEAD + TAIL,
+        smi("910B3").replace("| 0 ", f"| {'9' * 5000} "),
+        smi("910A", "910B1"),
+        smi("NA"),
+    ],
 )
 def test_an_answer_that_is_not_understood_tells_nothing(
     answer: str, say: Callable[..., None]
