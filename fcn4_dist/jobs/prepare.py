@@ -171,9 +171,7 @@ def find_obstacles(command: str, settings: Settings, start: Start) -> list[Findi
         # Of a rank table's faults each has a line, below the one that names the file.
         first, *faults = str(error).splitlines()
         sentences = [f"{first} {fault.strip()}" for fault in faults] or [first]
-        # How many workers there are follows from the cards, where there are any.
-        if host.cards or device == "CPU":
-            findings += [Finding(Level.ERROR, sentence, check="workers") for sentence in sentences]
+        findings += [Finding(Level.ERROR, sentence, check="workers") for sentence in sentences]
     findings += check_precision(settings, host, ranks)
     generation = host.generation if device == "Ascend" else ""
     return findings + check_job(command, settings, ranks, on_main=on_main, generation=generation)
