@@ -77,6 +77,25 @@ def end_log() -> None:
             handler.stream.close()
 
 
+@contextmanager
+def kept_off_terminal(path: Path) -> Iterator[None]:
+    """Write lines to a file instead of the terminal in this context; errors are shown, too.
+
+    Args:
+        path: The file; its folder is there.
+    """
+    terminals = [each for each in logger().handlers if isinstance(each, _Terminal)]
+    keep_log(path, 0)
+    for terminal in terminals:
+        terminal.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        end_log()
+        for terminal in terminals:
+            terminal.setLevel(logging.NOTSET)
+
+
 def log_only(rank: int) -> None:
     """Give lines time, level and rank: for a process whose standard output is its log."""
     _replace_terminal(_LogFile(sys.stdout, rank))

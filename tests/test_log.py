@@ -154,3 +154,18 @@ def test_a_hostile_file_name_reaches_no_terminal(
     assert main(["verify", str(tmp_path / "\x1b]0;owned\x07")]) == 2
     shown = capsys.readouterr().err
     assert "\x1b" not in shown and "\x07" not in shown and "\\x1b]0;owned" in shown
+
+
+def test_lines_can_be_kept_off_the_terminal_but_not_errors(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with log.kept_off_terminal(tmp_path / "kept.log"):
+        say("a line")
+        warn("a warning")
+        fail("an error")
+    say("afterwards")
+    captured = capsys.readouterr()
+    assert captured.out == "afterwards\n"
+    assert captured.err == "fcn4-dist: error: an error\n"
+    kept = [log.as_shown(line) for line in (tmp_path / "kept.log").read_text().splitlines()]
+    assert kept == ["a line", "warning: a warning", "fcn4-dist: error: an error"]

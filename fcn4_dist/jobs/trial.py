@@ -28,6 +28,7 @@ from fcn4_dist.jobs.launch import SECONDS_BETWEEN_JOBS, met_launchers, run_job
 from fcn4_dist.jobs.prepare import Job, Start, find_obstacles, prepare
 from fcn4_dist.jobs.trial_data import MOST_CLIPS, make_shards
 from fcn4_dist.jobs.trial_rank import SECTIONS
+from fcn4_dist.log import kept_off_terminal
 from fcn4_dist.runs.folder import choose_run_folder, settle_paths
 from fcn4_dist.runs.history import Step, read_course
 from fcn4_dist.terminal import say, table_of_sentences
@@ -87,17 +88,20 @@ def try_job(loaded: LoadedSettings, request: LaunchRequest, seconds: float) -> i
     with met_launchers(request) as (start, launchers):
         _refuse_host(loaded.settings, start)
         folder = _folder_for_all(loaded, launchers)
-        made = _settings_of_trial(loaded, start.plan(loaded.settings).ranks, folder)
-        job = prepare("train", made, start, launchers)
+        say(f"making music and shards of it, in {folder}")
+        with kept_off_terminal(folder / "preparing.log"):
+            made = _settings_of_trial(loaded, start.plan(loaded.settings).ranks, folder)
+            job = prepare("train", made, start, launchers)
         generation = start.host.generation if start.host else ""
         trial = _Trial(job, launchers, folder, generation, seconds)
         trial.run()
-        findings = [*find_obstacles("train", job.loaded.settings, start), *trial.findings]
-    _write_result(trial, findings)
+        before = find_obstacles("train", job.loaded.settings, start)
+    _write_result(trial, [*before, *trial.findings])
+    shown = [each for each in before if each.level is Level.WARNING] + trial.findings
     rows = [["section", "result", "what was found"]]
-    rows += [[each.check, each.level.value, str(each)] for each in trial.findings]
+    rows += [[each.check, each.level.value, str(each)] for each in shown]
     say(table_of_sentences(rows))
-    say(verdict(trial.findings))
+    say(verdict(shown))
     say(f"to send in: {_archive(folder)}")
     return 1 if errors_in(trial.findings) else 0
 
