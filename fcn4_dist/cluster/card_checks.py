@@ -270,6 +270,11 @@ def _cards_for_mpirun(topology: Topology, settings: Settings, host: Host) -> tup
 
 
 def _card_of_its_own(topology: Topology, settings: Settings, host: Host) -> tuple[int, ...]:
+    if not host.usable:
+        raise InputError(
+            f"{VISIBLE_VARIABLE} leaves none of this host's cards to use: unset it, or have it "
+            "name some"
+        )
     if settings.device_id >= len(host.usable):
         raise InputError(
             f"device_id is {settings.device_id}, and the cards this host has to use "

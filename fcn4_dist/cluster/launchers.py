@@ -295,7 +295,10 @@ def _listener(nodes: Nodes) -> socket.socket:
 
 
 def _no_address(nodes: Nodes, error: socket.gaierror) -> InputError:
-    return InputError(f"--master_addr {nodes.master_addr} is no address ({error.strerror})")
+    return InputError(
+        f"the address of the first host, {nodes.master_addr}, is not known here "
+        f"({error.strerror}): give one that is with --master_addr"
+    )
 
 
 def _family(address: str) -> socket.AddressFamily:

@@ -148,7 +148,8 @@ def _find_node_0(nodes: Nodes, host: Host) -> str:
         found = socket.getaddrinfo(nodes.master_addr, None)
     except socket.gaierror as error:
         raise InputError(
-            f"--master_addr {nodes.master_addr} is no address ({error.strerror})"
+            f"the address of the first host, {nodes.master_addr}, is not known here "
+            f"({error.strerror}): give one that is with --master_addr"
         ) from error
     here = any(entry[4][0] in host.addresses for entry in found)
     if nodes.count == 1:

@@ -2,6 +2,7 @@
 
 import csv
 import os
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -35,7 +36,7 @@ def make_shards(folder: Path, clips: int) -> Settings:
         copy = audio / "train" / f"{path.stem}.{number:05d}.wav"
         copy.parent.mkdir(exist_ok=True)
         copy.unlink(missing_ok=True)
-        os.link(path, copy)
+        _give_another_name(path, copy)
         rows.append([str(copy.relative_to(audio)), path.parent.name, "train"])
     rows += [[str(path.relative_to(audio)), path.parent.name, "val"] for path in made[1::2]]
     with (folder / _ROWS_NAME).open("w", newline="", encoding="utf-8") as file:
@@ -52,3 +53,12 @@ def make_shards(folder: Path, clips: int) -> Settings:
     )
     preprocess(LoadedSettings(settings, {}))
     return settings
+
+
+def _give_another_name(path: Path, copy: Path) -> None:
+    try:
+        os.link(path, copy)
+    except OSError:
+        # Object stores that are mounted as folders know no second name; nor does every disk as many
+        # as it takes.
+        shutil.copyfile(path, copy)

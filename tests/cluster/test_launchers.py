@@ -459,7 +459,7 @@ def test_node_0_on_a_host_without_its_address_is_said_at_once() -> None:
 @pytest.mark.parametrize("rank", [0, 1])
 def test_an_address_that_is_none_is_said_at_once(rank: int) -> None:
     assert refusal(Nodes(2, rank, "fe80::1%nowhere", 8118)).startswith(
-        "--master_addr fe80::1%nowhere is no address ("
+        "the address of the first host, fe80::1%nowhere, is not known here ("
     )
 
 

@@ -71,3 +71,20 @@ def test_an_evaluation_is_held_against_the_same_host(
     code, errors = run("driver-without-cann", "eval")
     assert code == 2
     assert "CANN is not in /usr/local/Ascend" in errors
+
+
+def test_a_host_whose_cards_are_all_kept_from_us_asks_for_no_other_number(
+    run: Callable[..., tuple[int, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = put_up
+
+    def without(recording: str, folder: Path, patch: pytest.MonkeyPatch) -> None:
+        real(recording, folder, patch)
+        patch.setenv("ASCEND_RT_VISIBLE_DEVICES", "")
+
+    monkeypatch.setattr("tests.hosts.test_single_card.put_up", without)
+    code, errors = run("910b3-bare-metal", "train")
+    assert code == 2
+    assert "CANN reads ASCEND_RT_VISIBLE_DEVICES= as no card at all" in errors
+    assert "leaves none of this host's cards to use" in errors
+    assert "device_id" not in errors
