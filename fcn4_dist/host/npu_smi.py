@@ -18,6 +18,7 @@ _PROCESS_ROW = re.compile(
     r"\|\s*(\d{1,9})\s+(\d{1,9})\s*\|\s*(\d{1,9})\s*\|\s*([^|]*?)\s*\|\s*(\d{1,9})\s*\|"
 )
 
+_LARGEST_ID = 63
 _IN_NO_SUPERPOD = str(2**32 - 1)
 
 
@@ -90,16 +91,19 @@ def ask_npu_smi(cards: Sequence[int]) -> Cards:
     chips = read_chips(answer.text)
     by_card = {} if answer.failure else _by_physical_id(chips, cards)
     known = _logical_ids(ask("npu-smi", "info", "-m").text) if by_card else {}
-    logical = {card: known.get((chip.npu, chip.position)) for card, chip in by_card.items()}
+    places = {card: (chip.npu, chip.position) for card, chip in by_card.items()}
+    logical = {card: known[place] for card, place in places.items() if place in known}
+    if len(set(logical.values())) < len(logical) or max(logical.values(), default=0) > _LARGEST_ID:
+        # No two cards have one number.
+        logical = {}
     return Cards(
         generation=generation_of(chips),
         # CANN counts the cards it is shown in the order of their physical ids.
-        logical_ids={card: index for index, card in enumerate(sorted(cards))}
-        | {card: number for card, number in logical.items() if number is not None},
+        logical_ids={card: index for index, card in enumerate(sorted(cards))} | logical,
         health={card: chip.health for card, chip in by_card.items()},
         buses={card: chip.bus for card, chip in by_card.items()},
         processes={card: chip.processes for card, chip in by_card.items() if chip.processes},
-        places={card: (chip.npu, chip.position) for card, chip in by_card.items()},
+        places=places,
         failure=answer.failure,
     )
 

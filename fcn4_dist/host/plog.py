@@ -22,6 +22,7 @@ _BYTES_OF_AN_END = 1 << 20
 _LONGEST_LINE = 300
 _LINES_OF_A_MESSAGE = 4
 _CLOCKS_DIFFER = 60.0
+_MOST_PLOGS = 4
 """Seconds by which a file server's clock may be behind this host's."""
 
 _CODE = r"(E[1-9A-Z][0-9]{4})"
@@ -112,11 +113,14 @@ def _plogs(process: int, since: float, environment: Mapping[str, str]) -> list[P
     for folder in plog_folders(environment):
         with suppress(OSError):
             # The number of a process may be that of an earlier one, or of one in a container.
-            found += sorted(
-                path
+            times = {
+                path: path.stat().st_mtime
                 for path in folder.glob(f"plog-{process}_*.log")
-                if path.is_file() and path.stat().st_mtime >= since - _CLOCKS_DIFFER
-            )
+                if path.is_file()
+            }
+            recent = [path for path, when in times.items() if when >= since - _CLOCKS_DIFFER]
+            # CANN begins a new one when one is full: the last ones are those of the end.
+            found += sorted(recent, key=lambda path: (times[path], path))[-_MOST_PLOGS:]
     return found
 
 

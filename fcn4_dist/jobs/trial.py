@@ -8,7 +8,8 @@ import math
 import os
 import tarfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from statistics import median
@@ -23,10 +24,11 @@ from fcn4_dist.cluster.topology import LaunchRequest
 from fcn4_dist.config import LoadedSettings, Settings
 from fcn4_dist.config.learning import Network, Training
 from fcn4_dist.config.machine import Ascend, Device, DistributedJob
+from fcn4_dist.errors import InputError, StoppedError
 from fcn4_dist.findings import Finding, Level, errors_in, refuse_errors
 from fcn4_dist.jobs.launch import SECONDS_BETWEEN_JOBS, met_launchers, run_job
 from fcn4_dist.jobs.prepare import Job, Start, find_obstacles, prepare
-from fcn4_dist.jobs.trial_data import MOST_CLIPS, make_shards
+from fcn4_dist.jobs.trial_data import make_shards
 from fcn4_dist.jobs.trial_rank import SECTIONS
 from fcn4_dist.log import kept_off_terminal
 from fcn4_dist.runs.folder import choose_run_folder, settle_paths
@@ -46,6 +48,9 @@ _KEPT = (Device, DistributedJob, Ascend, Network, Training)
 _STEPS_AN_EPOCH = {"Ascend": 10, "CPU": 2}
 _BATCH_ON_CPU = 4
 _SHORT_EPOCHS = 2
+_MOST_CLIPS = 4096
+_LARGEST_BATCH = 16384
+"""Its shards have 9 GB."""
 _MOST_EPOCHS = 1000
 _ARCHIVED = ("*.json", "*.jsonl", "*.log", "*.yaml", "*.txt")
 
@@ -84,26 +89,36 @@ def try_job(loaded: LoadedSettings, request: LaunchRequest, seconds: float) -> i
 
     Raises:
         InputError: If something would stop the job before it begins.
+        StoppedError: If SIGTERM has ended it; what was found until then is told and written.
     """
-    with met_launchers(request) as (start, launchers):
+    with met_launchers(request) as (start, launchers), ExitStack() as held:
         _refuse_host(loaded.settings, start)
+        ranks = start.plan(loaded.settings).ranks
+        computing = _what_computes(loaded, ranks)
         folder = _folder_for_all(loaded, launchers)
+        launchers.on_main(lambda: held.enter_context(_kept_to_this_trial(folder)))
         say(f"making music and shards of it, in {folder}")
         with kept_off_terminal(folder / "preparing.log"):
-            made = _settings_of_trial(loaded, start.plan(loaded.settings).ranks, folder)
-            job = prepare("train", made, start, launchers)
-        generation = start.host.generation if start.host else ""
-        trial = _Trial(job, launchers, folder, generation, seconds)
-        trial.run()
+            made = _settings_of_trial(computing, ranks, folder)
+            job = prepare("train", LoadedSettings(made, loaded.origins), start, launchers)
         before = find_obstacles("train", job.loaded.settings, start)
+        trial = _Trial(job, launchers, folder, start.host.generation if start.host else "", seconds)
+        try:
+            trial.run()
+        finally:
+            # However it ends, what was found until then is there.
+            _tell(trial, before)
+    return 1 if errors_in(trial.findings) else 0
+
+
+def _tell(trial: "_Trial", before: Sequence[Finding]) -> None:
     _write_result(trial, [*before, *trial.findings])
     shown = [each for each in before if each.level is Level.WARNING] + trial.findings
     rows = [["section", "result", "what was found"]]
     rows += [[each.check, each.level.value, str(each)] for each in shown]
     say(table_of_sentences(rows))
     say(verdict(shown))
-    say(f"to send in: {_archive(folder)}")
-    return 1 if errors_in(trial.findings) else 0
+    say(f"to send in: {_archive(trial.folder)}")
 
 
 def _refuse_host(settings: Settings, start: Start) -> None:
@@ -119,24 +134,45 @@ def _folder_for_all(loaded: LoadedSettings, launchers: Launchers) -> Path:
     return Path(launchers.broadcast(chosen and chosen.settings.run_dir))
 
 
-def _settings_of_trial(loaded: LoadedSettings, ranks: int, folder: Path) -> LoadedSettings:
+@contextmanager
+def _kept_to_this_trial(folder: Path) -> Iterator[None]:
+    with ExitStack() as held:
+        try:
+            held.enter_context(CheckpointFolder(folder, "trial").kept_to_this_job())
+        except InputError as error:
+            sentence = f"another trial is at work in {folder}: wait for it, or give this one"
+            raise InputError(f"{sentence} another --run_dir") from error
+        yield
+
+
+def _what_computes(loaded: LoadedSettings, ranks: int) -> dict[str, Any]:
+    """Take what computes, and what in, from the settings of the job that is to be started."""
     given = loaded.settings
     names = [field.name for group in _KEPT for field in fields(group)]
     kept: dict[str, Any] = {name: getattr(given, name) for name in names}
     if given.device_target == "CPU" and "batch_size" not in loaded.origins:
         kept["batch_size"] = _BATCH_ON_CPU
     batch = kept["batch_size"] * kept["accumulation_steps"] * ranks
-    clips = batch * _STEPS_AN_EPOCH[given.device_target]
-    data = make_shards(folder / "data", max(min(clips, MOST_CLIPS), 2 * batch))
-    settings = replace(
+    if batch > _LARGEST_BATCH:
+        raise InputError(
+            f"a step of {batch} clips (batch_size x accumulation_steps x ranks) is too large for a "
+            f"trial, which makes the music itself: give a --batch_size for at most {_LARGEST_BATCH}"
+        )
+    return kept
+
+
+def _settings_of_trial(computing: Mapping[str, Any], ranks: int, folder: Path) -> Settings:
+    batch = computing["batch_size"] * computing["accumulation_steps"] * ranks
+    clips = batch * _STEPS_AN_EPOCH[computing["device_target"]]
+    data = make_shards(folder / "data", max(min(clips, _MOST_CLIPS), batch))
+    return replace(
         data,
-        **kept | {"num_classes": data.num_classes, "epoch_size": _SHORT_EPOCHS},
+        **{**computing, "num_classes": data.num_classes, "epoch_size": _SHORT_EPOCHS},
         run_dir=str(folder / "device"),
         checkpoint_path=str(folder / "weight"),
         # The last one alone.
         val_interval=_SHORT_EPOCHS,
     )
-    return LoadedSettings(settings, loaded.origins)
 
 
 class _Trial:
@@ -153,11 +189,12 @@ class _Trial:
 
     def run(self) -> None:
         """Make each start that the one before allows, and find out what came of it."""
-        device_folder = Path(self.settings.run_dir)
-        exit_code = self._start("doctor", {})
-        ranks = self.job.topology.ranks_here
-        self.records = {rank: read_record(record_file(device_folder, rank)) for rank in ranks}
-        self.findings = findings_of(self.records, SECTIONS)
+        try:
+            exit_code = self._start("doctor", {})
+        finally:
+            folder, ranks = Path(self.settings.run_dir), self.job.topology.ranks_here
+            self.records = {rank: read_record(record_file(folder, rank)) for rank in ranks}
+            self.findings = findings_of(self.records, SECTIONS)
         if exit_code:
             self._skip(TRAINING, RESTART)
         elif self._start("train", {"run_dir": str(self.folder / TRAINING)}):
@@ -178,7 +215,10 @@ class _Trial:
         job = replace(self.job, command=command, loaded=loaded)
         say(f"next: {_STARTS[folder.name]}")
         exit_code = run_job(job.on_port(usable_port(job.topology)), self.launchers)
-        return max(self.launchers.all_gather(exit_code))
+        worst = max(self.launchers.all_gather(exit_code))
+        if worst == StoppedError.exit_code:
+            raise StoppedError("stopped by SIGTERM; the table has what was found until then")
+        return worst
 
     def _how_to_restart(self) -> dict[str, Any]:
         """Give what the third start has other than the second; on node 0, which has its results."""

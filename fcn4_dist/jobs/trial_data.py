@@ -10,7 +10,6 @@ from fcn4_dist.clips.synthetic import GENRES, write_collection
 from fcn4_dist.config import LoadedSettings, Settings
 from fcn4_dist.jobs.preprocess import preprocess
 
-MOST_CLIPS = 4096
 _SECONDS = 5.0
 _ROWS_NAME = "made.csv"
 

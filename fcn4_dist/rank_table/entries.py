@@ -13,6 +13,7 @@ from fcn4_dist.findings import Finding, Level
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _LONGEST_SHOWN = 60
+_MOST_BYTES = 1 << 26
 _HIGHEST_PORT = 65535
 _HIGHEST_NUMBER = 2**32 - 2
 _PORTS = ("device_port", "device_vnic_port", "backup_device_port", "host_port")
@@ -212,6 +213,9 @@ def _read_text(path: Path) -> str:
         if not path.is_file():
             missing = not path.exists()
             problem = "there is no such file" if missing else "this is no regular file"
+            raise _NoTableError(problem, "name a rank table")
+        if path.stat().st_size > _MOST_BYTES:
+            problem = f"the file has more than {_MOST_BYTES} bytes, which no rank table has"
             raise _NoTableError(problem, "name a rank table")
         return path.read_text("utf-8-sig")
     except UnicodeDecodeError as error:

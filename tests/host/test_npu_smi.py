@@ -197,3 +197,14 @@ def test_a_superpod_is_that_of_all_cards(
     first = f"$ npu-smi info -t spod-info -i 2 -c 0\n{superpod_of(7, 2)}"
     put_up(f"{first}$ npu-smi info -t spod-info -i 2 -c 1\n{second}", tmp_path, monkeypatch)
     assert find_superpod((4, 5), {4: (2, 0), 5: (2, 1)}) == found
+
+
+@pytest.mark.parametrize(("first", "second"), [("0", "0"), ("0", "64"), ("99999999", "1")])
+def test_numbers_that_cann_cannot_have_are_not_believed(
+    first: str, second: str, say: Callable[..., None]
+) -> None:
+    heading = "NPU ID   Chip ID   Chip Logic ID   Chip Name\n"
+    rows = f"0        0         {first}               Ascend 910B3\n"
+    rows += f"1        0         {second}               Ascend 910B3\n"
+    say(smi("910B3", "910B3"), heading + rows)
+    assert ask_npu_smi([0, 1]).logical_ids == {0: 0, 1: 1}

@@ -129,6 +129,18 @@ def test_of_a_huge_file_the_ends_are_read(tmp_path: Path) -> None:
     assert time.monotonic() - begun < 2
 
 
+def test_of_many_plogs_of_a_process_the_last_ones_are_read(tmp_path: Path) -> None:
+    first = written(tmp_path, "plog_operator.log")
+    later = [first.with_name(f"plog-{PROCESS}_2026112602{number:07}.log") for number in range(300)]
+    for number, path in enumerate(later):
+        path.write_text("")
+        os.utime(path, (time.time() + number, time.time() + number))
+    assert found(tmp_path) is None
+    later[-1].write_bytes(first.read_bytes())
+    os.utime(later[-1], (time.time() + 300, time.time() + 300))
+    assert found(tmp_path) is not None
+
+
 def test_a_name_that_looks_like_a_code_is_none(tmp_path: Path) -> None:
     log = tmp_path / "rank_0.log"
     log.write_text("skipped rock/E10001: broken\nloss-E20002: 1\nVE1001: a\n0xEE9999: b\n")

@@ -86,6 +86,14 @@ def test_the_document_tells_what_is_printed(tmp_path: Path) -> None:
     assert document(tmp_path).splitlines() == expected.splitlines()
 
 
+def test_a_file_that_is_larger_than_any_table_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "table.json"
+    with path.open("wb") as file:
+        file.truncate(1 << 36)
+    (finding,) = errors_in(check_rank_table(path, "A2"))
+    assert "which no rank table has" in str(finding)
+
+
 def test_all_errors_of_a_file_are_told_at_once(tmp_path: Path) -> None:
     table = two_servers()
     for change in (
