@@ -43,9 +43,9 @@ def processes_of(folder: Path) -> list[psutil.Process]:
     for process in psutil.process_iter():
         try:
             variables = process.environ()
+            alive = process.status() != psutil.STATUS_ZOMBIE
         except psutil.Error:
             continue
-        alive = process.status() != psutil.STATUS_ZOMBIE
         if variables.get("FCN4_DIST_LAUNCHED") == str(folder) and alive:
             found.append(process)
     return found
