@@ -97,6 +97,7 @@ def try_job(loaded: LoadedSettings, request: LaunchRequest, seconds: float) -> i
         computing = _what_computes(loaded, ranks)
         folder = _folder_for_all(loaded, launchers)
         launchers.on_main(lambda: held.enter_context(_kept_to_this_trial(folder)))
+        folder.mkdir(parents=True, exist_ok=True)
         say(f"making music and shards of it, in {folder}")
         with kept_off_terminal(folder / "preparing.log"):
             made = _settings_of_trial(computing, ranks, folder)

@@ -1,10 +1,12 @@
 """Two hosts that share no file: train, evaluate, go on, and lose each other."""
 
 import json
+import re
 import shutil
 import signal
 import subprocess
 import sys
+import tarfile
 import threading
 import time
 from collections.abc import Iterator
@@ -103,7 +105,9 @@ def test_two_hosts_train_go_on_and_evaluate_with_what_only_the_first_has(hosts: 
     assert (first.kept / "scores/predictions.csv").read_bytes() == two
 
 
-def test_two_hosts_are_tried_together(hosts: Hosts) -> None:
+def test_two_hosts_are_tried_together_and_every_section_says_that_all_is_right(
+    hosts: Hosts,
+) -> None:
     started = []
     for rank, host in enumerate(hosts):
         place = ["--nnodes", "2", "--node_rank", str(rank), "--master_addr", ADDRESSES[0]]
@@ -112,12 +116,30 @@ def test_two_hosts_are_tried_together(hosts: Hosts) -> None:
         started.append(host.start("env", f"PYTHONPATH={SCRIPTS.parent}", *program, *place, *small))
     outputs = [process.communicate(timeout=400)[0] for process in started]
     assert [process.returncode for process in started] == [0, 0], "\n".join(outputs)
-    assert "all-reduce among 2 ranks" in outputs[0]
-    assert "all that was tried is right" in outputs[0]
-    assert "all that was tried is right" in outputs[1]
+    rows = [
+        re.findall(r"^([a-z ]+?)  +(ok|note|warning|error)  +(.*)$", out, re.M) for out in outputs
+    ]
+    found = {section: sentence for section, level, sentence in rows[0] if level == "ok"}
+    assert set(found) == {"operators", "training step", "collectives", "restart", "training"}
+    assert {level for _, level, _ in rows[0]} <= {"ok", "note"}
+    assert re.match(r"\d+ operators give what NumPy gives, in \d+ results", found["operators"])
+    assert found["collectives"].startswith("all-reduce among 2 ranks")
+    assert "same losses to the bit" in found["restart"]
+    assert "samples/s of 2 ranks in float32" in found["training"]
+    assert outputs[0].splitlines()[-2] == "all that was tried is right"
     # What training gave is on node 0.
-    assert "same losses to the bit" in outputs[0]
-    assert "same losses to the bit" not in outputs[1]
+    assert {section for section, *_ in rows[1]} == {"operators", "training step", "collectives"}
+    # What is sent in holds the results and the logs, and no audio, no weights.
+    (archive,) = (hosts[0].kept / "runs").glob("*.tar.gz")
+    with tarfile.open(archive) as file:
+        names = {Path(name).name for name in file.getnames()}
+        result = next(name for name in file.getnames() if name.endswith("/trial.json"))
+        content = json.loads(file.extractfile(result).read())  # type: ignore[union-attr]
+    assert {"trial.json", "rank_0.log", "metrics.jsonl", "settings.yaml"} <= names
+    assert not {name for name in names if name.endswith((".ckpt", ".wav", ".npy"))}
+    assert archive.stat().st_size < 1_000_000
+    assert set(content["lines"]) == {"0"}
+    assert {finding["check"] for finding in content["findings"]} > set(found)
 
 
 @pytest.mark.parametrize("with_table", [False, True], ids=["variables", "a table besides"])
