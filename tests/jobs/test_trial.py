@@ -13,7 +13,6 @@ import fcn4_dist
 
 pytestmark = pytest.mark.slow
 
-SECTIONS = {"operators", "training step", "collectives", "restart", "training"}
 # In each section one thing is broken, as a bad device, a bad network or a bad disk would.
 FAULTS = (
     ("trial/cases.py", "_Function(ops.ReLU())", "_Function(ops.Abs())"),
