@@ -10,7 +10,7 @@ import tarfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -53,27 +53,6 @@ _LARGEST_BATCH = 16384
 """Its shards have 9 GB."""
 _MOST_EPOCHS = 1000
 _ARCHIVED = ("*.json", "*.jsonl", "*.log", "*.yaml", "*.txt")
-
-
-@dataclass(frozen=True)
-class TrialResult(documents.Document):
-    """What is written for those who look at a trial elsewhere.
-
-    Attributes:
-        findings: What the checks before it and the trial itself have found.
-        lines: What each rank of this host has written, by its number.
-        settings: Values by name.
-        versions: Versions of packages, by name.
-        generation: Of the cards; "" for none.
-    """
-
-    format = 1
-
-    findings: tuple[Mapping[str, str], ...]
-    lines: Mapping[str, tuple[Line, ...]]
-    settings: Mapping[str, documents.Value]
-    versions: Mapping[str, str]
-    generation: str
 
 
 def try_job(loaded: LoadedSettings, request: LaunchRequest, seconds: float) -> int:
@@ -274,22 +253,22 @@ class _Trial:
 
 
 def _write_result(trial: _Trial, findings: Sequence[Finding]) -> None:
-    rows = tuple(
-        {
-            "check": each.check,
-            "level": each.level.value,
-            "sentence": each.sentence,
-            "mend": each.mend,
-        }
-        for each in findings
-    )
-    result = TrialResult(
-        findings=rows,
-        lines={str(rank): tuple(lines) for rank, lines in trial.records.items()},
-        settings=trial.settings.as_dict(),
-        versions=package_versions("fcn4_dist", "mindspore", "numpy", "librosa"),
-        generation=trial.generation,
-    )
+    """Write what those need to know who look at a trial elsewhere."""
+    result = {
+        "findings": [
+            {
+                "check": each.check,
+                "level": each.level.value,
+                "sentence": each.sentence,
+                "mend": each.mend,
+            }
+            for each in findings
+        ],
+        "lines": {str(rank): list(map(asdict, lines)) for rank, lines in trial.records.items()},
+        "settings": trial.settings.as_dict(),
+        "versions": package_versions("fcn4_dist", "mindspore", "numpy", "librosa"),
+        "generation": trial.generation,
+    }
     documents.write(trial.folder / RESULT_NAME, result)
 
 

@@ -22,7 +22,6 @@ class Deviation:
         largest: The largest difference, as a share of the largest value; infinite where something
             is not a number.
         allowed: What it may be.
-        multiplies: As of its case.
         error: What the device said instead of a result; "" if it gave one.
     """
 
@@ -30,7 +29,6 @@ class Deviation:
     type: str
     largest: float
     allowed: float
-    multiplies: bool
     error: str = ""
 
     @property
@@ -85,13 +83,13 @@ def _try(case: Case, kind: str, jit_level: str, allowed: float) -> list[Deviatio
         lines = (line.strip() for line in said if not line.startswith("-"))
         sentence = next((line for line in lines if " " in line), repr(error))
         return [
-            Deviation(name, kind, np.inf, allowed, case.multiplies, sentence)
+            Deviation(name, kind, np.inf, allowed, sentence)
             for name in dict.fromkeys(case.operators)
         ]
     exact = [each.astype(np.float64) if each.dtype == np.float32 else each for each in inputs]
     expected = case.expect(*exact)
     return [
-        Deviation(name, kind, _deviation(one, other), allowed, case.multiplies)
+        Deviation(name, kind, _deviation(one, other), allowed)
         for name, one, other in zip(case.operators, got, expected, strict=True)
     ]
 

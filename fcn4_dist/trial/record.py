@@ -3,7 +3,7 @@
 A rank that dies has written what it had begun, so that it is known what killed it.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -103,12 +103,6 @@ def findings_of(records: Mapping[int, Sequence[Line]], checks: Sequence[str]) ->
     return sorted(
         findings, key=lambda each: (order.get(each.check, -1), severity.index(each.level))
     )
-
-
-def figures_of(records: Iterable[Sequence[Line]], name: str) -> list[float]:
-    """List what was measured under a name."""
-    lines = [line for record in records for line in record]
-    return [line.figures[name] for line in lines if name in line.figures]
 
 
 def _unfinished(lines: Sequence[Line], checks: Sequence[str]) -> list[Line]:

@@ -24,11 +24,9 @@ TRAIN = "scripts/run_distribute_train.sh"
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slurm]:
     """A Slurm of two nodes."""
-    if reason := why_no_slurm():
+    if reason := why_no_slurm() or why_impossible():
         if os.environ.get("FCN4_SLURM_REQUIRED") == "1":
             pytest.fail(reason)
-        pytest.skip(reason)
-    if reason := why_impossible():
         pytest.skip(reason)
     with slurm(tmp_path_factory.mktemp("slurm")) as running:
         yield running

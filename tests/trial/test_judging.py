@@ -23,7 +23,7 @@ from fcn4_dist.trial.operators import Deviation
 
 
 def deviation(operator: str, kind: str, largest: float = 0.0, error: str = "") -> Deviation:
-    return Deviation(operator, kind, largest, 0.004, False, error)
+    return Deviation(operator, kind, largest, 0.004, error)
 
 
 def test_an_operator_without_a_kernel_is_an_error_on_a_card() -> None:
