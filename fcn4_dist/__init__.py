@@ -42,8 +42,7 @@ def top_tags(
     """
     from pathlib import Path
 
-    from fcn4_dist.tagging import Tagger, load_network
-    from fcn4_dist.tagging.class_names import parse_class_names
+    from fcn4_dist.tagging import Tagger, load_network, parse_class_names
 
     network = load_network(model, class_names=parse_class_names(class_names))
     return Tagger(network).tag(Path(song)).top(top_n)
