@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from fcn4_dist.errors import InputError
+from fcn4_dist.text import Lines, cleaned
 
 
 class Level(Enum):
@@ -33,7 +34,8 @@ class Finding:
     check: str = ""
 
     def __str__(self) -> str:
-        return f"{self.sentence}: {self.mend}" if self.mend else self.sentence
+        """Give it as a line that can be shown; Lines, where it is an error that had several."""
+        return cleaned(f"{self.sentence}: {self.mend}" if self.mend else self.sentence)
 
 
 def finding_of(check: str, work: Callable[[], str]) -> Finding:
@@ -65,7 +67,9 @@ def refuse_errors(findings: Iterable[Finding], heading: str = "") -> None:
         heading: A line to stand above the errors, which are then indented.
     """
     if lines := list(map(str, errors_in(findings))):
-        raise InputError("\n  ".join([heading, *lines]) if heading else "\n".join(lines))
+        if heading:
+            lines = [cleaned(heading), *(f"  {line}" for line in lines)]
+        raise InputError(Lines("\n".join(lines)))
 
 
 def counted(items: Sequence[str], shown: int = 3) -> str:
