@@ -75,6 +75,9 @@ def refuse_errors(findings: Iterable[Finding], heading: str = "") -> None:
 
 def counted(items: Sequence[str], shown: int = 3) -> str:
     """Say how many items there are, and show the first: ``5, like a, b, c``."""
-    # A line break in a file name must not break the line.
-    examples = [item if item.isprintable() else repr(item) for item in items[:shown]]
-    return f"{len(items)}, like {', '.join(examples)}"
+    return f"{len(items)}, like {', '.join(map(as_shown, items[:shown]))}"
+
+
+def as_shown(name: str) -> str:
+    """Give a name for a sentence; in quotes, where it holds what is not seen."""
+    return name if name.isprintable() else repr(name)

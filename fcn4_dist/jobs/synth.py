@@ -24,7 +24,7 @@ def synth(loaded: LoadedSettings) -> None:
         if "synth" in flag.commands
     }
     clips, seconds = flags["clips_per_class"], flags["synth_seconds"]
-    text = loaded.to_yaml("synth")
+    text: str = loaded.to_yaml("synth")
     for name, value in flags.items():
         text += yaml_line(name, value, loaded.origins.get(name, "default")) + "\n"
     say(Lines(text))
