@@ -77,6 +77,14 @@ def write_text(path: Path, text: str) -> None:
         file.write(text.encode("utf-8", "surrogateescape"))
 
 
+def follow_umask(path: Path) -> None:
+    """Give a file that a library has made the mode of one that we make: what the umask leaves."""
+    # Asked for by setting it; what another thread makes meanwhile is closed to others, not open.
+    umask = os.umask(0o077)
+    os.umask(umask)
+    path.chmod(0o666 & ~umask)
+
+
 def check_writable(folder: Path, setting: str) -> None:
     """Refuse a folder that cannot be written to, or cannot be made.
 

@@ -1,19 +1,22 @@
 """The npy -> MindRecord stage: features and labels into shards, by several processes.
 
-Each shard is written by a one-shard writer of its own and all are read back as the manifest's
-list, so that who writes which shard, and when, makes no difference to the bytes.
+Each shard is written by a one-shard writer of its own and then made to know the others of its set,
+so that who writes which shard, and when, makes no difference to the bytes.
 """
 
+import errno
 import hashlib
 import json
 import math
 import multiprocessing
+import os
 import re
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from traceback import clear_frames
 from typing import Any
 
 import numpy as np
@@ -21,13 +24,19 @@ import numpy as np
 from fcn4_dist import documents
 from fcn4_dist.audio import FeatureCache
 from fcn4_dist.errors import Fcn4DistError, InputError
-from fcn4_dist.files import replace_file, sha256_of
+from fcn4_dist.files import follow_umask, replace_file, sha256_of
 from fcn4_dist.processes import ProcessDiedError, run_in_processes
+from fcn4_dist.records.joining import join_set
 from fcn4_dist.records.manifest import MANIFEST_NAME, ClipRow, Shard, read_manifest
 from fcn4_dist.records.planning import PlannedShard
+from fcn4_dist.refusals import explain, size_text
 from fcn4_dist.versions import installed_mindspore
 
 _ROWS_A_WRITE = 16
+_SPARE = 10 * 2**20
+"""MindSpore writes nothing where less than 10 MB are left (kMinFreeDiskSize)."""
+_ROOM_BESIDE = 2**10
+"""Bytes a row takes beside its feature, with its id, its labels and its place in the index."""
 
 
 @dataclass(frozen=True)
@@ -125,11 +134,9 @@ def write_shards(
                 yield future.result()
             except ProcessDiedError as error:
                 # MindSpore's writer has been seen to crash on a full disk.
-                raise Fcn4DistError(
-                    f"the process that wrote the shard {shard_format.mr_path / shard.file} died "
-                    f"({error}): is the disk full, or memory short? make room, "
-                    "or name another folder with --mr_path"
-                ) from error
+                path = shard_format.mr_path / shard.file
+                died = f"the process that was at it died, {error}: is memory short?"
+                raise _failure(path, _room_for([shard], shard_format), died) from error
     count()
 
 
@@ -155,12 +162,17 @@ def write_shard(
     if shard is not None:
         on_clips(shard.rows)
         return shard
-    _remove(path)
-    for rows in _write(planned, shard_format):
-        on_clips(rows)
-    shard = _describe(path, len(planned.clips))
-    with replace_file(_receipt_file(path)) as file:
-        file.write(documents.to_line(_Receipt(key, shard)).encode())
+    with _refusals_told(path, _room_for([planned], shard_format)):
+        _remove(path)
+        for rows in _write(planned, shard_format):
+            on_clips(rows)
+        join_set(path, len(planned.clips), planned.files_of_set, planned.rows_of_set)
+        for file in (path, _index_file(path)):
+            # MindSpore's writer gives its files to their owner alone.
+            follow_umask(file)
+        shard = _describe(path, len(planned.clips))
+        with replace_file(_receipt_file(path)) as receipt:
+            receipt.write(documents.to_line(_Receipt(key, shard)).encode())
     return shard
 
 
@@ -170,15 +182,14 @@ def check_room(planned: Sequence[PlannedShard], shard_format: ShardFormat) -> No
     Raises:
         InputError: If not.
     """
-    shape = shard_format.cache.parameters.shape
-    bytes_a_clip = math.prod(shape) * np.dtype(shard_format.feature_dtype).itemsize
-    missing = [shard for shard in planned if not (shard_format.mr_path / shard.file).exists()]
-    needed = bytes_a_clip * sum(len(shard.clips) for shard in missing)
-    free = shutil.disk_usage(shard_format.mr_path).free
-    if needed > free:
+    folder = shard_format.mr_path
+    missing = [shard for shard in planned if not _receipt_file(folder / shard.file).exists()]
+    needed = _room_for(missing, shard_format)
+    free = shutil.disk_usage(folder).free
+    if missing and needed + _SPARE > free + sum(_disk_of(folder / it.file) for it in missing):
         raise InputError(
-            f"the shards need {needed / 1e9:.1f} GB, and {shard_format.mr_path} has "
-            f"{free / 1e9:.1f} GB left: make room, name another folder with --mr_path, or halve "
+            f"the shards need {size_text(needed + _SPARE)}, and {folder} has "
+            f"{size_text(free)} left: make room, name another folder with --mr_path, or halve "
             "them with --feature_dtype float16"
         )
 
@@ -208,6 +219,8 @@ def _content_key(planned: PlannedShard, shard_format: ShardFormat) -> str:
     content = [
         planned.file,
         [[clip.id, clip.sha256, clip.labels] for clip in planned.clips],
+        planned.files_of_set,
+        planned.rows_of_set,
         shard_format.class_names,
         shard_format.cache.folder.name,
         shard_format.feature_dtype,
@@ -221,21 +234,69 @@ def _write(planned: PlannedShard, shard_format: ShardFormat) -> Iterator[int]:
     from mindspore.mindrecord import FileWriter
 
     path = shard_format.mr_path / planned.file
+    writer = FileWriter(str(path), shard_num=1, overwrite=True)
+    writer.add_schema(_schema(shard_format), "log-mel spectrograms and labels of music clips")
+    for start in range(0, len(planned.clips), _ROWS_A_WRITE):
+        clips = planned.clips[start : start + _ROWS_A_WRITE]
+        writer.write_raw_data([_record(clip, shard_format) for clip in clips])
+        yield len(clips)
+    writer.commit()
+
+
+@contextmanager
+def _refusals_told(path: Path, needed: int) -> Iterator[None]:
+    """Tell what keeps a shard from being written, and leave nothing of it."""
     try:
-        writer = FileWriter(str(path), shard_num=1, overwrite=True)
-        writer.add_schema(_schema(shard_format), "log-mel spectrograms and labels of music clips")
-        for start in range(0, len(planned.clips), _ROWS_A_WRITE):
-            clips = planned.clips[start : start + _ROWS_A_WRITE]
-            writer.write_raw_data([_record(clip, shard_format) for clip in clips])
-            yield len(clips)
-        writer.commit()
+        yield
+    except OSError as error:
+        refusal = explain(error, path, needed, "mr_path")
+        raise Fcn4DistError(f"cannot write the shard {path}: {refusal}") from error
     except RuntimeError as error:
+        # MindSpore's, which often names no cause, or a wrong one.
         lines = str(error).strip().splitlines() or ["no reason given"]
         reason = next((line for line in lines if line.startswith("[ERROR]")), lines[0])
-        raise Fcn4DistError(
-            f"cannot write the shard {path} ({reason}): is the disk full? make room, or name "
-            "another folder with --mr_path"
-        ) from error
+        # Its writer holds the file open, and with it the room on the disk.
+        clear_frames(error.__traceback__)
+        raise _failure(path, needed, f"{reason}: name another folder with --mr_path") from error
+
+
+def _failure(path: Path, needed: int, otherwise: str) -> Fcn4DistError:
+    """Say why a shard could not be written: what the system says to as large a file, if anything.
+
+    Args:
+        path: The shard; what there is of it is removed.
+        needed: Bytes it has.
+        otherwise: What to say if the system refuses nothing.
+    """
+    try:
+        _remove(path)
+        try:
+            with _receipt_file(path).open("wb") as file:
+                os.posix_fallocate(file.fileno(), 0, needed + _SPARE)
+        finally:
+            with suppress(OSError):
+                _receipt_file(path).unlink()
+    except OSError as error:
+        # Not every file system can be asked.
+        if error.errno not in (errno.EINVAL, errno.EOPNOTSUPP):
+            otherwise = explain(error, path, needed + _SPARE, "mr_path")
+    return Fcn4DistError(f"cannot write the shard {path}: {otherwise}")
+
+
+def _room_for(planned: Sequence[PlannedShard], shard_format: ShardFormat) -> int:
+    """Count the bytes that shards have, or a few more."""
+    shape = shard_format.cache.parameters.shape
+    labels = 4 * len(shard_format.class_names)
+    a_clip = math.prod(shape) * np.dtype(shard_format.feature_dtype).itemsize
+    return sum(len(shard.clips) for shard in planned) * (a_clip + labels + _ROOM_BESIDE)
+
+
+def _disk_of(path: Path) -> int:
+    try:
+        # Most of the pages of a small shard are holes.
+        return 512 * path.stat().st_blocks
+    except OSError:
+        return 0
 
 
 def _schema(shard_format: ShardFormat) -> dict[str, Any]:
