@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from fcn4_dist.errors import InputError
+from fcn4_dist.refusals import explain
 
 
 @contextmanager
@@ -96,8 +97,12 @@ def check_writable(folder: Path, setting: str) -> None:
         InputError: If it, or the first folder above it that exists, is none or is not writable.
     """
     existing = folder
-    while not existing.exists() and existing != existing.parent:
-        existing = existing.parent
+    try:
+        while not existing.exists() and existing != existing.parent:
+            existing = existing.parent
+    except OSError as error:
+        refusal = explain(error, folder, setting=setting)
+        raise InputError(f"{setting} {folder} cannot be written to: {refusal}") from error
     if not existing.is_dir():
         reason = f"{existing} is a file"
     elif os.statvfs(existing).f_flag & os.ST_RDONLY:

@@ -4,56 +4,30 @@ Each shard is written by a one-shard writer of its own and then made to know the
 so that who writes which shard, and when, makes no difference to the bytes.
 """
 
-import errno
 import hashlib
 import json
-import math
 import multiprocessing
-import os
 import re
-import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from traceback import clear_frames
 from typing import Any
 
 import numpy as np
 
 from fcn4_dist import documents
-from fcn4_dist.audio import FeatureCache
-from fcn4_dist.errors import Fcn4DistError, InputError
+from fcn4_dist.errors import InputError
 from fcn4_dist.files import follow_umask, replace_file, sha256_of
 from fcn4_dist.processes import ProcessDiedError, run_in_processes
 from fcn4_dist.records.joining import join_set
+from fcn4_dist.records.layout import ShardFormat, index_file, receipt_file, remove_shard
 from fcn4_dist.records.manifest import MANIFEST_NAME, ClipRow, Shard, read_manifest
+from fcn4_dist.records.obstacles import failure, refusals_told
 from fcn4_dist.records.planning import PlannedShard
-from fcn4_dist.refusals import explain, size_text
 from fcn4_dist.versions import installed_mindspore
 
 _ROWS_A_WRITE = 16
-_SPARE = 10 * 2**20
-"""MindSpore writes nothing where less than 10 MB are left (kMinFreeDiskSize)."""
-_ROOM_BESIDE = 2**10
-"""Bytes a row takes beside its feature, with its id, its labels and its place in the index."""
-
-
-@dataclass(frozen=True)
-class ShardFormat:
-    """What all shards of a folder have in common.
-
-    Attributes:
-        cache: Where the features are.
-        mr_path: Folder of the shards.
-        class_names: Names of the classes, in the order of the label columns.
-        feature_dtype: Type of the features, "float32" or "float16".
-    """
-
-    cache: FeatureCache
-    mr_path: Path
-    class_names: tuple[str, ...]
-    feature_dtype: str
 
 
 @dataclass(frozen=True)
@@ -86,7 +60,7 @@ def clear_folder(planned: Sequence[PlannedShard], mr_path: Path) -> None:
         pattern = re.compile(re.escape(name) + r"\.mindrecord\d+")
         earlier |= {path.name for path in mr_path.iterdir() if pattern.fullmatch(path.name)}
     for file in earlier - {shard.file for shard in planned}:
-        _remove(mr_path / file)
+        remove_shard(mr_path / file)
 
 
 def write_shards(
@@ -136,7 +110,7 @@ def write_shards(
                 # MindSpore's writer has been seen to crash on a full disk.
                 path = shard_format.mr_path / shard.file
                 died = f"the process that was at it died, {error}: is memory short?"
-                raise _failure(path, _room_for([shard], shard_format), died) from error
+                raise failure(path, shard_format.bytes_of([shard]), died) from error
     count()
 
 
@@ -162,52 +136,24 @@ def write_shard(
     if shard is not None:
         on_clips(shard.rows)
         return shard
-    with _refusals_told(path, _room_for([planned], shard_format)):
-        _remove(path)
+    with refusals_told(path, shard_format.bytes_of([planned])):
+        remove_shard(path)
         for rows in _write(planned, shard_format):
             on_clips(rows)
         join_set(path, len(planned.clips), planned.files_of_set, planned.rows_of_set)
-        for file in (path, _index_file(path)):
+        for file in (path, index_file(path)):
             # MindSpore's writer gives its files to their owner alone.
             follow_umask(file)
         shard = _describe(path, len(planned.clips))
-        with replace_file(_receipt_file(path)) as receipt:
+        with replace_file(receipt_file(path)) as receipt:
             receipt.write(documents.to_line(_Receipt(key, shard)).encode())
     return shard
-
-
-def check_room(planned: Sequence[PlannedShard], shard_format: ShardFormat) -> None:
-    """See whether the disk has room for the shards that are not there yet.
-
-    Raises:
-        InputError: If not.
-    """
-    folder = shard_format.mr_path
-    missing = [shard for shard in planned if not _receipt_file(folder / shard.file).exists()]
-    needed = _room_for(missing, shard_format)
-    free = shutil.disk_usage(folder).free
-    if missing and needed + _SPARE > free + sum(_disk_of(folder / it.file) for it in missing):
-        raise InputError(
-            f"the shards need {size_text(needed + _SPARE)}, and {folder} has "
-            f"{size_text(free)} left: make room, name another folder with --mr_path, or halve "
-            "them with --feature_dtype float16"
-        )
-
-
-def check_features(clips: Iterable[ClipRow], cache: FeatureCache) -> None:
-    """See whether the features of clips are there, before shards are touched.
-
-    Raises:
-        Fcn4DistError: If one is missing or damaged.
-    """
-    for clip in clips:
-        cache.check(clip.sha256)
 
 
 def _finished(path: Path, key: str) -> Shard | None:
     """Read the receipt of a shard; None if it is not whole or of other content."""
     try:
-        receipt = documents.read(_receipt_file(path), _Receipt)
+        receipt = documents.read(receipt_file(path), _Receipt)
         whole = receipt.key == key and _describe(path, receipt.shard.rows) == receipt.shard
     except (OSError, InputError):
         return None
@@ -243,62 +189,6 @@ def _write(planned: PlannedShard, shard_format: ShardFormat) -> Iterator[int]:
     writer.commit()
 
 
-@contextmanager
-def _refusals_told(path: Path, needed: int) -> Iterator[None]:
-    """Tell what keeps a shard from being written, and leave nothing of it."""
-    try:
-        yield
-    except OSError as error:
-        refusal = explain(error, path, needed, "mr_path")
-        raise Fcn4DistError(f"cannot write the shard {path}: {refusal}") from error
-    except RuntimeError as error:
-        # MindSpore's, which often names no cause, or a wrong one.
-        lines = str(error).strip().splitlines() or ["no reason given"]
-        reason = next((line for line in lines if line.startswith("[ERROR]")), lines[0])
-        # Its writer holds the file open, and with it the room on the disk.
-        clear_frames(error.__traceback__)
-        raise _failure(path, needed, f"{reason}: name another folder with --mr_path") from error
-
-
-def _failure(path: Path, needed: int, otherwise: str) -> Fcn4DistError:
-    """Say why a shard could not be written: what the system says to as large a file, if anything.
-
-    Args:
-        path: The shard; what there is of it is removed.
-        needed: Bytes it has.
-        otherwise: What to say if the system refuses nothing.
-    """
-    try:
-        _remove(path)
-        try:
-            with _receipt_file(path).open("wb") as file:
-                os.posix_fallocate(file.fileno(), 0, needed + _SPARE)
-        finally:
-            with suppress(OSError):
-                _receipt_file(path).unlink()
-    except OSError as error:
-        # Not every file system can be asked.
-        if error.errno not in (errno.EINVAL, errno.EOPNOTSUPP):
-            otherwise = explain(error, path, needed + _SPARE, "mr_path")
-    return Fcn4DistError(f"cannot write the shard {path}: {otherwise}")
-
-
-def _room_for(planned: Sequence[PlannedShard], shard_format: ShardFormat) -> int:
-    """Count the bytes that shards have, or a few more."""
-    shape = shard_format.cache.parameters.shape
-    labels = 4 * len(shard_format.class_names)
-    a_clip = math.prod(shape) * np.dtype(shard_format.feature_dtype).itemsize
-    return sum(len(shard.clips) for shard in planned) * (a_clip + labels + _ROOM_BESIDE)
-
-
-def _disk_of(path: Path) -> int:
-    try:
-        # Most of the pages of a small shard are holes.
-        return 512 * path.stat().st_blocks
-    except OSError:
-        return 0
-
-
 def _schema(shard_format: ShardFormat) -> dict[str, Any]:
     # MindRecord knows no float16: such features travel as bytes.
     feature = (
@@ -330,21 +220,8 @@ def _describe(path: Path, rows: int) -> Shard:
         rows=rows,
         bytes=path.stat().st_size,
         sha256=sha256_of(path),
-        index_sha256=sha256_of(_index_file(path)),
+        index_sha256=sha256_of(index_file(path)),
     )
-
-
-def _remove(path: Path) -> None:
-    for file in (_receipt_file(path), path, _index_file(path)):
-        file.unlink(missing_ok=True)
-
-
-def _index_file(path: Path) -> Path:
-    return path.with_name(f"{path.name}.db")
-
-
-def _receipt_file(path: Path) -> Path:
-    return path.with_name(f".{path.name}.json")
 
 
 # What a worker process needs for every shard, sent to it once.

@@ -16,8 +16,9 @@ from fcn4_dist.audio import FeatureCache, FeatureParameters, Outcome
 from fcn4_dist.errors import Fcn4DistError
 from fcn4_dist.records import ClipRow
 from fcn4_dist.records.joining import join_set
+from fcn4_dist.records.layout import ShardFormat
 from fcn4_dist.records.planning import PlannedShard
-from fcn4_dist.records.writing import ShardFormat, clear_folder, write_shard
+from fcn4_dist.records.writing import clear_folder, write_shard
 
 SMALL = FeatureParameters(8000, 0.01, 16, 40, 2, "amplitude_to_db")
 

@@ -18,15 +18,9 @@ from fcn4_dist.audio import FeatureCache, FeatureParameters, Outcome
 from fcn4_dist.config import Settings
 from fcn4_dist.errors import Fcn4DistError, InputError
 from fcn4_dist.records import ClipRow, Shard, read_manifest
+from fcn4_dist.records.layout import ShardFormat
 from fcn4_dist.records.planning import PlannedShard
-from fcn4_dist.records.writing import (
-    ShardFormat,
-    check_features,
-    check_room,
-    clear_folder,
-    write_shard,
-    write_shards,
-)
+from fcn4_dist.records.writing import clear_folder, write_shard, write_shards
 
 
 class PowerCut(BaseException):
@@ -243,35 +237,12 @@ def test_no_process_stays_when_the_writing_is_given_up(
     assert not [child for child in psutil.Process().children() if "spawn_main" in child.cmdline()]
 
 
-def test_a_missing_or_damaged_feature_is_named_before_shards_are_touched(
-    tmp_path: Path, rows: list[ClipRow], small_features: FeatureParameters
-) -> None:
-    cache = FeatureCache(tmp_path, small_features)
-    with pytest.raises(Fcn4DistError, match=rf"cannot read the feature .*{rows[0].sha256}.*--get_"):
-        check_features(rows, cache)
-
-
 def test_a_manifest_is_gone_as_soon_as_shards_are_touched(
     own_shards: Path, rows: list[ClipRow]
 ) -> None:
     clear_folder(_planned(rows, 2), own_shards)
     with pytest.raises(InputError, match=r"manifest\.json is missing"):
         read_manifest(own_shards)
-
-
-def test_a_disk_without_room_is_told_before_anything_is_written(
-    rows: list[ClipRow],
-    shard_format: ShardFormat,
-    small_features: FeatureParameters,
-    tmp_path: Path,
-) -> None:
-    planned = _planned(rows, 2)
-    clear_folder(planned, shard_format.mr_path)
-    check_room(planned, shard_format)
-    # More than any disk has.
-    enormous = FeatureCache(tmp_path, replace(small_features, n_mels=10**12))
-    with pytest.raises(InputError, match=r"the shards need [\d.e+]+ TB, and .* left: make room"):
-        check_room(planned, replace(shard_format, cache=enormous))
 
 
 def test_a_disk_that_fills_up_ends_with_a_sentence_and_the_shard_does_not_count(
