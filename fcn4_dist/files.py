@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from fcn4_dist.errors import InputError
+from fcn4_dist.refusals import explain
 
 _OTHER_KINDS = {stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
 
@@ -82,6 +83,14 @@ def write_text(path: Path, text: str) -> None:
         file.write(text.encode("utf-8", "surrogateescape"))
 
 
+def follow_umask(path: Path) -> None:
+    """Give a file that a library has made the mode of one that we make: what the umask leaves."""
+    # Asked for by setting it; what another thread makes meanwhile is closed to others, not open.
+    umask = os.umask(0o077)
+    os.umask(umask)
+    path.chmod(0o666 & ~umask)
+
+
 def check_writable(folder: Path, setting: str) -> None:
     """Refuse a folder that cannot be written to, or cannot be made.
 
@@ -93,8 +102,12 @@ def check_writable(folder: Path, setting: str) -> None:
         InputError: If it, or the first folder above it that exists, is none or is not writable.
     """
     existing = folder
-    while not existing.exists() and existing != existing.parent:
-        existing = existing.parent
+    try:
+        while not existing.exists() and existing != existing.parent:
+            existing = existing.parent
+    except OSError as error:
+        refusal = explain(error, folder, setting=setting)
+        raise InputError(f"{setting} {folder} cannot be written to: {refusal}") from error
     if not existing.is_dir():
         reason = f"{existing} is a file"
     elif os.statvfs(existing).f_flag & os.ST_RDONLY:
