@@ -388,6 +388,20 @@ def _taken_port(count: int) -> Callable[[Stage], Found]:
     return find
 
 
+def _one_sided_validation(**flags: str) -> Callable[[Stage], Found]:
+    def find(stage: Stage) -> Found:
+        folder = stage.copied_shards()
+        manifest = read_manifest(folder)
+        clips = tuple(
+            replace(clip, labels=manifest.class_names[:1]) if clip.set == "val" else clip
+            for clip in manifest.clips
+        )
+        replace(manifest, clips=clips).write(folder)
+        return stage.job(data_dir=str(folder), **flags)
+
+    return find
+
+
 def _damaged_shard(stage: Stage) -> Found:
     folder = stage.copied_shards()
     shard = next(path for path in sorted(folder.glob("train.mindrecord*")) if path.suffix != ".db")
@@ -911,6 +925,31 @@ SECTIONS = {
             "windows of less than 320 frames and 48 bands or more, on the first 910",
             lambda stage: stage.job(generation="910", n_mels="96"),
             "window warning",
+        ),
+        Case(
+            "`patience`, and a validation set whose clips are all of one class",
+            _one_sided_validation(patience="2"),
+            "validation error",
+        ),
+        Case(
+            "a validation set whose clips are all of one class",
+            _one_sided_validation(),
+            "validation warning",
+        ),
+        Case(
+            "`patience`, and no validation set",
+            lambda stage: stage.job(val_filename="test.mindrecord0", patience="2"),
+            "validation error",
+        ),
+        Case(
+            "no validation set, though validations are asked for",
+            lambda stage: stage.job(val_filename="test.mindrecord0"),
+            "validation warning",
+        ),
+        Case(
+            "`patience`, and fewer epochs than `val_interval`",
+            lambda stage: stage.job(epoch_size="3", val_interval="4", patience="2"),
+            "validation error",
         ),
         Case("enough clips", lambda stage: stage.job(), "steps ok"),
         Case("fewer clips than a global batch", lambda stage: stage.job(ranks=16), "steps error"),
