@@ -105,8 +105,23 @@ def check_writable(folder: Path, setting: str) -> None:
     )
 
 
+def open_regular(path: Path) -> BinaryIO:
+    """Open a regular file for reading; another, such as a pipe, could keep its reader waiting.
+
+    Args:
+        path: The file.
+
+    Raises:
+        OSError: If it cannot be opened, or is no regular file.
+    """
+    mode = path.stat().st_mode
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+        raise OSError(errno.ENODEV, "it is no regular file", os.fspath(path))
+    return path.open("rb")
+
+
 def read_whole(path: Path, most_bytes: int) -> bytes:
-    """Read a regular file; another, such as a pipe, could keep who reads it waiting for ever.
+    """Read a regular file.
 
     Args:
         path: The file.
@@ -115,11 +130,7 @@ def read_whole(path: Path, most_bytes: int) -> bytes:
     Raises:
         OSError: If it cannot be read, is too large, or is no regular file.
     """
-    if not stat.S_ISREG(path.stat().st_mode):
-        kind = errno.EISDIR if path.is_dir() else errno.ENODEV
-        words = os.strerror(kind) if path.is_dir() else "it is no regular file"
-        raise OSError(kind, words, os.fspath(path))
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         size = os.fstat(file.fileno()).st_size
         if size > most_bytes:
             words = f"it has {size} bytes, at most {most_bytes} are read"
