@@ -11,6 +11,7 @@ import multiprocessing
 import re
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,9 +23,10 @@ from fcn4_dist import documents
 from fcn4_dist.audio import FeatureCache
 from fcn4_dist.errors import Fcn4DistError, InputError
 from fcn4_dist.files import replace_file, sha256_of
-from fcn4_dist.processes import ProcessDiedError, run_in_processes
+from fcn4_dist.processes import ProcessDiedError, run_in_processes, usable_cores
 from fcn4_dist.records.manifest import MANIFEST_NAME, ClipRow, Shard, read_manifest
 from fcn4_dist.records.planning import PlannedShard
+from fcn4_dist.terminal import still_running
 from fcn4_dist.versions import installed_mindspore
 
 _ROWS_A_WRITE = 16
@@ -184,13 +186,15 @@ def check_room(planned: Sequence[PlannedShard], shard_format: ShardFormat) -> No
 
 
 def check_features(clips: Iterable[ClipRow], cache: FeatureCache) -> None:
-    """See whether the features of clips are there, before shards are touched.
+    """See whether the features of clips are there and whole, before shards are touched.
 
     Raises:
         Fcn4DistError: If one is missing or damaged.
     """
-    for clip in clips:
-        cache.check(clip.sha256)
+    # Reading and hashing leave Python's lock to others.
+    with still_running("checking the features"), ThreadPoolExecutor(usable_cores()) as pool:
+        for _ in pool.map(cache.check, [clip.sha256 for clip in clips]):
+            pass
 
 
 def _finished(path: Path, key: str) -> Shard | None:
