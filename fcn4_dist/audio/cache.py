@@ -7,7 +7,7 @@ goes on where it was, and a change of parameters or files costs what has changed
 import hashlib
 import io
 import json
-import os
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,11 +17,13 @@ import psutil
 from fcn4_dist import documents
 from fcn4_dist.audio.features import RANGE_DB, FeatureParameters
 from fcn4_dist.errors import Fcn4DistError, InputError
-from fcn4_dist.files import replace_file, writer_of
+from fcn4_dist.files import open_file, replace_file, writer_of
 
 PARAMETERS_NAME = "parameters.json"
 _COMPUTATION = 1
 """To be raised when the same parameters come to give other numbers."""
+_MOST_BYTES_BESIDE = 1 << 16
+"""Beside the values, a file has some hundred bytes; what is much larger is not read whole."""
 
 
 @dataclass(frozen=True)
@@ -97,12 +99,9 @@ class FeatureCache:
         content = b"".join(
             [_head(feature), feature.tobytes(), documents.to_line(outcome).encode(), b"\n"]
         )
-        try:
-            with replace_file(path) as file:
-                file.write(content)
-                file.write(self._seal(sha256, content))
-        except OSError as error:
-            raise OSError(error.errno, error.strerror, os.fspath(path)) from error
+        with replace_file(path) as file:
+            file.write(content)
+            file.write(self._seal(sha256, content))
 
     def load(self, sha256: str) -> np.ndarray:
         """Read a feature.
@@ -126,7 +125,8 @@ class FeatureCache:
     def _read(self, sha256: str) -> tuple[np.ndarray, Outcome]:
         path = self.feature_file(sha256)
         try:
-            data = path.read_bytes()
+            with open_file(path) as file:
+                data = file.read(4 * math.prod(self.parameters.shape) + _MOST_BYTES_BESIDE)
         except OSError as error:
             raise Fcn4DistError(
                 f"cannot read the feature {path} ({error.strerror}): run preprocess with "
