@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fcn4_dist import __version__, documents
-from fcn4_dist.cluster.connection import SAME_VERSION, Connection
+from fcn4_dist.cluster.connection import Connection
 from fcn4_dist.cluster.greeting import (
     GIVE_SECRET,
     LONGEST_GREETING,
@@ -25,6 +25,7 @@ from fcn4_dist.cluster.greeting import (
     is_ours,
     keys_of,
 )
+from fcn4_dist.cluster.peers import SAME_VERSION
 from fcn4_dist.cluster.secret import Secret, same
 from fcn4_dist.cluster.topology import Nodes
 from fcn4_dist.errors import InputError

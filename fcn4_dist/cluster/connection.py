@@ -18,6 +18,7 @@ from msgspec import Meta
 
 from fcn4_dist import documents
 from fcn4_dist.cluster.heartbeat import Standing
+from fcn4_dist.cluster.peers import LONGEST_SENTENCE, SAME_VERSION, as_sentence
 from fcn4_dist.cluster.secret import same, sealed
 from fcn4_dist.documents import Value
 from fcn4_dist.errors import Fcn4DistError, InputError
@@ -26,11 +27,9 @@ SECONDS_BETWEEN_SIGNS = 2.0
 SECONDS_OF_SILENCE = 20.0
 MOST_BYTES = 1 << 25
 """That a message may have: the settings of a job have some thousands."""
-LONGEST_SENTENCE = 2000
 _SECONDS_TO_TELL = 2.0
 _BYTES_AT_ONCE = 1 << 20
 _SEAL_LENGTH = 64
-SAME_VERSION = "install the same version of fcn4_dist on every node"
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,11 +243,6 @@ class Lines:
     def _check_length(self, length: int) -> None:
         if length > self._most:
             raise InputError(f"{self._name} has sent more than {self._most} bytes at once")
-
-
-def as_sentence(text: str) -> str:
-    """Make text of another node fit to be said: one line, nothing in it that steers a terminal."""
-    return "".join(letter if letter.isprintable() else " " for letter in text)[:LONGEST_SENTENCE]
 
 
 def slowest(standings: Iterable[Standing | None]) -> Standing | None:

@@ -14,13 +14,8 @@ from typing import Annotated, ClassVar
 from msgspec import Meta
 
 from fcn4_dist import __version__, documents
-from fcn4_dist.cluster.connection import (
-    LONGEST_SENTENCE,
-    SAME_VERSION,
-    Connection,
-    Lines,
-    as_sentence,
-)
+from fcn4_dist.cluster.connection import Connection, Lines
+from fcn4_dist.cluster.peers import LONGEST_SENTENCE, SAME_VERSION, as_sentence
 from fcn4_dist.cluster.secret import SECRET_FILE_VARIABLE, SECRET_VARIABLE, Secret, same
 from fcn4_dist.cluster.topology import Nodes
 from fcn4_dist.errors import InputError

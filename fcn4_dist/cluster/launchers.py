@@ -11,10 +11,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from fcn4_dist.cluster import connection
-from fcn4_dist.cluster.connection import Connection, Message, as_sentence, slowest
+from fcn4_dist.cluster.connection import Connection, Message, slowest
 from fcn4_dist.cluster.heartbeat import Standing
 from fcn4_dist.cluster.meeting import Waiting, join, wait_for_all
-from fcn4_dist.cluster.peers import Peers
+from fcn4_dist.cluster.peers import Peers, as_sentence
 from fcn4_dist.cluster.secret import SECRET_VARIABLE, Secret
 from fcn4_dist.cluster.topology import Nodes
 from fcn4_dist.errors import Fcn4DistError
@@ -33,9 +33,6 @@ class Launchers(Peers):
         others: Node number -> connection. Node 0 has one to every other node, the others to it;
             on a single host there are none.
         secret: What they know each other by.
-
-    Attributes:
-        known: Whether the others have shown to have a secret of this job.
     """
 
     def __init__(

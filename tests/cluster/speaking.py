@@ -77,6 +77,63 @@ class Speaker:
         self.socket.close()
 
 
+class Impostor:
+    """Answers as node 0, on its port.
+
+    Args:
+        node: The place of the node that will call.
+        secret: The secret that is shown.
+        seconds: How long the other side may take for anything.
+    """
+
+    def __init__(self, node: Nodes, secret: bytes = b"", seconds: float = 20.0) -> None:
+        self.secret = secret
+        self.listener = socket.create_server((node.master_addr, node.launchers_port))
+        self.listener.settimeout(seconds)
+        self._key, self._sent = b"", 0
+
+    def accept(self) -> bytes:
+        """Wait for a call; give what the caller says first."""
+        self.socket, _ = self.listener.accept()
+        self.socket.settimeout(20.0)
+        self.file = self.socket.makefile("rb")
+        return self.file.readline()
+
+    def answer(self, hello: bytes, **changes: Any) -> bytes:
+        """Answer as node 0 does, with changes; give what the caller says to that."""
+        said = json.loads(hello)
+        self._facts = [said["node_rank"], said["nnodes"], said["nonce"], NONCE]
+        answer = {"format": 2, "refused": "", "nonce": NONCE, "proof": self.proof("node 0")}
+        self.send(answer | changes)
+        return self.file.readline()
+
+    def welcome(self) -> None:
+        """Take the caller for a node of the job."""
+        self.answer(self.accept())
+        self.send({"format": 2, "refused": ""})
+        self._key = self.proof("messages of node 0").encode()
+
+    def proof(self, role: str) -> str:
+        return seal(self.secret, json.dumps([role, *self._facts]).encode())
+
+    def send(self, message: "bytes | dict[str, Any]") -> None:
+        """Send a line as it is."""
+        data = message if isinstance(message, bytes) else json.dumps(message).encode()
+        self.socket.sendall(data + b"\n")
+
+    def say(self, message: "bytes | dict[str, Any]") -> None:
+        """Send a message, sealed."""
+        data = message if isinstance(message, bytes) else json.dumps(message).encode()
+        self.send(seal(self._key, b"%d " % self._sent + data).encode() + data)
+        self._sent += 1
+
+    def close(self) -> None:
+        self.listener.close()
+        if hasattr(self, "socket"):
+            self.file.close()
+            self.socket.close()
+
+
 def seal(key: bytes, data: bytes) -> str:
     return hmac.new(key, data, hashlib.sha256).hexdigest()
 
