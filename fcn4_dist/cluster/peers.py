@@ -10,6 +10,7 @@ from typing import Any, NoReturn, TypeVar
 import msgspec
 
 from fcn4_dist.errors import Fcn4DistError, InputError
+from fcn4_dist.text import Lines, cleaned
 
 SAME_VERSION = "install the same version of fcn4_dist on every node"
 LONGEST_SENTENCE = 2000
@@ -18,9 +19,8 @@ _Result = TypeVar("_Result")
 
 
 def as_sentence(text: str) -> str:
-    """Make text of another peer fit to be said: one line, nothing in it that steers a terminal."""
-    shown = text[:LONGEST_SENTENCE]
-    return "".join(letter if letter.isprintable() else " " for letter in shown)
+    """Make text of another peer fit to be said: one line, no longer than it should be."""
+    return cleaned(text[:LONGEST_SENTENCE])[:LONGEST_SENTENCE]
 
 
 class Peers(ABC):
@@ -168,8 +168,8 @@ class Peers(ABC):
             raise Fcn4DistError(sentence) from error
 
 
-def _as_lines(lines: Sequence[str]) -> str:
-    return "\n".join(map(as_sentence, lines[:_MOST_LINES]))
+def _as_lines(lines: Sequence[str]) -> Lines:
+    return Lines("\n".join(map(as_sentence, lines[:_MOST_LINES])))
 
 
 class Alone(Peers):
