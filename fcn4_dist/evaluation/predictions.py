@@ -3,17 +3,19 @@
 import csv
 import io
 import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from fcn4_dist.errors import InputError
-from fcn4_dist.files import write_text
+from fcn4_dist.files import write_atomically
 
 PREDICTIONS_NAME = "predictions.csv"
 
 _FIRST_COLUMNS = ["id", "path", "labels"]
+_ROWS_AT_ONCE = 1000
 _LABEL = re.compile(r"(?:[^|\\]|\\.)+", re.DOTALL)
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
@@ -37,23 +39,42 @@ class Predictions:
     class_names: tuple[str, ...]
 
 
-def write_predictions(predictions: Predictions, path: Path) -> None:
+def write_predictions(
+    predictions: Predictions, path: Path, goes_on: Callable[[str], None] = lambda doing: None
+) -> None:
     r"""Write a CSV file: id, path, labels separated by ``|``, and the score of each class.
 
     Within a label, ``|`` and ``\`` have a ``\`` before them, so that labels are told apart whatever
     they are. Scores are written with all their digits, so that equal files mean equal bits.
+
+    Args:
+        predictions: What to write.
+        path: The file, which is whole or not there.
+        goes_on: Told again and again what is done, since millions of clips take minutes.
     """
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([*_FIRST_COLUMNS, *predictions.class_names])
+    with write_atomically(path) as file:
+        # File names that are not UTF-8 reach us as surrogates and leave as the bytes they were.
+        text = io.TextIOWrapper(file, "utf-8", "surrogateescape", newline="", write_through=True)
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow([*_FIRST_COLUMNS, *predictions.class_names])
+        for first in range(0, len(predictions.ids), _ROWS_AT_ONCE):
+            goes_on(f"writing {path}")
+            writer.writerows(_rows(predictions, slice(first, first + _ROWS_AT_ONCE)))
+        text.detach()
+
+
+def _rows(predictions: Predictions, of: slice) -> Iterator[list[str]]:
     escaped = [name.replace("\\", r"\\").replace("|", r"\|") for name in predictions.class_names]
     names = np.array(escaped, dtype=object)
     for clip_id, source, labels, scores in zip(
-        predictions.ids, predictions.paths, predictions.labels, predictions.scores, strict=True
+        predictions.ids[of],
+        predictions.paths[of],
+        predictions.labels[of],
+        predictions.scores[of],
+        strict=True,
     ):
         label = "|".join(names[labels.astype(bool)])
-        writer.writerow([clip_id, source, label, *(repr(float(score)) for score in scores)])
-    write_text(path, text.getvalue())
+        yield [clip_id, source, label, *(repr(float(score)) for score in scores)]
 
 
 def read_predictions(path: Path) -> Predictions:
