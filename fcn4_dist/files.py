@@ -1,7 +1,9 @@
 """Files that are either whole or not there."""
 
+import errno
 import hashlib
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -114,6 +116,28 @@ def check_writable(folder: Path, setting: str) -> None:
     raise InputError(
         f"{setting} {folder} cannot be written to ({reason}): name another folder with --{setting}"
     )
+
+
+def read_whole(path: Path, most_bytes: int) -> bytes:
+    """Read a regular file; another, such as a pipe, could keep who reads it waiting for ever.
+
+    Args:
+        path: The file.
+        most_bytes: One that is larger is refused unread.
+
+    Raises:
+        OSError: If it cannot be read, is too large, or is no regular file.
+    """
+    if not stat.S_ISREG(path.stat().st_mode):
+        kind = errno.EISDIR if path.is_dir() else errno.ENODEV
+        words = os.strerror(kind) if path.is_dir() else "it is no regular file"
+        raise OSError(kind, words, os.fspath(path))
+    with path.open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        if size > most_bytes:
+            words = f"it has {size} bytes, at most {most_bytes} are read"
+            raise OSError(errno.EFBIG, words, os.fspath(path))
+        return file.read(most_bytes)
 
 
 def ends_of(path: Path, size: int) -> str:
