@@ -1,7 +1,5 @@
 """The command tag: songs in, tags out."""
 
-import csv
-import io
 import json
 import os
 import sys
@@ -15,8 +13,9 @@ from fcn4_dist.errors import Fcn4DistError, InputError
 from fcn4_dist.files import check_writable, write_atomically
 from fcn4_dist.log import stdout_is_data
 from fcn4_dist.processes import usable_cores
-from fcn4_dist.tagging import Network, SongTags, Tagger, UntaggedSong
+from fcn4_dist.tagging import CLIP_TIMEOUT, Network, SongTags, Tagger, UnreadSong
 from fcn4_dist.terminal import Progress, clock, put, say, table, warn
+from fcn4_dist.text import csv_line
 
 _DIGITS = 6
 
@@ -34,6 +33,7 @@ class TagRequest:
         hop_seconds: From a window's beginning to the next one's; None for the length of a window.
         batch_size: Windows the network gets at once.
         processes: Processes that decode; 0 for one a core.
+        clip_timeout: Seconds that one song may take to be decoded.
     """
 
     songs: Sequence[Path]
@@ -44,6 +44,7 @@ class TagRequest:
     hop_seconds: float | None = None
     batch_size: int = 8
     processes: int = 0
+    clip_timeout: float = CLIP_TIMEOUT
 
 
 def tag(request: TagRequest, load: Callable[[], Network]) -> int:
@@ -63,10 +64,12 @@ def tag(request: TagRequest, load: Callable[[], Network]) -> int:
     _check(request, paths)
     with nullcontext() if request.output == "text" else stdout_is_data():
         network = load()
-        tagger = Tagger(network, request.hop_seconds, request.batch_size)
+        tagger = Tagger(
+            network, request.hop_seconds, request.batch_size, clip_timeout=request.clip_timeout
+        )
         say(f"tags by {network.path}")
         if request.output == "csv":
-            put(_csv_line(["path", "seconds", *network.description.class_names]))
+            put(csv_line(["path", "seconds", *network.description.class_names]))
         if len(paths) == 1:
             _tag_one(tagger, paths[0], request)
             return 0
@@ -143,7 +146,7 @@ def _tag_all(tagger: Tagger, paths: Sequence[Path], request: TagRequest) -> int:
         processes = min(request.processes or usable_cores(), len(paths))
         for result in _in_order(tagger.tag_all(paths, processes)):
             progress.count()
-            if isinstance(result, UntaggedSong):
+            if isinstance(result, UnreadSong):
                 warn(f"no tags of {result.path}: it {result.reason}")
                 if request.output == "json":
                     put(json.dumps({"path": str(result.path), "error": result.reason}))
@@ -155,10 +158,10 @@ def _tag_all(tagger: Tagger, paths: Sequence[Path], request: TagRequest) -> int:
 
 
 def _in_order(
-    results: Iterator[tuple[int, SongTags | UntaggedSong]],
-) -> Iterator[SongTags | UntaggedSong]:
+    results: Iterator[tuple[int, SongTags | UnreadSong]],
+) -> Iterator[SongTags | UnreadSong]:
     """Give results in the order of the songs; those that are early wait."""
-    early: dict[int, SongTags | UntaggedSong] = {}
+    early: dict[int, SongTags | UnreadSong] = {}
     awaited = 0
     for number, result in results:
         early[number] = result
@@ -196,10 +199,4 @@ def _json(tags: SongTags, top_n: int) -> str:
 
 def _csv(tags: SongTags) -> str:
     scores = [f"{score:.{_DIGITS}f}" for score in tags.scores]
-    return _csv_line([str(tags.path), f"{tags.seconds:.3f}", *scores])
-
-
-def _csv_line(cells: Sequence[str]) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="").writerow(cells)
-    return text.getvalue()
+    return csv_line([str(tags.path), f"{tags.seconds:.3f}", *scores])

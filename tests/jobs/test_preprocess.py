@@ -262,22 +262,16 @@ def test_half_precision_halves_the_features_and_reads_back_within_a_sixteenth_of
         assert 0 < error <= 0.0626
 
 
-def test_a_clip_that_hangs_its_decoder_is_skipped_after_its_time(
-    real_clips: Path, tmp_path: Path
-) -> None:
+def test_a_pipe_that_nobody_writes_to_is_skipped(real_clips: Path, tmp_path: Path) -> None:
     collection = Path(shutil.copytree(real_clips, tmp_path / "clips"))
-    hanging = collection / "rain" / "hangs.wav"
-    # A pipe that nobody writes to: reading it waits for ever.
-    os.mkfifo(hanging)
+    os.mkfifo(collection / "rain" / "hangs.wav")
     names = sorted(path.relative_to(collection).as_posix() for path in collection.glob("*/*"))
     lines = ["path,labels", *(f"{name},{name.split('/')[0]}" for name in names)]
     (tmp_path / "clips.csv").write_text("\n".join(lines))
-    manifest = preprocess(
-        tmp_path, collection, dataset="csv", info_name="clips.csv", clip_timeout="2"
-    )
+    manifest = preprocess(tmp_path, collection, dataset="csv", info_name="clips.csv")
     (skipped,) = [clip for clip in manifest.clips if not clip.set]
     assert skipped.id == "rain/hangs.wav"
-    assert skipped.reason
+    assert skipped.reason == "cannot be read: It is a pipe, not a file"
 
 
 def test_a_full_disk_ends_the_job_and_room_lets_it_go_on(
