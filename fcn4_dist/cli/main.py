@@ -19,7 +19,7 @@ from fcn4_dist.cli.tag import TAG
 from fcn4_dist.errors import UNEXPECTED, Fcn4DistError, StoppedError
 from fcn4_dist.host.plog import report_in
 from fcn4_dist.log import end_log
-from fcn4_dist.refusals import explain
+from fcn4_dist.refusals import explain, refusal_in
 from fcn4_dist.terminal import fail, say
 
 COMMANDS = (
@@ -88,6 +88,8 @@ def _sentence_about(error: Exception) -> str:
     if report := report_in(str(error)):
         return str(report.error)
     text = (str(error).strip().splitlines() or ["no text"])[0]
+    if refusal := refusal_in(text):
+        return refusal
     return f"{type(error).__name__}: {text}; {UNEXPECTED}: please report it with the lines above"
 
 

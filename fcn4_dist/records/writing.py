@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from fcn4_dist import documents
-from fcn4_dist.errors import InputError
+from fcn4_dist.errors import Fcn4DistError, InputError
 from fcn4_dist.files import follow_umask, replace_file, sha256_of
 from fcn4_dist.processes import ProcessDiedError, run_in_processes
 from fcn4_dist.records.joining import join_set
@@ -25,6 +25,7 @@ from fcn4_dist.records.layout import ShardFormat, index_file, receipt_file, remo
 from fcn4_dist.records.manifest import MANIFEST_NAME, ClipRow, Shard, read_manifest
 from fcn4_dist.records.obstacles import failure, refusals_told
 from fcn4_dist.records.planning import PlannedShard
+from fcn4_dist.refusals import explain
 from fcn4_dist.versions import installed_mindspore
 
 _ROWS_A_WRITE = 16
@@ -83,8 +84,7 @@ def write_shards(
     Raises:
         Fcn4DistError: If a feature is missing or a shard cannot be written.
     """
-    # "spawn" as in run_in_processes: a counter is of one way of starting processes.
-    written = multiprocessing.get_context("spawn").Value("q", 0)
+    written = _counter()
     counted = 0
 
     def count() -> None:
@@ -222,6 +222,16 @@ def _describe(path: Path, rows: int) -> Shard:
         sha256=sha256_of(path),
         index_sha256=sha256_of(index_file(path)),
     )
+
+
+def _counter() -> Any:
+    try:
+        # "spawn" as in run_in_processes: a counter is of one way of starting processes.
+        return multiprocessing.get_context("spawn").Value("q", 0)
+    except OSError as error:
+        # In a container this often is 64 MB, shared by all there is.
+        reason = explain(error, Path("/dev/shm")).removesuffix(", or name another folder")
+        raise Fcn4DistError(f"processes cannot share memory: {reason}") from error
 
 
 # What a worker process needs for every shard, sent to it once.
