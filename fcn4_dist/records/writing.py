@@ -6,7 +6,6 @@ so that who writes which shard, and when, makes no difference to the bytes.
 
 import hashlib
 import json
-import multiprocessing
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
@@ -19,7 +18,7 @@ import numpy as np
 from fcn4_dist import documents
 from fcn4_dist.errors import InputError
 from fcn4_dist.files import follow_umask, replace_file, sha256_of
-from fcn4_dist.processes import ProcessDiedError, run_in_processes
+from fcn4_dist.processes import ProcessDiedError, run_in_processes, shared_counter
 from fcn4_dist.records.joining import join_set
 from fcn4_dist.records.layout import ShardFormat, index_file, receipt_file, remove_shard
 from fcn4_dist.records.manifest import MANIFEST_NAME, ClipRow, Shard, read_manifest
@@ -83,8 +82,7 @@ def write_shards(
     Raises:
         Fcn4DistError: If a feature is missing or a shard cannot be written.
     """
-    # "spawn" as in run_in_processes: a counter is of one way of starting processes.
-    written = multiprocessing.get_context("spawn").Value("q", 0)
+    written = shared_counter()
     counted = 0
 
     def count() -> None:
