@@ -213,6 +213,8 @@ def _compose(config: str | Path) -> yaml.Node | None:
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
         raise InputError(f"cannot read the settings file {config}: {reason}") from error
+    except RecursionError as error:
+        raise InputError(f"{config}: not valid YAML: lists in it are too deep") from error
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else "?"
         raise InputError(f"{config}, line {line}: not valid YAML: {error.problem}") from error
