@@ -6,7 +6,6 @@ so that who writes which shard, and when, makes no difference to the bytes.
 
 import hashlib
 import json
-import multiprocessing
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
@@ -19,7 +18,7 @@ import numpy as np
 from fcn4_dist import documents
 from fcn4_dist.errors import Fcn4DistError, InputError
 from fcn4_dist.files import follow_umask, replace_file, sha256_of
-from fcn4_dist.processes import ProcessDiedError, run_in_processes
+from fcn4_dist.processes import ProcessDiedError, run_in_processes, shared_counter
 from fcn4_dist.records.joining import join_set
 from fcn4_dist.records.layout import ShardFormat, index_file, receipt_file, remove_shard
 from fcn4_dist.records.manifest import MANIFEST_NAME, ClipRow, Shard, read_manifest
@@ -226,8 +225,7 @@ def _describe(path: Path, rows: int) -> Shard:
 
 def _counter() -> Any:
     try:
-        # "spawn" as in run_in_processes: a counter is of one way of starting processes.
-        return multiprocessing.get_context("spawn").Value("q", 0)
+        return shared_counter()
     except OSError as error:
         # In a container this often is 64 MB, shared by all there is.
         reason = explain(error, Path("/dev/shm")).removesuffix(", or name another folder")
