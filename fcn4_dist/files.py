@@ -3,7 +3,7 @@
 import hashlib
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -22,6 +22,9 @@ def write_atomically(path: Path) -> Iterator[BinaryIO]:
 
     Yields:
         The open binary file.
+
+    Raises:
+        OSError: If it cannot be written, with the name ``path``.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with replace_file(path) as file:
@@ -43,14 +46,22 @@ def replace_file(path: Path) -> Iterator[BinaryIO]:
 
     Yields:
         The open binary file.
+
+    Raises:
+        OSError: If it cannot be written, with the name ``path``.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("wb") as file:
             yield file
         temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
+    except BaseException as error:
+        # Where there is no room for it, or no folder, there is nothing to remove either.
+        with suppress(OSError):
+            temporary.unlink()
+        # A full disk is refused without any name.
+        if isinstance(error, OSError) and error.filename in (None, os.fspath(temporary)):
+            raise OSError(error.errno, error.strerror or str(error), os.fspath(path)) from error
         raise
 
 
@@ -81,6 +92,8 @@ def check_writable(folder: Path, setting: str) -> None:
         existing = existing.parent
     if not existing.is_dir():
         reason = f"{existing} is a file"
+    elif os.statvfs(existing).f_flag & os.ST_RDONLY:
+        reason = f"the disk of {existing} can only be read"
     elif not os.access(existing, os.W_OK | os.X_OK):
         reason = f"no permission to write in {existing}"
     else:

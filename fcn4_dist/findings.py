@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from fcn4_dist.errors import InputError
+from fcn4_dist.refusals import explain
 
 
 class Level(Enum):
@@ -48,8 +49,8 @@ def finding_of(check: str, work: Callable[[], str]) -> Finding:
     except InputError as error:
         return Finding(Level.ERROR, str(error), check=check)
     except OSError as error:
-        where = f": {error.filename}" if error.filename else ""
-        return Finding(Level.ERROR, f"{error.strerror or error}{where}", check=check)
+        where = f"{error.filename}: " if error.filename else ""
+        return Finding(Level.ERROR, f"{where}{explain(error)}", check=check)
 
 
 def errors_in(findings: Iterable[Finding]) -> list[Finding]:

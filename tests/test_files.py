@@ -144,3 +144,15 @@ def test_of_a_text_of_any_size_both_ends_are_read(
 
 def test_a_text_that_is_not_there_has_no_ends(tmp_path: Path) -> None:
     assert ends_of(tmp_path / "none", 5) == ends_of(tmp_path, 5) == ""
+
+
+def test_a_file_that_there_is_no_room_for_is_named_and_not_its_temporary_one(
+    small_disk: Path,
+) -> None:
+    path = small_disk / "file"
+    with pytest.raises(OSError, match=r"No space left on device: '.*/disk/file'"):
+        write_text(path, "x" * 40_000_000)
+    assert not list(small_disk.iterdir())
+    gone = pytest.raises(OSError, match=r"No such file or directory: '.*/gone/file'")
+    with gone, replace_file(small_disk / "gone" / "file"):
+        pass

@@ -297,7 +297,9 @@ def test_a_file_that_cannot_be_written_is_told_by_its_reason(
         capsys=capsys,
     )
     assert code == 1
-    assert errors.startswith("fcn4-dist: error: Is a directory: ")
+    assert errors == (
+        "fcn4-dist: error: synth_settings.yaml: it is a folder (Is a directory): name a file\n"
+    )
 
 
 def test_a_value_that_is_the_name_of_a_command_builds_no_flags_of_that_command() -> None:
