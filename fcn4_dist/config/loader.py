@@ -10,9 +10,11 @@ import yaml
 from fcn4_dist.config.declaration import Setting
 from fcn4_dist.config.names import RETIRED, declaration_of
 from fcn4_dist.config.settings import SETTINGS, Settings
+from fcn4_dist.config.text import unexpanded
 from fcn4_dist.errors import InputError, SettingsError
 from fcn4_dist.findings import Finding, Level
 
+_MOST_BYTES = 1 << 20
 _Choices = Mapping[str, Callable[[], Sequence[str]]]
 
 
@@ -47,7 +49,8 @@ class LoadedSettings:
             if setting.group != group:
                 group = setting.group
                 lines.append(f"# {group}")
-            lines.append(yaml_line(name, values[name], self.origins.get(name, "default")))
+            value = unexpanded(values[name]) if setting.is_path else values[name]
+            lines.append(yaml_line(name, value, self.origins.get(name, "default")))
         return "\n".join(lines) + "\n"
 
 
@@ -194,11 +197,16 @@ def _raw(node: yaml.Node) -> object:
 
 def _compose(config: str | Path) -> yaml.Node | None:
     try:
-        text = Path(config).read_text(encoding="utf-8")
-        return yaml.compose(text, Loader=yaml.SafeLoader)
+        with Path(config).open("rb") as file:
+            data = file.read(_MOST_BYTES + 1)
+        if len(data) > _MOST_BYTES:
+            raise InputError(f"{config} has more than {_MOST_BYTES} bytes: it is no settings file")
+        return yaml.compose(data.decode("utf-8"), Loader=yaml.SafeLoader)
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
         raise InputError(f"cannot read the settings file {config}: {reason}") from error
+    except RecursionError as error:
+        raise InputError(f"{config}: not valid settings: lists in lists without end") from error
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else "?"
         raise InputError(f"{config}, line {line}: not valid YAML: {error.problem}") from error
