@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Container, Sequence
 
-from fcn4_dist.cli.values import Once
+from fcn4_dist.cli.values import Once, file_path
 from fcn4_dist.config import (
     COMMANDS,
     RETIRED,
@@ -39,6 +39,7 @@ def add_settings(
     parser.add_argument(
         "--config",
         metavar="FILE",
+        type=file_path,
         action="append",
         help="YAML file of settings, one 'name: value' line for each; of several, a later one wins",
     )

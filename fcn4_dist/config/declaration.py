@@ -264,7 +264,8 @@ def _to_names(raw: object) -> tuple[str, ...]:
 _CONVERTERS: dict[type, Callable[[object], Any]] = {
     bool: _to_bool,
     int: lambda raw: int(_to_str(raw)),
-    float: lambda raw: float(_to_str(raw)),
+    # There is no zero below zero.
+    float: lambda raw: float(_to_str(raw)) + 0.0,
     str: _to_str,
     tuple: _to_names,
 }

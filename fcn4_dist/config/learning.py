@@ -104,11 +104,11 @@ class Recipe:
         "share of the convolutions' and the dense layer's weights that a step at learning rate 1 "
         "would take away (decoupled, as in AdamW)"
     )
-    ema_decay: float = setting("train", 0.0, minimum=0, below=1).means(
+    ema_decay: float = setting("train", 0.0, minimum=0, maximum=0.999999).means(
         "decay of the exponential moving average of the weights, taken at each step, that is "
         "validated, saved and used instead of the last weights; 0: none"
     )
-    label_smoothing: float = setting("train", 0.0, minimum=0, below=1).means(
+    label_smoothing: float = setting("train", 0.0, minimum=0, maximum=0.99).means(
         "how far labels are drawn from 0 and 1 to one half: 0.1 makes them 0.05 and 0.95"
     )
     mixup: float = setting("train", 0.0, minimum=0, maximum=1000).means(

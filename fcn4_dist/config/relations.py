@@ -31,7 +31,7 @@ def check_relations(settings: "Settings") -> None:
             raise SettingsError(name, problem)
 
 
-def check_features(settings: "Settings") -> None:
+def check_new_features(settings: "Settings") -> None:
     """Refuse features that are to be made and would be of no use.
 
     Not among the relations of all commands: what an earlier version has made of such settings is

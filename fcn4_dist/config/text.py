@@ -71,7 +71,8 @@ def fault_of(text: str, form: Form = Form.TEXT) -> str:
 def expanded(text: str) -> str:
     """Replace ``~`` and variables in a path, as a shell does.
 
-    A path that begins with ``./`` stays as it is, and ``$$`` stands for ``$``.
+    A path that begins with ``./`` stays as it is, and ``$$`` stands for ``$``. What is there under
+    the name as it was given, like ``A$AP.mp3``, is meant where nothing else is.
 
     Args:
         text: What was given.
@@ -82,12 +83,20 @@ def expanded(text: str) -> str:
     if text.startswith("./"):
         return text
     first, slash, rest = text.partition("/")
-    if not first.startswith("~"):
-        return _VARIABLE.sub(_value_of, text)
-    home = os.path.expanduser(first)
-    if home == first:
-        raise ValueError(f"{first} is no user's folder (./{first} is what is really called so)")
-    return home + slash + _VARIABLE.sub(_value_of, rest)
+    beginning = ""
+    if first.startswith("~"):
+        beginning = os.path.expanduser(first)
+        if beginning == first:
+            raise ValueError(f"{first} is no user's folder (./{first} is what is really called so)")
+        beginning, text = beginning + slash, rest
+    as_given = beginning + text
+    try:
+        path = beginning + _VARIABLE.sub(_value_of, text)
+    except ValueError:
+        if os.path.lexists(as_given):
+            return as_given
+        raise
+    return as_given if os.path.lexists(as_given) and not os.path.lexists(path) else path
 
 
 def unexpanded(path: str | Path) -> str:
@@ -117,6 +126,8 @@ def _fault_of_beginning(text: str) -> str:
         return "not begin with a dash, which programs take for a flag, or a point, which hides it"
     if any(each in text for each in "*?"):
         return "not hold * or ?, which shells take for any letters"
+    if not text.isprintable():
+        return "hold no letters that are not to be seen"
     if len(text.encode()) > LONGEST_BEGINNING:
         return f"have at most {LONGEST_BEGINNING} bytes, as the names of files begin with it"
     return ""

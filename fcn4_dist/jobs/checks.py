@@ -5,17 +5,22 @@ from pathlib import Path
 from fcn4_dist.audio import FeatureParameters
 from fcn4_dist.checkpoints import CheckpointFolder
 from fcn4_dist.checkpoints.container import read_shapes
-from fcn4_dist.checkpoints.content import check_description, read_description
+from fcn4_dist.checkpoints.content import (
+    CheckpointDescription,
+    check_description,
+    read_description,
+)
 from fcn4_dist.checkpoints.fitting import check_weights
 from fcn4_dist.checkpoints.folder import find_resume_file
+from fcn4_dist.clips.class_names import parse_class_names, unnamed
 from fcn4_dist.config import Settings
+from fcn4_dist.errors import InputError
 from fcn4_dist.files import check_writable
 from fcn4_dist.findings import Finding, Level, finding_of
 from fcn4_dist.jobs.shards import find_validation_set, open_shards
 from fcn4_dist.model import check_documented_size
 from fcn4_dist.records import check_shards
 from fcn4_dist.runs.folder import DEFAULT_RUNS
-from fcn4_dist.tagging.class_names import check_class_names
 from fcn4_dist.training.plan import plan_run, plan_training
 
 
@@ -90,10 +95,34 @@ def _check_checkpoint(command: str, settings: Settings) -> str:
     if command == "eval":
         manifest, _ = open_shards(settings, settings.val_filename)
         check_description(description, path, manifest.class_names, manifest.parameters)
-        check_class_names(settings.class_names, description, path, manifest.class_names)
+        _check_class_names(settings, description, path, manifest.class_names)
         width = description.width if description else width
     check_weights(path, settings.num_classes, width, fresh_dense=command == "train")
     return str(path)
+
+
+def _check_class_names(
+    settings: Settings,
+    description: CheckpointDescription | None,
+    path: Path,
+    of_shards: tuple[str, ...],
+) -> None:
+    """Hold the names that somebody gives the classes of a checkpoint against those of the shards.
+
+    Those that a checkpoint of this package has are the shards'; of another program, they have to be
+    given.
+    """
+    names = parse_class_names(settings.class_names)
+    if not names:
+        if description is None:
+            raise unnamed(path, len(of_shards))
+        return
+    if names != of_shards:
+        raise InputError(
+            f"class_names says that the classes of {path} are {', '.join(names)}, and those of the "
+            f"shards are {', '.join(of_shards)}: name shards of the same classes in the same order "
+            "with --data_dir, or mend --class_names"
+        )
 
 
 def _check_dense_layer(settings: Settings) -> list[Finding]:

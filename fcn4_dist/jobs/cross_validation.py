@@ -11,6 +11,7 @@ from types import FrameType
 from fcn4_dist import documents
 from fcn4_dist.cluster.topology import LaunchRequest
 from fcn4_dist.config import Affects, LoadedSettings, Settings, differences
+from fcn4_dist.config.text import unexpanded
 from fcn4_dist.errors import Fcn4DistError, InputError
 from fcn4_dist.evaluation import METRICS_NAME
 from fcn4_dist.jobs.folds import show_folds
@@ -131,14 +132,14 @@ def _steps(
     config: Path, fold: int, folder: Path, device_num: int | None
 ) -> Iterator[tuple[str, list[str]]]:
     """Give the name and the arguments of each command of a fold."""
-    shards = ["--config", str(config), "--mr_path", str(folder / "mindrecord")]
-    job = [*shards, "--checkpoint_path", str(folder / "weight")]
+    shards = ["--config", unexpanded(config), "--mr_path", unexpanded(folder / "mindrecord")]
+    job = [*shards, "--checkpoint_path", unexpanded(folder / "weight")]
     # On this host alone, also where a site has given the job several.
     launch = ["launch", "--nnodes", "1", "--device_num", str(device_num)] if device_num else []
     yield "preprocess", ["preprocess", *shards, "--fold", str(fold)]
-    train = ["train", *job, "--run_dir", str(folder / "train"), "--resume", "auto"]
+    train = ["train", *job, "--run_dir", unexpanded(folder / "train"), "--resume", "auto"]
     yield "train", [*launch, *train]
-    yield "eval", [*launch, "eval", *job, "--run_dir", str(folder / "eval")]
+    yield "eval", [*launch, "eval", *job, "--run_dir", unexpanded(folder / "eval")]
 
 
 def _run(arguments: list[str]) -> int:

@@ -17,6 +17,7 @@ from fcn4_dist.cluster.peers import Peers
 from fcn4_dist.cluster.preflight import check_software, check_workers
 from fcn4_dist.cluster.topology import Starter, Topology
 from fcn4_dist.config import LoadedSettings, Settings, adopt_settings
+from fcn4_dist.config.text import unexpanded
 from fcn4_dist.errors import InputError
 from fcn4_dist.findings import Finding, Level, refuse_errors
 from fcn4_dist.host.host import Host
@@ -71,7 +72,7 @@ class Job:
         settings = self.loaded.settings
         file = settings_file(settings, file_prefix(self.topology.nodes.rank))
         return plan_launch(
-            ["-m", "fcn4_dist", self.command, "--config", str(file)],
+            ["-m", "fcn4_dist", self.command, "--config", unexpanded(file)],
             self.topology,
             Path(settings.run_dir),
             variables=_hccl_variables(self.loaded) | core_variables(self._cores()),
