@@ -16,7 +16,7 @@ import msgspec
 from msgspec import Meta
 
 from fcn4_dist.errors import InputError
-from fcn4_dist.files import write_atomically
+from fcn4_dist.files import open_file, write_atomically
 
 MILLIONS_OF_ROWS = 1 << 32
 """Bytes that a document with a row for each clip may have; others have far fewer."""
@@ -72,7 +72,7 @@ def read(path: Path, kind: type[_Kind]) -> _Kind:
         InputError: If it cannot be read, is too large, or is no such document.
     """
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             size = os.fstat(file.fileno()).st_size
             if size > kind.most_bytes:
                 raise _unreadable(kind, f"{path} has {size} bytes, at most {kind.most_bytes} fit")

@@ -1,13 +1,19 @@
 """Files that are either whole or not there."""
 
+import errno
 import hashlib
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO
 
 from fcn4_dist.errors import InputError
+from fcn4_dist.refusals import explain
+
+_OTHER_KINDS = {stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
 
 
 @contextmanager
@@ -77,6 +83,14 @@ def write_text(path: Path, text: str) -> None:
         file.write(text.encode("utf-8", "surrogateescape"))
 
 
+def follow_umask(path: Path) -> None:
+    """Give a file that a library has made the mode of one that we make: what the umask leaves."""
+    # Asked for by setting it; what another thread makes meanwhile is closed to others, not open.
+    umask = os.umask(0o077)
+    os.umask(umask)
+    path.chmod(0o666 & ~umask)
+
+
 def check_writable(folder: Path, setting: str) -> None:
     """Refuse a folder that cannot be written to, or cannot be made.
 
@@ -88,8 +102,12 @@ def check_writable(folder: Path, setting: str) -> None:
         InputError: If it, or the first folder above it that exists, is none or is not writable.
     """
     existing = folder
-    while not existing.exists() and existing != existing.parent:
-        existing = existing.parent
+    try:
+        while not existing.exists() and existing != existing.parent:
+            existing = existing.parent
+    except OSError as error:
+        refusal = explain(error, folder, setting=setting)
+        raise InputError(f"{setting} {folder} cannot be written to: {refusal}") from error
     if not existing.is_dir():
         reason = f"{existing} is a file"
     elif os.statvfs(existing).f_flag & os.ST_RDONLY:
@@ -101,6 +119,47 @@ def check_writable(folder: Path, setting: str) -> None:
     raise InputError(
         f"{setting} {folder} cannot be written to ({reason}): name another folder with --{setting}"
     )
+
+
+def open_file(path: Path) -> BufferedReader:
+    """Open a file to be read, and nothing that could be waited for or read without end.
+
+    Args:
+        path: A file, or a link to one.
+
+    Returns:
+        The open binary file.
+
+    Raises:
+        OSError: If it cannot be opened, or is a pipe, a socket, a device or a folder.
+    """
+    # Looked at first: to open some devices does something, and a pipe would wake its writer.
+    _refuse_other_than_a_file(path, os.stat(path).st_mode)
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        _refuse_other_than_a_file(path, os.fstat(descriptor).st_mode)
+        return open(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def read_whole(path: Path, most_bytes: int) -> bytes:
+    """Read a file that is not too large; see :func:`open_file`.
+
+    Args:
+        path: The file.
+        most_bytes: One that is larger is refused unread.
+
+    Raises:
+        OSError: If it cannot be read, is too large, or is no file.
+    """
+    with open_file(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        if size > most_bytes:
+            words = f"it has {size} bytes, at most {most_bytes} are read"
+            raise OSError(errno.EFBIG, words, os.fspath(path))
+        return file.read(most_bytes)
 
 
 def ends_of(path: Path, size: int) -> str:
@@ -126,11 +185,11 @@ def ends_of(path: Path, size: int) -> str:
 
 
 def sha256_of(path: Path) -> str:
-    """Compute the SHA-256 of a file's bytes, in hexadecimal."""
+    """Compute the SHA-256 of a file's bytes, in hexadecimal; errors are those of open_file."""
     digest = hashlib.sha256()
     # One buffer for all: memory fresh from the system costs as much as the hashing.
     buffer = memoryview(bytearray(1 << 18))
-    with path.open("rb", buffering=0) as file:
+    with open_file(path) as file:
         while size := file.readinto(buffer):
             digest.update(buffer[:size])
     return digest.hexdigest()
@@ -143,3 +202,11 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _refuse_other_than_a_file(path: Path, mode: int) -> None:
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
+    if not stat.S_ISREG(mode):
+        kind = _OTHER_KINDS.get(stat.S_IFMT(mode), "a device")
+        raise OSError(errno.EINVAL, f"It is {kind}, not a file", os.fspath(path))

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import socket
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from fcn4_dist.errors import InputError
 from fcn4_dist.files import (
     check_writable,
     ends_of,
+    open_file,
     replace_file,
     sha256_of,
     write_atomically,
@@ -144,6 +146,27 @@ def test_of_a_text_of_any_size_both_ends_are_read(
 
 def test_a_text_that_is_not_there_has_no_ends(tmp_path: Path) -> None:
     assert ends_of(tmp_path / "none", 5) == ends_of(tmp_path, 5) == ""
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "socket"])
+def test_what_may_be_waited_for_is_not_opened(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / kind
+    with socket.socket(socket.AF_UNIX) as listening:
+        {
+            "pipe": os.mkfifo,
+            "device": lambda link: link.symlink_to("/dev/zero"),
+            "socket": lambda name: listening.bind(os.path.relpath(name)),
+        }[kind](path)
+        for read in (open_file, sha256_of):
+            with pytest.raises(OSError, match=f"It is a {kind}, not a file: '.*/{kind}'"):
+                read(path)
+
+
+def test_a_file_is_opened_through_a_link(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"content")
+    (tmp_path / "link").symlink_to("file")
+    with open_file(tmp_path / "link") as file:
+        assert file.read() == b"content"
 
 
 def test_a_file_that_there_is_no_room_for_is_named_and_not_its_temporary_one(

@@ -7,13 +7,17 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+
 from fcn4_dist import documents
 from fcn4_dist.audio.cache import FeatureCache, Outcome
 from fcn4_dist.audio.features import FeatureParameters, LogMel
 from fcn4_dist.audio.waveform import (
     UndecodableClipError,
     Window,
+    check_audio_file,
     load_window,
+    reason_of,
     silence_decoders,
 )
 from fcn4_dist.errors import InputError
@@ -127,22 +131,22 @@ def extract_feature(
         OSError: If the feature cannot be written.
     """
     try:
+        before = check_audio_file(source)
         sha256 = sha256_of(source)
-    except (OSError, ValueError) as error:
-        # ValueError: a name that no file can have.
-        reason = getattr(error, "strerror", None) or error
-        return _skipped(clip_id, source, f"cannot be read: {reason}")
-    outcome = cache.outcome(sha256)
-    if outcome is None:
-        parameters = log_mel.parameters
-        try:
-            window = load_window(source, parameters.sample_rate, parameters.clip_samples)
-            feature = log_mel(window.samples)
-        except UndecodableClipError as error:
-            return _skipped(clip_id, source, str(error))
-        except MemoryError:
-            return _skipped(clip_id, source, "does not fit into memory")
-        outcome = Outcome(window.status, _remark(window), round(window.seconds, 3))
+        outcome = cache.outcome(sha256)
+        computed = outcome is None
+        if outcome is None:
+            outcome, feature = _computed(source, log_mel)
+        if _version(os.stat(source)) != _version(before):
+            # What was hashed may not be what was decoded.
+            raise UndecodableClipError("was changed while it was read")
+    except UndecodableClipError as error:
+        return _skipped(clip_id, source, str(error))
+    except OSError as error:
+        return _skipped(clip_id, source, f"cannot be read: {reason_of(error)}")
+    except MemoryError:
+        return _skipped(clip_id, source, "does not fit into memory")
+    if computed:
         cache.store(sha256, outcome, feature)
     return ClipFeature(clip_id, os.fspath(source), sha256, **asdict(outcome))
 
@@ -169,6 +173,17 @@ def discard_feature_index(npy_path: Path) -> None:
 
 def _extract(cache: FeatureCache, log_mel: LogMel, clip: tuple[str, Path]) -> ClipFeature:
     return extract_feature(*clip, cache, log_mel)
+
+
+def _computed(source: Path, log_mel: LogMel) -> tuple[Outcome, np.ndarray]:
+    parameters = log_mel.parameters
+    window = load_window(source, parameters.sample_rate, parameters.clip_samples)
+    outcome = Outcome(window.status, _remark(window), round(window.seconds, 3))
+    return outcome, log_mel(window.samples)
+
+
+def _version(status: os.stat_result) -> tuple[int, ...]:
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def _skipped(clip_id: str, source: Path, reason: str) -> ClipFeature:

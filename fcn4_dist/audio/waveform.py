@@ -12,6 +12,8 @@ import numpy as np
 import soundfile
 import soxr
 
+from fcn4_dist.files import open_file
+
 _NO_SAMPLES = np.zeros(0, dtype=np.float32)
 _VALUES_AT_ONCE = 2**23
 """Values held at once, decoded or resampled: 32 MB, 95 s of stereo at 44.1 kHz."""
@@ -84,8 +86,10 @@ def open_audio(path: Path) -> Iterator[AudioFile]:
         path: Any file that libsndfile or an installed audioread back end decodes.
 
     Raises:
-        UndecodableClipError: If it cannot be decoded; also of what fails while it is open.
+        UndecodableClipError: If it is no file, or cannot be decoded; also of what fails while it is
+            open.
     """
+    check_audio_file(path)
     try:
         with closing(_open(path)) as source:
             if source.rate not in _SENSIBLE_RATES:
@@ -95,6 +99,32 @@ def open_audio(path: Path) -> Iterator[AudioFile]:
         raise
     except Exception as error:
         raise UndecodableClipError(_reason(error)) from error
+
+
+def check_audio_file(path: Path) -> os.stat_result:
+    """Refuse what can be waited for or read without end: a pipe, a socket, a device.
+
+    Returns:
+        What the system says of the file.
+
+    Raises:
+        UndecodableClipError: If it is one of these, a folder or empty, or cannot be read.
+    """
+    try:
+        with open_file(path) as file:
+            status = os.fstat(file.fileno())
+    except (OSError, ValueError) as error:
+        # ValueError: a name that no file can have.
+        raise UndecodableClipError(f"cannot be read: {reason_of(error)}") from error
+    # Also one of /proc, where some wait for what is to come.
+    if not status.st_size:
+        raise UndecodableClipError("is an empty file")
+    return status
+
+
+def reason_of(error: Exception) -> str:
+    """Give the reason of an error of the system, without the name of the file."""
+    return str(getattr(error, "strerror", None) or error)
 
 
 def load_waveform(path: Path, sample_rate: int) -> np.ndarray:
@@ -228,7 +258,8 @@ class _AudioreadFile:
 
         # Python's own readers know no format that libsndfile does not, and believe any header.
         decoders = [each for each in audioread.available_backends() if each is not RawAudioFile]
-        self._file = audioread.audio_open(os.fspath(path), decoders)
+        # As a whole path, which no program takes for a flag or an address.
+        self._file = audioread.audio_open(os.path.abspath(path), decoders)
         self.channels: int = self._file.channels
         self.rate: int = self._file.samplerate
         self.frames = 0

@@ -174,7 +174,7 @@ class CheckpointFolder:
         return self.path / f".{self.prefix}.lock"
 
     def _locked(self) -> int:
-        lock = os.open(self._lock_file, os.O_RDWR | os.O_CREAT, 0o644)
+        lock = os.open(self._lock_file, os.O_RDWR | os.O_CREAT, 0o666)
         try:
             # The system gives it back when this process ends, however it ends.
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

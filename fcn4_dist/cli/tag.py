@@ -36,6 +36,7 @@ def _tag(parsed: argparse.Namespace) -> int:
         hop_seconds=parsed.hop_seconds,
         batch_size=parsed.batch_size,
         processes=parsed.processes,
+        clip_timeout=parsed.clip_timeout,
     )
     return tag(request, lambda: _network(parsed))
 
@@ -122,6 +123,15 @@ TAG = Command(
         ),
         flag("--processes", metavar="N", type=whole_number(MOST_PROCESSES), default=0).means(
             "processes that decode several songs; default: one a core"
+        ),
+        flag(
+            "--clip_timeout",
+            metavar="S",
+            type=float,
+            default=SETTINGS["clip_timeout"].default,
+        ).means(
+            "seconds that one song may take to be decoded; then it gets no tags; default: "
+            "%(default)g"
         ),
     ),
 )

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from fcn4_dist.config.text import Form, expanded, fault_of, shown
+from fcn4_dist.config.forms import Form, expanded, fault_of, shown
 from fcn4_dist.errors import InputError
 
 MOST_WORKERS = 1024

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from fcn4_dist.clips.gtzan import GTZAN_GENRES
 from fcn4_dist.clips.magnatagatune import MODELZOO_TAGS
-from fcn4_dist.config.text import expanded, fault_of, shown
+from fcn4_dist.config.forms import expanded, fault_of, shown
 from fcn4_dist.errors import InputError
 from fcn4_dist.findings import counted
 

@@ -50,7 +50,7 @@ class Heartbeat:
     """
 
     def __init__(self, path: Path | None = None) -> None:
-        self._file = None if path is None else os.open(path, os.O_WRONLY | os.O_CREAT, 0o644)
+        self._file = None if path is None else os.open(path, os.O_WRONLY | os.O_CREAT, 0o666)
         self._count = self._signs = 0
 
     def at(self, doing: str, *, may_take_long: bool = False) -> None:
@@ -98,7 +98,7 @@ def watched_heartbeat() -> Heartbeat:
         return Heartbeat()
     rank = int(os.environ["RANK_ID"])
     # Left open: it is written to when SIGUSR1 comes.
-    stack = os.open(stack_file(folder, rank), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+    stack = os.open(stack_file(folder, rank), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
     faulthandler.register(signal.SIGUSR1, file=stack)
     return Heartbeat(heartbeat_file(folder, rank))
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from fcn4_dist.config.declaration import Affects, setting
-from fcn4_dist.config.text import Form
+from fcn4_dist.config.forms import Form
 
 MOST_CLASSES = 10_000
 """Far more than any tagger's; the scores of a clip still fit a line of a file."""

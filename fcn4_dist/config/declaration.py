@@ -10,7 +10,7 @@ from enum import Enum
 from functools import cache
 from typing import Any
 
-from fcn4_dist.config.text import Form, expanded, fault_of, shown
+from fcn4_dist.config.forms import Form, expanded, fault_of, shown
 from fcn4_dist.errors import SettingsError
 
 COMMANDS = ("synth", "preprocess", "train", "eval")

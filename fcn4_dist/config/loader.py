@@ -8,11 +8,12 @@ from typing import Any
 import yaml
 
 from fcn4_dist.config.declaration import Setting
+from fcn4_dist.config.forms import unexpanded
 from fcn4_dist.config.names import RETIRED, declaration_of
 from fcn4_dist.config.settings import SETTINGS, Settings
-from fcn4_dist.config.text import unexpanded
 from fcn4_dist.errors import InputError, SettingsError
 from fcn4_dist.findings import Finding, Level
+from fcn4_dist.text import Lines, cleaned
 
 _MOST_BYTES = 1 << 20
 _Choices = Mapping[str, Callable[[], Sequence[str]]]
@@ -34,7 +35,7 @@ class LoadedSettings:
     retired: Mapping[str, Any] = field(default_factory=dict)
     remarks: tuple[Finding, ...] = ()
 
-    def to_yaml(self, command: str | None = None) -> str:
+    def to_yaml(self, command: str | None = None) -> Lines:
         """Write settings as YAML, in groups, each line with the place the value came from.
 
         Args:
@@ -51,14 +52,15 @@ class LoadedSettings:
                 lines.append(f"# {group}")
             value = unexpanded(values[name]) if setting.is_path else values[name]
             lines.append(yaml_line(name, value, self.origins.get(name, "default")))
-        return "\n".join(lines) + "\n"
+        return Lines("\n".join(lines) + "\n")
 
 
 def yaml_line(name: str, value: object, origin: str) -> str:
     """Write a value as a line of a settings file, with the place it came from."""
     text = yaml.safe_dump(value, default_flow_style=True, width=10_000)
     text = text.removesuffix("...\n").strip()
-    return f"{name + ': ' + text:<48} # {origin}"
+    # A file may have a name that would be a line of its own.
+    return f"{name + ': ' + text:<48} # {cleaned(origin)}"
 
 
 def load_settings(

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from fcn4_dist.config.declaration import Setting
+from fcn4_dist.config.forms import shown
 from fcn4_dist.config.settings import SETTINGS
-from fcn4_dist.config.text import shown
 from fcn4_dist.errors import SettingsError
 
 _LONGEST_SHOWN = 80

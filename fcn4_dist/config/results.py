@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from fcn4_dist.config.declaration import Affects, setting
-from fcn4_dist.config.text import Form
+from fcn4_dist.config.forms import Form
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,7 +17,7 @@ from fcn4_dist.cluster.peers import Peers
 from fcn4_dist.cluster.preflight import check_software, check_workers
 from fcn4_dist.cluster.topology import Starter, Topology
 from fcn4_dist.config import LoadedSettings, Settings, adopt_settings
-from fcn4_dist.config.text import unexpanded
+from fcn4_dist.config.forms import unexpanded
 from fcn4_dist.errors import InputError
 from fcn4_dist.findings import Finding, Level, refuse_errors
 from fcn4_dist.host.host import Host

@@ -11,6 +11,7 @@ from fcn4_dist.errors import InputError
 from fcn4_dist.files import check_writable
 from fcn4_dist.jobs.shards import check_window
 from fcn4_dist.processes import usable_cores
+from fcn4_dist.records.obstacles import check_names
 from fcn4_dist.terminal import warn
 
 # Some wait for a disk; but each takes memory of its own.
@@ -34,6 +35,7 @@ def check_preprocessing(settings: Settings) -> None:
         )
     if settings.get_mindrecord:
         check_mindspore()
+        check_names(Path(settings.mr_path), settings.set_names)
     check_writable(annotations_file(settings).parent, "info_path")
     for name in ("npy_path", "mr_path"):
         check_writable(Path(getattr(settings, name)), name)

@@ -15,7 +15,7 @@ from fcn4_dist.errors import Fcn4DistError, InputError
 from fcn4_dist.files import check_writable, write_atomically
 from fcn4_dist.log import stdout_is_data
 from fcn4_dist.processes import usable_cores
-from fcn4_dist.tagging import Network, SongTags, Tagger, UntaggedSong
+from fcn4_dist.tagging import CLIP_TIMEOUT, Network, SongTags, Tagger, UnreadSong
 from fcn4_dist.terminal import Progress, clock, put, say, table, warn
 
 _DIGITS = 6
@@ -34,6 +34,7 @@ class TagRequest:
         hop_seconds: From a window's beginning to the next one's; None for the length of a window.
         batch_size: Windows the network gets at once.
         processes: Processes that decode; 0 for one a core.
+        clip_timeout: Seconds that one song may take to be decoded.
     """
 
     songs: Sequence[Path]
@@ -44,6 +45,7 @@ class TagRequest:
     hop_seconds: float | None = None
     batch_size: int = 8
     processes: int = 0
+    clip_timeout: float = CLIP_TIMEOUT
 
 
 def tag(request: TagRequest, load: Callable[[], Network]) -> int:
@@ -63,7 +65,9 @@ def tag(request: TagRequest, load: Callable[[], Network]) -> int:
     _check(request, paths)
     with nullcontext() if request.output == "text" else stdout_is_data():
         network = load()
-        tagger = Tagger(network, request.hop_seconds, request.batch_size)
+        tagger = Tagger(
+            network, request.hop_seconds, request.batch_size, clip_timeout=request.clip_timeout
+        )
         say(f"tags by {network.path}")
         if request.output == "csv":
             put(_csv_line(["path", "seconds", *network.description.class_names]))
@@ -118,7 +122,7 @@ def _check(request: TagRequest, paths: Sequence[Path]) -> None:
 def _tag_one(tagger: Tagger, path: Path, request: TagRequest) -> None:
     song = tagger.read(path)
     tags = tagger.tag_read(song)
-    put(_TELLERS[request.output](tags, request.top_n))
+    _tell(tags, request)
     if request.plot is not None:
         from fcn4_dist.reports.taggram_picture import write_taggram
 
@@ -143,22 +147,22 @@ def _tag_all(tagger: Tagger, paths: Sequence[Path], request: TagRequest) -> int:
         processes = min(request.processes or usable_cores(), len(paths))
         for result in _in_order(tagger.tag_all(paths, processes)):
             progress.count()
-            if isinstance(result, UntaggedSong):
+            if isinstance(result, UnreadSong):
                 warn(f"no tags of {result.path}: it {result.reason}")
                 if request.output == "json":
                     put(json.dumps({"path": str(result.path), "error": result.reason}))
             else:
                 tagged += 1
-                put(_TELLERS[request.output](result, request.top_n))
+                _tell(result, request)
             progress.show()
     return tagged
 
 
 def _in_order(
-    results: Iterator[tuple[int, SongTags | UntaggedSong]],
-) -> Iterator[SongTags | UntaggedSong]:
+    results: Iterator[tuple[int, SongTags | UnreadSong]],
+) -> Iterator[SongTags | UnreadSong]:
     """Give results in the order of the songs; those that are early wait."""
-    early: dict[int, SongTags | UntaggedSong] = {}
+    early: dict[int, SongTags | UnreadSong] = {}
     awaited = 0
     for number, result in results:
         early[number] = result
@@ -167,9 +171,16 @@ def _in_order(
             awaited += 1
 
 
-def _text(tags: SongTags, top_n: int) -> str:
-    rows = [[name, f"{score:.3f}"] for name, score in tags.top(top_n)]
-    return f"{tags.path} ({clock(tags.seconds)})\n{table([['tag', 'score'], *rows])}\n"
+def _tell(tags: SongTags, request: TagRequest) -> None:
+    if request.output == "text":
+        rows = [[name, f"{score:.3f}"] for name, score in tags.top(request.top_n)]
+        say(f"{tags.path} ({clock(tags.seconds)})")
+        say(table([["tag", "score"], *rows]))
+        say()
+    elif request.output == "json":
+        put(_json(tags, request.top_n))
+    else:
+        put(_csv(tags))
 
 
 def _json(tags: SongTags, top_n: int) -> str:
@@ -187,7 +198,7 @@ def _json(tags: SongTags, top_n: int) -> str:
     return json.dumps(content)
 
 
-def _csv(tags: SongTags, top_n: int) -> str:
+def _csv(tags: SongTags) -> str:
     scores = [f"{score:.{_DIGITS}f}" for score in tags.scores]
     return _csv_line([str(tags.path), f"{tags.seconds:.3f}", *scores])
 
@@ -196,6 +207,3 @@ def _csv_line(cells: Sequence[str]) -> str:
     text = io.StringIO()
     csv.writer(text, lineterminator="").writerow(cells)
     return text.getvalue()
-
-
-_TELLERS: dict[str, Callable[[SongTags, int], str]] = {"text": _text, "json": _json, "csv": _csv}

@@ -3,6 +3,6 @@
 from fcn4_dist.clips.class_names import parse_class_names
 from fcn4_dist.tagging.loading import find_checkpoint, load_network
 from fcn4_dist.tagging.model_description import ModelDescription, Network, describe_checkpoint
-from fcn4_dist.tagging.song_reading import Song, SongReader
+from fcn4_dist.tagging.song_reading import CLIP_TIMEOUT, Song, SongReader, UnreadSong, read_songs
 from fcn4_dist.tagging.song_tags import SongTags
-from fcn4_dist.tagging.tagger import Tagger, UntaggedSong
+from fcn4_dist.tagging.tagger import Tagger

@@ -1,13 +1,26 @@
 """From a song's file to the windows the network sees."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from fcn4_dist.audio import LogMel, limit_range, load_waveform, window_starts
+from fcn4_dist.audio import (
+    LogMel,
+    UndecodableClipError,
+    limit_range,
+    load_waveform,
+    silence_decoders,
+    window_starts,
+)
+from fcn4_dist.config import SETTINGS
+from fcn4_dist.processes import ProcessDiedError, TaskTimeoutError, run_in_processes
 from fcn4_dist.tagging.model_description import ModelDescription
+
+CLIP_TIMEOUT: float = SETTINGS["clip_timeout"].default
 
 
 @dataclass(frozen=True)
@@ -39,6 +52,19 @@ class Song:
             first = max(0, min(centred, self.decibels.shape[1] - self.clip_frames))
             neighbourhood = self.decibels[:, first : first + self.clip_frames]
             yield limit_range(window, neighbourhood.max())[np.newaxis]
+
+
+@dataclass(frozen=True)
+class UnreadSong:
+    """A file that is no song to us.
+
+    Attributes:
+        path: The file.
+        reason: Why, as the predicate of a sentence.
+    """
+
+    path: Path
+    reason: str
 
 
 class SongReader:
@@ -93,3 +119,42 @@ class SongReader:
     def start_seconds(self, song: Song) -> np.ndarray:
         """Give the second at which each window of a song begins, (windows,)."""
         return song.starts * self._parameters.hop_length / self._parameters.sample_rate
+
+
+def read_songs(
+    reader: SongReader, paths: Sequence[Path], processes: int, timeout: float = CLIP_TIMEOUT
+) -> Generator[tuple[int, Song | UnreadSong], None, None]:
+    """Read songs in processes of their own, whatever they do to their decoders.
+
+    Args:
+        reader: Reads one.
+        paths: Audio files.
+        processes: Processes at work.
+        timeout: Seconds one song may take.
+
+    Yields:
+        A song's place in ``paths``, and the song or why there is none, in the order they are done.
+    """
+    songs = run_in_processes(
+        partial(_read, reader),
+        enumerate(paths),
+        processes,
+        timeout=timeout,
+        prepare=silence_decoders,
+    )
+    with closing(songs) as finished:
+        for (number, path), future in finished:
+            try:
+                yield number, future.result()
+            except TaskTimeoutError:
+                yield number, UnreadSong(path, f"takes longer than clip_timeout, {timeout:g} s")
+            except ProcessDiedError as error:
+                yield number, UnreadSong(path, f"crashes the decoder ({error})")
+            except MemoryError:
+                yield number, UnreadSong(path, "does not fit into memory")
+            except UndecodableClipError as error:
+                yield number, UnreadSong(path, str(error))
+
+
+def _read(reader: SongReader, song: tuple[int, Path]) -> Song:
+    return reader.read(song[1])

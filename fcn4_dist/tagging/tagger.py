@@ -1,38 +1,25 @@
 """Tagging songs, one or thousands, with batches across songs."""
 
 from collections import defaultdict
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from scipy.special import expit
 
-from fcn4_dist.audio import UndecodableClipError, silence_decoders
+from fcn4_dist.audio import UndecodableClipError
 from fcn4_dist.errors import InputError
-from fcn4_dist.processes import ProcessDiedError, TaskTimeoutError, run_in_processes
 from fcn4_dist.tagging.model_description import Network
-from fcn4_dist.tagging.song_reading import Song, SongReader
+from fcn4_dist.tagging.song_reading import (
+    CLIP_TIMEOUT,
+    Song,
+    SongReader,
+    UnreadSong,
+    read_songs,
+)
 from fcn4_dist.tagging.song_tags import SongTags
-
-_SECONDS_FOR_A_SONG = 600.0
-_PASSED_OVER = (UndecodableClipError, OSError, MemoryError, TaskTimeoutError, ProcessDiedError)
-
-
-@dataclass(frozen=True)
-class UntaggedSong:
-    """A file that gave no tags.
-
-    Attributes:
-        path: The file.
-        reason: Why.
-    """
-
-    path: Path
-    reason: str
 
 
 class Tagger:
@@ -43,13 +30,18 @@ class Tagger:
         hop_seconds: From a window's beginning to the next one's, at most the length of a window;
             None for that.
         batch_size: Windows the network gets at once, of one song or several.
+        clip_timeout: Seconds that one song may take to be decoded by another process.
 
     Raises:
         InputError: If a number is impossible.
     """
 
     def __init__(
-        self, network: Network, hop_seconds: float | None = None, batch_size: int = 8
+        self,
+        network: Network,
+        hop_seconds: float | None = None,
+        batch_size: int = 8,
+        clip_timeout: float = CLIP_TIMEOUT,
     ) -> None:
         window_seconds = network.description.window_seconds
         parameters = network.description.parameters
@@ -63,7 +55,10 @@ class Tagger:
             raise InputError(f"batch_size must be at least 1, got {batch_size}")
         self.network = network
         self.reader = SongReader(network.description, hop_seconds)
+        if not clip_timeout > 0:
+            raise InputError(f"clip_timeout must be above 0 s, got {clip_timeout:g}")
         self.batch_size = batch_size
+        self.clip_timeout = clip_timeout
 
     def tag(self, path: Path) -> SongTags:
         """Tag one song, in this process.
@@ -74,21 +69,24 @@ class Tagger:
         Raises:
             InputError: If it cannot be decoded.
         """
-        return self.tag_read(self.read(path))
+        try:
+            return self.tag_read(self.reader.read(path))
+        except UndecodableClipError as error:
+            raise InputError(f"no tags of {path}: it {error}") from error
 
     def read(self, path: Path) -> Song:
-        """Read one song, in this process.
+        """Read one song, in another process.
 
         Args:
             path: Its audio file.
 
         Raises:
-            InputError: If it cannot be decoded.
+            InputError: If it cannot be decoded, crashes the decoder or takes too long.
         """
-        try:
-            return self.reader.read(path)
-        except (UndecodableClipError, OSError, MemoryError) as error:
-            raise InputError(f"no tags of {path}: it {_reason(error)}") from error
+        ((_, song),) = read_songs(self.reader, [path], 1, self.clip_timeout)
+        if isinstance(song, UnreadSong):
+            raise InputError(f"no tags of {path}: it {song.reason}")
+        return song
 
     def tag_read(self, song: Song) -> SongTags:
         """Tag a song that has been read."""
@@ -99,11 +97,11 @@ class Tagger:
 
     def tag_all(
         self, paths: Sequence[Path], processes: int
-    ) -> Iterator[tuple[int, SongTags | UntaggedSong]]:
+    ) -> Iterator[tuple[int, SongTags | UnreadSong]]:
         """Tag songs, which other processes decode meanwhile.
 
-        A song that cannot be decoded, that crashes the decoder or takes longer than ten minutes
-        does not stop the others.
+        A song that cannot be decoded, crashes the decoder or takes too long does not stop the
+        others.
 
         Args:
             paths: Audio files.
@@ -113,28 +111,11 @@ class Tagger:
             A song's place in ``paths``, and its tags or why it has none, in the order they are
             done.
         """
-        with closing(self._read_all(paths, processes)) as songs:
+        with closing(read_songs(self.reader, paths, processes, self.clip_timeout)) as songs:
             yield from self._tag_songs(songs, self.batch_size)
 
-    def _read_all(
-        self, paths: Sequence[Path], processes: int
-    ) -> Generator[tuple[int, Song | UntaggedSong], None, None]:
-        songs = run_in_processes(
-            partial(_read, self.reader),
-            enumerate(paths),
-            processes,
-            timeout=_SECONDS_FOR_A_SONG,
-            prepare=silence_decoders,
-        )
-        with closing(songs) as finished:
-            for (number, path), future in finished:
-                try:
-                    yield number, future.result()
-                except _PASSED_OVER as error:
-                    yield number, UntaggedSong(path, _reason(error))
-
     def _tag_songs(
-        self, songs: Iterable[tuple[int, Song | UntaggedSong]], batch_size: int
+        self, songs: Iterable[tuple[int, Song | UnreadSong]], batch_size: int
     ) -> Iterator[tuple[int, Any]]:
         """Tag numbered songs, with batches of one size across them."""
         batch: list[tuple[int, Song, np.ndarray]] = []
@@ -152,7 +133,7 @@ class Tagger:
             batch.clear()
 
         for number, song in songs:
-            if isinstance(song, UntaggedSong):
+            if isinstance(song, UnreadSong):
                 yield number, song
                 continue
             for window in song.windows():
@@ -172,19 +153,3 @@ class Tagger:
             # In float64 a sigmoid does not round confident scores to equal ones.
             expit(np.array(logits, dtype=np.float64)),
         )
-
-
-def _read(reader: SongReader, song: tuple[int, Path]) -> Song:
-    return reader.read(song[1])
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, MemoryError):
-        return "does not fit into memory"
-    if isinstance(error, TaskTimeoutError):
-        return f"takes longer than {_SECONDS_FOR_A_SONG:g} s to decode"
-    if isinstance(error, ProcessDiedError):
-        return f"crashes the decoder ({error})"
-    if isinstance(error, OSError):
-        return f"cannot be read: {error.strerror or error}"
-    return str(error)

@@ -21,7 +21,7 @@ from fcn4_dist.config import RETIRED, SETTINGS, LoadedSettings, Setting, Setting
 from fcn4_dist.errors import InputError
 from fcn4_dist.jobs.checks import check_job
 from fcn4_dist.jobs.preprocess_checks import check_preprocessing
-from fcn4_dist.log import cleaned
+from fcn4_dist.text import cleaned
 from fcn4_dist.training.plan import plan_training
 from fcn4_dist.training.schedule import Schedule
 from tests.attacks.outcome import HANG, Outcome, outcome_of

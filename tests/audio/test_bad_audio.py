@@ -3,6 +3,7 @@
 import io
 import os
 import re
+import socket
 import struct
 import subprocess
 import sys
@@ -57,10 +58,21 @@ def _cut(samples: np.ndarray) -> Iterator[Case]:
 def _no_audio() -> Iterator[Case]:
     unknown = re.escape("cannot be decoded: Format not recognised.")
     for ending in ("wav", "mp3", "ogg", "flac", "au", "snd", "gsm", "raw"):
-        yield f"empty.{ending}", b"", "skipped", unknown
+        yield f"empty.{ending}", b"", "skipped", "is an empty file"
         yield f"text.{ending}", b"This is no music.\n" * 500, "skipped", unknown
         yield f"zeros.{ending}", bytes(10_000), "skipped", unknown
     yield "folder.wav", Path.mkdir, "skipped", "cannot be read: Is a directory"
+    yield "pipe.wav", os.mkfifo, "skipped", "cannot be read: It is a pipe, not a file"
+    yield "socket.wav", _bind, "skipped", "cannot be read: It is a socket, not a file"
+    for place, reason in (
+        ("/dev/zero", "cannot be read: It is a device, not a file"),
+        ("/dev/null", "cannot be read: It is a device, not a file"),
+        ("/proc/self/fd/2", "cannot be read: It is a .*, not a file"),
+        ("/proc/kmsg", "is an empty file|cannot be read: .*"),
+        ("/proc/cpuinfo", "is an empty file"),
+    ):
+        name = f"link{place.replace('/', ' ')}.wav"
+        yield name, partial(Path.symlink_to, target=place), "skipped", reason
     yield "missing.wav", lambda path: None, "skipped", "cannot be read: No such file or directory"
     yield (
         "dangling.wav",
@@ -74,6 +86,11 @@ def _no_audio() -> Iterator[Case]:
         "skipped",
         "cannot be read: Too many levels of symbolic links",
     )
+
+
+def _bind(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(os.path.relpath(path))
 
 
 def _samples(samples: np.ndarray) -> Iterator[Case]:
@@ -159,7 +176,7 @@ def _names(samples: np.ndarray) -> Iterator[Case]:
     ):
         yield f"{name}.wav", content, "kept", ""
     yield os.fsdecode(b"caf\xe9.wav"), content, "kept", ""
-    yield os.fsdecode(b"\xff.ogg"), b"", "skipped", "cannot be decoded: Format not recognised."
+    yield os.fsdecode(b"\xff.ogg"), b"", "skipped", "is an empty file"
     yield "nul\0.wav", lambda path: None, "skipped", "cannot be read: embedded null byte"
 
 
@@ -226,13 +243,31 @@ def test_samples_of_every_kind_have_about_the_same_feature(
         np.testing.assert_allclose(feature[loud], features[0][loud], atol=0.1)
 
 
-def test_a_pipe_in_place_of_a_file_is_skipped_after_its_time(
-    tmp_path: Path, real_clip: Path, extract: Extract
+def test_a_file_that_changes_while_it_is_read_has_no_feature(
+    tmp_path: Path, real_clip: Path, small_features: FeatureParameters
 ) -> None:
-    os.mkfifo(tmp_path / "clip.wav")
-    results = extract(tmp_path / "npy", [tmp_path / "clip.wav", real_clip], clip_timeout=1)
-    assert results["clip.wav"].reason == "takes longer than clip_timeout, 1 s"
-    assert results[real_clip.name].status == "kept"
+    clip = tmp_path / "clip.ogg"
+    clip.write_bytes(real_clip.read_bytes())
+
+    class Meanwhile(LogMel):
+        change: Callable[[Path], object]
+
+        def __call__(self, waveform: np.ndarray) -> np.ndarray:
+            self.change(clip)
+            return super().__call__(waveform)
+
+    log_mel = Meanwhile(small_features)
+    cache = FeatureCache(tmp_path / "npy", small_features)
+    cache.prepare()
+    for change, reason in (
+        (lambda path: path.write_bytes(path.read_bytes() + b"more"), "was changed while it was"),
+        (lambda path: path.write_bytes(path.read_bytes()), "was changed while it was read"),
+        (Path.unlink, "cannot be read: No such file or directory"),
+    ):
+        log_mel.change = change
+        result = extract_feature("clip", clip, cache, log_mel)
+        assert result.skipped and result.reason.startswith(reason)
+    assert not list((tmp_path / "npy").rglob("*.npy"))
 
 
 _UNPRIVILEGED = """

@@ -91,7 +91,7 @@ def test_a_skipped_clip_is_tried_again_by_the_next_run(
 ) -> None:
     clip = tmp_path / "clip.ogg"
     os.mkfifo(clip)
-    assert extract(tmp_path / "npy", [clip], clip_timeout=0.5)["clip.ogg"].skipped
+    assert extract(tmp_path / "npy", [clip])["clip.ogg"].skipped
     assert not _features(tmp_path / "npy")
     clip.unlink()
     clip.write_bytes(real_clip.read_bytes())

@@ -5,7 +5,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from fcn4_dist.config import SETTINGS, Setting, Settings
-from fcn4_dist.config.text import Form
+from fcn4_dist.config.forms import Form
 
 _PRINTABLE = st.characters(exclude_characters="/~$", exclude_categories=["C", "Z"])
 _INSIDE = st.text(st.one_of(_PRINTABLE, st.sampled_from("a b/$~.-")), max_size=20)

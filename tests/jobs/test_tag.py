@@ -176,6 +176,13 @@ def test_what_cannot_be_done_is_said_before_any_work(
     assert sentence in capsys.readouterr().err
 
 
+def test_a_pipe_is_not_waited_for(exported: Path, tmp_path: Path, capsys: Captured) -> None:
+    os.mkfifo(tmp_path / "a.mp3")
+    for place in ("a.mp3", ""):
+        assert main(["tag", str(tmp_path / place), "--model", str(exported)]) == 2
+        assert "a.mp3: it cannot be read: It is a pipe, not a file" in capsys.readouterr().err
+
+
 def test_the_tags_over_time_are_drawn_and_played(
     exported: Path, real_clip: Path, tmp_path: Path, capsys: Captured
 ) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from fcn4_dist.tagging import (
     SongReader,
     SongTags,
     Tagger,
-    UntaggedSong,
+    UnreadSong,
     load_network,
 )
 from fcn4_dist.tagging.checkpoint_network import CheckpointNetwork
@@ -69,29 +70,43 @@ def test_what_cannot_be_decoded_is_passed_over_with_its_reason(
     paths = [tmp_path / "no.mp3", real_clip, tmp_path / "gone.wav", tmp_path / "folder.wav"]
     results = dict(Tagger(network).tag_all(paths, processes=2))
     assert isinstance(results[1], SongTags)
-    for number in (0, 2, 3):
-        result = results[number]
-        assert isinstance(result, UntaggedSong) and "cannot be decoded" in result.reason
+    for number, reason in (
+        (0, "cannot be decoded: Format not recognised."),
+        (2, "cannot be read: No such file or directory"),
+        (3, "cannot be read: Is a directory"),
+    ):
+        assert results[number] == UnreadSong(paths[number], reason)
+
+
+def test_a_song_that_takes_too_long_costs_only_its_own_tags(
+    network: Network, tmp_path: Path, real_clip: Path
+) -> None:
+    tagger = _TroubledTagger(network, clip_timeout=2)
+    results = dict(tagger.tag_all([tmp_path / "hang", real_clip], processes=1))
+    assert results[0] == UnreadSong(tmp_path / "hang", "takes longer than clip_timeout, 2 s")
+    assert isinstance(results[1], SongTags)
 
 
 def test_a_decoder_that_crashes_costs_only_its_own_song(
     network: Network, tmp_path: Path, real_clip: Path
 ) -> None:
-    results = dict(_CrashingTagger(network).tag_all([tmp_path / "crash", real_clip], processes=1))
-    assert isinstance(results[0], UntaggedSong) and "crashes the decoder" in results[0].reason
+    results = dict(_TroubledTagger(network).tag_all([tmp_path / "crash", real_clip], processes=1))
+    assert isinstance(results[0], UnreadSong) and "crashes the decoder" in results[0].reason
     assert isinstance(results[1], SongTags)
 
 
-class _CrashingTagger(Tagger):
-    def __init__(self, network: Network) -> None:
-        super().__init__(network)
-        self.reader = _CrashingReader(network.description)
+class _TroubledTagger(Tagger):
+    def __init__(self, network: Network, **options: float) -> None:
+        super().__init__(network, **options)
+        self.reader = _TroubledReader(network.description)
 
 
-class _CrashingReader(SongReader):
+class _TroubledReader(SongReader):
     def read(self, path: Path) -> Song:
         if path.name == "crash":
             os.kill(os.getpid(), signal.SIGSEGV)
+        if path.name == "hang":
+            time.sleep(600)
         return super().read(path)
 
 
@@ -101,14 +116,19 @@ def test_an_impossible_hop_is_refused(network: Network, hop_seconds: float) -> N
         Tagger(network, hop_seconds)
 
 
-def test_a_batch_of_nothing_is_refused(network: Network) -> None:
+def test_a_batch_of_nothing_and_no_time_are_refused(network: Network) -> None:
     with pytest.raises(InputError, match="batch_size must be at least 1"):
         Tagger(network, batch_size=0)
+    for seconds in (0.0, -1.0, float("nan")):
+        with pytest.raises(InputError, match="clip_timeout must be above 0 s, got"):
+            Tagger(network, clip_timeout=seconds)
 
 
 def test_a_song_that_cannot_be_decoded_is_an_error_of_its_own(
     network: Network, tmp_path: Path
 ) -> None:
     (tmp_path / "no.mp3").write_text("no music")
-    with pytest.raises(InputError, match=r"no tags of .*no\.mp3: it cannot be decoded: Format"):
-        Tagger(network).tag(tmp_path / "no.mp3")
+    tagger = Tagger(network)
+    for tag in (tagger.tag, tagger.read):
+        with pytest.raises(InputError, match=r"no tags of .*no\.mp3: it cannot be decoded: Format"):
+            tag(tmp_path / "no.mp3")

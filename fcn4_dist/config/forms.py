@@ -6,9 +6,10 @@ behind it.
 
 import os
 import re
-import unicodedata
 from enum import Enum
 from pathlib import Path
+
+from fcn4_dist.text import is_unseen
 
 LONGEST_NAME = 255
 """Bytes of the name of a file."""
@@ -20,10 +21,6 @@ LONGEST_TEXT = 1 << 16
 """Characters of any text: the names of a thousand classes."""
 
 _SHOWN = 80
-# Control characters, surrogates without their pair, ends of lines; and what turns the direction of
-# writing. Other invisible ones belong to how some languages are written.
-_UNPRINTABLE = {"Cc", "Cs", "Zl", "Zp"}
-_TURNING = {*map(chr, range(0x202A, 0x202F)), *map(chr, range(0x2066, 0x206A))}
 _BYTES = frozenset(map(chr, range(0xDC80, 0xDD00)))
 _VARIABLE = re.compile(r"\$(?:\$|(\w+)|\{(\w+)\})", re.ASCII)
 
@@ -46,8 +43,8 @@ def fault_of(text: str, form: Form = Form.TEXT) -> str:
     """
     # The name of a file may hold any bytes; those that are not UTF-8 are surrogates here.
     allowed = _BYTES if form in (Form.FILE, Form.PATH) else frozenset()
-    if any(_is_unprintable(each) and each not in allowed for each in text):
-        return "hold no control characters, and none that cannot be printed"
+    if any(is_unseen(each) and each not in allowed for each in text):
+        return "hold no control characters, and none that cannot be seen"
     if len(text) > LONGEST_TEXT:
         return f"have at most {LONGEST_TEXT} characters"
     if form is Form.TEXT or not text:
@@ -115,10 +112,6 @@ def shown(value: object) -> str:
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}… ({len(text)} characters)"
 
 
-def _is_unprintable(character: str) -> bool:
-    return unicodedata.category(character) in _UNPRINTABLE or character in _TURNING
-
-
 def _fault_of_beginning(text: str) -> str:
     if "/" in text:
         return "be a name, not a path"
@@ -127,7 +120,7 @@ def _fault_of_beginning(text: str) -> str:
     if any(each in text for each in "*?"):
         return "not hold * or ?, which shells take for any letters"
     if not text.isprintable():
-        return "hold no letters that are not to be seen"
+        return "hold no letters that cannot be told from others"
     if len(text.encode()) > LONGEST_BEGINNING:
         return f"have at most {LONGEST_BEGINNING} bytes, as the names of files begin with it"
     return ""

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fcn4_dist.config.text import Form, expanded, fault_of, shown, unexpanded
+from fcn4_dist.config.forms import Form, expanded, fault_of, shown, unexpanded
 
 BYTES = [Form.FILE, Form.PATH]
 
@@ -16,7 +16,7 @@ BYTES = [Form.FILE, Form.PATH]
 @pytest.mark.parametrize("text", ["a\nb", "a\x00", "\x1b[2J", "\x85", "\u2028", "\u202e", "\ud800"])
 def test_no_text_steers_a_terminal_or_breaks_a_line(form: Form, text: str) -> None:
     assert fault_of(f"a{text}b", form) == (
-        "hold no control characters, and none that cannot be printed"
+        "hold no control characters, and none that cannot be seen"
     )
 
 
