@@ -1,5 +1,6 @@
 """What would stop a train or eval job besides the workers: shards, steps, checkpoints, folders."""
 
+import os
 from pathlib import Path
 
 from fcn4_dist.audio import FeatureParameters
@@ -56,6 +57,8 @@ def check_job(
         folder = settings.checkpoint_path
         findings.append(finding_of("folder", lambda: _check_folder(folder, "checkpoint_path")))
         findings.append(finding_of("folder", lambda: _check_lock(settings)))
+    if settings.reader_threads:
+        findings.append(finding_of("threads", lambda: _check_reader_threads(settings)))
     run_dir = settings.run_dir or DEFAULT_RUNS
     findings.append(finding_of("folder", lambda: _check_folder(run_dir, "run_dir")))
     return findings
@@ -154,6 +157,17 @@ def _check_resume(settings: Settings, world_size: int) -> str:
     shards = manifest.fingerprint()
     _, plan = plan_run(settings, len(record_set), shards, world_size, description, path)
     return f"{path}, step {description.global_step} of {plan.steps}"
+
+
+def _check_reader_threads(settings: Settings) -> str:
+    # MindSpore takes as many as the host has cores, also where a process keeps to some of them.
+    cores = os.cpu_count() or 1
+    if settings.reader_threads > cores:
+        raise InputError(
+            f"reader_threads {settings.reader_threads} are more than the {cores} cores of this "
+            "host, which MindSpore refuses: give fewer, or 0"
+        )
+    return f"{settings.reader_threads} threads to read shards, on {cores} cores"
 
 
 def _check_lock(settings: Settings) -> str:

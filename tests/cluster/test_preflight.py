@@ -1014,6 +1014,16 @@ SECTIONS = {
             "resume error",
         ),
         Case(
+            "`reader_threads` that MindSpore takes",
+            lambda stage: stage.job(reader_threads="1"),
+            "threads ok",
+        ),
+        Case(
+            "more `reader_threads` than the host has cores",
+            lambda stage: stage.job(reader_threads="1024"),
+            "threads error",
+        ),
+        Case(
             "no other run writes to the folder of the checkpoints",
             lambda stage: stage.job(),
             "folder ok: no other",
@@ -1126,6 +1136,8 @@ def _replacements(stage: Stage) -> dict[str, str]:
         f"fcn4_dist {__version__}": "fcn4_dist OWNVERSION",
         f"process {os.getpid()} on {socket.gethostname()}": "process PID on HOST",
         f"CPU with {len(os.sched_getaffinity(0))} cores": "CPU with CORES cores",
+        f", on {os.cpu_count()} cores": ", on CORES cores",
+        f"than the {os.cpu_count()} cores of": "than the CORES cores of",
         f"mpi4py {version('pytest')}": "mpi4py VERSION",
         f" on {platform.machine()}:": " on PROCESSOR:",
     }
