@@ -36,6 +36,26 @@ class Once(argparse.Action):
         setattr(namespace, self.dest, values)
 
 
+class Later(argparse.Action):
+    """Keeps the last value of a setting, as scripts put what is to win behind what they have.
+
+    What it puts aside is in ``overridden`` of the namespace, for a word about it.
+    """
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        """Keep the value."""
+        earlier = getattr(namespace, self.dest, values)
+        if earlier != values:
+            vars(namespace).setdefault("overridden", []).append((self.dest, earlier))
+        setattr(namespace, self.dest, values)
+
+
 def file_path(text: str) -> Path:
     """Read the path of a file or folder, with ``~`` and variables.
 
