@@ -1,9 +1,9 @@
 """The commands ``verify`` and ``inspect``."""
 
 import argparse
-from pathlib import Path
 
 from fcn4_dist.cli.command import Command, flag
+from fcn4_dist.cli.values import file_path
 
 
 def _verify(parsed: argparse.Namespace) -> None:
@@ -18,7 +18,7 @@ def _inspect(parsed: argparse.Namespace) -> None:
     inspect_shards(parsed.folder, parsed.sheet, parsed.per_class)
 
 
-_FOLDER = flag("folder", metavar="DIR", type=Path).means("folder of manifest.json")
+_FOLDER = flag("folder", metavar="DIR", type=file_path).means("folder of manifest.json")
 
 VERIFY = Command(
     "verify",
@@ -38,7 +38,9 @@ INSPECT = Command(
     example="inspect data/ --per_class 2",
     flags=(
         _FOLDER,
-        flag("--sheet", metavar="FILE", type=Path).means("PNG to draw to; default: DIR/sheet.png"),
+        flag("--sheet", metavar="FILE", type=file_path).means(
+            "PNG to draw to; default: DIR/sheet.png"
+        ),
         flag("--per_class", type=int, choices=(1, 2), default=1).means(
             "clips to draw of each class; default: 1"
         ),

@@ -1,23 +1,29 @@
 """What would stop a train or eval job besides the workers: shards, steps, checkpoints, folders."""
 
+import os
 from collections import Counter
 from pathlib import Path
 
 from fcn4_dist.audio import FeatureParameters
 from fcn4_dist.checkpoints import CheckpointFolder
 from fcn4_dist.checkpoints.container import read_shapes
-from fcn4_dist.checkpoints.content import check_description, read_description
+from fcn4_dist.checkpoints.content import (
+    CheckpointDescription,
+    check_description,
+    read_description,
+)
 from fcn4_dist.checkpoints.fitting import check_weights
 from fcn4_dist.checkpoints.folder import find_resume_file
+from fcn4_dist.clips.class_names import parse_class_names, unnamed
 from fcn4_dist.config import Settings
+from fcn4_dist.errors import InputError
 from fcn4_dist.files import check_writable
-from fcn4_dist.findings import Finding, Level, finding_of
+from fcn4_dist.findings import Finding, Level, errors_in, finding_of
 from fcn4_dist.jobs.shards import find_validation_set, open_shards
 from fcn4_dist.model import check_documented_size
 from fcn4_dist.records import check_shards
 from fcn4_dist.runs.folder import DEFAULT_RUNS
 from fcn4_dist.runs.occupancy import check_goes_on, check_unoccupied
-from fcn4_dist.tagging.class_names import check_class_names
 from fcn4_dist.training.plan import plan_run, plan_training
 
 
@@ -47,7 +53,7 @@ def check_job(
         findings.append(finding_of("steps", lambda: _check_steps(settings, world_size)))
     if on_main and (command == "eval" or settings.pre_trained):
         findings.append(finding_of("checkpoint", lambda: _check_checkpoint(command, settings)))
-        if command == "train" and {found.level for found in findings} == {Level.OK}:
+        if command == "train" and not errors_in(findings):
             findings += _check_dense_layer(settings)
     if on_main and command == "train" and settings.resume:
         findings.append(finding_of("resume", lambda: _check_resume(settings, world_size)))
@@ -55,6 +61,8 @@ def check_job(
         folder = settings.checkpoint_path
         findings.append(finding_of("folder", lambda: _check_folder(folder, "checkpoint_path")))
         findings.append(finding_of("folder", lambda: _check_lock(settings)))
+    if settings.reader_threads:
+        findings.append(finding_of("threads", lambda: _check_reader_threads(settings)))
     run_dir = settings.run_dir or DEFAULT_RUNS
     findings.append(finding_of("folder", lambda: _check_folder(run_dir, "run_dir")))
     if on_main and settings.run_dir and not settings.resume:
@@ -131,10 +139,34 @@ def _check_checkpoint(command: str, settings: Settings) -> str:
     if command == "eval":
         manifest, _ = open_shards(settings, settings.val_filename)
         check_description(description, path, manifest.class_names, manifest.parameters)
-        check_class_names(settings.class_names, description, path, manifest.class_names)
+        _check_class_names(settings, description, path, manifest.class_names)
         width = description.width if description else width
     check_weights(path, settings.num_classes, width, fresh_dense=command == "train")
     return str(path)
+
+
+def _check_class_names(
+    settings: Settings,
+    description: CheckpointDescription | None,
+    path: Path,
+    of_shards: tuple[str, ...],
+) -> None:
+    """Hold the names that somebody gives the classes of a checkpoint against those of the shards.
+
+    Those that a checkpoint of this package has are the shards'; of another program, they have to be
+    given.
+    """
+    names = parse_class_names(settings.class_names)
+    if not names:
+        if description is None:
+            raise unnamed(path, len(of_shards))
+        return
+    if names != of_shards:
+        raise InputError(
+            f"class_names says that the classes of {path} are {', '.join(names)}, and those of the "
+            f"shards are {', '.join(of_shards)}: name shards of the same classes in the same order "
+            "with --data_dir, or mend --class_names"
+        )
 
 
 def _check_dense_layer(settings: Settings) -> list[Finding]:
@@ -169,6 +201,17 @@ def _check_resume(settings: Settings, world_size: int) -> str:
     shards = manifest.fingerprint()
     _, plan = plan_run(settings, len(record_set), shards, world_size, description, path)
     return f"{path}, step {description.global_step} of {plan.steps}"
+
+
+def _check_reader_threads(settings: Settings) -> str:
+    # MindSpore takes as many as the host has cores, also where a process keeps to some of them.
+    cores = os.cpu_count() or 1
+    if settings.reader_threads > cores:
+        raise InputError(
+            f"reader_threads {settings.reader_threads} are more than the {cores} cores of this "
+            "host, which MindSpore refuses: give fewer, or 0"
+        )
+    return f"{settings.reader_threads} threads to read shards, on {cores} cores"
 
 
 def _check_lock(settings: Settings) -> str:

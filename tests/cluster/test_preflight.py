@@ -444,6 +444,11 @@ def _file_in_the_way(setting: str) -> Callable[[Stage], Found]:
     return find
 
 
+def _links_in_a_circle(stage: Stage) -> Found:
+    (stage.folder / "circle").symlink_to("circle")
+    return stage.job(data_dir="circle")
+
+
 def _start_from(path: Callable[[Stage], Path], **flags: str) -> Callable[[Stage], Found]:
     """Check a job that begins with the weights of a checkpoint."""
 
@@ -1039,8 +1044,8 @@ SECTIONS = {
         Case("a shard's index is missing", _missing_shard, "shards error"),
         Case("one byte of a shard has changed", _damaged_shard, "shards error"),
         Case(
-            "a folder that the system refuses to look at",
-            lambda stage: stage.job(data_dir="n" * 300),
+            "a folder whose links lead in a circle",
+            _links_in_a_circle,
             "shards error",
         ),
         Case(
@@ -1173,6 +1178,16 @@ SECTIONS = {
             "the run to resume had other shards of the same classes",
             _checkpoint(shards="0000"),
             "resume error",
+        ),
+        Case(
+            "`reader_threads` that MindSpore takes",
+            lambda stage: stage.job(reader_threads="1"),
+            "threads ok",
+        ),
+        Case(
+            "more `reader_threads` than the host has cores",
+            lambda stage: stage.job(reader_threads="1024"),
+            "threads error",
         ),
         Case(
             "no other run writes to the folder of the checkpoints",
@@ -1359,6 +1374,8 @@ def _replacements(stage: Stage) -> dict[str, str]:
         f"fcn4_dist {__version__}": "fcn4_dist OWNVERSION",
         f"process {os.getpid()} on {socket.gethostname()}": "process PID on HOST",
         f"CPU with {len(os.sched_getaffinity(0))} cores": "CPU with CORES cores",
+        f", on {os.cpu_count()} cores": ", on CORES cores",
+        f"than the {os.cpu_count()} cores of": "than the CORES cores of",
         f"mpi4py {version('pytest')}": "mpi4py VERSION",
         f" on {platform.machine()}:": " on PROCESSOR:",
     }
