@@ -3,19 +3,22 @@
 import csv
 import io
 import re
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
 from fcn4_dist.errors import InputError
-from fcn4_dist.files import read_whole, write_text
+from fcn4_dist.files import read_whole, write_atomically
 from fcn4_dist.text import csv_line, text_of_cell
 
 PREDICTIONS_NAME = "predictions.csv"
 
 _FIRST_COLUMNS = ["id", "path", "labels"]
 _MOST_BYTES = 1 << 32
+_ROWS_AT_ONCE = 1000
 _LABEL = re.compile(r"(?:[^|\\]|\\.)+", re.DOTALL)
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
@@ -39,22 +42,44 @@ class Predictions:
     class_names: tuple[str, ...]
 
 
-def write_predictions(predictions: Predictions, path: Path) -> None:
+def write_predictions(
+    predictions: Predictions, path: Path, goes_on: Callable[[str], None] = lambda doing: None
+) -> None:
     r"""Write a CSV file: id, path, labels separated by ``|``, and the score of each class.
 
     Within a label, ``|`` and ``\`` have a ``\`` before them, so that labels are told apart whatever
     they are. A text that a spreadsheet would take for a formula has an apostrophe before it. Scores
     are written with all their digits, so that equal files mean equal bits.
+
+    Args:
+        predictions: What to write.
+        path: The file, which is whole or not there.
+        goes_on: Told again and again what is done, since millions of clips take minutes.
     """
-    lines = [csv_line([*_FIRST_COLUMNS, *predictions.class_names])]
+    with write_atomically(path) as file:
+        _write_lines(file, [csv_line([*_FIRST_COLUMNS, *predictions.class_names])])
+        for first in range(0, len(predictions.ids), _ROWS_AT_ONCE):
+            goes_on(f"writing {path}")
+            _write_lines(file, _lines(predictions, slice(first, first + _ROWS_AT_ONCE)))
+
+
+def _lines(predictions: Predictions, of: slice) -> Iterator[str]:
     escaped = [name.replace("\\", r"\\").replace("|", r"\|") for name in predictions.class_names]
     names = np.array(escaped, dtype=object)
     for clip_id, source, labels, scores in zip(
-        predictions.ids, predictions.paths, predictions.labels, predictions.scores, strict=True
+        predictions.ids[of],
+        predictions.paths[of],
+        predictions.labels[of],
+        predictions.scores[of],
+        strict=True,
     ):
         label = "|".join(names[labels.astype(bool)])
-        lines.append(csv_line([clip_id, source, label, *scores.tolist()]))
-    write_text(path, "\n".join(lines) + "\n")
+        yield csv_line([clip_id, source, label, *scores.tolist()])
+
+
+def _write_lines(file: BinaryIO, lines: Iterable[str]) -> None:
+    # File names that are not UTF-8 reach us as surrogates and leave as the bytes they were.
+    file.write("".join(f"{line}\n" for line in lines).encode("utf-8", "surrogateescape"))
 
 
 def read_predictions(path: Path) -> Predictions:

@@ -10,7 +10,13 @@ from pathlib import Path
 
 from fcn4_dist.clips.folder import AUDIO_SUFFIXES
 from fcn4_dist.errors import Fcn4DistError, InputError
-from fcn4_dist.files import check_writable, write_atomically
+from fcn4_dist.files import (
+    PAGE_BEGINNING,
+    PICTURE_BEGINNING,
+    check_replaceable,
+    check_writable,
+    write_bytes,
+)
 from fcn4_dist.log import stdout_is_data
 from fcn4_dist.processes import usable_cores
 from fcn4_dist.tagging import CLIP_TIMEOUT, Network, SongTags, Tagger, UnreadSong
@@ -102,16 +108,18 @@ def _find_songs(places: Sequence[Path]) -> list[Path]:
 
 
 def _check(request: TagRequest, paths: Sequence[Path]) -> None:
-    for flag, file in (("plot", request.plot), ("html", request.html)):
+    for flag, file, beginning in (
+        ("plot", request.plot, PICTURE_BEGINNING),
+        ("html", request.html, PAGE_BEGINNING),
+    ):
         if file is None:
             continue
         if len(paths) != 1:
             raise InputError(f"--{flag} shows one song, and {len(paths)} are named: name one")
-        if file.is_dir():
-            raise InputError(f"--{flag} {file} is a folder: name a file")
         if file.exists() and file.samefile(paths[0]):
             raise InputError(f"--{flag} {file} is the song itself: name another file")
         check_writable(file.parent, flag)
+        check_replaceable(file, f"--{flag}", beginning)
     if request.top_n < 1:
         raise InputError(f"--top_n must be at least 1, got {request.top_n}")
     if request.processes < 0:
@@ -132,8 +140,7 @@ def _tag_one(tagger: Tagger, path: Path, request: TagRequest) -> None:
         from fcn4_dist.reports.taggram_page import taggram_page
 
         page = taggram_page(tags, song.decibels, playable_audio(path), request.top_n)
-        with write_atomically(request.html) as file:
-            file.write(page)
+        write_bytes(request.html, page)
         say(f"tags over time, with the music: {request.html}")
 
 

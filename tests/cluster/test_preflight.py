@@ -71,10 +71,12 @@ from fcn4_dist.host.host import Host
 from fcn4_dist.host.npu_smi import Cards
 from fcn4_dist.jobs.checks import check_job
 from fcn4_dist.records import read_manifest
+from fcn4_dist.runs.occupancy import kept_to_this_job
 from tests.checkpoints.examples import weights, write_example
 from tests.cluster.site_examples import BATCH, POD, SCHEDULER, STEP
 from tests.cluster.speaking import Speaker
 from tests.hosts.recording import put_up
+from tests.reports.run_folders import write_description, write_run
 
 REPOSITORY = Path(__file__).parents[2]
 DOCUMENT = REPOSITORY / "docs/launch_checks.md"
@@ -514,6 +516,34 @@ def _folder_of_another_run(stage: Stage) -> Found:
         CheckpointFolder(Path("weight"), "MusicTagger").kept_to_this_job()
     )
     return stage.job()
+
+
+def _folder_with_run(
+    command: str = "train", holds: str = "train", *, checkpoint: bool = False, **flags: str
+) -> Callable[[Stage], Found]:
+    def find(stage: Stage) -> Found:
+        run = stage.folder / "run"
+        if holds == "train":
+            write_run(run)
+        elif holds == "cross-validation":
+            run.mkdir()
+            (run / "cross_validation.json").touch()
+        else:
+            write_description(run, command="eval")
+            (run / "predictions.csv").touch()
+            if holds == "eval":
+                (run / "metrics.json").touch()
+        if checkpoint or command == "eval":
+            stage.checkpoint()
+        return stage.job(command, run_dir="run", **flags)
+
+    return find
+
+
+def _folder_in_use(stage: Stage) -> Found:
+    (stage.folder / "run").mkdir()
+    stage.open_things.enter_context(kept_to_this_job(stage.folder / "run"))
+    return stage.job(run_dir="run")
 
 
 def _meeting(rank: int, address: str = LOOP_BACK, port_taken: bool = False) -> Any:
@@ -1159,6 +1189,43 @@ SECTIONS = {
             lambda stage: stage.job(run_dir="run"),
             "folder ok: run_dir run",
         ),
+        Case(
+            "`run_dir` holds nothing that a job would replace",
+            lambda stage: stage.job(run_dir="run"),
+            "folder ok: run_dir run holds",
+        ),
+        Case("`run_dir` holds a training, and no `--resume`", _folder_with_run(), "folder error"),
+        Case(
+            "`run_dir` of an evaluation holds a training",
+            _folder_with_run("eval"),
+            "folder error",
+        ),
+        Case(
+            "`run_dir` holds an evaluation",
+            _folder_with_run("eval", holds="eval"),
+            "folder error",
+        ),
+        Case(
+            "`run_dir` holds an evaluation that was interrupted",
+            _folder_with_run("eval", holds="half eval"),
+            "folder error",
+        ),
+        Case(
+            "`run_dir` holds a cross-validation",
+            _folder_with_run(holds="cross-validation"),
+            "folder error",
+        ),
+        Case(
+            "`run_dir` holds another training than the one that `--resume` goes on with",
+            _folder_with_run(resume="auto", checkpoint=True),
+            "resume error",
+        ),
+        Case(
+            "`run_dir` holds a training, and `--resume auto` finds no checkpoint of it",
+            _folder_with_run(resume="auto"),
+            "resume error",
+        ),
+        Case("another job writes to `run_dir`", _folder_in_use, "folder error"),
         Case("`run_dir` leads through a file", _file_in_the_way("run_dir"), "folder error"),
         Case(
             "`checkpoint_path` leads through a file",
