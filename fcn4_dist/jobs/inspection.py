@@ -12,7 +12,7 @@ import numpy as np
 from fcn4_dist.cluster.device import check_mindspore, prepare_environment
 from fcn4_dist.errors import InputError
 from fcn4_dist.files import PICTURE_BEGINNING, check_replaceable, check_writable
-from fcn4_dist.findings import refuse_errors
+from fcn4_dist.findings import as_shown, refuse_errors
 from fcn4_dist.pipeline import read_batches
 from fcn4_dist.records import (
     ClipRow,
@@ -153,8 +153,7 @@ def _outside(manifest: Manifest) -> Iterator[str]:
         yield ""
         yield f"{len(clips)} {status}: {kind}"
         for clip in clips[:_EXAMPLES]:
-            name = clip.id if clip.id.isprintable() else repr(clip.id)
-            yield f"  {name}" + (f" ({clip.reason})" if clip.reason != kind else "")
+            yield f"  {as_shown(clip.id)}" + (f" ({clip.reason})" if clip.reason != kind else "")
         if len(clips) > _EXAMPLES:
             yield f"  … and {len(clips) - _EXAMPLES} more, all in manifest.json"
 

@@ -33,6 +33,7 @@ from fcn4_dist.cluster.peers import Alone, Peers
 from fcn4_dist.config import LoadedSettings, Settings
 from fcn4_dist.errors import Fcn4DistError, InputError
 from fcn4_dist.files import write_text
+from fcn4_dist.findings import as_shown
 from fcn4_dist.jobs.feature_gathering import gather_features, who_sees
 from fcn4_dist.jobs.prepare import adopt_from_main
 from fcn4_dist.jobs.preprocess_checks import check_preprocessing, check_split
@@ -292,8 +293,7 @@ def _report(features: Sequence[ClipFeature], settings: Settings) -> None:
     if skipped:
         warn(f"skipped {len(skipped)} of {len(features)} clips:")
         for clip in skipped[:_SHOWN_SKIPS]:
-            name = clip.id if clip.id.isprintable() else repr(clip.id)
-            say(f"  {name}: {clip.reason}")
+            say(f"  {as_shown(clip.id)}: {clip.reason}")
         if len(skipped) > _SHOWN_SKIPS:
             say(f"  … and {len(skipped) - _SHOWN_SKIPS} more, all in {settings.npy_path}")
     _check_skipped(skipped, settings)
