@@ -11,7 +11,7 @@ from fcn4_dist.checkpoints.folder import find_resume_file
 from fcn4_dist.config import Settings
 from fcn4_dist.files import check_writable
 from fcn4_dist.findings import Finding, Level, finding_of
-from fcn4_dist.jobs.shards import find_validation_set, open_shards
+from fcn4_dist.jobs.shards import find_validation_set, open_shards, role_findings
 from fcn4_dist.model import check_documented_size
 from fcn4_dist.records import check_shards
 from fcn4_dist.runs.folder import DEFAULT_RUNS
@@ -36,7 +36,9 @@ def check_job(
         on_main: Whether rank 0 runs on this host: others need no checkpoints.
         generation: Of its cards, if there are any that are to be used.
     """
-    findings = [finding_of("shards", lambda: _check_shards(command, settings))]
+    about_sets: list[Finding] = []
+    findings = [finding_of("shards", lambda: _check_shards(command, settings, about_sets))]
+    findings += about_sets
     if command == "train" and generation:
         findings += _check_window(settings, generation)
     if command == "train" and findings[0].level is Level.OK and not settings.resume:
@@ -56,9 +58,9 @@ def check_job(
     return findings
 
 
-def _check_shards(command: str, settings: Settings) -> str:
-    filename = settings.train_filename if command == "train" else settings.val_filename
-    manifest, record_set = open_shards(settings, filename)
+def _check_shards(command: str, settings: Settings, about_sets: list[Finding]) -> str:
+    manifest, record_set = open_shards(command, settings)
+    about_sets += role_findings(command, settings, manifest)
     check_shards(record_set)
     # The first validation may come after hours.
     if command == "train" and (validation := find_validation_set(settings, manifest)):
@@ -78,7 +80,7 @@ def _check_window(settings: Settings, generation: str) -> list[Finding]:
 
 
 def _check_steps(settings: Settings, world_size: int) -> str:
-    _, record_set = open_shards(settings, settings.train_filename)
+    _, record_set = open_shards("train", settings)
     plan = plan_training(len(record_set), settings, world_size)
     return f"{plan.steps_per_epoch} an epoch, of {plan.global_batch} clips"
 
@@ -88,7 +90,7 @@ def _check_checkpoint(command: str, settings: Settings) -> str:
     description = read_description(path)
     width = settings.width
     if command == "eval":
-        manifest, _ = open_shards(settings, settings.val_filename)
+        manifest, _ = open_shards("eval", settings)
         check_description(description, path, manifest.class_names, manifest.parameters)
         check_class_names(settings.class_names, description, path, manifest.class_names)
         width = description.width if description else width
@@ -100,7 +102,7 @@ def _check_dense_layer(settings: Settings) -> list[Finding]:
     """Say so where a run begins with a dense layer that was trained on other classes."""
     path = CheckpointFolder.from_settings(settings).find(settings.model_name)
     description = read_description(path)
-    manifest, _ = open_shards(settings, settings.train_filename)
+    manifest, _ = open_shards("train", settings)
     if description and description.class_names == manifest.class_names:
         return []
     if read_shapes(path)["dense.bias"] != (settings.num_classes,):
@@ -120,7 +122,7 @@ def _check_resume(settings: Settings, world_size: int) -> str:
         return f"nothing to go on from in {settings.checkpoint_path} yet"
     description = read_description(path)
     assert description
-    manifest, record_set = open_shards(settings, settings.train_filename)
+    manifest, record_set = open_shards("train", settings)
     check_description(description, path, manifest.class_names, manifest.parameters)
     shards = manifest.fingerprint()
     _, plan = plan_run(settings, len(record_set), shards, world_size, description, path)

@@ -126,6 +126,21 @@ class Stage:
         """Give shards that may be damaged."""
         return Path(shutil.copytree(self.shards, self.folder / "shards"))
 
+    def with_test_set(self) -> str:
+        """Give shards whose first validation shard is called a test set's."""
+        folder = self.copied_shards()
+        manifest = read_manifest(folder)
+        first, second = manifest.sets["val"]
+        test = {"set": "test", "shard": "test.mindrecord0"}
+        clips = tuple(
+            replace(clip, **test if clip.shard == second.file else {}) for clip in manifest.clips
+        )
+        sets = {**manifest.sets, "val": (first,), "test": (replace(second, file=test["shard"]),)}
+        for ending in ("", ".db"):
+            (folder / f"{second.file}{ending}").rename(folder / f"{test['shard']}{ending}")
+        replace(manifest, sets=sets, clips=clips).write(folder)
+        return "shards"
+
     def job(
         self, command: str = "train", ranks: int = 2, generation: str = "", **flags: str
     ) -> list[Finding]:
@@ -393,6 +408,12 @@ def _damaged_shard(stage: Stage) -> Found:
     shard = next(path for path in sorted(folder.glob("train.mindrecord*")) if path.suffix != ".db")
     shard.write_bytes(shard.read_bytes()[:-1] + b"!")
     return stage.job(data_dir=str(folder))
+
+
+def _edited_manifest(stage: Stage) -> Found:
+    path = stage.copied_shards() / "manifest.json"
+    path.write_text(path.read_text().replace('["dog_bark"]', '["rain"]', 1))
+    return stage.job(data_dir=str(path.parent))
 
 
 def _missing_shard(stage: Stage) -> Found:
@@ -895,6 +916,34 @@ SECTIONS = {
             lambda stage: stage.job(train_filename="test.mindrecord0"),
             "shards error",
         ),
+        Case(
+            "the validation set is to be trained on",
+            lambda stage: stage.job(train_filename="val.mindrecord0"),
+            "shards error",
+        ),
+        Case(
+            "the training set is to choose the best epoch",
+            lambda stage: stage.job(val_filename="train.mindrecord1"),
+            "shards error",
+        ),
+        Case(
+            "a validation set that is not there",
+            lambda stage: stage.job(val_filename="dev.mindrecord0"),
+            "sets warning",
+        ),
+        Case(
+            "the test set is to choose the best epoch",
+            lambda stage: stage.job(
+                data_dir=stage.with_test_set(), val_filename="test.mindrecord0"
+            ),
+            "sets warning",
+        ),
+        Case(
+            "the training set is to be scored",
+            lambda stage: stage.job("eval", val_filename="train.mindrecord0"),
+            "sets warning",
+        ),
+        Case("something in the manifest was changed", _edited_manifest, "shards error"),
         Case("a shard's index is missing", _missing_shard, "shards error"),
         Case("one byte of a shard has changed", _damaged_shard, "shards error"),
         Case(
