@@ -11,7 +11,7 @@ import numpy as np
 
 from fcn4_dist.cluster.device import check_mindspore, prepare_environment
 from fcn4_dist.errors import InputError
-from fcn4_dist.files import check_writable
+from fcn4_dist.files import PICTURE_BEGINNING, check_replaceable, check_writable
 from fcn4_dist.findings import refuse_errors
 from fcn4_dist.pipeline import read_batches
 from fcn4_dist.records import (
@@ -168,8 +168,7 @@ def _draw(manifest: Manifest, folder: Path, sheet: Path, per_class: int) -> None
         say(f"no sheet of spectrograms: {error}")
         return
     check_writable(sheet.parent, "sheet")
-    if sheet.is_dir():
-        raise InputError(f"sheet {sheet} is a folder: name a file with --sheet")
+    check_replaceable(sheet, "--sheet", PICTURE_BEGINNING)
     prepare_environment("CPU")
     from fcn4_dist.reports.spectrogram_sheet import Picture, write_sheet
 

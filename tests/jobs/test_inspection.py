@@ -267,7 +267,7 @@ def test_a_sheet_that_cannot_be_written_is_refused(
 ) -> None:
     (tmp_path / "file").touch()
     for sheet, sentence in (
-        (tmp_path, f"sheet {tmp_path} is a folder: name a file with --sheet"),
+        (tmp_path, f"--sheet {tmp_path} is a folder: name a file"),
         (tmp_path / "file/sheet.png", f"({tmp_path / 'file'} is a file): name another folder"),
     ):
         assert main(["inspect", str(shards), "--sheet", str(sheet)]) == 2
