@@ -106,7 +106,7 @@ def _why_no_best(settings: Settings) -> str:
             f"val_interval {settings.val_interval} is more than epoch_size {settings.epoch_size}, "
             "so that no epoch is validated"
         )
-    manifest, _ = open_shards(settings, settings.train_filename)
+    manifest, _ = open_shards("train", settings)
     validation = find_validation_set(settings, manifest)
     if validation is None:
         known = ", ".join(manifest.sets)

@@ -96,15 +96,7 @@ def role_findings(command: str, settings: Settings, manifest: Manifest) -> Itera
         )
     elif not settings.val_interval:
         return
-    elif scored not in roles:
-        yield Finding(
-            Level.WARNING,
-            f"{folder} holds no set {scored!r}, only {', '.join(roles)}: there is no validation, "
-            "and no best checkpoint",
-            "name a shard of the validation set with --val_filename, or give --val_interval 0",
-            check="sets",
-        )
-    elif roles[scored] == "train":
+    elif roles.get(scored) == "train":
         yield Finding(
             Level.ERROR,
             f"val_filename {settings.val_filename} is of the training set of {folder}, whose "
@@ -112,7 +104,7 @@ def role_findings(command: str, settings: Settings, manifest: Manifest) -> Itera
             "name a shard of the validation set with --val_filename, or give --val_interval 0",
             check="sets",
         )
-    elif roles[scored] == "test":
+    elif roles.get(scored) == "test":
         yield Finding(
             Level.WARNING,
             f"val_filename {settings.val_filename} is of the test set of {folder}: a score of the "

@@ -1068,11 +1068,6 @@ SECTIONS = {
             "shards error",
         ),
         Case(
-            "a validation set that is not there",
-            lambda stage: stage.job(val_filename="dev.mindrecord0"),
-            "sets warning",
-        ),
-        Case(
             "the test set is to choose the best epoch",
             lambda stage: stage.job(
                 data_dir=stage.with_test_set(), val_filename="test.mindrecord0"
