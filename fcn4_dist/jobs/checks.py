@@ -1,6 +1,7 @@
 """What would stop a train or eval job besides the workers: shards, steps, checkpoints, folders."""
 
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 from fcn4_dist.audio import FeatureParameters
@@ -49,8 +50,11 @@ def check_job(
         findings.append(finding_of("steps", lambda: _check_steps(settings, world_size)))
     if on_main and (command == "eval" or settings.pre_trained):
         findings.append(finding_of("checkpoint", lambda: _check_checkpoint(command, settings)))
+        usable = findings[0].level is findings[-1].level is Level.OK
         if command == "train" and {found.level for found in findings} == {Level.OK}:
             findings += _check_dense_layer(settings)
+        if usable:
+            findings += _remarks_on_checkpoint(command, settings)
     if on_main and command == "train" and settings.resume:
         findings.append(finding_of("resume", lambda: _check_resume(settings, world_size)))
     if on_main and command == "train":
@@ -137,6 +141,26 @@ def _check_checkpoint(command: str, settings: Settings) -> str:
         width = description.width if description else width
     check_weights(path, settings.num_classes, width, fresh_dense=command == "train")
     return str(path)
+
+
+def _remarks_on_checkpoint(command: str, settings: Settings) -> Iterator[Finding]:
+    """Say where a checkpoint may be another than is meant, or its scores better than they are."""
+    folder = CheckpointFolder.from_settings(settings)
+    path = folder.find(settings.model_name)
+    if told := folder.told_of_several_runs():
+        mend = f"keep those of each run in a folder of their own; {path.name} is taken"
+        yield Finding(Level.WARNING, told, mend, "checkpoint")
+    description = read_description(path)
+    if command == "eval" and description:
+        manifest, record_set = open_shards("eval", settings)
+        if description.shards != manifest.fingerprint():
+            yield Finding(
+                Level.WARNING,
+                f"{path} was trained with other shards than those in {settings.shard_folder}: "
+                f"clips of the set {record_set.name} may be among those it was trained on",
+                "score it with the shards of its run for a score of clips it has not seen",
+                "checkpoint",
+            )
 
 
 def _check_dense_layer(settings: Settings) -> list[Finding]:

@@ -512,6 +512,12 @@ def _checkpoint(
     return find
 
 
+def _checkpoints_of_two_runs(stage: Stage) -> Found:
+    path = stage.checkpoint()
+    write_example(stage.folder / "weight", 2, 1, run_id="another")
+    return stage.job("eval", model_name=path.name)
+
+
 def _damaged_checkpoint_before_a_whole_one(stage: Stage) -> Found:
     stage.checkpoint()
     write_example(stage.folder / "weight", 2, 1)
@@ -1125,6 +1131,16 @@ SECTIONS = {
         Case("enough clips", lambda stage: stage.job(), "steps ok"),
         Case("fewer clips than a global batch", lambda stage: stage.job(ranks=16), "steps error"),
         Case("a checkpoint to evaluate", _checkpoint("eval"), "checkpoint ok"),
+        Case(
+            "a checkpoint to evaluate that was trained with other shards",
+            _checkpoint("eval", shards="0" * 64),
+            "checkpoint warning",
+        ),
+        Case(
+            "a checkpoint to evaluate, and one of another run beside it",
+            _checkpoints_of_two_runs,
+            "checkpoint warning",
+        ),
         Case(
             "a damaged checkpoint to evaluate",
             _checkpoint("eval", damaged=True),
