@@ -17,7 +17,7 @@ from fcn4_dist.config.settings import Settings
 from fcn4_dist.errors import InputError
 from fcn4_dist.findings import Finding, Level
 
-NAMES_OF_ROLES = {"train": "training set", "val": "validation set", "test": "test set"}
+_SET_OF_ROLE = {"train": "training set", "val": "validation set", "test": "test set"}
 _SHOWN_CLASSES = 50
 
 
@@ -105,7 +105,7 @@ def _keep_sets(
     roles = {name: role for name, role in given.items() if role and name not in taken_out}
     counts = Counter(roles.values())
     if not (counts["train"] and counts["val"]):
-        sizes = ", ".join(f"{counts[role]} in the {name}" for role, name in NAMES_OF_ROLES.items())
+        sizes = ", ".join(f"{counts[role]} in the {name}" for role, name in _SET_OF_ROLE.items())
         other = "another --val_pattern" if settings.val_pattern else "--split random or kfold"
         raise InputError(
             f"the sets given for the collection in audio_path {settings.audio_path} lack clips for "
@@ -142,7 +142,7 @@ def _copies_of_later_sets(copies: Iterable[list[Clip]], given: Mapping[str, str]
         kept = max(same, key=lambda clip: ROLES.index(given[clip.id]))
         for clip in same:
             if given[clip.id] != given[kept.id]:
-                where = NAMES_OF_ROLES[given[kept.id]]
+                where = _SET_OF_ROLE[given[kept.id]]
                 reasons[clip.id] = f"the same audio as {kept.id}, which is in the {where}"
     return reasons
 
@@ -282,7 +282,7 @@ def _unlike_copies(copies: Iterable[Sequence[Clip]]) -> list[Finding]:
 def _missing_classes(clips: Sequence[Clip], roles: Mapping[str, str]) -> list[Finding]:
     classes = sorted({name for clip in clips for name in clip.labels})
     findings = []
-    for role, name in NAMES_OF_ROLES.items():
+    for role, name in _SET_OF_ROLE.items():
         members = [clip for clip in clips if roles.get(clip.id) == role]
         if members:
             findings += _note(

@@ -4,8 +4,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from fcn4_dist.audio import FeatureParameters
-from fcn4_dist.clips import ROLES
-from fcn4_dist.clips.split import NAMES_OF_ROLES
 from fcn4_dist.config import Settings
 from fcn4_dist.errors import InputError
 from fcn4_dist.findings import Finding, Level, refuse_errors
@@ -19,6 +17,7 @@ from fcn4_dist.records import (
     set_of_file,
 )
 
+_TRAINING, _VALIDATION, _TEST = "training set", "validation set", "test set"
 LARGEST_SAMPLE_MB = 32
 """MindRecord keeps a sample in one page of 32 MiB."""
 
@@ -73,11 +72,11 @@ def role_findings(command: str, settings: Settings, manifest: Manifest) -> Itera
         An error where clips that are to be scored would be trained on, or where scores of trained
         clips would choose the best epoch; a warning where a score is not what it may be taken for.
     """
-    roles = dict(zip(manifest.sets, ROLES, strict=False))
+    roles = dict(zip(manifest.sets, (_TRAINING, _VALIDATION, _TEST), strict=False))
     trained, scored = set_of_file(settings.train_filename), set_of_file(settings.val_filename)
     folder = settings.shard_folder
     if command == "eval":
-        if roles.get(scored) == "train":
+        if roles.get(scored) == _TRAINING:
             yield Finding(
                 Level.WARNING,
                 f"{settings.val_filename} is of the training set of {folder}: its scores tell what "
@@ -86,17 +85,17 @@ def role_findings(command: str, settings: Settings, manifest: Manifest) -> Itera
                 check="sets",
             )
         return
-    if roles.get(trained, "train") != "train":
+    if roles.get(trained, _TRAINING) != _TRAINING:
         yield Finding(
             Level.ERROR,
-            f"train_filename {settings.train_filename} is of the {NAMES_OF_ROLES[roles[trained]]} "
+            f"train_filename {settings.train_filename} is of the {roles[trained]} "
             f"of {folder}, whose clips are for scores",
             f"give --train_filename {manifest.sets[next(iter(roles))][0].file}",
             check="sets",
         )
     elif not settings.val_interval:
         return
-    elif roles.get(scored) == "train":
+    elif roles.get(scored) == _TRAINING:
         yield Finding(
             Level.ERROR,
             f"val_filename {settings.val_filename} is of the training set of {folder}, whose "
@@ -104,7 +103,7 @@ def role_findings(command: str, settings: Settings, manifest: Manifest) -> Itera
             "name a shard of the validation set with --val_filename, or give --val_interval 0",
             check="sets",
         )
-    elif roles.get(scored) == "test":
+    elif roles.get(scored) == _TEST:
         yield Finding(
             Level.WARNING,
             f"val_filename {settings.val_filename} is of the test set of {folder}: a score of the "
