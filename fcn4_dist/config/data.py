@@ -164,6 +164,6 @@ class Shards:
     train_filename: str = setting("train", "train.mindrecord0", Affects.FOLD, form=Form.FILE).means(
         "one shard of the training set; means all of them"
     )
-    val_filename: str = setting("eval", "val.mindrecord0", Affects.FOLD, form=Form.FILE).means(
-        "one shard of the validation set; means all of them"
-    )
+    val_filename: str = setting(
+        "train eval", "val.mindrecord0", Affects.FOLD, form=Form.FILE
+    ).means("one shard of the validation set, or for eval of any; means all of them")
