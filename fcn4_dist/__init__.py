@@ -12,7 +12,10 @@ __version__ = "0.1.0"
 
 
 def top_tags(
-    song: str | os.PathLike[str], model: str | os.PathLike[str], top_n: int = 5
+    song: str | os.PathLike[str],
+    model: str | os.PathLike[str],
+    top_n: int = 5,
+    class_names: str = "",
 ) -> list[tuple[str, float]]:
     """Tag a song.
 
@@ -24,6 +27,8 @@ def top_tags(
         model: A checkpoint, a folder of checkpoints (its best one, or else its last), or an ONNX
             file that ``fcn4-dist export`` wrote, which needs no MindSpore.
         top_n: How many tags to give.
+        class_names: For a checkpoint that does not name its classes, what ``tag --class_names``
+            takes: "gtzan" or "magnatagatune" for the ModelZoo's, or the names with commas between.
 
     Returns:
         Tags and their scores (0 to 1, the mean over the song), the highest first.
@@ -37,6 +42,7 @@ def top_tags(
     """
     from pathlib import Path
 
-    from fcn4_dist.tagging import Tagger, load_network
+    from fcn4_dist.tagging import Tagger, load_network, parse_class_names
 
-    return Tagger(load_network(model)).tag(Path(song)).top(top_n)
+    network = load_network(model, class_names=parse_class_names(class_names))
+    return Tagger(network).tag(Path(song)).top(top_n)

@@ -1,13 +1,23 @@
 """Errors a user can cause: one sentence saying what, where and what to do, and an exit code."""
 
+from fcn4_dist.text import cleaned
+
 UNEXPECTED = "this is unexpected"
 """In the sentence about an error that nobody foresaw, which may have a better one elsewhere."""
 
 
 class Fcn4DistError(Exception):
-    """A failure at work. The command line prints its sentence and exits with ``exit_code``."""
+    """A failure at work. The command line prints its sentence and exits with ``exit_code``.
+
+    Args:
+        sentence: What, where and what to do; whatever is in it, it is one line that can be shown.
+            :class:`~fcn4_dist.text.Lines` where several things were found.
+    """
 
     exit_code = 1
+
+    def __init__(self, sentence: str = "") -> None:
+        super().__init__(cleaned(sentence))
 
 
 class InputError(Fcn4DistError):

@@ -5,7 +5,7 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO
@@ -27,6 +27,9 @@ def write_atomically(path: Path) -> Iterator[BinaryIO]:
 
     Yields:
         The open binary file.
+
+    Raises:
+        OSError: If it cannot be written, with the name ``path``.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with replace_file(path) as file:
@@ -48,14 +51,22 @@ def replace_file(path: Path) -> Iterator[BinaryIO]:
 
     Yields:
         The open binary file.
+
+    Raises:
+        OSError: If it cannot be written, with the name ``path``.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("wb") as file:
             yield file
         temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
+    except BaseException as error:
+        # Where there is no room for it, or no folder, there is nothing to remove either.
+        with suppress(OSError):
+            temporary.unlink()
+        # A full disk is refused without any name.
+        if isinstance(error, OSError) and error.filename in (None, os.fspath(temporary)):
+            raise OSError(error.errno, error.strerror or str(error), os.fspath(path)) from error
         raise
 
 
@@ -86,6 +97,8 @@ def check_writable(folder: Path, setting: str) -> None:
         existing = existing.parent
     if not existing.is_dir():
         reason = f"{existing} is a file"
+    elif os.statvfs(existing).f_flag & os.ST_RDONLY:
+        reason = f"the disk of {existing} can only be read"
     elif not os.access(existing, os.W_OK | os.X_OK):
         reason = f"no permission to write in {existing}"
     else:
@@ -118,12 +131,22 @@ def open_file(path: Path) -> BufferedReader:
         raise
 
 
-def _refuse_other_than_a_file(path: Path, mode: int) -> None:
-    if stat.S_ISDIR(mode):
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
-    if not stat.S_ISREG(mode):
-        kind = _OTHER_KINDS.get(stat.S_IFMT(mode), "a device")
-        raise OSError(errno.EINVAL, f"It is {kind}, not a file", os.fspath(path))
+def read_whole(path: Path, most_bytes: int) -> bytes:
+    """Read a file that is not too large; see :func:`open_file`.
+
+    Args:
+        path: The file.
+        most_bytes: One that is larger is refused unread.
+
+    Raises:
+        OSError: If it cannot be read, is too large, or is no file.
+    """
+    with open_file(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        if size > most_bytes:
+            words = f"it has {size} bytes, at most {most_bytes} are read"
+            raise OSError(errno.EFBIG, words, os.fspath(path))
+        return file.read(most_bytes)
 
 
 def ends_of(path: Path, size: int) -> str:
@@ -166,3 +189,11 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _refuse_other_than_a_file(path: Path, mode: int) -> None:
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
+    if not stat.S_ISREG(mode):
+        kind = _OTHER_KINDS.get(stat.S_IFMT(mode), "a device")
+        raise OSError(errno.EINVAL, f"It is {kind}, not a file", os.fspath(path))

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from enum import Enum
 
 from fcn4_dist.errors import InputError
+from fcn4_dist.refusals import explain
+from fcn4_dist.text import Lines, cleaned
 
 
 class Level(Enum):
@@ -33,7 +35,8 @@ class Finding:
     check: str = ""
 
     def __str__(self) -> str:
-        return f"{self.sentence}: {self.mend}" if self.mend else self.sentence
+        """Give it as a line that can be shown; Lines, where it is an error that had several."""
+        return cleaned(f"{self.sentence}: {self.mend}" if self.mend else self.sentence)
 
 
 def finding_of(check: str, work: Callable[[], str]) -> Finding:
@@ -48,8 +51,8 @@ def finding_of(check: str, work: Callable[[], str]) -> Finding:
     except InputError as error:
         return Finding(Level.ERROR, str(error), check=check)
     except OSError as error:
-        where = f": {error.filename}" if error.filename else ""
-        return Finding(Level.ERROR, f"{error.strerror or error}{where}", check=check)
+        where = f"{error.filename}: " if error.filename else ""
+        return Finding(Level.ERROR, f"{where}{explain(error)}", check=check)
 
 
 def errors_in(findings: Iterable[Finding]) -> list[Finding]:
@@ -65,11 +68,16 @@ def refuse_errors(findings: Iterable[Finding], heading: str = "") -> None:
         heading: A line to stand above the errors, which are then indented.
     """
     if lines := list(map(str, errors_in(findings))):
-        raise InputError("\n  ".join([heading, *lines]) if heading else "\n".join(lines))
+        if heading:
+            lines = [cleaned(heading), *(f"  {line}" for line in lines)]
+        raise InputError(Lines("\n".join(lines)))
 
 
 def counted(items: Sequence[str], shown: int = 3) -> str:
     """Say how many items there are, and show the first: ``5, like a, b, c``."""
-    # A line break in a file name must not break the line.
-    examples = [item if item.isprintable() else repr(item) for item in items[:shown]]
-    return f"{len(items)}, like {', '.join(examples)}"
+    return f"{len(items)}, like {', '.join(map(as_shown, items[:shown]))}"
+
+
+def as_shown(name: str) -> str:
+    """Give a name for a sentence; in quotes, where it holds what is not seen."""
+    return name if name.isprintable() else repr(name)

@@ -1,7 +1,7 @@
 """Where lines for people go, by :mod:`logging`: the terminal, and files with time, level and rank.
 
-Everything said passes through here, and is cleaned of what could steer a terminal: file names,
-texts of other hosts and messages of libraries are not to be trusted with that.
+Everything said passes through here, and is cleaned (:mod:`fcn4_dist.text`): a line stays a line,
+and nothing in it steers a terminal.
 """
 
 import logging
@@ -14,9 +14,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
+from fcn4_dist.text import Lines, cleaned
+
 _LOGGER = logging.getLogger("fcn4_dist")
-# Control characters but tab and line feed, and those that turn the direction of writing.
-_STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 _BEGINNINGS = {"INFO": "", "WARNING": "warning: ", "ERROR": "fcn4-dist: error: "}
 _LINE = re.compile(
     r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d (INFO|WARNING|ERROR) rank \d+: ?(.*)", re.DOTALL
@@ -30,11 +30,6 @@ def logger() -> logging.Logger:
         _LOGGER.propagate = False
         _LOGGER.addHandler(_Terminal())
     return _LOGGER
-
-
-def cleaned(text: str) -> str:
-    """Write control characters out, as their escapes; only tabs and line feeds stay."""
-    return _STEERING.sub(lambda found: ascii(found[0])[1:-1], text)
 
 
 def write_line(text: str, stream: TextIO | None) -> None:
@@ -118,7 +113,8 @@ def as_shown(line: str) -> str:
         line: Of a file of :func:`keep_log` or :func:`log_only`, or anything else that was printed.
     """
     match = _LINE.fullmatch(line)
-    return f"{_BEGINNINGS[match[1]]}{match[2]}" if match else line
+    # Tabs of other programs stay.
+    return Lines(f"{_BEGINNINGS[match[1]]}{match[2]}" if match else line)
 
 
 @contextmanager
@@ -162,10 +158,10 @@ class _Terminal(logging.Handler):
         if sys.stdout:
             sys.stdout.flush()
         stream = self._errors or sys.stderr
-        for line in _trace_of(record).splitlines():
+        for line in _trace_of(record):
             write_line(f"{self._beginning}{line}", stream)
         # Checks find several things at once: a line each.
-        for line in text.splitlines():
+        for line in text.split("\n"):
             write_line(f"{beginning}{self._beginning}{line}", stream)
 
 
@@ -178,7 +174,7 @@ class _LogFile(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(record.created))
-        lines = _trace_of(record).splitlines()
+        lines = _trace_of(record)
         for number, line in enumerate(_text_of(record).split("\n")):
             # A warning of several lines is one warning.
             level = record.levelname if number == 0 or record.levelname == "ERROR" else "INFO"
@@ -193,6 +189,6 @@ def _text_of(record: logging.LogRecord) -> str:
     return cleaned(record.getMessage())
 
 
-def _trace_of(record: logging.LogRecord) -> str:
+def _trace_of(record: logging.LogRecord) -> list[str]:
     trace = traceback.format_exception(*record.exc_info) if record.exc_info else []
-    return cleaned("".join(trace))
+    return [cleaned(Lines(line)) for line in "".join(trace).splitlines()]

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from fcn4_dist import log
+from fcn4_dist.text import Lines, cleaned
 
 _LONGEST_RULE = 40
 _NARROWEST_SENTENCE = 30
@@ -20,32 +21,37 @@ _BAR = "{desc}: {percentage:3.0f}%|{bar:10}| {n_fmt}/{total_fmt}{unit}, left {re
 
 
 def say(text: str = "") -> None:
-    """Print a line at once, also into a file or a pipe, and above a bar that is shown."""
-    log.logger().info("%s", text)
+    """Print a line at once, also into a file or a pipe, and above a bar that is shown.
+
+    Args:
+        text: A line, which what is in it cannot break; or :class:`Lines`, as of a table.
+    """
+    log.logger().info(text)
 
 
 def warn(text: str) -> None:
     """Print a line that asks for attention."""
-    log.logger().warning("%s", text)
+    log.logger().warning(text)
 
 
 def fail(text: str, *, trace: bool = False) -> None:
     """Print why a command ends, a line for each thing found, to standard error.
 
     Args:
-        text: The lines.
+        text: The line, or :class:`Lines`.
         trace: Whether to print the error that is being handled, too.
     """
-    log.logger().error("%s", text, exc_info=trace)
+    log.logger().error(text, exc_info=trace)
 
 
 def put(text: str) -> None:
     """Print a line of data, for another program; a terminal gets it cleaned."""
-    log.write_line(log.cleaned(text) if sys.stdout.isatty() else text, sys.stdout)
+    log.write_line(cleaned(Lines(text)) if sys.stdout.isatty() else text, sys.stdout)
 
 
-def table(rows: Sequence[Sequence[str]]) -> str:
+def table(rows: Sequence[Sequence[str]]) -> Lines:
     """Lay out rows of cells in columns; the first row is the heading."""
+    rows = [[cleaned(cell) for cell in row] for row in rows]
     widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
     lines = [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
@@ -53,13 +59,14 @@ def table(rows: Sequence[Sequence[str]]) -> str:
     ]
     # Sentences in the last column do not need a rule of their length.
     widths[-1] = min(widths[-1], _LONGEST_RULE)
-    return "\n".join([lines[0], "  ".join("-" * width for width in widths), *lines[1:]])
+    return Lines("\n".join([lines[0], "  ".join("-" * width for width in widths), *lines[1:]]))
 
 
-def table_of_sentences(rows: Sequence[Sequence[str]]) -> str:
+def table_of_sentences(rows: Sequence[Sequence[str]]) -> Lines:
     """Lay out rows that end in a sentence; on a terminal, it is broken within its column."""
     if not sys.stdout.isatty():
         return table(rows)
+    rows = [[cleaned(cell) for cell in row] for row in rows]
     before = sum(max(map(len, column)) + 2 for column in list(zip(*rows, strict=True))[:-1])
     room = max(shutil.get_terminal_size().columns - before, _NARROWEST_SENTENCE)
     broken = []

@@ -167,3 +167,15 @@ def test_a_file_is_opened_through_a_link(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("file")
     with open_file(tmp_path / "link") as file:
         assert file.read() == b"content"
+
+
+def test_a_file_that_there_is_no_room_for_is_named_and_not_its_temporary_one(
+    small_disk: Path,
+) -> None:
+    path = small_disk / "file"
+    with pytest.raises(OSError, match=r"No space left on device: '.*/disk/file'"):
+        write_text(path, "x" * 40_000_000)
+    assert not list(small_disk.iterdir())
+    gone = pytest.raises(OSError, match=r"No such file or directory: '.*/gone/file'")
+    with gone, replace_file(small_disk / "gone" / "file"):
+        pass

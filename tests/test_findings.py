@@ -1,5 +1,7 @@
 """What checks find: raised or given, it becomes one kind of finding."""
 
+from pathlib import Path
+
 import pytest
 
 from fcn4_dist.errors import InputError
@@ -11,13 +13,16 @@ def _refused() -> str:
 
 
 def _unreadable() -> str:
-    raise PermissionError(13, "Permission denied", "/data/manifest.json")
+    return Path("/no/manifest.json").read_text()
 
 
 def test_every_check_that_raises_gives_a_finding_instead() -> None:
     assert finding_of("one", lambda: "all is well") == Finding(Level.OK, "all is well", check="one")
     assert str(finding_of("one", _refused)) == "this is wrong: mend it"
-    assert str(finding_of("one", _unreadable)) == "Permission denied: /data/manifest.json"
+    assert str(finding_of("one", _unreadable)) == (
+        "/no/manifest.json: there is no /no (No such file or directory): name one that is, or "
+        "bring it back"
+    )
     assert finding_of("one", _unreadable).level is finding_of("one", _refused).level is Level.ERROR
 
 

@@ -6,7 +6,6 @@ goes on where it was, and a change of parameters or files costs what has changed
 
 import hashlib
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -93,13 +92,10 @@ class FeatureCache:
         path.parent.mkdir(parents=True, exist_ok=True)
         header = np.lib.format.header_data_from_array_1_0(feature)
         # Not by np.save, which does not say what is wrong with the disk.
-        try:
-            with replace_file(path) as file:
-                np.lib.format.write_array_header_1_0(file, header)
-                file.write(np.ascontiguousarray(feature).data)
-                file.write(documents.to_line(outcome).encode())
-        except OSError as error:
-            raise OSError(error.errno, error.strerror, os.fspath(path)) from error
+        with replace_file(path) as file:
+            np.lib.format.write_array_header_1_0(file, header)
+            file.write(np.ascontiguousarray(feature).data)
+            file.write(documents.to_line(outcome).encode())
 
     def load(self, sha256: str) -> np.ndarray:
         """Read a feature.

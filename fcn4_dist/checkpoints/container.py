@@ -127,6 +127,18 @@ def read_values(path: Path) -> dict[str, np.ndarray]:
     return values
 
 
+def read_shapes(path: Path) -> dict[str, tuple[int, ...]]:
+    """Read the shapes of all arrays of a checkpoint, and not the arrays.
+
+    Raises:
+        DamagedError: If it is no checkpoint, or breaks off.
+        OSError: If the file cannot be read.
+    """
+    with path.open("rb") as file:
+        records = list(_records(file))
+    return {record.name: record.dims for record in records if record.kind != _TEXT_TYPE}
+
+
 def verify_container(path: Path) -> None:
     """Make sure that a file of ours is whole, to the last bit.
 

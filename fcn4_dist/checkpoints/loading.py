@@ -6,9 +6,7 @@ import numpy as np
 from mindspore import Parameter, Tensor, nn
 
 from fcn4_dist.checkpoints.content import Checkpoint
-from fcn4_dist.errors import InputError
-
-_DENSE_NAMES = ("dense.weight", "dense.bias")
+from fcn4_dist.checkpoints.fitting import fits, misfit
 
 
 def load_into_network(network: nn.Cell, checkpoint: Checkpoint, *, fresh_dense: bool) -> list[str]:
@@ -27,14 +25,15 @@ def load_into_network(network: nn.Cell, checkpoint: Checkpoint, *, fresh_dense: 
         InputError: If a parameter is missing or has another shape.
     """
     left = []
+    found = _shapes(checkpoint)
     for parameter in network.get_parameters():
-        value = checkpoint.values.get(parameter.name)
-        if value is not None and value.shape == parameter.shape:
-            parameter.set_data(Tensor(value, parameter.dtype))
-        elif value is not None and fresh_dense and parameter.name in _DENSE_NAMES:
-            left.append(parameter.name)
+        name, shape = parameter.name, tuple(parameter.shape)
+        if not fits(name, shape, found, fresh_dense=fresh_dense):
+            raise misfit(checkpoint.path, name, shape, found)
+        if found[name] == shape:
+            parameter.set_data(Tensor(checkpoint.values[name], parameter.dtype))
         else:
-            raise _misfit(checkpoint, parameter)
+            left.append(name)
     return left
 
 
@@ -51,11 +50,12 @@ def load_state(
     Raises:
         InputError: If one is missing or has another shape.
     """
+    found = _shapes(checkpoint)
     for parameter in state:
-        value = checkpoint.values.get(names[parameter.name])
-        if value is None or value.shape != parameter.shape:
-            raise _misfit(checkpoint, parameter)
-        parameter.set_data(Tensor(value, parameter.dtype))
+        name, shape = names[parameter.name], tuple(parameter.shape)
+        if not fits(name, shape, found, fresh_dense=False):
+            raise misfit(checkpoint.path, name, shape, found)
+        parameter.set_data(Tensor(checkpoint.values[name], parameter.dtype))
 
 
 def parameter_values(parameters: Iterable[Parameter]) -> dict[str, np.ndarray]:
@@ -84,11 +84,5 @@ class HostCopy:
         return dict(self._values)
 
 
-def _misfit(checkpoint: Checkpoint, parameter: Parameter) -> InputError:
-    value = checkpoint.values.get(parameter.name)
-    found = "lacks it" if value is None else f"holds shape {value.shape}"
-    return InputError(
-        f"{checkpoint.path} does not fit the network: {parameter.name} has shape "
-        f"{tuple(parameter.shape)} and the file {found}; the settings num_classes and width must "
-        "be those of the checkpoint"
-    )
+def _shapes(checkpoint: Checkpoint) -> dict[str, tuple[int, ...]]:
+    return {name: value.shape for name, value in checkpoint.values.items()}

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 
 from fcn4_dist.cli.settings import add_settings, setting_names
+from fcn4_dist.cli.values import Once
 from fcn4_dist.config import nearest_name
 from fcn4_dist.errors import InputError
 
@@ -124,7 +125,8 @@ def add_flags(parser: argparse.ArgumentParser, flags: Sequence[Flag]) -> None:
         if one.instead_of:
             groups[one.instead_of] = groups[one.name] = parser.add_mutually_exclusive_group()
     for one in flags:
-        groups.get(one.name, parser).add_argument(one.name, help=one.help, **one.details)
+        details = one.details if "action" in one.details else {"action": Once, **one.details}
+        groups.get(one.name, parser).add_argument(one.name, help=one.help, **details)
 
 
 def parse(

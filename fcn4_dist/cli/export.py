@@ -9,7 +9,7 @@ from fcn4_dist.cli.tag import CHECKPOINT_FLAGS, named_checkpoint
 
 def _export(parsed: argparse.Namespace) -> None:
     from fcn4_dist.jobs.export import ExportRequest, export
-    from fcn4_dist.tagging.loading import parse_class_names
+    from fcn4_dist.tagging.class_names import parse_class_names
 
     export(
         ExportRequest(

@@ -19,6 +19,7 @@ from fcn4_dist.cli.tag import TAG
 from fcn4_dist.errors import UNEXPECTED, Fcn4DistError, StoppedError
 from fcn4_dist.host.plog import report_in
 from fcn4_dist.log import end_log
+from fcn4_dist.refusals import explain
 from fcn4_dist.terminal import fail, say
 
 COMMANDS = (
@@ -71,10 +72,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # The reader of our output has gone, as in "| head"; there is nobody left to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return Fcn4DistError.exit_code
-    except OSError as error:
-        # A full disk reaches us without a file name, and from NumPy without a number.
-        where = f": {error.filename}" if error.filename else ""
-        fail(f"{error.strerror or error}{where}")
+    except (OSError, MemoryError) as error:
+        name = getattr(error, "filename", None)
+        fail(f"{name}: {explain(error)}" if name else explain(error))
         return Fcn4DistError.exit_code
     except Exception as error:
         fail(_sentence_about(error), trace=True)

@@ -40,7 +40,8 @@ def _tag(parsed: argparse.Namespace) -> int:
 
 
 def _network(parsed: argparse.Namespace) -> "Network":
-    from fcn4_dist.tagging.loading import load_network, parse_class_names
+    from fcn4_dist.tagging.class_names import parse_class_names
+    from fcn4_dist.tagging.loading import load_network
     from fcn4_dist.tagging.onnx_network import OnnxNetwork
 
     if parsed.model:
@@ -69,9 +70,7 @@ CHECKPOINT_FLAGS = (
         "first part of the checkpoints' names; default: %(default)s"
     ),
     flag("--class_names", metavar="NAMES", default="").means(
-        "names of the classes of a checkpoint that does not say them: separated by commas, "
-        "or a file with a name a line; default: GTZAN's genres for 10 classes, the "
-        "ModelZoo's tags for 50"
+        f"{SETTINGS['class_names'].meaning}; default: none"
     ),
     flag(
         "--device_target", metavar="NAME", choices=SETTINGS["device_target"].choices, default=""

@@ -1,12 +1,18 @@
 """What every collection is checked for, and how its findings are put into sentences."""
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+import difflib
+import posixpath
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 
 from fcn4_dist.clips.collection import Clip, Collection
-from fcn4_dist.findings import Finding, Level, counted
+from fcn4_dist.clips.names import damage_in_label, looking_alike
+from fcn4_dist.findings import Finding, Level, counted, errors_in
 
 _SHOWN_CLASSES = 12
+_MOST_COMPARED = 200
+_NEAR = 0.8
 
 
 def errors_about(what: str, items: Sequence[str], mend: str, shown: int = 3) -> list[Finding]:
@@ -37,21 +43,29 @@ def check_collection(collection: Collection, where: str, num_classes: int) -> li
     Returns:
         An error for each kind of problem.
     """
-    ids = [clip.id for clip in collection.clips]
+    names, places = collection.class_names, _places_of_classes(collection)
+    of_names = [*_damaged_classes(names, where, places), *_similar_classes(names, where, places)]
+    # A number that fits damaged names would make the damage a class.
+    doubtful = bool(of_names or errors_in(collection.findings))
     return [
-        *_number_of_classes(collection.class_names, where, num_classes),
-        *_similar_classes(collection.class_names, where),
+        *_number_of_classes(names, where, num_classes, doubtful),
+        *of_names,
         *errors_about(
             f"{where} names clips more than once",
-            sorted(clip_id for clip_id, count in Counter(ids).items() if count > 1),
+            _repeated(collection.clips),
             "leave one entry for each clip",
         ),
         *errors_about(
             f"{where} names clips outside audio_path",
-            [clip_id for clip_id in ids if clip_id.split("/")[0] == ".."],
+            [clip.place for clip in collection.clips if clip.id.split("/")[0] == ".."],
             "name the folder above them with --audio_path, and give their paths below it",
         ),
     ]
+
+
+def check_names_of_columns(names: Sequence[str], where: str) -> list[Finding]:
+    """Find what is wrong with the names of all classes that a file could give."""
+    return [*_damaged_classes(names, where, {}), *_similar_classes(names, where, {})]
 
 
 def classes_without_clips(class_names: Iterable[str], clips: Iterable[Clip]) -> list[str]:
@@ -60,26 +74,79 @@ def classes_without_clips(class_names: Iterable[str], clips: Iterable[Clip]) -> 
     return [name for name in class_names if name not in found]
 
 
-def _number_of_classes(names: Sequence[str], where: str, num_classes: int) -> list[Finding]:
+def _places_of_classes(collection: Collection) -> dict[str, str]:
+    """Give the line that names each class first."""
+    places: dict[str, str] = {}
+    for clip in collection.clips:
+        if clip.line:
+            for name in clip.labels:
+                places.setdefault(name, f" in line {clip.line}")
+    return places
+
+
+def _number_of_classes(
+    names: Sequence[str], where: str, num_classes: int, doubtful: bool
+) -> list[Finding]:
     # Where there are no classes, what is wrong with every clip is said instead.
     if len(names) in (0, num_classes):
         return []
     shown = ", ".join(names[:_SHOWN_CLASSES]) + (", …" if len(names) > _SHOWN_CLASSES else "")
-    return [
-        Finding(
-            Level.ERROR,
-            f"{where} holds {len(names)} classes ({shown}), num_classes is {num_classes}",
-            f"give --num_classes {len(names)}, or name another collection",
+    mend = f"give --num_classes {len(names)}, or name another collection"
+    if doubtful:
+        mend = "mend what else is found first, which may change their number"
+    elif near := _near_names(names):
+        mend = (
+            f"give --num_classes {len(names)} if {near} are classes of their own; else mend the "
+            "names, or name another collection"
         )
+    problem = f"{where} holds {len(names)} classes ({shown}), num_classes is {num_classes}"
+    return [Finding(Level.ERROR, problem, mend)]
+
+
+def _near_names(names: Sequence[str]) -> str:
+    """Give the first two names that differ by little more than a slip of the keyboard."""
+    compared = names[:_MOST_COMPARED]
+    for number, name in enumerate(compared):
+        for other in difflib.get_close_matches(name, compared[:number], n=1, cutoff=_NEAR):
+            return f"{other!r} and {name!r}"
+    return ""
+
+
+def _damaged_classes(names: Iterable[str], where: str, places: Mapping[str, str]) -> list[Finding]:
+    damages = [(name, damage_in_label(name)) for name in names]
+    return errors_about(
+        f"{where} holds classes whose names look damaged",
+        [f"{name!r}{places.get(name, '')} ({damage})" for name, damage in damages if damage],
+        "mend the names",
+    )
+
+
+def _similar_classes(names: Iterable[str], where: str, places: Mapping[str, str]) -> list[Finding]:
+    alike = [
+        " and ".join(f"{name!r}{places.get(name, '')}" for name in same)
+        for same in looking_alike(names)
+    ]
+    return errors_about(
+        f"{where} holds classes whose names look the same, but for case, blanks or letters of "
+        "another form",
+        alike,
+        "give each class one name",
+    )
+
+
+def _repeated(clips: Iterable[Clip]) -> list[str]:
+    """Name clips that are there more than once, in whatever form their paths are written."""
+    entries = defaultdict(list)
+    for clip in clips:
+        path = clip.id if clip.id.isascii() else unicodedata.normalize("NFC", clip.id)
+        if path.startswith("/"):
+            path = posixpath.normpath(path)
+        entries[path].append(clip)
+    return [
+        f"{same[0].id}{_in_lines(same)}" for _, same in sorted(entries.items()) if len(same) > 1
     ]
 
 
-def _similar_classes(names: Iterable[str], where: str) -> list[Finding]:
-    alike = defaultdict(list)
-    for name in names:
-        alike[name.strip().casefold()].append(repr(name))
-    return errors_about(
-        f"{where} holds classes whose names differ only by case or by blanks around them",
-        [" and ".join(same) for same in alike.values() if len(same) > 1],
-        "give each class one name",
-    )
+def _in_lines(clips: Sequence[Clip]) -> str:
+    lines = [str(clip.line) for clip in clips if clip.line]
+    return f" in lines {' and '.join(lines)}" if lines else ""

@@ -1,11 +1,11 @@
 """What a collection is, and what each kind of collection tells of itself."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from fcn4_dist.config import Settings
-from fcn4_dist.findings import Finding
+from fcn4_dist.findings import Finding, as_shown
 
 ROLES = ("train", "val", "test")
 """What a set of clips is for, in the order of the names of the sets."""
@@ -24,6 +24,7 @@ class Clip:
             or if there is none.
         group: What it shares with clips that must be on its side of a split (artist, song); "" if
             that is not known.
+        line: Of the annotations file that names it; 0 for none.
     """
 
     id: str
@@ -31,6 +32,12 @@ class Clip:
     labels: tuple[str, ...]
     role: str = ""
     group: str = ""
+    line: int = field(default=0, compare=False)
+
+    @property
+    def place(self) -> str:
+        """Its id, with the line that names it."""
+        return f"{as_shown(self.id)} in line {self.line}" if self.line else self.id
 
 
 @dataclass(frozen=True)

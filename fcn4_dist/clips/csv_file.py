@@ -1,13 +1,16 @@
 """Any collection at all: a CSV file of paths and labels."""
 
+import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
-from fcn4_dist.clips.checks import errors_about
+from fcn4_dist.clips.checks import errors_about, remarks_about
 from fcn4_dist.clips.collection import Clip, Collection, Dataset
-from fcn4_dist.clips.rows import annotations_file, locate, read_rows
+from fcn4_dist.clips.names import damage_in, looking_alike
+from fcn4_dist.clips.rows import annotations_file, locate, other_separator, read_rows
 from fcn4_dist.config import Settings, nearest_name
-from fcn4_dist.findings import Finding, Level, refuse_errors
+from fcn4_dist.findings import Finding, Level, as_shown, refuse_errors
 
 _COLUMNS = ("path", "labels", "split", "group")
 _REQUIRED = ("path", "labels")
@@ -19,13 +22,15 @@ _ROLE_OF_WORD = {
     "validation": "val",
     "test": "test",
 }
+_OTHER_SEPARATORS = re.compile("[;,\t]")
 
 
 def read_csv(settings: Settings) -> Collection:
-    """Read a collection from a CSV file, without a look at the audio.
+    """Read a collection from a CSV file, without a look into the audio.
 
     The file is comma-separated, with a header that names the columns ``path``, ``labels``
-    (separated by ``|``) and, if wanted, ``split`` and ``group``, in any order.
+    (separated by ``|``) and, if wanted, ``split`` and ``group``, in any order. Blanks around a
+    field or a label do not count.
 
     Args:
         settings: They name the file, and the folder that paths begin at which are not absolute.
@@ -34,80 +39,174 @@ def read_csv(settings: Settings) -> Collection:
         The collection, its classes sorted by name.
 
     Raises:
-        InputError: If the file is missing, or has other columns.
+        InputError: If the file is missing, cannot be read as a table, or has other columns.
     """
     file = annotations_file(settings)
     header, rows = read_rows(file, ",")
     columns = [name.strip() for name in header]
-    _check_columns(file, columns)
+    refuse_errors(_wrong_columns(file, columns))
     whole = [
-        (number, dict(zip(columns, fields, strict=True)))
-        for number, fields in rows
-        if len(fields) == len(columns)
+        _Row(line, dict(zip(columns, fields, strict=True)))
+        for line, fields in rows
+        if len(fields) == len(columns) and list(map(str.strip, fields)) != columns
     ]
-    clips = [_clip(row, Path(settings.audio_path)) for _, row in whole if row["path"].strip()]
+    clips = [row.clip(Path(settings.audio_path)) for row in whole if row.field("path")]
     names = sorted({name for clip in clips for name in clip.labels})
     findings = [
         *errors_about(
             f"{file} has rows that do not have the {len(columns)} fields of its header",
-            [f"row {number}" for number, fields in rows if len(fields) != len(columns)],
+            [
+                f"line {line} ({len(fields)} field{'s' * (len(fields) != 1)})"
+                for line, fields in rows
+                if len(fields) != len(columns)
+            ],
             "mend or remove them; a field with a comma needs quotes",
         ),
         *errors_about(
-            f"{file} has rows without a path",
-            [f"row {number}" for number, row in whole if not row["path"].strip()],
-            "name an audio file in each",
+            f"{file} has its header again among its rows",
+            [f"line {line}" for line, fields in rows if list(map(str.strip, fields)) == columns],
+            "remove it there",
         ),
-        *errors_about(
-            f"{file} has rows with a missing or empty label",
-            [
-                f"row {number} ({row['path']})"
-                for number, row in whole
-                if not all(label.strip() for label in row["labels"].split("|"))
-            ],
-            "give each clip its labels, separated by |",
-        ),
-        *errors_about(
-            f"{file} has rows with an unknown split",
-            [
-                f"{row['split']!r} in row {number}"
-                for number, row in whole
-                if _split_word(row) not in _ROLE_OF_WORD
-            ],
-            "write train, val or test, or leave it empty for clips in none of them",
-        ),
+        *_wrong_rows(file, whole),
+        *_wrong_labels(file, whole, set(names)),
+        *_wrong_groups(file, whole),
     ]
     return Collection(tuple(names), tuple(clips), tuple(findings))
 
 
-def _clip(row: Mapping[str, str], audio_path: Path) -> Clip:
-    return Clip(
-        *locate(audio_path, row["path"]),
-        labels=tuple(sorted({label for label in row["labels"].split("|") if label.strip()})),
-        role=_ROLE_OF_WORD.get(_split_word(row), ""),
-        group=row.get("group", "").strip(),
-    )
+@dataclass(frozen=True)
+class _Row:
+    line: int
+    fields: Mapping[str, str]
+
+    def field(self, name: str) -> str:
+        return self.fields.get(name, "").strip()
+
+    @property
+    def written_labels(self) -> list[str]:
+        return self.fields["labels"].split("|")
+
+    @property
+    def labels(self) -> set[str]:
+        return {label.strip() for label in self.written_labels if label.strip()}
+
+    @property
+    def split(self) -> str:
+        return self.field("split").lower()
+
+    def clip(self, audio_path: Path) -> Clip:
+        return Clip(
+            *locate(audio_path, self.fields["path"]),
+            labels=tuple(sorted(self.labels)),
+            role=_ROLE_OF_WORD.get(self.split, ""),
+            group=self.field("group"),
+            line=self.line,
+        )
 
 
-def _split_word(row: Mapping[str, str]) -> str:
-    return row.get("split", "").strip().lower()
+def _wrong_columns(file: Path, columns: list[str]) -> list[Finding]:
+    names = f"name its columns {', '.join(_COLUMNS)}, separated by commas"
+    other = other_separator(columns, ",", _REQUIRED)
+    if other and not set(_REQUIRED) <= set(columns):
+        return [Finding(Level.ERROR, f"{file} is separated by {other}", names)]
+    unknown = [
+        f"{name!r}{nearest_name(name, _COLUMNS)}" for name in columns if name not in _COLUMNS
+    ]
+    return [
+        *errors_about(f"{file} has unknown columns", unknown, names),
+        *errors_about(
+            f"{file} lacks columns",
+            [name for name in _REQUIRED if name not in columns],
+            "its header must name path and labels",
+        ),
+        *errors_about(
+            f"{file} names columns twice in its header",
+            sorted({name for name in columns if columns.count(name) > 1}),
+            "leave one of each",
+        ),
+    ]
 
 
-def _check_columns(file: Path, columns: list[str]) -> None:
-    findings = []
-    for name in columns:
-        if name not in _COLUMNS:
-            problem = f"{file} has the unknown column {name!r}{nearest_name(name, _COLUMNS)}"
-            mend = f"name its columns {', '.join(_COLUMNS)}, separated by commas"
-            findings.append(Finding(Level.ERROR, problem, mend))
-    for name in _REQUIRED:
-        if name not in columns:
-            mend = "its header must name path and labels"
-            findings.append(Finding(Level.ERROR, f"{file} has no column {name}", mend))
-    if len(set(columns)) < len(columns):
-        problem = f"{file} names a column twice in its header"
-        findings.append(Finding(Level.ERROR, problem, "leave one of each"))
-    refuse_errors(findings)
+def _wrong_rows(file: Path, rows: list[_Row]) -> list[Finding]:
+    return [
+        *errors_about(
+            f"{file} has rows without a path",
+            [f"line {row.line}" for row in rows if not row.field("path")],
+            "name an audio file in each",
+        ),
+        *errors_about(
+            f"{file} has rows with an unknown split",
+            [
+                f"{row.field('split')!r} in line {row.line}"
+                for row in rows
+                if row.split not in _ROLE_OF_WORD
+            ],
+            "write train, val or test, or leave it empty for clips in none of them",
+        ),
+    ]
+
+
+def _wrong_labels(file: Path, rows: list[_Row], names: set[str]) -> list[Finding]:
+    several = {name for name in names if _is_several(name, names)}
+    return [
+        *errors_about(
+            f"{file} has rows with a missing or empty label",
+            [
+                f"line {row.line} ({as_shown(row.field('path'))})"
+                for row in rows
+                if not all(label.strip() for label in row.written_labels)
+            ],
+            "give each clip its labels, separated by |",
+        ),
+        *errors_about(
+            f"{file} has labels that are several of its labels in one",
+            [
+                f"{label!r} in line {row.line}"
+                for row in rows
+                for label in sorted(several & row.labels)
+            ],
+            "separate them by |",
+        ),
+        *remarks_about(
+            f"{file} has labels with blanks around them",
+            [
+                f"{label!r} in line {row.line}"
+                for row in rows
+                for label in row.written_labels
+                if label != label.strip()
+            ],
+            "the blanks do not count",
+        ),
+    ]
+
+
+def _is_several(name: str, names: set[str]) -> bool:
+    parts = [part.strip() for part in _OTHER_SEPARATORS.split(name)]
+    return len(parts) > 1 and names.issuperset(parts)
+
+
+def _wrong_groups(file: Path, rows: list[_Row]) -> list[Finding]:
+    lines: dict[str, int] = {}
+    for row in rows:
+        lines.setdefault(row.field("group"), row.line)
+    alike = [same for same in looking_alike(lines) if len({name.casefold() for name in same}) > 1]
+    return [
+        *errors_about(
+            f"{file} has groups whose names look damaged",
+            [
+                f"{name!r} in line {line} ({damage_in(name)})"
+                for name, line in lines.items()
+                if damage_in(name)
+            ],
+            "mend the names",
+        ),
+        *errors_about(
+            f"{file} has groups whose names look the same, but for blanks or letters of another "
+            "form",
+            [" and ".join(f"{name!r} in line {lines[name]}" for name in same) for same in alike],
+            "give each group one name, as clips of one group are on one side of a split",
+        ),
+    ]
 
 
 CSV = Dataset(

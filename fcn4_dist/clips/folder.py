@@ -4,16 +4,17 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from fcn4_dist.clips.checks import errors_about
+from fcn4_dist.clips.checks import errors_about, remarks_about
 from fcn4_dist.clips.collection import Clip, Collection, Dataset
+from fcn4_dist.clips.names import AUDIO_SUFFIXES
 from fcn4_dist.config import Settings
 from fcn4_dist.errors import InputError
 from fcn4_dist.findings import Finding, Level, counted
 
-AUDIO_SUFFIXES = frozenset(
-    {".aif", ".aiff", ".au", ".flac", ".m4a", ".mp3", ".ogg", ".opus", ".wav"}
+_LITTER = frozenset(
+    {"__MACOSX", "@eaDir", "$RECYCLE.BIN", "System Volume Information", "lost+found", "__pycache__"}
 )
-"""File name endings, in lower case, that count as audio."""
+"""Folders that systems and programs leave where somebody keeps files, besides hidden ones."""
 
 
 def read_folder(settings: Settings) -> Collection:
@@ -53,6 +54,11 @@ def read_folder(settings: Settings) -> Collection:
             [name for folder, name in names.items() if _leads_back(audio_path, folder)],
             "remove them",
         ),
+        *remarks_about(
+            f"audio_path {audio_path} holds class folders with blanks around their names",
+            [repr(name) for name in names.values() if name != name.strip()],
+            "the blanks are a part of the names of the classes",
+        ),
     ]
     return Collection(tuple(names.values()), tuple(clips), tuple(findings))
 
@@ -60,8 +66,9 @@ def read_folder(settings: Settings) -> Collection:
 def list_class_folders(folder: Path) -> tuple[dict[str, list[Path]], list[Finding]]:
     """List a folder of class folders, each with all that is below it.
 
-    Hidden files and folders are passed over. Links to files and to class folders are followed;
-    links to folders further below are not, as they may lead in circles.
+    Hidden files and folders are passed over, and so is what systems leave beside them. Links to
+    files and to class folders are followed; links to folders further below are not, as they may
+    lead in circles.
 
     Args:
         folder: Folder that holds the class folders.
@@ -80,7 +87,7 @@ def list_class_folders(folder: Path) -> tuple[dict[str, list[Path]], list[Findin
             path = folder / name
             if name.startswith("."):
                 continue
-            if os.path.isdir(path):
+            if os.path.isdir(path) and name not in _LITTER:
                 audio[name] = _audio_below(path, ignored)
             else:
                 ignored.append(path)
@@ -110,10 +117,15 @@ def _audio_below(class_folder: Path, ignored: list[Path]) -> list[Path]:
     audio: list[Path] = []
     for name, folders, files in os.walk(class_folder, onerror=_raise):
         folder = Path(name)
-        visible = [each for each in folders if not each.startswith(".")]
-        ignored += sorted(folder / each for each in visible if (folder / each).is_symlink())
+        visible = sorted(each for each in folders if not each.startswith("."))
+        followed = [each for each in visible if each not in _LITTER]
+        ignored += [
+            folder / each
+            for each in visible
+            if each not in followed or (folder / each).is_symlink()
+        ]
         # os.walk goes on with what is left in the list.
-        folders[:] = sorted(visible)
+        folders[:] = followed
         for path in (folder / each for each in sorted(files) if not each.startswith(".")):
             (audio if _sounds(path) and os.path.isfile(path) else ignored).append(path)
     return audio

@@ -7,6 +7,7 @@ from pathlib import Path
 from fcn4_dist.clips.annotations import read_annotations
 from fcn4_dist.clips.checks import check_collection, errors_about, remarks_about
 from fcn4_dist.clips.collection import Collection, Dataset
+from fcn4_dist.clips.names import damage_in_path
 from fcn4_dist.clips.registry import find_dataset
 from fcn4_dist.clips.rows import annotations_file
 from fcn4_dist.config import Settings
@@ -55,7 +56,7 @@ def _read_written(file: Path, audio_path: Path) -> Collection:
             f"the annotations file {file} is missing: run preprocess with --get_npy 1, or name it "
             "with --info_path and --info_name"
         )
-    annotations = read_annotations(file)
+    annotations = read_annotations(file, exact=True)
     return annotations.collection(annotations.tags, audio_path)
 
 
@@ -74,13 +75,23 @@ def _other_classes(
 
 
 def _missing_audio(collection: Collection, where: str, audio_path: Path) -> list[Finding]:
-    missing = [clip.id for clip in collection.clips if not os.path.isfile(clip.path)]
-    if len(missing) < len(collection.clips):
-        return remarks_about(
-            f"{where} names audio files that are missing", missing, "their clips are skipped"
+    missing = [clip for clip in collection.clips if not os.path.isfile(clip.path)]
+    if missing and len(missing) == len(collection.clips):
+        return errors_about(
+            f"none of the audio files that {where} names is in audio_path {audio_path}",
+            [clip.place for clip in missing],
+            "name their folder with --audio_path",
         )
-    return errors_about(
-        f"none of the audio files that {where} names is in audio_path {audio_path}",
-        missing,
-        "name their folder with --audio_path",
-    )
+    damaged = [clip for clip in missing if damage_in_path(clip.id)]
+    return [
+        *errors_about(
+            f"{where} names audio files that are missing, by paths that look damaged",
+            [f"{clip.id!r} in line {clip.line} ({damage_in_path(clip.id)})" for clip in damaged],
+            "mend the paths, or remove their rows",
+        ),
+        *remarks_about(
+            f"{where} names audio files that are missing",
+            [clip.place for clip in missing if not damage_in_path(clip.id)],
+            "their clips are skipped",
+        ),
+    ]

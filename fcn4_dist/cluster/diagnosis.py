@@ -4,7 +4,7 @@ import os
 import re
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -196,8 +196,10 @@ def explain_hang(workers: LocalWorkers, launchers: Launchers) -> list[str]:
     Returns:
         Lines.
     """
-    beats = workers.beats()
-    silent = [rank for rank in workers.launch.topology.ranks_here if rank not in beats]
+    begun = workers.beats()
+    # Those that have left wait for nobody.
+    beats = workers.running() or begun
+    silent = [rank for rank in workers.launch.topology.ranks_here if rank not in begun]
     waited = f"no step has ended for {workers.patience():.0f} s (step_timeout)"
     reported = explain_reports(workers)
     if silent:
@@ -210,7 +212,7 @@ def explain_hang(workers: LocalWorkers, launchers: Launchers) -> list[str]:
             return [news, *reported]
         if elsewhere < behind:
             return [f"{waited}: the ranks of this host wait for one of another host", *reported]
-    _ask_for_stacks(named)
+    _ask_for_stacks(workers, named)
     told = [line for rank, beat in named.items() for line in _told_of(workers, rank, beat, waited)]
     return told + reported
 
@@ -223,10 +225,11 @@ def _news_of(launchers: Launchers) -> str:
     return launchers.failure()
 
 
-def _ask_for_stacks(beats: dict[int, Beat]) -> None:
-    for beat in beats.values():
+def _ask_for_stacks(workers: LocalWorkers, ranks: Iterable[int]) -> None:
+    # Not the process that a file names: of another program, the signal might be the end.
+    for process in (workers.processes[rank] for rank in ranks if rank in workers.processes):
         with suppress(OSError):
-            os.kill(beat.process, signal.SIGUSR1)
+            os.kill(process.pid, signal.SIGUSR1)
     time.sleep(_SECONDS_FOR_STACKS)
 
 

@@ -9,13 +9,15 @@ import os
 import signal
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from fcn4_dist import documents
 from fcn4_dist.cluster.device import job_folder
 from fcn4_dist.errors import InputError
 from fcn4_dist.processes import die_with_parent
 
-_RECORD_BYTES = 512
+_RECORD_BYTES = 4096
+"""Has room for the longest words, each letter of which may be an escape of twelve."""
 _LONGEST_DOING = 200
 
 
@@ -28,12 +30,16 @@ class Beat(documents.Document):
         count: Steps taken so far; more on a rank that is ahead.
         doing: What it does now, as the end of "rank 1 is …".
         may_take_long: Whether this may take long, as starting and compiling do.
+        signs: How often it has said that what it does goes on.
     """
+
+    most_bytes: ClassVar[int] = _RECORD_BYTES
 
     process: documents.Positive
     count: documents.Count
     doing: str
     may_take_long: bool
+    signs: documents.Count = 0
 
 
 class Heartbeat:
@@ -45,7 +51,7 @@ class Heartbeat:
 
     def __init__(self, path: Path | None = None) -> None:
         self._file = None if path is None else os.open(path, os.O_WRONLY | os.O_CREAT, 0o644)
-        self._count = 0
+        self._count = self._signs = 0
 
     def at(self, doing: str, *, may_take_long: bool = False) -> None:
         """Say what this worker does now; every rank has to say the same number of things.
@@ -54,10 +60,26 @@ class Heartbeat:
             doing: The end of "rank 1 is …".
             may_take_long: Whether it may take long.
         """
+        self._count += 1
+        self._say(doing, may_take_long)
+
+    def goes_on(self, doing: str, *, may_take_long: bool = False) -> None:
+        """Say that this worker is at something of its own, and still is; others do not say it.
+
+        Work that the other ranks wait for, or have left to rank 0 at the end, is not taken for a
+        hang while this is called more often than every step_timeout seconds.
+
+        Args:
+            doing: The end of "rank 0 is …".
+            may_take_long: Whether it may take long until it is said the next time.
+        """
+        self._signs += 1
+        self._say(doing, may_take_long)
+
+    def _say(self, doing: str, may_take_long: bool) -> None:
         if self._file is None:
             return
-        self._count += 1
-        beat = Beat(os.getpid(), self._count, doing[:_LONGEST_DOING], may_take_long)
+        beat = Beat(os.getpid(), self._count, doing[:_LONGEST_DOING], may_take_long, self._signs)
         # One write of one size: the launcher never reads half of an old record.
         os.pwrite(self._file, documents.to_line(beat).encode().ljust(_RECORD_BYTES), 0)
 

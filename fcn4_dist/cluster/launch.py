@@ -4,7 +4,6 @@ Every worker runs the same command line as a single-card run would; msrun tells 
 """
 
 import os
-import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from fcn4_dist.cluster.device import LAUNCHED_VARIABLE
 from fcn4_dist.cluster.heartbeat import log_file
 from fcn4_dist.cluster.topology import Topology
 from fcn4_dist.host.host import VISIBLE_VARIABLE
+from fcn4_dist.text import cleaned, shell_command, shell_word
 
 STALE_VARIABLES = (
     "MS_ROLE",
@@ -165,11 +165,11 @@ class Launch:
         ranks = f"rank {here[0]}" if len(here) == 1 else f"ranks {here[0]} to {here[-1]}"
         lines = [
             f"# node {nodes.rank} of {nodes.count}: {ranks} of {self.topology.ranks}",
-            f"# msrun, started by this command; log: {self.msrun_log}",
+            cleaned(f"# msrun, started by this command; log: {self.msrun_log}"),
             _shell(self.added, self.command, self.removed),
         ]
         for process in self.processes():
-            lines.append(f"# {process.title}, started by msrun; log: {process.log}")
+            lines.append(cleaned(f"# {process.title}, started by msrun; log: {process.log}"))
             lines.append(_shell({**self.added, **process.variables}, process.command, self.removed))
         return "\n".join(lines)
 
@@ -264,5 +264,5 @@ def _shell(
     variables: Mapping[str, str], command: Sequence[str], removed: Sequence[str] = ()
 ) -> str:
     words = [f"-u {name}" for name in removed]
-    words += [f"{name}={shlex.quote(value)}" for name, value in variables.items()]
-    return " ".join(["env", *words, shlex.join(command)])
+    words += [f"{name}={shell_word(value)}" for name, value in variables.items()]
+    return " ".join(["env", *words, shell_command(command)])

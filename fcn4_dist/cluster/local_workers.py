@@ -22,7 +22,7 @@ class LocalWorkers:
         self.memory: dict[int, int] = {}
         self.ended: list[int] = []
         self._begun = time.time()
-        self._progress: dict[int, int] = {}
+        self._progress: dict[int, tuple[int, int]] = {}
         self._last_progress = time.monotonic()
 
     def look(self, msrun: int) -> None:
@@ -71,6 +71,10 @@ class LocalWorkers:
         }
         return {rank: beat for rank, beat in beats.items() if beat}
 
+    def running(self) -> dict[int, Beat]:
+        """Read what those of this host's workers last said that have not ended."""
+        return {rank: beat for rank, beat in self.beats().items() if rank not in self.ended}
+
     def reports(self) -> dict[int, Report]:
         """Look for what CANN has reported of this host's workers."""
         launch = self.launch
@@ -85,19 +89,17 @@ class LocalWorkers:
         return {rank: report for rank, report in reports.items() if report}
 
     def hang(self) -> bool:
-        """Tell whether no worker has taken a step for too long."""
-        beats = self.beats()
+        """Tell whether no worker has taken a step, or said that it goes on, for too long."""
         now = time.monotonic()
-        counts = {rank: beat.count for rank, beat in beats.items()}
-        if counts != self._progress:
-            self._progress, self._last_progress = counts, now
+        progress = {rank: (beat.count, beat.signs) for rank, beat in self.beats().items()}
+        if progress != self._progress:
+            self._progress, self._last_progress = progress, now
         return now - self._last_progress > self.patience()
 
     def patience(self) -> float:
         """Tell how many seconds without progress are too long, by what the workers do now."""
-        beats = self.beats()
         limit = self.launch.step_timeout
-        if len(beats) < self.launch.topology.local_ranks or _may_take_long(beats):
+        if len(self.beats()) < self.launch.topology.local_ranks or _may_take_long(self.running()):
             limit += self.launch.start_timeout
         return limit
 
@@ -106,7 +108,7 @@ class LocalWorkers:
         beats = self.beats()
         if len(beats) < self.launch.topology.local_ranks:
             return 0
-        return min(beat.count for beat in beats.values())
+        return min(beat.count for beat in (self.running() or beats).values())
 
     def _has_left(self, rank: int, beat: Beat | None) -> bool:
         import psutil
@@ -129,5 +131,5 @@ class LocalWorkers:
 
 def _may_take_long(beats: dict[int, Beat]) -> bool:
     # Ranks ahead wait for the one behind: what it does decides how long that may take.
-    behind = min(beat.count for beat in beats.values())
+    behind = min((beat.count for beat in beats.values()), default=0)
     return any(beat.may_take_long for beat in beats.values() if beat.count == behind)

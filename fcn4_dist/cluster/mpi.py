@@ -21,6 +21,7 @@ from fcn4_dist.errors import Fcn4DistError, InputError
 from fcn4_dist.host.cards import find_main_address
 from fcn4_dist.log import errors_only, keep_log
 from fcn4_dist.terminal import fail
+from fcn4_dist.text import Lines
 
 _SIZE_VARIABLES = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE")
 _SECONDS_FOR_SCHEDULER = 30.0
@@ -85,7 +86,7 @@ class MpiRanks(Peers):
             MPI.Finalize()
             return
         lines = str(error).splitlines() or [type(error).__name__]
-        fail("\n".join(f"rank {self.rank}: {line}" for line in lines))
+        fail(Lines("\n".join(f"rank {self.rank}: {line}" for line in lines)))
         self._world.Abort(getattr(error, "exit_code", 1))
 
     def all_gather(self, value: Any) -> list[Any]:

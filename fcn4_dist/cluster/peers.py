@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn, TypeVar
 
 from fcn4_dist.errors import Fcn4DistError, InputError
+from fcn4_dist.text import Lines, cleaned
 
 _Result = TypeVar("_Result")
 
@@ -73,7 +74,7 @@ class Peers(ABC):
             except InputError as error:
                 problem = str(error)
         if problem := self.broadcast(problem):
-            self.refuse(InputError(problem))
+            self.refuse(InputError(Lines(problem)))
         return result
 
     def refuse_together(self, problems: Sequence[str]) -> None:
@@ -91,7 +92,7 @@ class Peers(ABC):
             told = [f"{self.noun} {number}: {line}" if named else line for line in found]
             lines = lines + told if named else told + lines
         if lines:
-            self.refuse(InputError("\n".join(lines)))
+            self.refuse(InputError(Lines("\n".join(map(cleaned, lines)))))
 
     def check_agreement(
         self, facts: Mapping[str, Any], error: type[Fcn4DistError] = Fcn4DistError

@@ -1,4 +1,4 @@
-"""From a YAML file and flags to checked settings, each with the place it came from."""
+"""From YAML files and flags to checked settings, each with the place it came from."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,6 +12,7 @@ from fcn4_dist.config.names import RETIRED, declaration_of
 from fcn4_dist.config.settings import SETTINGS, Settings
 from fcn4_dist.errors import InputError, SettingsError
 from fcn4_dist.findings import Finding, Level
+from fcn4_dist.text import Lines, cleaned
 
 _Choices = Mapping[str, Callable[[], Sequence[str]]]
 
@@ -32,7 +33,7 @@ class LoadedSettings:
     retired: Mapping[str, Any] = field(default_factory=dict)
     remarks: tuple[Finding, ...] = ()
 
-    def to_yaml(self, command: str | None = None) -> str:
+    def to_yaml(self, command: str | None = None) -> Lines:
         """Write settings as YAML, in groups, each line with the place the value came from.
 
         Args:
@@ -48,28 +49,29 @@ class LoadedSettings:
                 group = setting.group
                 lines.append(f"# {group}")
             lines.append(yaml_line(name, values[name], self.origins.get(name, "default")))
-        return "\n".join(lines) + "\n"
+        return Lines("\n".join(lines) + "\n")
 
 
 def yaml_line(name: str, value: object, origin: str) -> str:
     """Write a value as a line of a settings file, with the place it came from."""
     text = yaml.safe_dump(value, default_flow_style=True, width=10_000)
     text = text.removesuffix("...\n").strip()
-    return f"{name + ': ' + text:<48} # {origin}"
+    # A file may have a name that would be a line of its own.
+    return f"{name + ': ' + text:<48} # {cleaned(origin)}"
 
 
 def load_settings(
-    config: str | Path | None = None,
+    configs: str | Path | Sequence[str | Path] | None = None,
     flags: Mapping[str, str] | None = None,
     choices: _Choices | None = None,
 ) -> LoadedSettings:
-    """Read settings from a YAML file and from flags; flags win.
+    """Read settings from YAML files and from flags; a later file wins, and flags win over all.
 
     Names of earlier versions are understood, too: a setting of another name now is taken, and what
     is no setting any more is kept apart.
 
     Args:
-        config: YAML file of ``name: value`` lines; None for the defaults.
+        configs: YAML file of ``name: value`` lines, or several; None for the defaults.
         flags: Name of a setting -> text given on the command line.
         choices: Give the allowed values of settings whose declaration leaves them to a later room.
 
@@ -80,10 +82,10 @@ def load_settings(
         InputError: If the file cannot be read, a name is unknown or given twice, or a value has
             the wrong type or is impossible. The sentence names file and line, or the flag.
     """
-    entries = [
-        *_checked(_from_yaml(config), choices or {}, "in this file"),
-        *_checked(_from_flags(flags or {}), choices or {}, "as a flag"),
-    ]
+    files = [configs] if isinstance(configs, str | Path) else configs or ()
+    sources = [(_from_yaml(file), "in this file") for file in files]
+    sources.append((_from_flags(flags or {}), "as a flag"))
+    entries = [entry for source in sources for entry in _checked(*source, choices or {})]
     values = {entry.setting.name: entry.value for entry in entries}
     origins = {entry.setting.name: entry.origin for entry in entries}
     remarks = tuple(remark for entry in entries for remark in _remarks(entry))
@@ -134,7 +136,7 @@ class _Entry:
 
 
 def _checked(
-    raw_entries: Iterable[tuple[str, object, str]], choices: _Choices, source: str
+    raw_entries: Iterable[tuple[str, object, str]], source: str, choices: _Choices
 ) -> list[_Entry]:
     entries: dict[str, _Entry] = {}
     for given, raw, origin in raw_entries:
@@ -170,9 +172,7 @@ def _from_flags(flags: Mapping[str, str]) -> list[tuple[str, object, str]]:
     return [(name, text, f"--{name}") for name, text in flags.items()]
 
 
-def _from_yaml(config: str | Path | None) -> list[tuple[str, object, str]]:
-    if config is None:
-        return []
+def _from_yaml(config: str | Path) -> list[tuple[str, object, str]]:
     node = _compose(config)
     if node is None:
         return []

@@ -31,6 +31,11 @@ class Checkpoints:
         "checkpoint to evaluate or to start from: a file in checkpoint_path, best, or last; where "
         "the documented default is not there, the best by validation, or else the last"
     )
+    class_names: str = setting("eval", "", Affects.INPUT, optional=True).means(
+        "names of the classes of a checkpoint that does not say them: gtzan or magnatagatune for "
+        "the ModelZoo's of that collection, or the names in the checkpoint's order, separated by "
+        "commas, or a file with a name a line"
+    )
     save_step: int = setting("train", 2000, Affects.WORK, unit="steps", minimum=1).means(
         "steps between two checkpoints; one is saved at each epoch's end besides"
     )

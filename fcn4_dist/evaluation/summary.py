@@ -6,6 +6,7 @@ from typing import Any
 from fcn4_dist.evaluation.intervals import LEVEL, RESAMPLES, SEED, Interval, Intervals
 from fcn4_dist.evaluation.metrics import Metrics
 from fcn4_dist.terminal import table
+from fcn4_dist.text import Lines
 
 METRICS_NAME = "metrics.json"
 _METRICS_FORMAT = 3
@@ -52,7 +53,7 @@ def metrics_text(metrics: Metrics, intervals: Intervals) -> str:
         for name, value in summary_figures(metrics).items()
         if TITLES[name] not in first
     }
-    return "\n".join([table(rows), _summary(first), _summary(second)])
+    return Lines("\n".join([table(rows), _summary(first), _summary(second)]))
 
 
 def summary_figures(metrics: Metrics) -> dict[str, float]:

@@ -16,7 +16,8 @@ from pathlib import Path
 
 from fcn4_dist.files import ends_of
 from fcn4_dist.host.cann_errors import CannError, cann_error
-from fcn4_dist.log import as_shown, cleaned
+from fcn4_dist.log import as_shown
+from fcn4_dist.text import cleaned
 
 _BYTES_OF_AN_END = 1 << 20
 _LONGEST_LINE = 300

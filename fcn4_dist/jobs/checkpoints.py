@@ -8,6 +8,7 @@ from fcn4_dist.checkpoints.container import DamagedError, read_text, read_values
 from fcn4_dist.checkpoints.content import CheckpointDescription, verify_checkpoint
 from fcn4_dist.errors import InputError
 from fcn4_dist.terminal import say, table
+from fcn4_dist.text import Lines
 
 
 def list_checkpoints(place: Path) -> None:
@@ -41,7 +42,7 @@ def show_checkpoints(place: Path) -> None:
             raise InputError(f"{path} is damaged: {_reason(error)}") from error
         say(str(path))
         if description:
-            say(json.dumps(asdict(description), indent=2, ensure_ascii=False))
+            say(Lines(json.dumps(asdict(description), indent=2, ensure_ascii=False)))
         rows = [["array", "shape", "type"]]
         rows += [[name, str(value.shape), value.dtype.name] for name, value in values.items()]
         say(table(rows))

@@ -4,7 +4,9 @@ from pathlib import Path
 
 from fcn4_dist.audio import FeatureParameters
 from fcn4_dist.checkpoints import CheckpointFolder
+from fcn4_dist.checkpoints.container import read_shapes
 from fcn4_dist.checkpoints.content import check_description, read_description
+from fcn4_dist.checkpoints.fitting import check_weights
 from fcn4_dist.checkpoints.folder import find_resume_file
 from fcn4_dist.config import Settings
 from fcn4_dist.files import check_writable
@@ -13,6 +15,7 @@ from fcn4_dist.jobs.shards import find_validation_set, open_shards
 from fcn4_dist.model import check_documented_size
 from fcn4_dist.records import check_shards
 from fcn4_dist.runs.folder import DEFAULT_RUNS
+from fcn4_dist.tagging.class_names import check_class_names
 from fcn4_dist.training.plan import plan_run, plan_training
 
 
@@ -40,6 +43,8 @@ def check_job(
         findings.append(finding_of("steps", lambda: _check_steps(settings, world_size)))
     if on_main and (command == "eval" or settings.pre_trained):
         findings.append(finding_of("checkpoint", lambda: _check_checkpoint(command, settings)))
+        if command == "train" and {found.level for found in findings} == {Level.OK}:
+            findings += _check_dense_layer(settings)
     if on_main and command == "train" and settings.resume:
         findings.append(finding_of("resume", lambda: _check_resume(settings, world_size)))
     if on_main and command == "train":
@@ -81,10 +86,32 @@ def _check_steps(settings: Settings, world_size: int) -> str:
 def _check_checkpoint(command: str, settings: Settings) -> str:
     path = CheckpointFolder.from_settings(settings).find(settings.model_name)
     description = read_description(path)
+    width = settings.width
     if command == "eval":
         manifest, _ = open_shards(settings, settings.val_filename)
         check_description(description, path, manifest.class_names, manifest.parameters)
+        check_class_names(settings.class_names, description, path, manifest.class_names)
+        width = description.width if description else width
+    check_weights(path, settings.num_classes, width, fresh_dense=command == "train")
     return str(path)
+
+
+def _check_dense_layer(settings: Settings) -> list[Finding]:
+    """Say so where a run begins with a dense layer that was trained on other classes."""
+    path = CheckpointFolder.from_settings(settings).find(settings.model_name)
+    description = read_description(path)
+    manifest, _ = open_shards(settings, settings.train_filename)
+    if description and description.class_names == manifest.class_names:
+        return []
+    if read_shapes(path)["dense.bias"] != (settings.num_classes,):
+        # It starts fresh.
+        return []
+    whose = "says not of which classes" if description is None else "is of other classes"
+    sentence = (
+        f"the dense layer of {path} {whose}, but of as many as the shards have: the run begins "
+        "with its weights all the same"
+    )
+    return [Finding(Level.WARNING, sentence, check="checkpoint")]
 
 
 def _check_resume(settings: Settings, world_size: int) -> str:

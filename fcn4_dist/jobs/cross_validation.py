@@ -17,6 +17,7 @@ from fcn4_dist.jobs.folds import show_folds
 from fcn4_dist.processes import die_with_parent
 from fcn4_dist.runs.folder import choose_run_folder, save_settings, settings_file
 from fcn4_dist.terminal import say
+from fcn4_dist.text import shell_command
 
 RECORD_NAME = "cross_validation.json"
 
@@ -59,7 +60,9 @@ def cross_validate(loaded: LoadedSettings, device_num: int | None) -> None:
             say(f"fold {fold} of {settings.folds} is finished: {of_fold}")
             continue
         for name, arguments in _steps(config, fold, of_fold, device_num):
-            say(f"\nfold {fold} of {settings.folds}: fcn4-dist {' '.join(arguments)}\n")
+            say()
+            say(f"fold {fold} of {settings.folds}: fcn4-dist {shell_command(arguments)}")
+            say()
             if code := _run(arguments):
                 error = Fcn4DistError(
                     f"fold {fold}: {name} ended with exit code {code}; the same command with "

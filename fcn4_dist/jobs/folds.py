@@ -42,7 +42,9 @@ def show_folds(folders: Sequence[Path], output: Path | None) -> None:
     metrics = compute_metrics(pooled.labels, pooled.scores, pooled.class_names)
     intervals = bootstrap_intervals(pooled.labels, pooled.scores)
     say(_folds_table(folders, folds))
-    say(f"\nall {metrics.clips} clips together:\n")
+    say()
+    say(f"all {metrics.clips} clips together:")
+    say()
     say(metrics_text(metrics, intervals))
     if output:
         write_predictions(pooled, output / PREDICTIONS_NAME)

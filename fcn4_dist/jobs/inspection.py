@@ -74,7 +74,8 @@ def inspect_shards(folder: Path, sheet: Path | None, per_class: int) -> None:
             missing or damaged, or the sheet cannot be written.
     """
     manifest = read_manifest(folder)
-    say(_origin(manifest, folder))
+    for line in _origin(manifest, folder):
+        say(line)
     say()
     say(table(_counts(manifest)))
     say()
@@ -85,19 +86,19 @@ def inspect_shards(folder: Path, sheet: Path | None, per_class: int) -> None:
     _draw(manifest, folder, sheet or folder / SHEET_NAME, per_class)
 
 
-def _origin(manifest: Manifest, folder: Path) -> str:
+def _origin(manifest: Manifest, folder: Path) -> list[str]:
     parameters = manifest.parameters
     rule = ", ".join(f"{name} {value}" for name, value in manifest.split.items())
     versions = ", ".join(f"{name} {version}" for name, version in manifest.versions.items())
-    return (
-        f"{folder}: dataset {manifest.dataset}, {len(manifest.clips)} clips\n"
-        f"sets: {rule}\n"
+    return [
+        f"{folder}: dataset {manifest.dataset}, {len(manifest.clips)} clips",
+        f"sets: {rule}",
         f"features: {parameters.clip_seconds:g} s of a clip at {parameters.sample_rate} Hz, "
         f"n_fft {parameters.n_fft} samples, hop_length {parameters.hop_length} samples, "
         f"{parameters.n_mels} mel bands, {parameters.log_mel} (dB); {manifest.feature_dtype} "
-        f"of shape {parameters.shape}\n"
-        f"made with {versions}"
-    )
+        f"of shape {parameters.shape}",
+        f"made with {versions}",
+    ]
 
 
 def _counts(manifest: Manifest) -> list[list[str]]:
@@ -141,7 +142,8 @@ def _outside(manifest: Manifest) -> Iterator[str]:
     for (status, kind), clips in sorted(reasons.items(), key=lambda item: -len(item[1])):
         if len({clip.reason for clip in clips}) == 1:
             kind = clips[0].reason
-        yield f"\n{len(clips)} {status}: {kind}"
+        yield ""
+        yield f"{len(clips)} {status}: {kind}"
         for clip in clips[:_EXAMPLES]:
             name = clip.id if clip.id.isprintable() else repr(clip.id)
             yield f"  {name}" + (f" ({clip.reason})" if clip.reason != kind else "")

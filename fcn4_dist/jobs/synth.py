@@ -6,6 +6,7 @@ from fcn4_dist.clips.synthetic import GENRES, write_collection
 from fcn4_dist.config import RETIRED, LoadedSettings, yaml_line
 from fcn4_dist.files import check_writable, write_text
 from fcn4_dist.terminal import Progress, say
+from fcn4_dist.text import Lines
 
 
 def synth(loaded: LoadedSettings) -> None:
@@ -23,10 +24,10 @@ def synth(loaded: LoadedSettings) -> None:
         if "synth" in flag.commands
     }
     clips, seconds = flags["clips_per_class"], flags["synth_seconds"]
-    text = loaded.to_yaml("synth")
+    text: str = loaded.to_yaml("synth")
     for name, value in flags.items():
         text += yaml_line(name, value, loaded.origins.get(name, "default")) + "\n"
-    say(text)
+    say(Lines(text))
     check_writable(folder, "audio_path")
     paths = write_collection(folder, clips, seconds, settings.seed)
     with Progress("playing", clips * len(GENRES), "clips") as progress:

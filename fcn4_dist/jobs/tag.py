@@ -122,7 +122,7 @@ def _check(request: TagRequest, paths: Sequence[Path]) -> None:
 def _tag_one(tagger: Tagger, path: Path, request: TagRequest) -> None:
     song = tagger.read(path)
     tags = tagger.tag_read(song)
-    put(_TELLERS[request.output](tags, request.top_n))
+    _tell(tags, request)
     if request.plot is not None:
         from fcn4_dist.reports.taggram_picture import write_taggram
 
@@ -153,7 +153,7 @@ def _tag_all(tagger: Tagger, paths: Sequence[Path], request: TagRequest) -> int:
                     put(json.dumps({"path": str(result.path), "error": result.reason}))
             else:
                 tagged += 1
-                put(_TELLERS[request.output](result, request.top_n))
+                _tell(result, request)
             progress.show()
     return tagged
 
@@ -171,9 +171,16 @@ def _in_order(
             awaited += 1
 
 
-def _text(tags: SongTags, top_n: int) -> str:
-    rows = [[name, f"{score:.3f}"] for name, score in tags.top(top_n)]
-    return f"{tags.path} ({clock(tags.seconds)})\n{table([['tag', 'score'], *rows])}\n"
+def _tell(tags: SongTags, request: TagRequest) -> None:
+    if request.output == "text":
+        rows = [[name, f"{score:.3f}"] for name, score in tags.top(request.top_n)]
+        say(f"{tags.path} ({clock(tags.seconds)})")
+        say(table([["tag", "score"], *rows]))
+        say()
+    elif request.output == "json":
+        put(_json(tags, request.top_n))
+    else:
+        put(_csv(tags))
 
 
 def _json(tags: SongTags, top_n: int) -> str:
@@ -191,7 +198,7 @@ def _json(tags: SongTags, top_n: int) -> str:
     return json.dumps(content)
 
 
-def _csv(tags: SongTags, top_n: int) -> str:
+def _csv(tags: SongTags) -> str:
     scores = [f"{score:.{_DIGITS}f}" for score in tags.scores]
     return _csv_line([str(tags.path), f"{tags.seconds:.3f}", *scores])
 
@@ -200,6 +207,3 @@ def _csv_line(cells: Sequence[str]) -> str:
     text = io.StringIO()
     csv.writer(text, lineterminator="").writerow(cells)
     return text.getvalue()
-
-
-_TELLERS: dict[str, Callable[[SongTags, int], str]] = {"text": _text, "json": _json, "csv": _csv}

@@ -24,6 +24,23 @@ def channels(width: float) -> tuple[int, int, int, int]:
     return first, second, third, fourth
 
 
+def parameter_shapes(num_classes: int, width: float) -> dict[str, tuple[int, ...]]:
+    """Give the shape of every parameter by its name, which is that of the ModelZoo's FCN-4.
+
+    Args:
+        num_classes: Number of genres or tags.
+        width: Factor on the channels.
+    """
+    shapes: dict[str, tuple[int, ...]] = {}
+    inputs = 1
+    for number, outputs in enumerate(channels(width), start=1):
+        shapes[f"conv{number}.weight"] = (outputs, inputs, 3, 3)
+        for part in ("moving_mean", "moving_variance", "gamma", "beta"):
+            shapes[f"bn{number}.{part}"] = (outputs,)
+        inputs = outputs
+    return shapes | {"dense.weight": (num_classes, inputs), "dense.bias": (num_classes,)}
+
+
 def check_input_size(n_mels: int, frames: int, seconds_a_frame: float) -> None:
     """Refuse an input that the pools reduce to nothing.
 

@@ -72,18 +72,3 @@ def find_checkpoint(
             f"there is no whole {which}checkpoint {prefix}-*.ckpt in {folder}: name a file or "
             "another folder with --checkpoint, or their --prefix"
         ) from error
-
-
-def parse_class_names(text: str) -> tuple[str, ...]:
-    """Read names of classes: separated by commas, or the path of a file with a name a line.
-
-    Raises:
-        InputError: If the file cannot be read.
-    """
-    try:
-        if Path(text).is_file():
-            lines = Path(text).read_text("utf-8").splitlines()
-            return tuple(line.strip() for line in lines if line.strip())
-    except (OSError, ValueError) as error:
-        raise InputError(f"cannot read the names of the classes from {text}: {error}") from error
-    return tuple(name.strip() for name in text.split(",") if name.strip())

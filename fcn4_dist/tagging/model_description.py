@@ -13,14 +13,11 @@ from msgspec import Meta
 from fcn4_dist import documents
 from fcn4_dist.audio import LONGEST_SECONDS, FeatureParameters
 from fcn4_dist.checkpoints.content import Checkpoint
-from fcn4_dist.clips.gtzan import GTZAN_GENRES
-from fcn4_dist.clips.magnatagatune import MODELZOO_TAGS
 from fcn4_dist.config import Settings
 from fcn4_dist.errors import InputError
 from fcn4_dist.files import sha256_of
 from fcn4_dist.model import channels
-
-_KNOWN_CLASSES = {len(names): names for names in (GTZAN_GENRES, MODELZOO_TAGS)}
+from fcn4_dist.tagging.class_names import unnamed
 
 
 @dataclass(frozen=True)
@@ -98,8 +95,7 @@ def describe_checkpoint(
     """Tell what has to be known of the network whose weights are in a checkpoint.
 
     A checkpoint of another program does not say what it was trained on: with the documented
-    feature parameters, then, and where no names are given, on GTZAN's genres if it has 10 classes,
-    and on the ModelZoo's tags of MagnaTagATune if it has 50.
+    feature parameters, then, and on the classes that are named.
 
     Args:
         checkpoint: Of this package, or of the ModelZoo's FCN-4.
@@ -159,11 +155,11 @@ def _size(checkpoint: Checkpoint) -> tuple[int, float]:
 
 
 def _named(checkpoint: Checkpoint, classes: int, class_names: tuple[str, ...]) -> tuple[str, ...]:
-    names = class_names or _KNOWN_CLASSES.get(classes, ())
-    if len(names) != classes:
-        told = f"--class_names gives {len(names)} names" if names else "says not which"
+    if not class_names:
+        raise unnamed(checkpoint.path, classes)
+    if len(class_names) != classes:
         raise InputError(
-            f"{checkpoint.path} has {classes} classes and {told}: name them in its order with "
-            "--class_names, separated by commas, or a file with a name a line"
+            f"{checkpoint.path} has {classes} classes and --class_names gives {len(class_names)} "
+            "names: name all of them in its order"
         )
-    return names
+    return class_names

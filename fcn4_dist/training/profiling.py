@@ -95,7 +95,9 @@ class StepProfiler:
             self._folder / SPLIT_NAME,
             {"steps": steps, "seconds_a_step": split, "operator_seconds_a_step": kinds},
         )
-        say(f"\nprofile of {steps} steps, milliseconds a step\n{_table(split, kinds)}")
+        say()
+        say(f"profile of {steps} steps, milliseconds a step")
+        say(_table(split, kinds))
         where = timelines[0] if timelines else self._folder
         say(f"timeline, for chrome://tracing or MindStudio Insight: {where}")
 

@@ -1,5 +1,6 @@
 """Small checkpoints to work with, made without MindSpore."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import numpy as np
 from fcn4_dist.audio import FeatureParameters
 from fcn4_dist.checkpoints.content import CheckpointDescription, write_checkpoint
 from fcn4_dist.config import Settings
+from fcn4_dist.model import parameter_shapes
 
 PARAMETERS = FeatureParameters.from_settings(Settings())
 DESCRIPTION = CheckpointDescription(
@@ -41,12 +43,24 @@ def described(epoch: int = 1, step: int = 1, **changes: Any) -> CheckpointDescri
 
 
 def write_example(
-    folder: Path, epoch: int = 1, step: int = 1, *, prefix: str = "MusicTagger", **changes: Any
+    folder: Path,
+    epoch: int = 1,
+    step: int = 1,
+    *,
+    prefix: str = "MusicTagger",
+    values: Mapping[str, np.ndarray] = VALUES,
+    **changes: Any,
 ) -> Path:
     """Write a checkpoint under the name of its step; ``changes`` go into its description."""
     path = folder / f"{prefix}-{epoch}_{step}.ckpt"
-    write_checkpoint(path, VALUES, described(epoch, step, **changes))
+    write_checkpoint(path, values, described(epoch, step, **changes))
     return path
+
+
+def weights(num_classes: int, width: float) -> dict[str, np.ndarray]:
+    """Give weights that fit a network."""
+    shapes = parameter_shapes(num_classes, width)
+    return {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}
 
 
 def flip(path: Path, bit: int) -> None:

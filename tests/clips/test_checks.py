@@ -37,8 +37,8 @@ def test_of_many_classes_the_first_are_shown() -> None:
 @pytest.mark.parametrize("name", ["Rock", " rock", "rock ", "ROCK "])
 def test_classes_that_differ_by_case_or_blanks_alone_are_named(name: str) -> None:
     assert _sentences(["rock", name]) == [
-        "clips.csv holds classes whose names differ only by case or by blanks around them: 1, "
-        f"like 'rock' and {name!r}: give each class one name"
+        "clips.csv holds classes whose names look the same, but for case, blanks or letters of "
+        f"another form: 1, like 'rock' and {name!r}: give each class one name"
     ]
 
 
@@ -64,7 +64,8 @@ def test_missing_audio_is_a_warning_as_long_as_some_is_there(tmp_path: Path) -> 
     collection = read_collection(settings)
     assert len(collection.clips) == 3
     assert list(map(str, collection.findings)) == [
-        f"{file} names audio files that are missing: 2, like b.wav, c.wav; their clips are skipped"
+        f"{file} names audio files that are missing: 2, like b.wav in line 3, c.wav in line 4; "
+        "their clips are skipped"
     ]
     (tmp_path / "a.wav").unlink()
     with pytest.raises(InputError, match=r"none of the audio files .*: 3, like .* --audio_path"):

@@ -73,22 +73,23 @@ def test_a_file_without_clips_is_refused(tmp_path: Path, text: str) -> None:
         _read(tmp_path, text)
 
 
-def test_unknown_and_missing_columns_are_named_in_a_line_each(tmp_path: Path) -> None:
+def test_unknown_and_missing_columns_are_named_in_a_line_for_each_kind(tmp_path: Path) -> None:
     with pytest.raises(InputError) as info:
         _read(tmp_path, "path,label,artist\na.wav,x,y\n")
-    label, artist, missing = str(info.value).splitlines()
-    assert "the unknown column 'label', did you mean 'labels'?: name its columns path, " in label
-    assert "the unknown column 'artist'" in artist
-    assert "has no column labels: " in missing
+    unknown, missing = str(info.value).splitlines()
+    assert "unknown columns: 2, like 'label', did you mean 'labels'?, 'artist': name its" in unknown
+    assert "lacks columns: 1, like labels: " in missing
 
 
 def test_a_file_separated_by_something_else_is_told_so(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"unknown column 'path;labels'.* separated by commas"):
-        _read(tmp_path, "path;labels\na.wav;x\n")
+    for separator, called in ((";", "semicolons"), ("\t", "tabs"), ("|", r"\|")):
+        sentence = rf"is separated by {called}: name its columns .*, separated by commas"
+        with pytest.raises(InputError, match=sentence):
+            _read(tmp_path, f"path{separator}labels\na.wav{separator}x\n")
 
 
 def test_a_column_twice_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="names a column twice in its header"):
+    with pytest.raises(InputError, match="names columns twice in its header: 1, like path"):
         _read(tmp_path, "path,labels,path\na.wav,x,b.wav\n")
 
 
@@ -104,13 +105,13 @@ def test_all_that_is_wrong_with_the_rows_is_told_at_once(tmp_path: Path) -> None
         _read(tmp_path, text)
     file = f"{tmp_path / 'clips.csv'} "
     lines = [line.removeprefix(file) for line in str(info.value).splitlines()]
-    fields, path, label, split = lines
+    fields, path, split, label = lines
     assert fields.startswith(
-        "has rows that do not have the 4 fields of its header: 1, like row 5: "
+        "has rows that do not have the 4 fields of its header: 1, like line 5 (2 fields): "
     )
-    assert path.startswith("has rows without a path: 1, like row 6: ")
-    assert "label: 2, like row 7 (rain/3.ogg), row 8 (rain/4.ogg): " in label
-    assert split.startswith("has rows with an unknown split: 1, like 'dev' in row 9: ")
+    assert path.startswith("has rows without a path: 1, like line 6: ")
+    assert "label: 2, like line 7 (rain/3.ogg), line 8 (rain/4.ogg): " in label
+    assert split.startswith("has rows with an unknown split: 1, like 'dev' in line 9: ")
 
 
 def test_of_many_rows_three_are_examples(tmp_path: Path) -> None:
@@ -119,7 +120,7 @@ def test_of_many_rows_three_are_examples(tmp_path: Path) -> None:
         _read(tmp_path, "path,labels\n" + rows)
     # That there are no classes then is no news.
     (line,) = str(info.value).splitlines()
-    assert "label: 9, like row 2 (0.wav), row 3 (1.wav), row 4 (2.wav): give" in line
+    assert "label: 9, like line 2 (0.wav), line 3 (1.wav), line 4 (2.wav): give" in line
 
 
 def test_a_path_may_go_up_and_down_below_audio_path(tmp_path: Path) -> None:

@@ -74,7 +74,7 @@ def test_the_modelzoo_s_list_needs_fifty_classes_and_its_tags(tmp_path: Path) ->
     with pytest.raises(InputError) as info:
         _read(tmp_path, tag_list="modelzoo")
     lacking, number = str(info.value).splitlines()
-    assert "give --num_classes 50" in number
+    assert "mend what else is found first" in number
     assert "lacks tags of the ModelZoo's list: 48, like choral," in lacking
     assert lacking.endswith("give --tag_list count")
 
@@ -91,7 +91,7 @@ def test_malformed_and_repeated_rows_are_told_at_once(tmp_path: Path) -> None:
         read_collection(_settings(tmp_path), with_audio=False)
     malformed, repeated = str(info.value).splitlines()
     assert malformed.startswith(f"{file} has rows that are not clip_id, 4 tags of 0 or 1, and mp3")
-    assert "2, like row 8 (4 fields), row 9 (6 fields): mend" in malformed
+    assert "2, like line 8 (4 fields), line 9 ('2' for 'harp'): mend" in malformed
     assert f"more than once: 1, like {BACH}-30-59.mp3" in repeated
 
 

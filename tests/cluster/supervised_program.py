@@ -13,7 +13,7 @@ import sys
 import time
 from pathlib import Path
 
-from fcn4_dist.cluster.heartbeat import watched_heartbeat
+from fcn4_dist.cluster.heartbeat import Heartbeat, watched_heartbeat
 
 STEPS = 1000
 
@@ -40,8 +40,11 @@ def main(
             if own_rank in (ending or []):
                 os._exit(1)
         if own_rank == rank and number == step:
-            misbehave(how)
+            misbehave(how, heartbeat)
         heartbeat.at(f"in step {number}")
+        if number == step and how == "work on":
+            time.sleep(0 if own_rank == rank else 1)
+            return
         if number >= step and how not in ("end", "end before the scheduler", "exit last"):
             # The others wait in the collective.
             time.sleep(600)
@@ -60,11 +63,16 @@ def speak_as_cann(plog: str | None, error: str | None) -> None:
         print(Path(error).read_text(), flush=True)
 
 
-def misbehave(how: str) -> None:
+def misbehave(how: str, heartbeat: Heartbeat) -> None:
     if how == "sleep":
         sleep_in_the_data()
     elif how == "stop":
         os.kill(os.getpid(), signal.SIGSTOP)
+    elif how == "work on":
+        # At first the others wait for it, then they have left.
+        for turn in range(6):
+            heartbeat.goes_on(f"computing, turn {turn}")
+            time.sleep(0.5)
     elif how == "exception":
         print("the last thing it did", flush=True)
         sys.exit("fcn4-dist: error: the shard is gone")

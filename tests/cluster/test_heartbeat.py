@@ -47,7 +47,17 @@ def test_each_word_counts_so_that_the_rank_behind_is_known(tmp_path: Path) -> No
     assert counts == [1, 2, 3, 4, 5]
 
 
-@pytest.mark.parametrize("first", ["x" * 20, "x" * 10_000])
+def test_a_rank_that_goes_on_with_work_of_its_own_is_not_ahead_of_the_others(
+    tmp_path: Path,
+) -> None:
+    heartbeat = Heartbeat(tmp_path / "one")
+    heartbeat.at("gathering scores")
+    for turn in range(3):
+        heartbeat.goes_on(f"computing, turn {turn}", may_take_long=turn == 2)
+    assert read_beat(tmp_path / "one") == Beat(os.getpid(), 1, "computing, turn 2", True, signs=3)
+
+
+@pytest.mark.parametrize("first", ["x" * 20, "x" * 10_000, "ü" * 300, "\U0001f3b5" * 300])
 def test_a_short_word_leaves_nothing_of_a_long_one(tmp_path: Path, first: str) -> None:
     heartbeat = Heartbeat(tmp_path / "one")
     heartbeat.at(first)

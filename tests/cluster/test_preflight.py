@@ -56,7 +56,7 @@ from fcn4_dist.host.host import Host
 from fcn4_dist.host.npu_smi import Cards
 from fcn4_dist.jobs.checks import check_job
 from fcn4_dist.records import read_manifest
-from tests.checkpoints.examples import write_example
+from tests.checkpoints.examples import weights, write_example
 from tests.cluster.site_examples import BATCH, POD, SCHEDULER, STEP
 from tests.hosts.recording import put_up
 
@@ -145,6 +145,7 @@ class Stage:
             "class_names": manifest.class_names,
             "parameters": manifest.parameters,
             "settings": settings | changes.pop("settings", {}),
+            "values": weights(len(manifest.class_names), changes.get("width", 0.125)),
         }
         write_example(self.folder / "weight", 1, 4, **own | changes)
         return Path("weight/MusicTagger-1_4.ckpt")
@@ -406,6 +407,36 @@ def _file_in_the_way(setting: str) -> Callable[[Stage], Found]:
         return stage.job(**{setting: "file/folder"})
 
     return find
+
+
+def _start_from(path: Callable[[Stage], Path], **flags: str) -> Callable[[Stage], Found]:
+    """Check a job that begins with the weights of a checkpoint."""
+
+    def find(stage: Stage) -> Found:
+        name = path(stage).name
+        return stage.job(model_name=name, pre_trained="True", **{"width": "0.125"} | flags)
+
+    return find
+
+
+def _evaluate_foreign(**flags: str) -> Callable[[Stage], Found]:
+    """Check an evaluation of a checkpoint of another program."""
+
+    def find(stage: Stage) -> Found:
+        return stage.job("eval", model_name=_foreign(stage).name, width="0.125", **flags)
+
+    return find
+
+
+def _foreign(stage: Stage) -> Path:
+    import mindspore as ms
+
+    path = stage.folder / "weight/ModelZoo-10_24.ckpt"
+    path.parent.mkdir()
+    values = weights(3, 0.125)
+    content = [{"name": name, "data": ms.Tensor(value)} for name, value in values.items()]
+    ms.save_checkpoint(content, str(path))
+    return path
 
 
 def _checkpoint(
@@ -893,6 +924,36 @@ SECTIONS = {
             "a checkpoint of other classes to evaluate",
             _checkpoint("eval", class_names=("rock", "jazz")),
             "checkpoint error",
+        ),
+        Case(
+            "a checkpoint of another program to evaluate, whose classes nobody names",
+            _evaluate_foreign(),
+            "checkpoint error",
+        ),
+        Case(
+            "a checkpoint of another program to evaluate, and `--class_names` has others",
+            _evaluate_foreign(class_names="rain,rooster,dog_bark"),
+            "checkpoint error",
+        ),
+        Case(
+            "a checkpoint of another program to evaluate, of the classes of the shards",
+            _evaluate_foreign(class_names="dog_bark, rain, rooster"),
+            "checkpoint ok",
+        ),
+        Case(
+            "a checkpoint of another width to start from with `pre_trained`",
+            _start_from(lambda stage: stage.checkpoint(), width="0.25"),
+            "checkpoint error",
+        ),
+        Case(
+            "a checkpoint of as many other classes to start from with `pre_trained`",
+            _start_from(lambda stage: stage.checkpoint(class_names=("rock", "jazz", "pop"))),
+            "checkpoint warning",
+        ),
+        Case(
+            "a checkpoint of another program, of as many classes, to start from",
+            _start_from(_foreign),
+            "checkpoint warning",
         ),
         Case(
             "no checkpoint to evaluate, or to start from with `pre_trained`",

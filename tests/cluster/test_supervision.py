@@ -193,6 +193,11 @@ def test_a_step_that_no_rank_ends_is_told_of_all_ranks(
     assert "rank 1 is in step 3; its Python stack:" in output
 
 
+def test_long_work_of_one_rank_that_says_it_goes_on_is_no_hang(tmp_path: Path) -> None:
+    # Longer than a step may take, while the others wait, and when they have left.
+    assert run_job(tmp_path, "work on", rank=0, ranks=2) == 0
+
+
 def test_starting_may_take_longer_than_a_step(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -41,6 +41,21 @@ def test_a_flag_wins_over_the_file(write_config: WriteConfig) -> None:
     assert (loaded.settings.lr, loaded.settings.batch_size) == (0.2, 8)
 
 
+def test_of_several_files_a_later_one_wins(tmp_path: Path) -> None:
+    files = [tmp_path / name for name in ("site.yaml", "mine.yaml")]
+    for file, text in zip(files, ["lr: 0.1\nseed: 3\n", "seed: 4\nprefix: Mine\n"], strict=True):
+        file.write_text(text)
+    loaded = load_settings(files, {"prefix": "Other"})
+    assert loaded.settings == Settings(lr=0.1, seed=4, prefix="Other")
+    assert loaded.origins == {
+        "lr": f"{files[0]}, line 1",
+        "seed": f"{files[1]}, line 1",
+        "prefix": "--prefix",
+    }
+    assert load_settings(files[::-1]).settings.seed == 3
+    assert load_settings([]).settings == Settings()
+
+
 def test_every_value_that_was_given_knows_where(write_config: WriteConfig) -> None:
     config = write_config("# mine\nlr: 0.1\n\nbatch_size: 8\n")
     origins = load_settings(config, {"lr": "0.2", "seed": "3"}).origins

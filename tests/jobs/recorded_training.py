@@ -20,7 +20,7 @@ from fcn4_dist.config import LoadedSettings, Settings
 from fcn4_dist.runs.folder import choose_run_folder, save_settings
 
 PROGRAM = Path(__file__).with_name("recording_program.py")
-SECONDS_TO_WAIT = 120
+SECONDS_TO_WAIT = 300
 
 
 @dataclass(frozen=True)

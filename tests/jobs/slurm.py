@@ -89,7 +89,7 @@ class Slurm:
             Its exit code and what it printed.
         """
         process = self.start(0, *command, cwd=cwd)
-        output, _ = process.communicate(timeout=120)
+        output, _ = process.communicate(timeout=300)
         return process.returncode, output
 
     def submit(self, *arguments: str, cwd: Path, before: Sequence[str] = ()) -> str:

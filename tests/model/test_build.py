@@ -3,6 +3,7 @@
 import mindspore as ms
 import pytest
 
+from fcn4_dist.model import parameter_shapes
 from fcn4_dist.model.build import build_fcn4, use_jit_level
 
 MODELZOO_SHAPES = {
@@ -35,6 +36,13 @@ def test_parameters_have_the_names_and_shapes_of_the_modelzoo() -> None:
     network = build_fcn4(50, 1.0)
     shapes = {parameter.name: tuple(parameter.shape) for parameter in network.get_parameters()}
     assert shapes == MODELZOO_SHAPES
+
+
+@pytest.mark.parametrize(("classes", "width"), [(50, 1.0), (3, 0.03), (10, 0.125)])
+def test_the_shapes_are_known_without_building_it(classes: int, width: float) -> None:
+    network = build_fcn4(classes, width)
+    shapes = {parameter.name: tuple(parameter.shape) for parameter in network.get_parameters()}
+    assert parameter_shapes(classes, width) == shapes
 
 
 @pytest.mark.parametrize("amp_level", ["O2", "O3"])

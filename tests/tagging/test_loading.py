@@ -7,7 +7,6 @@ import pytest
 
 from fcn4_dist.errors import InputError
 from fcn4_dist.tagging import find_checkpoint
-from fcn4_dist.tagging.loading import parse_class_names
 from tests.checkpoints.examples import write_example
 
 
@@ -46,13 +45,3 @@ def test_what_is_not_there_is_refused(tmp_path: Path) -> None:
         InputError, match=r"there is no checkpoint .*gone: name a file, or a folder"
     ):
         find_checkpoint(tmp_path / "gone")
-
-
-def test_names_of_classes_are_separated_by_commas_or_lines_of_a_file(tmp_path: Path) -> None:
-    assert parse_class_names("rock, hip hop,jazz") == ("rock", "hip hop", "jazz")
-    (tmp_path / "names.txt").write_text("rock\nhip, hop\n\n爵士\n", "utf-8")
-    assert parse_class_names(str(tmp_path / "names.txt")) == ("rock", "hip, hop", "爵士")
-    assert parse_class_names("") == ()
-    (tmp_path / "latin.txt").write_bytes(b"caf\xe9")
-    with pytest.raises(InputError, match="cannot read the names of the classes from"):
-        parse_class_names(str(tmp_path / "latin.txt"))

@@ -1,0 +1,98 @@
+"""Names of classes, paths and groups: which look damaged, and which look the same."""
+
+import re
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterable
+
+from fcn4_dist.text import is_unseen
+
+AUDIO_SUFFIXES = frozenset(
+    {".aif", ".aiff", ".au", ".flac", ".m4a", ".mp3", ".ogg", ".opus", ".wav"}
+)
+"""File name endings, in lower case, that count as audio."""
+
+_AUDIO_NAME = re.compile(rf"\.(?:{'|'.join(sorted(each[1:] for each in AUDIO_SUFFIXES))})\b", re.I)
+# Letters, signs and marks that nothing is drawn for.
+_BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
+_IDEOGRAPHIC_SPACE = "\u3000"
+_NO_CHARACTERS = frozenset("\ufffd\ufffe\uffff")
+_JOINERS = "\u200c\u200d"
+# Those of Cyrillic and Greek that print as Latin ones do, in lower case.
+_DRAWN_ALIKE = str.maketrans(
+    "\u0430\u0435\u043e\u0440\u0441\u0443\u0445\u0456\u0458\u0455\u0501\u051b\u051d\u04bb"
+    "\u03bf\u03b1\u03bd\u03b9\u03ba\u03c1\u03c5\u2018\u2019\u02bc\u201b\u201c\u201d",
+    "aeopcyxijsdqwhoavikpu''''\"\"",
+)
+
+
+def damage_in(name: str) -> str:
+    """Say what a name holds that nobody means to be in one; "" if there is nothing of the kind.
+
+    Args:
+        name: Of a class, a clip or a group; blanks around it do not count.
+    """
+    if name.isascii() and name.isprintable():
+        return ""
+    for place, letter in enumerate(name):
+        if is_unseen(letter) or letter in _BLANK:
+            return f"the character U+{ord(letter):04X}, which is not seen"
+        if letter in _JOINERS and not _joins(name, place):
+            return f"the character U+{ord(letter):04X}, which joins nothing there"
+        if letter.isspace() and letter not in f" {_IDEOGRAPHIC_SPACE}":
+            return f"the blank U+{ord(letter):04X}, which is no space"
+        if letter in _NO_CHARACTERS:
+            return "letters that were lost when it was saved"
+    try:
+        name.encode("cp1252").decode("utf-8")
+    except UnicodeError:
+        return ""
+    return "letters that were UTF-8 and were read as something else"
+
+
+def damage_in_label(name: str) -> str:
+    """Say what is wrong with the name of a class; "" if nothing is."""
+    if not damage_in(name) and _AUDIO_NAME.search(name):
+        return "the name of an audio file"
+    return damage_in(name)
+
+
+def damage_in_path(path: str) -> str:
+    """Say what looks wrong with a path that leads to no file; "" if nothing does."""
+    if not damage_in(path) and "\\" in path:
+        return "a backslash, where folders are separated by /"
+    if not damage_in(path) and not re.search(r"\.\w+$", path):
+        return "no ending of a file name at its end"
+    return damage_in(path)
+
+
+def look_of(name: str) -> str:
+    """Give what is the same for names that a person would take for the same.
+
+    They differ by case, by blanks, by their Unicode form, by what is not seen, or by letters that
+    are drawn alike.
+    """
+    if not name.isascii():
+        name = unicodedata.normalize("NFKC", name)
+        name = "".join(filter(_is_drawn, name)).casefold().translate(_DRAWN_ALIKE)
+        name = "".join("-" if unicodedata.category(each) == "Pd" else each for each in name)
+        name = unicodedata.normalize("NFKC", name)
+    return " ".join(name.casefold().split())
+
+
+def looking_alike(names: Iterable[str]) -> list[list[str]]:
+    """Give the sets of different names that look the same."""
+    alike = defaultdict(list)
+    for name in dict.fromkeys(names):
+        alike[look_of(name)].append(name)
+    return [same for same in alike.values() if len(same) > 1]
+
+
+def _joins(name: str, place: int) -> bool:
+    around = name[max(place - 1, 0) : place] + name[place + 1 : place + 2]
+    return len(around) == 2 and not any(letter.isascii() for letter in around)
+
+
+def _is_drawn(letter: str) -> bool:
+    is_variant = "\ufe00" <= letter <= "\ufe0f" or letter in _JOINERS
+    return not (is_variant or is_unseen(letter) or letter in _BLANK)

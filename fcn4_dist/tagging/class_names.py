@@ -1,0 +1,115 @@
+"""Names of the classes of a checkpoint that does not say them, such as the ModelZoo's."""
+
+from collections import Counter
+from pathlib import Path
+
+from fcn4_dist.checkpoints.content import CheckpointDescription
+from fcn4_dist.clips.gtzan import GTZAN_GENRES
+from fcn4_dist.clips.magnatagatune import MODELZOO_TAGS
+from fcn4_dist.errors import InputError
+from fcn4_dist.findings import counted
+
+MODELZOO_CLASSES = {"gtzan": GTZAN_GENRES, "magnatagatune": MODELZOO_TAGS}
+"""Classes of the ModelZoo's FCN-4 for a collection, in its order.
+
+The trainer has copies for other collections that have as many (ESC-50, UrbanSound8K): the number of
+a checkpoint's outputs does not tell what they are.
+"""
+
+_LONGEST_NAME = 255
+
+
+def parse_class_names(text: str) -> tuple[str, ...]:
+    """Read names of classes.
+
+    Args:
+        text: A key of ``MODELZOO_CLASSES``; or the names, separated by commas; or the path of a
+            file with a name a line. "" for no names.
+
+    Raises:
+        InputError: If the file cannot be read, or a name is empty, too long, not printable or there
+            twice.
+    """
+    if text in MODELZOO_CLASSES:
+        return MODELZOO_CLASSES[text]
+    names = [name.strip() for name in text.split(",")] if text.strip() else []
+    # What has a comma may be too long for the name of a file, or no name of any.
+    if len(names) == 1:
+        names = _names_in(Path(text)) or names
+    _check(names)
+    return tuple(names)
+
+
+def unnamed(path: Path, classes: int) -> InputError:
+    """Give the error that nobody says what the classes of a checkpoint are.
+
+    Args:
+        path: The checkpoint.
+        classes: How many it has.
+    """
+    known = [name for name, names in MODELZOO_CLASSES.items() if len(names) == classes]
+    flags = "".join(f"--class_names {name} if it is the ModelZoo's for it, " for name in known)
+    return InputError(
+        f"{path} does not say what its {classes} classes are, nor does their number: give {flags}"
+        f"{'else ' if known else ''}--class_names with the names in its order, separated by commas "
+        "(or a file with a name a line)"
+    )
+
+
+def check_class_names(
+    text: str,
+    description: CheckpointDescription | None,
+    path: Path,
+    of_shards: tuple[str, ...],
+) -> None:
+    """Hold the names that somebody gives the classes of a checkpoint against those of shards.
+
+    Args:
+        text: As for :func:`parse_class_names`.
+        description: What the checkpoint says of itself; None for one of another program, for which
+            the names have to be given.
+        path: Where it is.
+        of_shards: Classes of the shards that it is to score; those it names itself are theirs.
+
+    Raises:
+        InputError: If they are others, or nobody says what they are.
+    """
+    names = parse_class_names(text)
+    if not names:
+        if description is None:
+            raise unnamed(path, len(of_shards))
+        return
+    if names != of_shards:
+        raise InputError(
+            f"class_names says that the classes of {path} are {', '.join(names)}, and those of the "
+            f"shards are {', '.join(of_shards)}: name shards of the same classes in the same order "
+            "with --data_dir, or mend --class_names"
+        )
+
+
+def _names_in(path: Path) -> list[str]:
+    try:
+        if not path.is_file():
+            return []
+        lines = path.read_text("utf-8").splitlines()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        raise InputError(f"cannot read the names of the classes from {path}: {reason}") from error
+    return [line.strip() for line in lines if line.strip()]
+
+
+def _check(names: list[str]) -> None:
+    odd = [name[:_LONGEST_NAME] for name in names if not _can_be(name)]
+    if odd:
+        raise InputError(
+            f"names of classes must be printable and of 1 to {_LONGEST_NAME} characters, unlike "
+            f"{counted(list(map(repr, odd)))}: mend --class_names"
+        )
+    if twice := [name for name, count in Counter(names).items() if count > 1]:
+        raise InputError(
+            f"--class_names has names more than once: {counted(twice)}; give each class its own"
+        )
+
+
+def _can_be(name: str) -> bool:
+    return name.isprintable() and 0 < len(name) <= _LONGEST_NAME

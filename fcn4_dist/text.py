@@ -1,0 +1,65 @@
+"""Text from anywhere, made fit to be shown and to be copied.
+
+Names of files, texts of other hosts and messages of libraries may hold what steers a terminal,
+what is not seen, and line breaks that look like another line of ours.
+"""
+
+import shlex
+import unicodedata
+from collections.abc import Iterable
+
+_UNSEEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+# Persian, Indian scripts and emoji are spelt with them.
+_JOINERS = "\u200c\u200d"
+
+
+class Lines(str):
+    """A text whose line breaks and tabs are meant, as those of a table are; any other is a line."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        """Stay what it is, also as the text of an error."""
+        return self
+
+
+def cleaned(text: str) -> str:
+    r"""Write out what steers a terminal or is not seen, as its escape: ``\x1b``, ``\u200b``.
+
+    Args:
+        text: Any text; of :class:`Lines` the line breaks and tabs stay.
+
+    Returns:
+        The text; what can be seen is as it was.
+    """
+    if text.isprintable():
+        return text
+    kept = "\t\n" if isinstance(text, Lines) else ""
+    shown = "".join(
+        ascii(letter)[1:-1] if is_unseen(letter) and letter not in kept else letter
+        for letter in text
+    )
+    return Lines(shown) if kept else shown
+
+
+def is_unseen(letter: str) -> bool:
+    """Tell whether a character steers, or is neither seen nor a part of how a word is spelt."""
+    return unicodedata.category(letter) in _UNSEEN and letter not in _JOINERS
+
+
+def shell_word(text: str) -> str:
+    """Quote a text as one word of a command that is to be copied; it stays on its line."""
+    if not any(map(is_unseen, text)):
+        return shlex.quote(text)
+    # As bash, zsh and ksh read it: a line break within plain quotes would be a line of its own.
+    data = text.encode("utf-8", "surrogateescape")
+    inner = "".join(
+        chr(byte) if 0x20 <= byte < 0x7F and chr(byte) not in "'\\" else f"\\x{byte:02x}"
+        for byte in data
+    )
+    return f"$'{inner}'"
+
+
+def shell_command(words: Iterable[str]) -> str:
+    """Write a command as a shell reads it, on one line."""
+    return " ".join(map(shell_word, words))

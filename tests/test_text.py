@@ -1,0 +1,73 @@
+"""Text from anywhere, fit to be shown and to be copied."""
+
+import os
+import pickle
+import subprocess
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fcn4_dist.errors import Fcn4DistError, InputError, SettingsError
+from fcn4_dist.findings import Finding, Level, refuse_errors
+from fcn4_dist.text import Lines, cleaned, shell_command
+from tests.letters import ANY_TEXT
+
+
+@given(ANY_TEXT)
+def test_a_text_that_is_shown_is_a_line_and_steers_nothing(text: str) -> None:
+    shown = cleaned(text)
+    kinds = {unicodedata.category(letter) for letter in shown.replace("\u200c", "")}
+    assert not {"Cc", "Cs", "Zl", "Zp"} & kinds
+    assert not set("\u200b\u200e\u202e\u2066\ufeff\xad") & set(shown)
+    assert cleaned(shown) == shown
+    # What is seen stays as it is.
+    if text.isprintable():
+        assert shown == text
+
+
+@given(st.lists(ANY_TEXT))
+def test_lines_stay_lines(texts: list[str]) -> None:
+    lines = [cleaned(text) for text in texts]
+    assert cleaned(Lines("\n".join(lines))).split("\n") == (lines or [""])
+
+
+@pytest.mark.parametrize(
+    "text", ["\u0645\u06cc\u200c\u062e\u0648", "👩\u200d🎤", "雨\u3000音", "12\xa0in", "é"]
+)
+def test_what_words_are_spelt_with_is_shown(text: str) -> None:
+    assert cleaned(text) == text
+
+
+@given(ANY_TEXT)
+def test_the_sentence_of_an_error_is_a_line_whoever_prints_it(text: str) -> None:
+    for error in (Fcn4DistError(f"{text} is gone"), SettingsError("lr", f"is {text}")):
+        assert len(str(error).splitlines()) == 1
+        assert str(error) == cleaned(str(error))
+
+
+def test_an_error_with_several_sentences_has_a_line_for_each_and_takes_them_along() -> None:
+    findings = [Finding(Level.ERROR, sentence, "mend") for sentence in ("a\nb", "c\x1b[2J")]
+    with pytest.raises(InputError) as info:
+        refuse_errors(findings)
+    lines = [r"a\nb: mend", r"c\x1b[2J: mend"]
+    assert str(info.value).split("\n") == lines
+    for again in (InputError(str(info.value)), pickle.loads(pickle.dumps(info.value))):
+        assert str(again).split("\n") == lines
+    finding = Finding(Level.ERROR, str(info.value))
+    assert str(finding).split("\n") == lines
+
+
+@given(st.lists(ANY_TEXT.filter(lambda text: "\0" not in text), min_size=1))
+def test_a_command_that_is_copied_has_the_words_it_was_made_of(words: list[str]) -> None:
+    try:
+        meant = [os.fsencode(word) for word in words]
+    except UnicodeEncodeError:
+        # What is no name of any file is no word of any command.
+        return
+    line = shell_command(words)
+    assert line == cleaned(line)
+    script = f"for word in {line}; do printf '%s\\0' \"$word\"; done"
+    done = subprocess.run(["bash", "-c", os.fsencode(script)], capture_output=True, check=True)
+    assert done.stdout.split(b"\0")[:-1] == meant
