@@ -15,6 +15,7 @@ import psutil
 
 from fcn4_dist import documents
 from fcn4_dist.audio.features import FeatureParameters
+from fcn4_dist.audio.level import Level
 from fcn4_dist.errors import Fcn4DistError
 from fcn4_dist.files import replace_file, writer_of
 
@@ -31,11 +32,14 @@ class Outcome(documents.Document):
         status: "kept", "padded" or "cropped".
         reason: What is unusual about it.
         seconds: How long it is.
+        level_dbfs: How loud what was kept of it is; None where an earlier version has not measured
+            it.
     """
 
     status: str
     reason: str
     seconds: documents.Seconds
+    level_dbfs: Level | None = None
 
 
 class FeatureCache:
