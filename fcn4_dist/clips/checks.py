@@ -5,14 +5,16 @@ import posixpath
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import combinations
 
 from fcn4_dist.clips.collection import Clip, Collection
 from fcn4_dist.clips.names import damage_in_label, looking_alike
-from fcn4_dist.findings import Finding, Level, counted, errors_in
+from fcn4_dist.findings import Finding, Level, as_shown, counted, errors_in
 
 _SHOWN_CLASSES = 12
 _MOST_COMPARED = 200
 _NEAR = 0.8
+_NO_LABELS = frozenset({"nan", "none", "null", "na", "n/a", "-", "?"})
 
 
 def errors_about(what: str, items: Sequence[str], mend: str, shown: int = 3) -> list[Finding]:
@@ -90,25 +92,31 @@ def _number_of_classes(
     # Where there are no classes, what is wrong with every clip is said instead.
     if len(names) in (0, num_classes):
         return []
-    shown = ", ".join(names[:_SHOWN_CLASSES]) + (", …" if len(names) > _SHOWN_CLASSES else "")
+    shown = ", ".join(map(as_shown, names[:_SHOWN_CLASSES])) + (
+        ", …" if len(names) > _SHOWN_CLASSES else ""
+    )
     mend = f"give --num_classes {len(names)}, or name another collection"
     if doubtful:
         mend = "mend what else is found first, which may change their number"
-    elif near := _near_names(names):
+    elif doubt := _doubt_about(names):
         mend = (
-            f"give --num_classes {len(names)} if {near} are classes of their own; else mend the "
-            "names, or name another collection"
+            f"if {doubt} give --num_classes {len(names)}; else mend the names, or name another "
+            "collection"
         )
     problem = f"{where} holds {len(names)} classes ({shown}), num_classes is {num_classes}"
     return [Finding(Level.ERROR, problem, mend)]
 
 
-def _near_names(names: Sequence[str]) -> str:
-    """Give the first two names that differ by little more than a slip of the keyboard."""
+def _doubt_about(names: Sequence[str]) -> str:
+    """Say what must be so if all the names are meant; "" if nothing about them is odd."""
+    for name in names:
+        if name.casefold() in _NO_LABELS:
+            return f"{name!r} is a class, and no empty cell,"
     compared = names[:_MOST_COMPARED]
-    for number, name in enumerate(compared):
-        for other in difflib.get_close_matches(name, compared[:number], n=1, cutoff=_NEAR):
-            return f"{other!r} and {name!r}"
+    for name, other in combinations(compared, 2):
+        slip = difflib.SequenceMatcher(None, name, other).ratio() >= _NEAR
+        if slip or name.startswith(other) or other.startswith(name):
+            return f"{name!r} and {other!r} are classes of their own,"
     return ""
 
 

@@ -18,7 +18,11 @@ _BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
 _IDEOGRAPHIC_SPACE = "\u3000"
 _NO_CHARACTERS = frozenset("\ufffd\ufffe\uffff")
 _JOINERS = "\u200c\u200d"
-# Those of Cyrillic and Greek that print as Latin ones do, in lower case.
+# Of Cyrillic and Greek, those that are drawn as Latin ones are, in lower case.
+_FOREIGN = frozenset(
+    "\u0430\u0435\u043e\u0440\u0441\u0443\u0445\u0456\u0458\u0455\u0501\u051b\u051d\u04bb"
+    "\u03bf\u03b1\u03bd\u03b9\u03ba\u03c1\u03c5"
+)
 _DRAWN_ALIKE = str.maketrans(
     "\u0430\u0435\u043e\u0440\u0441\u0443\u0445\u0456\u0458\u0455\u0501\u051b\u051d\u04bb"
     "\u03bf\u03b1\u03bd\u03b9\u03ba\u03c1\u03c5\u2018\u2019\u02bc\u201b\u201c\u201d",
@@ -43,6 +47,8 @@ def damage_in(name: str) -> str:
             return f"the blank U+{ord(letter):04X}, which is no space"
         if letter in _NO_CHARACTERS:
             return "letters that were lost when it was saved"
+    if any(map(_mixes_scripts, re.findall(r"\w+", name))):
+        return "letters of another script that are drawn as its own are"
     try:
         name.encode("cp1252").decode("utf-8")
     except UnicodeError:
@@ -52,18 +58,18 @@ def damage_in(name: str) -> str:
 
 def damage_in_label(name: str) -> str:
     """Say what is wrong with the name of a class; "" if nothing is."""
-    if not damage_in(name) and _AUDIO_NAME.search(name):
-        return "the name of an audio file"
-    return damage_in(name)
+    if damage := damage_in(name) or _lonely_quote_in(name):
+        return damage
+    return "the name of an audio file" if _AUDIO_NAME.search(name) else ""
 
 
 def damage_in_path(path: str) -> str:
     """Say what looks wrong with a path that leads to no file; "" if nothing does."""
-    if not damage_in(path) and "\\" in path:
+    if damage := damage_in(path) or _lonely_quote_in(path):
+        return damage
+    if "\\" in path:
         return "a backslash, where folders are separated by /"
-    if not damage_in(path) and not re.search(r"\.\w+$", path):
-        return "no ending of a file name at its end"
-    return damage_in(path)
+    return "" if re.search(r"\.\w+$", path) else "no ending of a file name at its end"
 
 
 def look_of(name: str) -> str:
@@ -86,6 +92,20 @@ def looking_alike(names: Iterable[str]) -> list[list[str]]:
     for name in dict.fromkeys(names):
         alike[look_of(name)].append(name)
     return [same for same in alike.values() if len(same) > 1]
+
+
+def _lonely_quote_in(name: str) -> str:
+    # A quote behind a number stands for inches.
+    is_lonely = name.count('"') % 2 and re.search(r'^\s*"|(?<!\d)"\s*$', name)
+    return "a quote without its partner" if is_lonely else ""
+
+
+def _mixes_scripts(word: str) -> bool:
+    letters = {letter for letter in word.casefold() if letter.isalpha()}
+    foreign, own = letters & _FOREIGN, letters - _FOREIGN
+    return bool(foreign and own) and all(
+        unicodedata.name(letter, "").startswith("LATIN") for letter in own
+    )
 
 
 def _joins(name: str, place: int) -> bool:

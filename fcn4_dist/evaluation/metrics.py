@@ -1,5 +1,6 @@
 """Metrics of predictions, equal to scikit-learn's."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,7 @@ from fcn4_dist.errors import Fcn4DistError
 
 THRESHOLD = 0.5
 _TOP = 3
+_SMALLEST_GIVEN = np.finfo(np.float64).eps
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,9 @@ class Metrics:
         roc_auc_macro: Mean of the classes' ROC-AUC.
         roc_auc_micro: ROC-AUC of all pairs of a clip and a class; None if their labels are equal.
         pr_auc_macro: Mean of the classes' average precision.
+        cross_entropy: Mean binary cross-entropy of all pairs of a clip and a class. What a score
+            gives to its label counts as at least the epsilon of float64, 2.2e-16, as in
+            scikit-learn, so that a score of 0 or 1 that is wrong costs 36 and not infinity.
         f1_macro: Mean of the classes' F1; a single-label clip is given the class of its highest
             score, another one all classes with scores of at least 0.5.
         accuracy: Share of single-label clips whose highest score is their label.
@@ -57,6 +62,7 @@ class Metrics:
     roc_auc_micro: float | None
     pr_auc_macro: float | None
     f1_macro: float | None
+    cross_entropy: float
     accuracy: float | None = None
     balanced_accuracy: float | None = None
     top_3_accuracy: float | None = None
@@ -69,7 +75,10 @@ class Metrics:
 
 
 def compute_metrics(
-    labels: np.ndarray, scores: np.ndarray, class_names: tuple[str, ...]
+    labels: np.ndarray,
+    scores: np.ndarray,
+    class_names: tuple[str, ...],
+    goes_on: Callable[[str], None] = lambda doing: None,
 ) -> Metrics:
     """Compute the metrics of scored clips.
 
@@ -77,6 +86,7 @@ def compute_metrics(
         labels: 0/1 of shape (clips, classes).
         scores: Higher for more likely, from 0 to 1, of the same shape.
         class_names: Names of the classes.
+        goes_on: Told again and again what is done, since of many clips it takes a while.
 
     Raises:
         Fcn4DistError: If a score is NaN: the network has diverged.
@@ -84,22 +94,39 @@ def compute_metrics(
     # Here and below: importing it takes longer than starting a job should wait for.
     from sklearn.metrics import roc_auc_score
 
-    if np.isnan(scores).any():
-        raise Fcn4DistError(
-            f"the network gives NaN for {int(np.isnan(scores).any(axis=1).sum())} of {len(scores)} "
-            "clips: it has diverged in training; name an earlier checkpoint with --model_name"
-        )
-    classes = tuple(map(_class_metrics, class_names, labels.T, scores.T))
+    check_defined(scores)
+    classes = []
+    for column in zip(class_names, labels.T, scores.T, strict=True):
+        goes_on(f"computing metrics of {len(labels)} clips")
+        classes.append(_class_metrics(*column))
+    goes_on(f"computing the micro ROC-AUC of {len(labels)} clips")
     both = labels.any() and not labels.all()
     return Metrics(
         clips=len(labels),
-        classes=classes,
+        classes=tuple(classes),
         roc_auc_macro=_mean([each.roc_auc for each in classes]),
         roc_auc_micro=float(roc_auc_score(labels.ravel(), scores.ravel())) if both else None,
         pr_auc_macro=_mean([each.pr_auc for each in classes]),
         f1_macro=_f1_macro(labels, scores),
+        cross_entropy=_cross_entropy(labels, scores),
         **(_single_label_metrics(labels, scores) if is_single_label(labels) else {}),
     )
+
+
+def check_defined(scores: np.ndarray) -> None:
+    """Refuse scores of a network that has diverged.
+
+    Args:
+        scores: Of shape (clips, classes).
+
+    Raises:
+        Fcn4DistError: If one is NaN.
+    """
+    if undefined := int(np.isnan(scores).any(axis=1).sum()):
+        raise Fcn4DistError(
+            f"the network gives NaN for {undefined} of {len(scores)} clips: it has diverged in "
+            "training; name an earlier checkpoint with --model_name"
+        )
 
 
 def is_single_label(labels: np.ndarray) -> bool:
@@ -124,6 +151,11 @@ def _class_metrics(name: str, labels: np.ndarray, scores: np.ndarray) -> ClassMe
 def _mean(values: list[float | None]) -> float | None:
     known = [value for value in values if value is not None]
     return float(np.mean(known)) if known else None
+
+
+def _cross_entropy(labels: np.ndarray, scores: np.ndarray) -> float:
+    given = np.where(labels > 0, scores, 1 - scores)
+    return float(-np.log(np.maximum(given, _SMALLEST_GIVEN)).mean())
 
 
 def _f1_macro(labels: np.ndarray, scores: np.ndarray) -> float | None:

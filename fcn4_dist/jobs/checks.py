@@ -1,5 +1,6 @@
 """What would stop a train or eval job besides the workers: shards, steps, checkpoints, folders."""
 
+from collections import Counter
 from pathlib import Path
 
 from fcn4_dist.audio import FeatureParameters
@@ -15,6 +16,7 @@ from fcn4_dist.jobs.shards import find_validation_set, open_shards
 from fcn4_dist.model import check_documented_size
 from fcn4_dist.records import check_shards
 from fcn4_dist.runs.folder import DEFAULT_RUNS
+from fcn4_dist.runs.occupancy import check_goes_on, check_unoccupied
 from fcn4_dist.tagging.class_names import check_class_names
 from fcn4_dist.training.plan import plan_run, plan_training
 
@@ -39,6 +41,8 @@ def check_job(
     findings = [finding_of("shards", lambda: _check_shards(command, settings))]
     if command == "train" and generation:
         findings += _check_window(settings, generation)
+    if command == "train" and findings[0].level is Level.OK:
+        findings += _check_validation(settings)
     if command == "train" and findings[0].level is Level.OK and not settings.resume:
         findings.append(finding_of("steps", lambda: _check_steps(settings, world_size)))
     if on_main and (command == "eval" or settings.pre_trained):
@@ -53,6 +57,8 @@ def check_job(
         findings.append(finding_of("folder", lambda: _check_lock(settings)))
     run_dir = settings.run_dir or DEFAULT_RUNS
     findings.append(finding_of("folder", lambda: _check_folder(run_dir, "run_dir")))
+    if on_main and settings.run_dir and not settings.resume:
+        findings.append(finding_of("folder", lambda: _check_run_folder(command, settings.run_dir)))
     return findings
 
 
@@ -75,6 +81,41 @@ def _check_window(settings: Settings, generation: str) -> list[Finding]:
         generation,
     )
     return [found] if found else []
+
+
+def _check_validation(settings: Settings) -> list[Finding]:
+    """Find why no validation can be the best; without patience, that is no more than a warning."""
+    why = _why_no_best(settings) if settings.val_interval else ""
+    if not why:
+        return []
+    if settings.patience:
+        waits = f"patience {settings.patience} waits for a macro ROC-AUC that no validation has"
+        mend = "train without --patience, or with a validation set that has one"
+        return [Finding(Level.ERROR, f"{waits}, since {why}", mend, "validation")]
+    mend = "if it is not to be chosen, --val_interval 0 says so"
+    return [
+        Finding(Level.WARNING, f"no checkpoint will be the best, since {why}", mend, "validation")
+    ]
+
+
+def _why_no_best(settings: Settings) -> str:
+    if settings.val_interval > settings.epoch_size:
+        return (
+            f"val_interval {settings.val_interval} is more than epoch_size {settings.epoch_size}, "
+            "so that no epoch is validated"
+        )
+    manifest, _ = open_shards(settings, settings.train_filename)
+    validation = find_validation_set(settings, manifest)
+    if validation is None:
+        known = ", ".join(manifest.sets)
+        return f"the shards hold no set of val_filename {settings.val_filename}, only {known}"
+    clips = Counter(label for clip in validation.clips for label in clip.labels)
+    if not any(0 < clips[name] < len(validation) for name in validation.class_names):
+        return (
+            f"each class has all of the {len(validation)} clips of the set of "
+            f"{settings.val_filename}, or none"
+        )
+    return ""
 
 
 def _check_steps(settings: Settings, world_size: int) -> str:
@@ -116,9 +157,12 @@ def _check_dense_layer(settings: Settings) -> list[Finding]:
 
 def _check_resume(settings: Settings, world_size: int) -> str:
     path = find_resume_file(settings, warn=lambda text: None)
+    description = read_description(path) if path else None
+    if settings.run_dir:
+        run_id = description.run_id if description else None
+        check_goes_on(Path(settings.run_dir), run_id, settings.save_step)
     if path is None:
         return f"nothing to go on from in {settings.checkpoint_path} yet"
-    description = read_description(path)
     assert description
     manifest, record_set = open_shards(settings, settings.train_filename)
     check_description(description, path, manifest.class_names, manifest.parameters)
@@ -131,6 +175,11 @@ def _check_lock(settings: Settings) -> str:
     folder = CheckpointFolder.from_settings(settings)
     folder.check_free()
     return f"no other run writes to {settings.checkpoint_path}"
+
+
+def _check_run_folder(command: str, run_dir: str) -> str:
+    check_unoccupied(Path(run_dir), command)
+    return f"run_dir {run_dir} holds no other job"
 
 
 def _check_folder(folder: str, setting: str) -> str:

@@ -74,7 +74,10 @@ class BinaryCrossEntropy(nn.Cell):
 
     def __init__(self) -> None:
         super().__init__()
-        self.cross_entropy = ops.BCEWithLogitsLoss(reduction="mean")
+        # With a mean of its own, its gradient is divided by the size of the first batch of the
+        # process, whatever the size of the batch, where MindSpore computes operator by operator on
+        # the CPU (PyNative mode): tests/model/test_kept_divisor.py.
+        self.cross_entropy = ops.BCEWithLogitsLoss(reduction="sum")
 
     def construct(self, logits: Tensor, labels: Tensor) -> Tensor:
         """Compute the loss.
@@ -87,7 +90,7 @@ class BinaryCrossEntropy(nn.Cell):
             A scalar.
         """
         ones = ops.ones_like(logits)
-        return self.cross_entropy(logits, labels, ones, ones)
+        return self.cross_entropy(logits, labels, ones, ones) / logits.size
 
 
 def _convolution(inputs: int, outputs: int) -> nn.Conv2d:

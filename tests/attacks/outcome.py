@@ -8,6 +8,7 @@ from importlib import import_module
 from pathlib import Path
 
 from fcn4_dist.errors import Fcn4DistError
+from fcn4_dist.text import Lines, cleaned
 
 REFUSED = "refused in a sentence"
 UNHARMED = "right result"
@@ -65,7 +66,7 @@ def outcome_of(attack: str, act: Callable[[], str]) -> Outcome:
         wrong = act()
     except Fcn4DistError as error:
         sentence = str(error)
-        if not sentence.isprintable():
+        if sentence != cleaned(Lines(sentence)):
             return Outcome(attack, SILENT_WRONG, f"raw text in {sentence!a}")
         return Outcome(attack, REFUSED, sentence)
     except Exception:
