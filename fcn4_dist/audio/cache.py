@@ -17,6 +17,7 @@ import psutil
 
 from fcn4_dist import documents
 from fcn4_dist.audio.features import RANGE_DB, FeatureParameters
+from fcn4_dist.audio.level import Level
 from fcn4_dist.errors import Fcn4DistError, InputError
 from fcn4_dist.files import open_file, replace_file, writer_of
 
@@ -36,11 +37,14 @@ class Outcome(documents.Document):
         status: "kept", "padded" or "cropped".
         reason: What is unusual about it.
         seconds: How long it is.
+        level_dbfs: How loud what was kept of it is; None where an earlier version has not measured
+            it.
     """
 
     status: str
     reason: str
     seconds: documents.Seconds
+    level_dbfs: Level | None = None
 
     def __post_init__(self) -> None:
         if self.status not in ("kept", "padded", "cropped"):

@@ -77,6 +77,7 @@ def test_features_are_used_without_being_computed_again() -> None:
         json.loads((Path(folder) / "manifest.json").read_text())
         for folder in ("data/mindrecord", "shards_now")
     )
+    assert {clip.pop("level_dbfs") for clip in now["clips"]} == {None}
     assert now["clips"] == then["clips"]
     assert main(["verify", "shards_now"]) == 0
 
