@@ -7,6 +7,7 @@ others is the one they wait for in the next collective.
 import faulthandler
 import os
 import signal
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -40,6 +41,31 @@ class Beat(documents.Document):
     doing: str
     may_take_long: bool
     signs: documents.Count = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How far some ranks are.
+
+    Attributes:
+        count: Steps that the slowest has taken.
+        signs: How often they have said that what they do goes on.
+        may_take_long: Whether what the slowest do may take long.
+    """
+
+    count: documents.Count
+    signs: documents.Count
+    may_take_long: bool
+
+    @classmethod
+    def joined(cls, standings: "Sequence[Standing | Beat]") -> "Standing":
+        """Give the standing of all of several, of which there is one at least."""
+        slowest = min(each.count for each in standings)
+        return cls(
+            slowest,
+            sum(each.signs for each in standings),
+            any(each.may_take_long for each in standings if each.count == slowest),
+        )
 
 
 class Heartbeat:

@@ -55,7 +55,8 @@ class Results:
         "0: none"
     )
     patience: int = setting("train", 0, Affects.LENGTH, minimum=0).means(
-        "validations without a better macro ROC-AUC after which training ends; 0: never"
+        "validations after which training ends if none was better than the best before, by macro "
+        "ROC-AUC, of equals by cross-entropy; 0: never"
     )
     profile: int = setting("train", 0, Affects.WORK, unit="steps", minimum=0).means(
         "steps of rank 0, from its third one on (with sink_size, its third call), of which "

@@ -9,6 +9,7 @@ from fcn4_dist.evaluation.predictions import (
     write_predictions,
 )
 from fcn4_dist.evaluation.summary import (
+    HOW_THE_BEST_IS_CHOSEN,
     METRICS_NAME,
     TITLES,
     metrics_content,

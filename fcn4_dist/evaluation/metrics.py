@@ -10,6 +10,7 @@ from fcn4_dist.errors import Fcn4DistError
 
 THRESHOLD = 0.5
 _TOP = 3
+_SMALLEST_GIVEN = np.finfo(np.float64).eps
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,9 @@ class Metrics:
         roc_auc_macro: Mean of the classes' ROC-AUC.
         roc_auc_micro: ROC-AUC of all pairs of a clip and a class; None if their labels are equal.
         pr_auc_macro: Mean of the classes' average precision.
+        cross_entropy: Mean binary cross-entropy of all pairs of a clip and a class. What a score
+            gives to its label counts as at least the epsilon of float64, 2.2e-16, as in
+            scikit-learn, so that a score of 0 or 1 that is wrong costs 36 and not infinity.
         f1_macro: Mean of the classes' F1; a single-label clip is given the class of its highest
             score, another one all classes with scores of at least 0.5.
         accuracy: Share of single-label clips whose highest score is their label.
@@ -58,6 +62,7 @@ class Metrics:
     roc_auc_micro: float | None
     pr_auc_macro: float | None
     f1_macro: float | None
+    cross_entropy: float
     accuracy: float | None = None
     balanced_accuracy: float | None = None
     top_3_accuracy: float | None = None
@@ -103,6 +108,7 @@ def compute_metrics(
         roc_auc_micro=float(roc_auc_score(labels.ravel(), scores.ravel())) if both else None,
         pr_auc_macro=_mean([each.pr_auc for each in classes]),
         f1_macro=_f1_macro(labels, scores),
+        cross_entropy=_cross_entropy(labels, scores),
         **(_single_label_metrics(labels, scores) if is_single_label(labels) else {}),
     )
 
@@ -145,6 +151,11 @@ def _class_metrics(name: str, labels: np.ndarray, scores: np.ndarray) -> ClassMe
 def _mean(values: list[float | None]) -> float | None:
     known = [value for value in values if value is not None]
     return float(np.mean(known)) if known else None
+
+
+def _cross_entropy(labels: np.ndarray, scores: np.ndarray) -> float:
+    given = np.where(labels > 0, scores, 1 - scores)
+    return float(-np.log(np.maximum(given, _SMALLEST_GIVEN)).mean())
 
 
 def _f1_macro(labels: np.ndarray, scores: np.ndarray) -> float | None:

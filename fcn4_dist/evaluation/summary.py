@@ -19,8 +19,12 @@ TITLES = {
     "f1_macro": "macro F1",
     "balanced_accuracy": "balanced accuracy",
     "top_3_accuracy": "top-3 accuracy",
+    "cross_entropy": "cross-entropy",
 }
 """What the metrics that are one number each are called where people read them."""
+
+HOW_THE_BEST_IS_CHOSEN = "by macro ROC-AUC, of equals by cross-entropy"
+"""Of several validations of a run."""
 
 
 def metrics_content(metrics: Metrics, intervals: Intervals) -> dict[str, Any]:
@@ -66,7 +70,9 @@ def summary_text(metrics: Metrics) -> str:
     """Give those metrics in one line."""
     figures = summary_figures(metrics)
     texts = [f"{TITLES[name]} {value:.4f}" for name, value in figures.items()]
-    return ", ".join(texts) or "nothing, since no class has both kinds of clips"
+    if metrics.roc_auc_macro is None:
+        texts.insert(0, "no macro ROC-AUC, since no class has both kinds of clips")
+    return ", ".join(texts)
 
 
 def _figure(value: float | None, interval: Interval | None = None) -> str:

@@ -1,5 +1,6 @@
 """What would stop a train or eval job besides the workers: shards, steps, checkpoints, folders."""
 
+from collections import Counter
 from pathlib import Path
 
 from fcn4_dist.audio import FeatureParameters
@@ -40,6 +41,8 @@ def check_job(
     findings = [finding_of("shards", lambda: _check_shards(command, settings))]
     if command == "train" and generation:
         findings += _check_window(settings, generation)
+    if command == "train" and findings[0].level is Level.OK:
+        findings += _check_validation(settings)
     if command == "train" and findings[0].level is Level.OK and not settings.resume:
         findings.append(finding_of("steps", lambda: _check_steps(settings, world_size)))
     if on_main and (command == "eval" or settings.pre_trained):
@@ -78,6 +81,41 @@ def _check_window(settings: Settings, generation: str) -> list[Finding]:
         generation,
     )
     return [found] if found else []
+
+
+def _check_validation(settings: Settings) -> list[Finding]:
+    """Find why no validation can be the best; without patience, that is no more than a warning."""
+    why = _why_no_best(settings) if settings.val_interval else ""
+    if not why:
+        return []
+    if settings.patience:
+        waits = f"patience {settings.patience} waits for a macro ROC-AUC that no validation has"
+        mend = "train without --patience, or with a validation set that has one"
+        return [Finding(Level.ERROR, f"{waits}, since {why}", mend, "validation")]
+    mend = "if it is not to be chosen, --val_interval 0 says so"
+    return [
+        Finding(Level.WARNING, f"no checkpoint will be the best, since {why}", mend, "validation")
+    ]
+
+
+def _why_no_best(settings: Settings) -> str:
+    if settings.val_interval > settings.epoch_size:
+        return (
+            f"val_interval {settings.val_interval} is more than epoch_size {settings.epoch_size}, "
+            "so that no epoch is validated"
+        )
+    manifest, _ = open_shards(settings, settings.train_filename)
+    validation = find_validation_set(settings, manifest)
+    if validation is None:
+        known = ", ".join(manifest.sets)
+        return f"the shards hold no set of val_filename {settings.val_filename}, only {known}"
+    clips = Counter(label for clip in validation.clips for label in clip.labels)
+    if not any(0 < clips[name] < len(validation) for name in validation.class_names):
+        return (
+            f"each class has all of the {len(validation)} clips of the set of "
+            f"{settings.val_filename}, or none"
+        )
+    return ""
 
 
 def _check_steps(settings: Settings, world_size: int) -> str:

@@ -24,6 +24,7 @@ from fcn4_dist.records import (
     read_manifest,
     row_faults,
 )
+from fcn4_dist.records.manifest import MANIFEST_NAME
 from fcn4_dist.terminal import Progress, clock, say, still_running, table
 
 SHEET_NAME = "sheet.png"
@@ -59,6 +60,13 @@ def verify_shards(folder: Path) -> None:
         megabytes = sum(shard.bytes for shard in of_set) / 1e6
         rows = sum(shard.rows for shard in of_set)
         say(f"{name}: {rows} clips in {len(of_set)} shards, {megabytes:.0f} MB: whole")
+    if not manifest.sealed:
+        say(
+            f"{folder / MANIFEST_NAME} is of an earlier version, which wrote no checksum: clips, "
+            "labels and the form of features were held against the shards; whether anything else "
+            "in it was changed cannot be told; preprocess, run again, gives it a checksum and "
+            "keeps the shards"
+        )
 
 
 def inspect_shards(folder: Path, sheet: Path | None, per_class: int) -> None:

@@ -1,7 +1,5 @@
 """The command tag: songs in, tags out."""
 
-import csv
-import io
 import json
 import os
 import sys
@@ -23,6 +21,7 @@ from fcn4_dist.log import stdout_is_data
 from fcn4_dist.processes import usable_cores
 from fcn4_dist.tagging import CLIP_TIMEOUT, Network, SongTags, Tagger, UnreadSong
 from fcn4_dist.terminal import Progress, clock, put, say, table, warn
+from fcn4_dist.text import csv_line
 
 _DIGITS = 6
 
@@ -76,7 +75,7 @@ def tag(request: TagRequest, load: Callable[[], Network]) -> int:
         )
         say(f"tags by {network.path}")
         if request.output == "csv":
-            put(_csv_line(["path", "seconds", *network.description.class_names]))
+            put(csv_line(["path", "seconds", *network.description.class_names]))
         if len(paths) == 1:
             _tag_one(tagger, paths[0], request)
             return 0
@@ -207,10 +206,4 @@ def _json(tags: SongTags, top_n: int) -> str:
 
 def _csv(tags: SongTags) -> str:
     scores = [f"{score:.{_DIGITS}f}" for score in tags.scores]
-    return _csv_line([str(tags.path), f"{tags.seconds:.3f}", *scores])
-
-
-def _csv_line(cells: Sequence[str]) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="").writerow(cells)
-    return text.getvalue()
+    return csv_line([str(tags.path), f"{tags.seconds:.3f}", *scores])

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from fcn4_dist.checkpoints import CheckpointFolder
 from fcn4_dist.cluster.stopping import StopRequest
 from fcn4_dist.config import LoadedSettings, Settings
-from fcn4_dist.evaluation import TITLES
+from fcn4_dist.evaluation import HOW_THE_BEST_IS_CHOSEN, TITLES
 from fcn4_dist.jobs.rank import become_rank
 from fcn4_dist.jobs.shards import find_validation_set, open_shards
 from fcn4_dist.runs.occupancy import kept_to_this_job
@@ -79,7 +79,10 @@ def _say_summary(summary: "TrainingSummary", settings: Settings) -> None:
         texts = [f"{TITLES[name]} {value:.4f}" for name, value in scores.items()]
         best_file = CheckpointFolder.from_settings(settings).best_file
         kept = f" ({best_file})" if best_file.exists() else ""
-        say(f"best epoch: {summary.best['epoch']:.0f}{kept}, {', '.join(texts)}")
+        say(
+            f"best epoch: {summary.best['epoch']:.0f}{kept}, {', '.join(texts)}; chosen "
+            f"{HOW_THE_BEST_IS_CHOSEN}"
+        )
 
 
 def _say_figures(summary: "TrainingSummary") -> None:

@@ -4,16 +4,19 @@ import errno
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from traceback import clear_frames
 
 from fcn4_dist.audio import FeatureCache
 from fcn4_dist.errors import Fcn4DistError, InputError, SettingsError
+from fcn4_dist.processes import usable_cores
 from fcn4_dist.records.layout import ShardFormat, receipt_file, remove_shard
 from fcn4_dist.records.manifest import ClipRow
 from fcn4_dist.records.planning import PlannedShard
 from fcn4_dist.refusals import explain, size_text
+from fcn4_dist.terminal import still_running
 
 _NOT_IN_A_NAME = frozenset("\\/:*?\"<>|`&';")
 """What MindSpore's FileWriter allows in no name (mindrecord/core/shardutils.py)."""
@@ -70,13 +73,15 @@ def check_room(planned: Sequence[PlannedShard], shard_format: ShardFormat) -> No
 
 
 def check_features(clips: Iterable[ClipRow], cache: FeatureCache) -> None:
-    """See whether the features of clips are there, before shards are touched.
+    """See whether the features of clips are there and whole, before shards are touched.
 
     Raises:
         Fcn4DistError: If one is missing or damaged.
     """
-    for clip in clips:
-        cache.check(clip.sha256)
+    # Reading and hashing leave Python's lock to others.
+    with still_running("checking the features"), ThreadPoolExecutor(usable_cores()) as pool:
+        for _ in pool.map(cache.check, [clip.sha256 for clip in clips]):
+            pass
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 
@@ -10,7 +11,7 @@ from fcn4_dist.clips import ROLES, Clip, Split
 from fcn4_dist.errors import InputError
 from fcn4_dist.records.manifest import ClipRow
 
-LEFT_OUT = "left out"
+LEFT_OUT: Final = "left out"
 
 
 @dataclass(frozen=True)

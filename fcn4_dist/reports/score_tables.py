@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from fcn4_dist.evaluation import TITLES, Metrics, Predictions
+from fcn4_dist.evaluation import HOW_THE_BEST_IS_CHOSEN, TITLES, Metrics, Predictions
 from fcn4_dist.evaluation.metrics import THRESHOLD, is_single_label
 from fcn4_dist.reports.run_view import RunView, score_text
 from fcn4_dist.reports.tables import NOTHING, Row, Table
@@ -35,7 +35,8 @@ def epochs_table(run: RunView) -> Table:
     columns = ["epoch", "loss", *(TITLES[name] for name in names)]
     columns += ["learning rate", "samples/s", "waiting for data", "time"]
     rows = [Row(str(epoch.epoch), _epoch(epoch, names), marked=epoch is best) for epoch in epochs]
-    return Table(f"Epochs of {run.name} (the best is marked)", columns, rows, numbers=True)
+    marked = f"the best, {HOW_THE_BEST_IS_CHOSEN}, is marked"
+    return Table(f"Epochs of {run.name} ({marked})", columns, rows, numbers=True)
 
 
 def mistakes_tables(run: RunView) -> list[Table]:
@@ -74,7 +75,9 @@ def _score(run: RunView, name: str) -> str:
 def _validation(epoch: Epoch | None) -> str:
     if epoch is None:
         return NOTHING
-    known = [name for name in ("roc_auc_macro", "accuracy") if name in epoch.validation]
+    known = [
+        name for name in ("roc_auc_macro", "accuracy", "cross_entropy") if name in epoch.validation
+    ]
     texts = [f"{TITLES[name]} {score_text(epoch.validation[name])}" for name in known]
     return ", ".join([*texts, f"epoch {epoch.epoch}"])
 

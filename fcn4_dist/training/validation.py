@@ -1,5 +1,6 @@
 """Validation while training: scores, the best of them, and when to stop waiting for better ones."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,7 +23,7 @@ from fcn4_dist.model.batch_norm import moving_statistics
 from fcn4_dist.records import RecordSet
 from fcn4_dist.terminal import say, warn
 
-CRITERION = "roc_auc_macro"
+CRITERION, OF_EQUALS = "roc_auc_macro", "cross_entropy"
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,8 @@ class BestValidation:
 
     Attributes:
         val_interval: Epochs between two validations; 0 for none.
-        patience: Validations without a better one after which training ends; 0 for never.
+        patience: Validations after which training ends if none of them was better, as
+            :meth:`offer` says, than the best before; 0 for never.
         scores: Epoch and scores of the best validation; empty for none yet.
     """
 
@@ -53,9 +55,12 @@ class BestValidation:
     scores: Mapping[str, float] = field(default_factory=dict)
 
     def offer(self, epoch: int, scores: Mapping[str, float]) -> bool:
-        """Take the scores of an epoch if they are better, by macro ROC-AUC; tell whether so."""
-        found = scores.get(CRITERION)
-        if found is None or found <= self.scores.get(CRITERION, -1.0):
+        """Take the scores of an epoch if they are better, and tell whether they are.
+
+        Better is a higher macro ROC-AUC, which small sets soon have in several epochs, and of
+        equal ones the lower cross-entropy. Scores without a macro ROC-AUC are never the best.
+        """
+        if CRITERION not in scores or _merit(scores) <= _merit(self.scores):
             return False
         self.scores = {"epoch": epoch, **scores}
         return True
@@ -66,6 +71,11 @@ class BestValidation:
             return False
         best_epoch = int(self.scores.get("epoch", 0))
         return epoch // self.val_interval - best_epoch // self.val_interval >= self.patience
+
+
+def _merit(scores: Mapping[str, float]) -> tuple[float, float]:
+    # The best of an earlier version has no cross-entropy, and gives way to an equal one.
+    return scores.get(CRITERION, -1.0), -scores.get(OF_EQUALS, math.inf)
 
 
 class Validator:
@@ -116,12 +126,13 @@ class Validator:
         if clips is None:
             return Validation()
         metrics = compute_metrics(clips.labels, clips.scores, clips.class_names, self._goes_on)
-        say(f"validation after epoch {epoch}: {summary_text(metrics)}")
+        scores = summary_figures(metrics)
+        is_best = self.best.offer(epoch, scores)
+        best = "; the best so far" if is_best else ""
+        say(f"validation after epoch {epoch}: {summary_text(metrics)}{best}")
         if metrics.left_out and not self._warned:
             self._warned = True
             warn(f"validation leaves out, for want of both kinds: {', '.join(metrics.left_out)}")
-        scores = summary_figures(metrics)
-        is_best = self.best.offer(epoch, scores)
         if is_best:
             path = Path(self._settings.run_dir) / PREDICTIONS_NAME
             write_predictions(clips, path, self._goes_on)

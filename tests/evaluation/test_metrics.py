@@ -11,6 +11,7 @@ from sklearn.metrics import (
     average_precision_score,
     confusion_matrix,
     f1_score,
+    log_loss,
     recall_score,
     roc_auc_score,
     top_k_accuracy_score,
@@ -92,6 +93,23 @@ def test_the_micro_roc_auc_is_that_of_all_pairs_of_a_clip_and_a_class(clips: Cli
         assert metrics.roc_auc_micro is None
 
 
+@given(clips=ANY_CLIPS)
+def test_the_cross_entropy_is_scikit_learns_of_all_pairs_of_a_clip_and_a_class(
+    clips: Clips,
+) -> None:
+    labels, scores = clips
+    metrics = compute_metrics(labels, scores, NAMES[: labels.shape[1]])
+    expected = log_loss(labels.ravel(), scores.ravel(), labels=[0, 1])
+    assert metrics.cross_entropy == _nearly(expected)
+
+
+def test_a_score_that_is_certain_and_wrong_costs_much_and_not_infinity() -> None:
+    surely_wrong = compute_metrics(np.array([[1, 0]]), np.array([[0.0, 1.0]]), NAMES[:2])
+    assert surely_wrong.cross_entropy == pytest.approx(36.04, abs=0.01)
+    right = compute_metrics(np.array([[1, 0]]), np.array([[1.0, 0.0]]), NAMES[:2])
+    assert right.cross_entropy == 0
+
+
 @pytest.mark.filterwarnings("ignore:A single label was found")
 @given(clips=_scored_clips(single_label=True))
 def test_what_the_highest_score_says_is_measured_as_scikit_learn_does(clips: Clips) -> None:
@@ -166,7 +184,8 @@ def test_the_terminal_shows_a_line_for_each_class_and_the_summary_with_intervals
         "jazz   2          1.0000 [1.000, 1.000]   1.0000",
         "rock   0          none                    none",
         "macro ROC-AUC 0.8750 [0.500, 1.000]   accuracy 0.5000 [0.000, 1.000]   clips 4",
-        "micro ROC-AUC 0.8281   macro PR-AUC 0.9167   macro F1 0.5833   balanced accuracy 0.5000",
+        "micro ROC-AUC 0.8281   macro PR-AUC 0.9167   macro F1 0.5833   balanced accuracy 0.5000   "
+        "cross-entropy 0.5568",
     ]
 
 
@@ -176,7 +195,8 @@ def test_what_goes_into_the_file_is_json_without_nan_and_holds_every_figure(clip
     metrics = compute_metrics(labels, scores, NAMES[: labels.shape[1]])
     intervals = bootstrap_intervals(labels, scores, resamples=20)
     content = json.loads(json.dumps(metrics_content(metrics, intervals), allow_nan=False))
-    for key in ("roc_auc_macro", "roc_auc_micro", "pr_auc_macro", "f1_macro", "clips"):
+    means = ("roc_auc_macro", "roc_auc_micro", "pr_auc_macro", "f1_macro", "cross_entropy")
+    for key in (*means, "clips"):
         assert content[key] == getattr(metrics, key)
     for key in ("accuracy", "balanced_accuracy", "top_3_accuracy"):
         assert content[key] == getattr(metrics, key)
