@@ -16,6 +16,7 @@ import argparse
 import json
 import os
 import queue
+import shutil
 import statistics
 import subprocess
 import sys
@@ -135,7 +136,9 @@ def _train(
     name = training.variant.replace(" ", "_")
     place = f"{name}-width{training.width:g}-{training.epochs}-fold{training.fold}"
     folder = work / "trainings" / f"{place}-seed{training.seed}"
-    folder.mkdir(parents=True, exist_ok=True)
+    # One that was interrupted is not gone on with.
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
     flags = {
         "window_seconds": 5,
         "mr_path": work / f"fold-{training.fold}",

@@ -4,6 +4,7 @@ A value that its type does not allow ends in one sentence that names the file, t
 what was expected. Keys that a type does not know are passed over: a later version may write more.
 """
 
+import hashlib
 import json
 import os
 import re
@@ -29,6 +30,10 @@ Number = Integer | float
 """Stays what it was, where hashes and comparisons tell 2 from 2.0."""
 FileName = Annotated[str, Meta(pattern=r"\A(?!\.{1,2}\Z)[^/\0]+\Z", max_length=255)]
 """Of a file in a folder that is known: a bare name leads nowhere else."""
+Sha256 = Annotated[str, Meta(pattern=r"\A[0-9a-f]{64}\Z")]
+"""In hexadecimal. Files are named by it: what is none leads nowhere else."""
+Sha256OrNone = Annotated[str, Meta(pattern=r"\A([0-9a-f]{64})?\Z")]
+"""The same, or "" for none."""
 if TYPE_CHECKING:
     Value = Any
 else:
@@ -40,6 +45,8 @@ else:
 _MISSING = re.compile(r"Object missing required field `(.*)`")
 _PLACE = re.compile(r"(.*) - at `\$\.?(.*)`", re.DOTALL)
 _LONGEST_REASON = 200
+_SEAL = ',\n"sha256": "{}"\n}}\n'
+"""The end of a sealed document: the SHA-256 of all bytes before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +55,16 @@ class Document:
 
     Attributes:
         format: The number that documents of this kind begin with; None if they have none.
+        unsealed_format: The number of those that earlier versions wrote without a seal, which are
+            still read; None for a kind that has no seal. A sealed document ends in a checksum of
+            all its bytes, so that one in which anything was changed is refused; its kind has the
+            field ``sha256``, which is "" for one without.
         mend: What to do about one that cannot be read; "" if those who read it say that.
         most_bytes: A file that is larger is refused unread.
     """
 
     format: ClassVar[int | None] = None
+    unsealed_format: ClassVar[int | None] = None
     mend: ClassVar[str] = ""
     most_bytes: ClassVar[int] = 1 << 26
 
@@ -94,10 +106,8 @@ def parse(data: bytes | str, kind: type[_Kind], place: str) -> _Kind:
         InputError: If it is no such document.
     """
     try:
-        if kind.format is not None and (found := _decode(data, _Head).format) != kind.format:
-            shown = _cleaned(repr(found))
-            sentence = f"{place} has format {shown}, this version reads {kind.format}"
-            raise _unreadable(kind, sentence)
+        if kind.format is not None:
+            _check_format(data, kind, place)
         return _decode(data, kind)
     except (ValueError, RecursionError, MemoryError) as error:
         raise _unreadable(kind, f"{place} is damaged{_told(error)}") from error
@@ -111,10 +121,15 @@ def write(path: Path, document: Document | Mapping[str, Any]) -> None:
         document: A document, or what nobody reads back: values that JSON can hold, by key.
     """
     content = _content(document) if isinstance(document, Document) else document
+    digest = hashlib.sha256()
     with write_atomically(path) as file:
         for piece in _pieces(content):
             # File names that are not UTF-8 have left as escapes.
-            file.write(piece.encode())
+            data = piece.encode()
+            file.write(data)
+            digest.update(data)
+        sealed = isinstance(document, Document) and document.unsealed_format is not None
+        file.write((_SEAL.format(digest.hexdigest()) if sealed else "\n}\n").encode())
 
 
 def to_line(document: Document) -> str:
@@ -125,6 +140,22 @@ def to_line(document: Document) -> str:
 @dataclass(frozen=True, slots=True)
 class _Head:
     format: Integer | str | None = None
+    sha256: Any = None
+
+
+def _check_format(data: bytes | str, kind: type[Document], place: str) -> None:
+    found = _decode(data, _Head)
+    if found.format not in (kind.format, kind.unsealed_format or kind.format):
+        shown = _cleaned(repr(found.format))
+        sentence = f"{place} has format {shown}, this version reads {kind.format}"
+        raise _unreadable(kind, sentence)
+    if kind.unsealed_format is None or (found.format != kind.format and not found.sha256):
+        return
+    raw = data.encode("utf-8", "surrogateescape") if isinstance(data, str) else data
+    text = memoryview(raw)[: -len(_SEAL.format("0" * 64))]
+    if not raw.endswith(_SEAL.format(hashlib.sha256(text).hexdigest()).encode()):
+        sentence = f"{place} is not as it was written (its checksum is wrong)"
+        raise _unreadable(kind, sentence)
 
 
 def _decode(data: bytes | str, kind: type[_Any]) -> _Any:
@@ -157,7 +188,9 @@ def _told(error: Exception) -> str:
     if missing := _MISSING.fullmatch(reason):
         reason, place = "it is missing", f"{place}.{missing[1]}".lstrip(".")
     if "matching regex" in reason:
-        reason = "expected the name of a file, without folders"
+        is_hash = "{64}" in reason
+        form = "a SHA-256 in hexadecimal" if is_hash else "the name of a file, without folders"
+        reason = f"expected {form}"
     reason = _cleaned(reason.replace("`", ""))
     return f"{f' at {place}' if place else ''} ({reason[:1].lower()}{reason[1:]})"
 
@@ -172,6 +205,9 @@ def _content(document: Document) -> dict[str, Any]:
     head = {} if document.format is None else {"format": document.format}
     # Not asdict, which would copy a million rows.
     own = {each.name: getattr(document, each.name) for each in fields(document)}
+    if document.unsealed_format is not None:
+        # Of all that is written before it.
+        del own["sha256"]
     return head | own
 
 
@@ -188,7 +224,6 @@ def _pieces(content: Mapping[str, Any]) -> Iterator[str]:
             yield "\n]"
         else:
             yield _text(value)
-    yield "\n}\n"
 
 
 def _is_object(value: Any) -> bool:

@@ -1,8 +1,10 @@
 """Files that are either whole or not there."""
 
 import errno
+import fcntl
 import hashlib
 import os
+import socket
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -10,7 +12,11 @@ from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO
 
-from fcn4_dist.errors import InputError
+from fcn4_dist.errors import Fcn4DistError, InputError
+from fcn4_dist.refusals import explain
+
+PAGE_BEGINNING, PICTURE_BEGINNING = b"<!DOCTYPE html>", b"\x89PNG\r\n\x1a\n"
+"""With what the pages and pictures begin that this package writes."""
 
 _OTHER_KINDS = {stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
 
@@ -82,6 +88,59 @@ def write_text(path: Path, text: str) -> None:
         file.write(text.encode("utf-8", "surrogateescape"))
 
 
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a file that a person has asked for, atomically.
+
+    Args:
+        path: File to write; its folder is made if missing.
+        data: What is to be in it.
+
+    Raises:
+        Fcn4DistError: If it cannot be written; what was there is as it was.
+    """
+    try:
+        with write_atomically(path) as file:
+            file.write(data)
+    except OSError as error:
+        sentence = f"cannot write {path}: {explain(error, path, len(data))}"
+        raise Fcn4DistError(sentence) from error
+
+
+def check_replaceable(path: Path, flag: str, beginning: bytes) -> None:
+    """Refuse to replace what is none of the files that a flag is for, and so not a last one's.
+
+    Args:
+        path: File that is going to be written.
+        flag: Where it was named.
+        beginning: With which such a file begins.
+
+    Raises:
+        InputError: If it is a folder, or another kind of file.
+    """
+    if path.is_dir():
+        raise InputError(f"{flag} {path} is a folder: name a file")
+    try:
+        with open_file(path) as file:
+            found = file.read(len(beginning))
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise InputError(f"{flag} {path}: {explain(error, path)}") from error
+    if found not in (b"", beginning):
+        raise InputError(
+            f"{flag} {path} is there, and is another kind of file, which would be lost: name "
+            "another file"
+        )
+
+
+def follow_umask(path: Path) -> None:
+    """Give a file that a library has made the mode of one that we make: what the umask leaves."""
+    # Asked for by setting it; what another thread makes meanwhile is closed to others, not open.
+    umask = os.umask(0o077)
+    os.umask(umask)
+    path.chmod(0o666 & ~umask)
+
+
 def check_writable(folder: Path, setting: str) -> None:
     """Refuse a folder that cannot be written to, or cannot be made.
 
@@ -93,8 +152,12 @@ def check_writable(folder: Path, setting: str) -> None:
         InputError: If it, or the first folder above it that exists, is none or is not writable.
     """
     existing = folder
-    while not existing.exists() and existing != existing.parent:
-        existing = existing.parent
+    try:
+        while not existing.exists() and existing != existing.parent:
+            existing = existing.parent
+    except OSError as error:
+        refusal = explain(error, folder, setting=setting)
+        raise InputError(f"{setting} {folder} cannot be written to: {refusal}") from error
     if not existing.is_dir():
         reason = f"{existing} is a file"
     elif os.statvfs(existing).f_flag & os.ST_RDONLY:
@@ -180,6 +243,40 @@ def sha256_of(path: Path) -> str:
         while size := file.readinto(buffer):
             digest.update(buffer[:size])
     return digest.hexdigest()
+
+
+class HeldError(Exception):
+    """A file is held by another process, whose name and host are the text of this error."""
+
+
+def hold(path: Path) -> int:
+    """Hold a file as long as this process lives, as a sign to others of its kind.
+
+    Args:
+        path: The file; it is made if missing, and stays.
+
+    Returns:
+        Its descriptor, whose end is the end of the hold.
+
+    Raises:
+        HeldError: If another process holds it.
+        OSError: If it cannot be made, or its disk knows no such holds.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        # The system gives it back when this process ends, however it ends.
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        holder = os.pread(descriptor, 200, 0).decode("utf-8", "replace").strip()
+        os.close(descriptor)
+        if isinstance(error, BlockingIOError):
+            raise HeldError(holder or "of unknown place") from error
+        raise
+    with suppress(OSError):
+        # On a full disk the hold is as good without a name.
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"process {os.getpid()} on {socket.gethostname()}".encode(), 0)
+    return descriptor
 
 
 def sync_folder(folder: Path) -> None:

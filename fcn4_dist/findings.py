@@ -6,7 +6,7 @@ from enum import Enum
 
 from fcn4_dist.errors import InputError
 from fcn4_dist.refusals import explain
-from fcn4_dist.text import Lines, cleaned
+from fcn4_dist.text import Lines, cleaned, shorten
 
 
 class Level(Enum):
@@ -79,5 +79,6 @@ def counted(items: Sequence[str], shown: int = 3) -> str:
 
 
 def as_shown(name: str) -> str:
-    """Give a name for a sentence; in quotes, where it holds what is not seen."""
-    return name if name.isprintable() else repr(name)
+    """Give a name for a sentence: not too long, and in quotes where it holds what is not seen."""
+    short = shorten(name)
+    return short if short.isprintable() else repr(short)

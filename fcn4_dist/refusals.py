@@ -10,27 +10,45 @@ from contextlib import suppress
 from pathlib import Path
 
 
-def explain(error: OSError | MemoryError, path: Path | None = None, needed: int = 0) -> str:
+def explain(
+    error: OSError | MemoryError, path: Path | None = None, needed: int = 0, setting: str = ""
+) -> str:
     """Say what the system has refused and what to do about it, as the end of a sentence.
 
     "cannot write data/x: " and then: "the disk of data is full (No space left on device; 1.2 MB
-    left, 3 MB needed): make room there, or name another folder". Nothing may be added to what is
-    to be done but " with --flag".
+    left, 3 MB needed): make room there, or name another folder with --mr_path".
 
     Args:
         error: The refusal.
         path: The file or folder that was worked on; default: the one that the error names.
         needed: Bytes that were to be written, where that is known.
+        setting: Name of the setting that another folder is named with, where there is one.
 
     Returns:
         What, where and what to do, in one line without a full stop.
     """
+    sentence = _explain(error, path, needed)
+    return sentence.replace(_ELSEWHERE, f"{_ELSEWHERE} with --{setting}") if setting else sentence
+
+
+def size_text(count: float) -> str:
+    """Write a number of bytes, of 0 or more, with three digits: "31.5 MB"."""
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if count < 999.5:
+            return f"{count:.3g} {unit}"
+        count /= 1000
+    return f"{count:.3g} TB"
+
+
+def _explain(error: OSError | MemoryError, path: Path | None, needed: int) -> str:
     if isinstance(error, MemoryError):
         error = OSError(errno.ENOMEM, str(error) or "Cannot allocate memory")
     if path is None and isinstance(error.filename, str | bytes):
         path = Path(os.fsdecode(error.filename))
     number = errno.ENOSPC if _CUT_SHORT.match(str(error)) else error.errno
     words = error.strerror or str(error) or type(error).__name__
+    if words.startswith("No usable temporary directory"):
+        return f"{words}: make room in one of them, or name another folder in TMPDIR"
     if number in _FAILING_DISK:
         return (
             f"the disk or the server it is on fails ({words}): see what the system's log says of "
@@ -43,6 +61,7 @@ def explain(error: OSError | MemoryError, path: Path | None = None, needed: int 
     return f"{words}: {_REMEDIES[number]}" if number in _REMEDIES else words
 
 
+_ELSEWHERE = "name another folder"
 # NumPy's words for a write that ended early, which have no number.
 _CUT_SHORT = re.compile(r"\d+ requested and \d+ written|Not enough free space")
 _FAILING_DISK = (errno.EIO, errno.ESTALE, errno.EREMOTEIO, errno.ETIMEDOUT, errno.ENOLINK)
@@ -68,8 +87,8 @@ def _full(path: Path, words: str, needed: int) -> str:
             f"the disk of {folder} has no room for one more file, whatever its size ({words}; "
             "'df -i' tells): remove files there, or name another folder"
         )
-    wanted = f", {_size(needed)} needed" if needed else ""
-    left = _size(disk.f_bavail * disk.f_frsize)
+    wanted = f", {size_text(needed)} needed" if needed else ""
+    left = size_text(disk.f_bavail * disk.f_frsize)
     return (
         f"the disk of {folder} is full ({words}; {left} left{wanted}): make room there, or name "
         "another folder"
@@ -77,7 +96,7 @@ def _full(path: Path, words: str, needed: int) -> str:
 
 
 def _over_quota(path: Path, words: str, needed: int) -> str:
-    wanted = f"; {_size(needed)} needed" if needed else ""
+    wanted = f"; {size_text(needed)} needed" if needed else ""
     return (
         f"this user may keep no more on the disk of {_existing(path)} ({words}{wanted}; 'quota -s' "
         "tells): make room there, or name another folder"
@@ -88,7 +107,7 @@ def _too_large(path: Path, words: str, needed: int) -> str:
     limit = resource.getrlimit(resource.RLIMIT_FSIZE)[0]
     if limit == resource.RLIM_INFINITY:
         return f"{words} for the disk of {_existing(path)}: name another folder"
-    return f"files may have {_size(limit)} at most here ({words}): raise that with 'ulimit -f'"
+    return f"files may have {size_text(limit)} at most here ({words}): raise that with 'ulimit -f'"
 
 
 def _read_only(path: Path, words: str, needed: int) -> str:
@@ -173,11 +192,3 @@ def _owner(number: int) -> str:
         return pwd.getpwuid(number).pw_name
     except KeyError:
         return f"user {number}"
-
-
-def _size(count: float) -> str:
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if count < 999.5:
-            return f"{count:.3g} {unit}"
-        count /= 1000
-    return f"{count:.3g} TB"

@@ -4,11 +4,16 @@ Names of files, texts of other hosts and messages of libraries may hold what ste
 what is not seen, and line breaks that look like another line of ours.
 """
 
+import re
 import shlex
 import unicodedata
 from collections.abc import Iterable
 
+_LONGEST = 160
+_TO_QUOTE = re.compile('[",\r\n]')
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+# Also in the full width of East Asia.
+_LIKE_A_FORMULA = re.compile("'*[-=+@\t\r\n\uff1d\uff0b\uff0d\uff20]")
 # Persian, Indian scripts and emoji are spelt with them.
 _JOINERS = "\u200c\u200d"
 
@@ -47,6 +52,14 @@ def is_unseen(letter: str) -> bool:
     return unicodedata.category(letter) in _UNSEEN and letter not in _JOINERS
 
 
+def shorten(text: str) -> str:
+    """Cut out the middle of a long text, since the end tells paths apart."""
+    if len(text) <= _LONGEST:
+        return text
+    half = _LONGEST // 2
+    return f"{text[:half]} … {text[-half:]}"
+
+
 def shell_word(text: str) -> str:
     """Quote a text as one word of a command that is to be copied; it stays on its line."""
     if not any(map(is_unseen, text)):
@@ -60,6 +73,35 @@ def shell_word(text: str) -> str:
     return f"$'{inner}'"
 
 
+def cell_of(text: str) -> str:
+    """Write a text as a cell of a CSV file that no spreadsheet takes for a formula.
+
+    One that begins as a formula does gets an apostrophe in front (OWASP, "CSV Injection"); so does
+    one that has such apostrophes already, so that :func:`text_of_cell` gives back every text.
+    """
+    return f"'{text}" if _LIKE_A_FORMULA.match(text) else text
+
+
+def csv_line(cells: Iterable[str | float]) -> str:
+    """Write a line of a CSV file (RFC 4180), without its end: texts by :func:`cell_of`, numbers.
+
+    Python's own writer leaves a carriage return without quotes, and readers end a line there.
+    """
+    return ",".join(map(_cell, cells))
+
+
+def text_of_cell(cell: str) -> str:
+    """Give the text of a cell that :func:`cell_of` has written."""
+    return cell[1:] if cell.startswith("'") and _LIKE_A_FORMULA.match(cell) else cell
+
+
 def shell_command(words: Iterable[str]) -> str:
     """Write a command as a shell reads it, on one line."""
     return " ".join(map(shell_word, words))
+
+
+def _cell(value: str | float) -> str:
+    if not isinstance(value, str):
+        return repr(value)
+    text = cell_of(value)
+    return '"' + text.replace('"', '""') + '"' if _TO_QUOTE.search(text) else text

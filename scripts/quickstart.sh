@@ -20,6 +20,12 @@ run() {
     "$@"
 }
 
+# What an earlier quickstart has left stays, beside this one's.
+for job in train eval; do
+    if [[ -d quickstart/$job ]]; then
+        mv "quickstart/$job" "quickstart/$job-until-$(date +%Y%m%d-%H%M%S)"
+    fi
+done
 ensure_environment requirements.txt
 run fcn4-dist synth --config configs/quickstart.yaml --clips_per_class 30 --synth_seconds 10
 run bash scripts/run_preprocess.sh configs/quickstart.yaml

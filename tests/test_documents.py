@@ -26,6 +26,7 @@ from fcn4_dist.runs.reading import read_run
 from fcn4_dist.tagging import ModelDescription
 from tests.checkpoints.examples import DESCRIPTION, PARAMETERS
 from tests.reports.run_folders import epoch_line, step_line, write_description
+from tests.sealing import resealed, sealed
 
 SHARD = Shard("train.mindrecord0", 2, 1048576, "a" * 64, "b" * 64)
 CLIPS = tuple(
@@ -152,11 +153,17 @@ def places_in(content: Any, place: tuple[Any, ...] = ()) -> Iterator[tuple[Any, 
         yield from places_in(content[key], (*place, key))
 
 
-def text_of(content: object) -> bytes:
-    text = json.dumps(content, ensure_ascii=False)
+def text_of(content: object, ensure_ascii: bool = False) -> bytes:
+    """Give the bytes of a document, with the right checksum where it has one."""
+    if isinstance(content, dict) and "sha256" in content:
+        data = resealed(content, ensure_ascii=ensure_ascii)
+    else:
+        data = json.dumps(content, ensure_ascii=ensure_ascii).encode("utf-8", "surrogateescape")
+    if not any(json.dumps(name, ensure_ascii=ensure_ascii).encode() in data for name in AS_TEXT):
+        return data
     for name, meant in AS_TEXT.items():
-        text = text.replace(json.dumps(name, ensure_ascii=False), meant)
-    return text.encode("utf-8", "surrogateescape")
+        data = data.replace(json.dumps(name, ensure_ascii=ensure_ascii).encode(), meant.encode())
+    return sealed(data[: data.rindex(b',\n"sha256"')]) if b',\n"sha256"' in data else data
 
 
 def with_value(content: Any, place: tuple[Any, ...], value: object) -> object:
@@ -251,8 +258,7 @@ def test_any_value_in_any_place_is_read_or_refused(
     folder = tmp_path_factory.mktemp("any", numbered=True)
     content = data.draw(st.sampled_from(lines_of(kind, folder)))
     place = data.draw(st.sampled_from(list(places_in(content))))
-    text = json.dumps(with_value(content, place, data.draw(JSON)))
-    read_or_refuse(kind, folder, text.encode())
+    read_or_refuse(kind, folder, text_of(with_value(content, place, data.draw(JSON)), True))
 
 
 @each_kind
@@ -274,6 +280,42 @@ def test_keys_of_a_later_version_are_passed_over(kind: Kind, tmp_path: Path) -> 
         assert read_or_refuse(kind, tmp_path, text_of(content | {"since 9.9": [{"a": 1}]})) == ""
 
 
+SEALED = [kind for kind in KINDS if kind.file in ("manifest.json", "features.json")]
+
+
+@pytest.mark.parametrize("kind", SEALED, ids=str)
+def test_no_bit_of_a_sealed_document_changes_without_its_being_refused(
+    kind: Kind, tmp_path: Path
+) -> None:
+    kind.write(tmp_path)
+    whole = (tmp_path / kind.file).read_bytes()
+    for place in range(len(whole)):
+        changed = bytearray(whole)
+        changed[place] ^= 1 << place % 8
+        assert read_or_refuse(kind, tmp_path, bytes(changed))
+
+
+@pytest.mark.parametrize("kind", SEALED, ids=str)
+def test_a_sealed_document_that_was_written_anew_is_refused_with_what_to_do(
+    kind: Kind, tmp_path: Path
+) -> None:
+    (content,) = lines_of(kind, tmp_path)
+    told = "is not as it was written (its checksum is wrong): run preprocess again"
+    assert told in read_or_refuse(kind, tmp_path, json.dumps(content).encode())
+    # Nor does it pass for an earlier version's.
+    content["format"] -= 1
+    assert told in read_or_refuse(kind, tmp_path, json.dumps(content).encode())
+
+
+@pytest.mark.parametrize("kind", SEALED, ids=str)
+def test_one_of_the_format_before_that_has_no_checksum_is_read(kind: Kind, tmp_path: Path) -> None:
+    (content,) = lines_of(kind, tmp_path)
+    del content["sha256"]
+    assert "checksum" in read_or_refuse(kind, tmp_path, json.dumps(content).encode())
+    content["format"] -= 1
+    assert read_or_refuse(kind, tmp_path, json.dumps(content).encode()) == ""
+
+
 @pytest.mark.parametrize(
     ("place", "value", "told"),
     [
@@ -285,11 +327,15 @@ def test_keys_of_a_later_version_are_passed_over(kind: Kind, tmp_path: Path) -> 
         (("parameters", "log_mel"), "\x1b[31m", "(invalid enum value '\\x1b[31m')"),
         (("shards", 0, "rows"), -1, "at shards[0].rows (expected int >= 0)"),
         (("shards", 0, "file"), "../a", "at shards[0].file (expected the name of a file, without"),
+        (("shards", 0, "file"), "notes.txt", "(shards[0].file is not what that shard is called)"),
+        (("shards", 0, "sha256"), "a/b", "at shards[0].sha256 (expected a SHA-256 in hexadecimal)"),
+        (("clips", 0, "sha256"), "..", "at clips[0].sha256 (expected a SHA-256 in hexadecimal)"),
+        (("clips", 0, "status"), "lost", "at clips[0].status (invalid enum value 'lost')"),
         (("shards", 0, "set"), "val", "(shards[0] is of a set that is not among the sets)"),
         ((), [], "is damaged (expected object, got array): run preprocess again"),
-        (("format",), 4, "has format 4, this version reads 3: run preprocess again"),
+        (("format",), 5, "has format 5, this version reads 4: run preprocess again"),
         (("format",), "x\n" * 999, "has format 'x\\nx\\n"),
-        (("format",), None, "has format None, this version reads 3"),
+        (("format",), None, "has format None, this version reads 4"),
         (("split", "seed"), DEEP, "manifest.json is damaged"),
     ],
 )

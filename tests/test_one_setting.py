@@ -18,9 +18,10 @@ from fcn4_dist.config import (
 )
 from fcn4_dist.config.declaration import declared_settings, setting
 from fcn4_dist.errors import InputError
-from fcn4_dist.jobs.cross_validation import RECORD_NAME, cross_validate
+from fcn4_dist.jobs.cross_validation import cross_validate
 from fcn4_dist.reports.run_view import view_runs
 from fcn4_dist.reports.setting_tables import settings_tables
+from fcn4_dist.runs.occupancy import CROSS_VALIDATION_NAME
 from fcn4_dist.runs.reading import read_run
 from fcn4_dist.training.plan import settings_for_resuming
 from tests.checkpoints.examples import described
@@ -115,7 +116,9 @@ def test_a_cross_validation_is_not_gone_on_with_by_another_value(tmp_path: Path)
     begun["model_name"] = "last"
     (tmp_path / "cv/fold-1/weight").mkdir(parents=True)
     (tmp_path / "cv/fold-1/weight/MusicTagger-1_1.ckpt").touch()
-    (tmp_path / "cv" / RECORD_NAME).write_text(json.dumps({"format": 1, "settings": begun}))
+    (tmp_path / "cv" / CROSS_VALIDATION_NAME).write_text(
+        json.dumps({"format": 1, "settings": begun})
+    )
     flags = {"run_dir": "cv", "zigzag": "0.1"}
     with pytest.raises(InputError, match=r"other settings \(zigzag 0\.0 instead of 0\.1\)"):
         cross_validate(load_settings(flags=flags), None)

@@ -1,5 +1,7 @@
 """Text from anywhere, fit to be shown and to be copied."""
 
+import csv
+import io
 import os
 import pickle
 import subprocess
@@ -11,7 +13,7 @@ from hypothesis import strategies as st
 
 from fcn4_dist.errors import Fcn4DistError, InputError, SettingsError
 from fcn4_dist.findings import Finding, Level, refuse_errors
-from fcn4_dist.text import Lines, cleaned, shell_command
+from fcn4_dist.text import Lines, cell_of, cleaned, csv_line, shell_command, text_of_cell
 from tests.letters import ANY_TEXT
 
 
@@ -71,3 +73,19 @@ def test_a_command_that_is_copied_has_the_words_it_was_made_of(words: list[str])
     script = f"for word in {line}; do printf '%s\\0' \"$word\"; done"
     done = subprocess.run(["bash", "-c", os.fsencode(script)], capture_output=True, check=True)
     assert done.stdout.split(b"\0")[:-1] == meant
+
+
+@given(ANY_TEXT | st.text("'=+-@\t\r ax", max_size=4))
+def test_any_reader_reads_the_cells_of_a_line(text: str) -> None:
+    line = csv_line([text, "a", 0.5])
+    (row,) = csv.reader(io.StringIO(line + "\n", newline=""), strict=True)
+    assert [text_of_cell(row[0]), *row[1:]] == [text, "a", "0.5"]
+
+
+@given(ANY_TEXT | st.text("'=+-@\t\r ax", max_size=4))
+def test_no_cell_is_a_formula_and_every_text_comes_back(text: str) -> None:
+    cell = cell_of(text)
+    assert not cell.startswith(tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20"))
+    assert text_of_cell(cell) == text
+    # What earlier versions have written as it is.
+    assert cell == text or text.lstrip("'")[0] in "=+-@\t\r\n\uff1d\uff0b\uff0d\uff20"

@@ -5,22 +5,25 @@ goes on where it was, and a change of parameters or files costs what has changed
 """
 
 import hashlib
+import io
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
 
 import numpy as np
 import psutil
 
 from fcn4_dist import documents
-from fcn4_dist.audio.features import FeatureParameters
-from fcn4_dist.errors import Fcn4DistError
-from fcn4_dist.files import replace_file, writer_of
+from fcn4_dist.audio.features import RANGE_DB, FeatureParameters
+from fcn4_dist.errors import Fcn4DistError, InputError
+from fcn4_dist.files import open_file, replace_file, writer_of
 
 PARAMETERS_NAME = "parameters.json"
 _COMPUTATION = 1
 """To be raised when the same parameters come to give other numbers."""
+_MOST_BYTES_BESIDE = 1 << 16
+"""Beside the values, a file has some hundred bytes; what is much larger is not read whole."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,10 @@ class Outcome(documents.Document):
     status: str
     reason: str
     seconds: documents.Seconds
+
+    def __post_init__(self) -> None:
+        if self.status not in ("kept", "padded", "cropped"):
+            raise ValueError("its status is none of a feature")
 
 
 class FeatureCache:
@@ -66,19 +73,18 @@ class FeatureCache:
         return self.folder / sha256[:2] / f"{sha256}.npy"
 
     def outcome(self, sha256: str) -> Outcome | None:
-        """Look up what was made of some audio; None if its feature is not here."""
+        """Look up what was made of some audio; None if its feature is not here, and whole."""
         try:
-            feature = self._open(sha256, "r")
-            with self.feature_file(sha256).open("rb") as file:
-                file.seek(feature.offset + feature.nbytes)
-                return documents.parse(file.read(), Outcome, file.name)
-        except (OSError, Fcn4DistError):
+            return self._read(sha256)[1]
+        except Fcn4DistError:
             return None
 
     def store(self, sha256: str, outcome: Outcome, feature: np.ndarray) -> None:
         """Keep the feature of some audio.
 
-        The file is one that ``numpy.load`` reads, with the outcome behind the array.
+        The file is one that ``numpy.load`` reads, with the outcome behind the array, and behind
+        that the SHA-256 of the parameters, the audio and all bytes before it: no bit can change,
+        and no feature be taken for another one's, without being noticed.
 
         Args:
             sha256: Hash of the audio file.
@@ -90,12 +96,12 @@ class FeatureCache:
         """
         path = self.feature_file(sha256)
         path.parent.mkdir(parents=True, exist_ok=True)
-        header = np.lib.format.header_data_from_array_1_0(feature)
-        # Not by np.save, which does not say what is wrong with the disk.
+        content = b"".join(
+            [_head(feature), feature.tobytes(), documents.to_line(outcome).encode(), b"\n"]
+        )
         with replace_file(path) as file:
-            np.lib.format.write_array_header_1_0(file, header)
-            file.write(np.ascontiguousarray(feature).data)
-            file.write(documents.to_line(outcome).encode())
+            file.write(content)
+            file.write(self._seal(sha256, content))
 
     def load(self, sha256: str) -> np.ndarray:
         """Read a feature.
@@ -106,31 +112,68 @@ class FeatureCache:
         Raises:
             Fcn4DistError: If it is missing or damaged.
         """
-        return self._open(sha256, None)
+        return self._read(sha256)[0]
 
     def check(self, sha256: str) -> None:
-        """Look at the head of a feature's file.
+        """Read a feature and see whether it is whole.
 
         Raises:
             Fcn4DistError: If it is missing or damaged.
         """
-        self._open(sha256, "r")
+        self._read(sha256)
 
-    def _open(self, sha256: str, mode: Literal["r"] | None) -> Any:
+    def _read(self, sha256: str) -> tuple[np.ndarray, Outcome]:
         path = self.feature_file(sha256)
         try:
-            feature = np.load(path, mmap_mode=mode)
-        except (OSError, ValueError, EOFError) as error:
+            with open_file(path) as file:
+                data = file.read(4 * math.prod(self.parameters.shape) + _MOST_BYTES_BESIDE)
+        except OSError as error:
             raise Fcn4DistError(
-                f"cannot read the feature {path} ({error}): run preprocess with --get_npy 1"
-            ) from error
-        if feature.shape != self.parameters.shape or feature.dtype != np.float32:
-            raise Fcn4DistError(
-                f"the feature {path} is {feature.dtype} of shape {feature.shape} instead of "
-                f"float32 of {self.parameters.shape}: remove it, and run preprocess with "
+                f"cannot read the feature {path} ({error.strerror}): run preprocess with "
                 "--get_npy 1"
-            )
-        return feature
+            ) from error
+        try:
+            return self._parsed(sha256, data)
+        except ValueError as error:
+            raise Fcn4DistError(
+                f"the feature {path} {error}: run preprocess with --get_npy 1, which makes it again"
+            ) from error
+
+    def _parsed(self, sha256: str, data: bytes) -> tuple[np.ndarray, Outcome]:
+        empty = np.empty(self.parameters.shape, np.float32)
+        begin = len(_head(empty))
+        end = begin + empty.nbytes
+        if data[:begin] != _head(empty):
+            raise ValueError(f"is none of float32 and shape {empty.shape}, or damaged")
+        outcome, newline, seal = data[end:].partition(b"\n")
+        if newline and seal != self._seal(sha256, data[: end + len(outcome) + 1]):
+            raise ValueError("is damaged, or another one's (its checksum is wrong)")
+        feature = np.frombuffer(data[begin:end], np.float32).reshape(empty.shape)
+        # Those of earlier versions have no checksum.
+        if not newline and not _is_plausible(feature):
+            raise ValueError("is damaged (its values are none of decibels)")
+        try:
+            return feature, documents.parse(outcome, Outcome, "what is said of it")
+        except InputError as error:
+            raise ValueError(f"is damaged ({error})") from error
+
+    def _seal(self, sha256: str, content: bytes) -> bytes:
+        digest = hashlib.sha256(f"{self.folder.name} {sha256}\n".encode())
+        digest.update(content)
+        return digest.hexdigest().encode()
+
+
+def _head(feature: np.ndarray) -> bytes:
+    """Give what ``numpy.save`` writes before an array."""
+    head = io.BytesIO()
+    np.lib.format.write_array_header_1_0(head, np.lib.format.header_data_from_array_1_0(feature))
+    return head.getvalue()
+
+
+def _is_plausible(feature: np.ndarray) -> bool:
+    """Say whether values are finite, and in the range that decibels are limited to."""
+    low, high = float(feature.min()), float(feature.max())
+    return bool(np.isfinite(low) and np.isfinite(high) and high - low <= RANGE_DB + 1e-3)
 
 
 def _runs(process_id: int) -> bool:

@@ -3,9 +3,10 @@
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -43,8 +44,8 @@ class ClipFeature:
 
     id: str
     source: str
-    sha256: str
-    status: str
+    sha256: documents.Sha256OrNone
+    status: Literal["kept", "padded", "cropped", "skipped"]
     reason: str
     seconds: documents.Seconds
 
@@ -58,12 +59,19 @@ class ClipFeature:
 class FeatureIndex(documents.Document):
     """The parameters of a folder of features, and what became of each clip."""
 
-    format = 2
+    format = 3
+    unsealed_format = 2
     mend = "run preprocess again"
     most_bytes = documents.MILLIONS_OF_ROWS
 
     parameters: FeatureParameters
     clips: tuple[ClipFeature, ...]
+    sha256: str = field(default="", compare=False)
+
+    def __post_init__(self) -> None:
+        for number, clip in enumerate(self.clips):
+            if clip.skipped != (not clip.sha256):
+                raise ValueError(f"clips[{number}] is {clip.status}, which its sha256 contradicts")
 
     def write(self, npy_path: Path) -> None:
         """Write the index, atomically."""

@@ -11,7 +11,7 @@ from fcn4_dist.config import Settings
 LONGEST_SECONDS = 86_400
 """What is said to be longer is no clip, and would not fit into memory."""
 
-_RANGE_DB = 80
+RANGE_DB = 80
 _FRAMES_AT_ONCE = 128
 
 
@@ -163,7 +163,7 @@ def limit_range(decibels: np.ndarray, loudest: np.floating) -> np.ndarray:
     Returns:
         float32 decibels of the same shape.
     """
-    return np.maximum(decibels, loudest - np.float32(_RANGE_DB))
+    return np.maximum(decibels, loudest - np.float32(RANGE_DB))
 
 
 def window_starts(room: int, step: int) -> np.ndarray:

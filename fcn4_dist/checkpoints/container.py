@@ -17,6 +17,8 @@ from typing import BinaryIO
 
 import numpy as np
 
+from fcn4_dist.files import open_file
+
 TEXT_NAME = "fcn4_dist"
 CHECKSUM_NAME = "fcn4_dist.sha256"
 
@@ -92,7 +94,7 @@ def read_text(path: Path) -> str | None:
         DamagedError: If it is no checkpoint, or breaks off.
         OSError: If the file cannot be read.
     """
-    with path.open("rb") as file:
+    with open_file(path) as file:
         records = list(_records(file))
         ours = [record.name for record in records if record.name.startswith(TEXT_NAME)]
         if records[0].name == TEXT_NAME:
@@ -111,7 +113,7 @@ def read_values(path: Path) -> dict[str, np.ndarray]:
     """
     values: dict[str, np.ndarray] = {}
     parts: list[bytes] = []
-    with path.open("rb") as file:
+    with open_file(path) as file:
         records = list(_records(file))
         for record, following in zip(records, [*records[1:], None], strict=True):
             if record.kind == _TEXT_TYPE:
@@ -134,7 +136,7 @@ def read_shapes(path: Path) -> dict[str, tuple[int, ...]]:
         DamagedError: If it is no checkpoint, or breaks off.
         OSError: If the file cannot be read.
     """
-    with path.open("rb") as file:
+    with open_file(path) as file:
         records = list(_records(file))
     return {record.name: record.dims for record in records if record.kind != _TEXT_TYPE}
 
@@ -146,7 +148,7 @@ def verify_container(path: Path) -> None:
         DamagedError: If it is not.
         OSError: If the file cannot be read.
     """
-    with path.open("rb") as file:
+    with open_file(path) as file:
         records = list(_records(file))
         last = records[-1]
         if last.name != CHECKSUM_NAME:

@@ -24,6 +24,7 @@ from fcn4_dist.checkpoints.container import (
 )
 from fcn4_dist.errors import Fcn4DistError, InputError
 from fcn4_dist.files import write_atomically
+from fcn4_dist.refusals import explain
 
 RANK_STATISTICS = "fcn4_dist.rank_statistics"
 """Batch-norm's moving statistics of every rank, (ranks, values); what else is there is averaged."""
@@ -145,10 +146,15 @@ def write_checkpoint(
         if isinstance(error, DamagedError):
             # The disk did not keep what it was given; nothing may take the file for a checkpoint.
             path.unlink(missing_ok=True)
-        reason = getattr(error, "strerror", None) or error
+        needed = sum(value.nbytes for value in values.values())
+        reason = (
+            explain(error, path, needed)
+            if isinstance(error, OSError)
+            else (f"{error}: name another folder")
+        )
         raise Fcn4DistError(
-            f"cannot write the checkpoint {path} ({reason}): earlier checkpoints are untouched; "
-            "make room, or name another folder with --checkpoint_path"
+            f"cannot write the checkpoint {path}, earlier ones are untouched: {reason} with "
+            "--checkpoint_path"
         ) from error
 
 

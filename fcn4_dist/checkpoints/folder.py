@@ -1,9 +1,7 @@
 """Which checkpoints there are: names, finding one to use or to go on from, one job a folder."""
 
-import fcntl
 import os
 import re
-import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -16,6 +14,7 @@ from fcn4_dist.checkpoints.content import (
 )
 from fcn4_dist.config import SETTINGS, Settings
 from fcn4_dist.errors import InputError
+from fcn4_dist.files import HeldError, hold
 
 LAST, BEST = "last", "best"
 AUTO = "auto"
@@ -158,8 +157,6 @@ class CheckpointFolder:
         self.path.mkdir(parents=True, exist_ok=True)
         lock = self._locked()
         try:
-            os.ftruncate(lock, 0)
-            os.pwrite(lock, f"process {os.getpid()} on {socket.gethostname()}".encode(), 0)
             for left in self.path.glob(".*.tmp"):
                 # Not those of a job whose prefix begins with this one's.
                 if self._temporary_pattern.fullmatch(left.name):
@@ -174,25 +171,18 @@ class CheckpointFolder:
         return self.path / f".{self.prefix}.lock"
 
     def _locked(self) -> int:
-        lock = os.open(self._lock_file, os.O_RDWR | os.O_CREAT, 0o644)
         try:
-            # The system gives it back when this process ends, however it ends.
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            holder = os.pread(lock, 200, 0).decode("utf-8", "replace").strip()
-            os.close(lock)
+            return hold(self._lock_file)
+        except HeldError as holder:
             raise InputError(
-                f"another training run ({holder or 'of unknown place'}) writes its checkpoints "
-                f"to {self.path}: wait for it, or give this one another --checkpoint_path or "
-                "--prefix"
-            ) from error
+                f"another training run ({holder}) writes its checkpoints to {self.path}: wait for "
+                "it, or give this one another --checkpoint_path or --prefix"
+            ) from holder
         except OSError as error:
-            os.close(lock)
             raise InputError(
                 f"{self.path} cannot be kept to one training run ({error.strerror}): name a folder "
                 "on another file system with --checkpoint_path"
             ) from error
-        return lock
 
 
 def find_resume_file(settings: Settings, warn: Callable[[str], None]) -> Path | None:

@@ -13,6 +13,7 @@ from fcn4_dist.checkpoints.content import CheckpointDescription, write_checkpoin
 from fcn4_dist.checkpoints.folder import CheckpointFolder
 from fcn4_dist.errors import Fcn4DistError
 from fcn4_dist.files import sync_folder
+from fcn4_dist.refusals import explain
 
 
 class CheckpointWriter:
@@ -63,8 +64,8 @@ class CheckpointWriter:
             _copy_atomically(path, best)
         except OSError as error:
             raise Fcn4DistError(
-                f"cannot write the checkpoint {best} ({error.strerror}): {path} is whole; make "
-                "room, or name another folder with --checkpoint_path"
+                f"cannot write the checkpoint {best}, though {path} is whole: "
+                f"{explain(error, best, path.stat().st_size)} with --checkpoint_path"
             ) from error
 
     def check(self) -> None:

@@ -25,7 +25,8 @@ REPORT = Command(
             "folder of a job of train or eval (its run_dir)"
         ),
         flag("--output", metavar="FILE", type=Path).means(
-            "HTML file to write; default: report.html in the first RUN_DIR"
+            "HTML file to write; default: report.html in RUN_DIR, or of several comparison.html "
+            "in the first"
         ),
     ),
 )

@@ -7,6 +7,7 @@ audio_path. For a folder of classes this package writes the file itself.
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import compress
@@ -25,6 +26,7 @@ from fcn4_dist.clips.rows import Row, locate, other_separator, read_rows
 from fcn4_dist.errors import InputError
 from fcn4_dist.files import write_text
 from fcn4_dist.findings import Finding, counted, refuse_errors
+from fcn4_dist.text import cell_of, text_of_cell
 
 _FIRST_COLUMN, _LAST_COLUMN = "clip_id", "mp3_path"
 _FLAGS = {"0": "0", "1": "1"}
@@ -103,10 +105,10 @@ def write_annotations(collection: Collection, path: Path) -> None:
         _check_replaceable(collection, path)
     text = io.StringIO()
     writer = csv.writer(text, delimiter="\t", quoting=csv.QUOTE_ALL, lineterminator="\n")
-    writer.writerow([_FIRST_COLUMN, *collection.class_names, _LAST_COLUMN])
+    writer.writerow([_FIRST_COLUMN, *map(cell_of, collection.class_names), _LAST_COLUMN])
     for number, clip in enumerate(collection.clips, start=1):
         flags = [int(name in clip.labels) for name in collection.class_names]
-        writer.writerow([number, *flags, clip.id])
+        writer.writerow([number, *flags, cell_of(clip.id)])
     write_text(path, text.getvalue())
 
 
@@ -115,8 +117,8 @@ def read_annotations(path: Path, *, exact: bool = False) -> Annotations:
 
     Args:
         path: Tab-separated, quoted file, as described above.
-        exact: Whether it is of a folder of classes, whose names it gives to the last blank;
-            otherwise blanks around names do not count.
+        exact: Whether :func:`write_annotations` wrote it of a folder of classes, whose names it
+            gives to the last blank; otherwise blanks around names do not count.
 
     Raises:
         InputError: If it is missing, or is no annotations file.
@@ -151,7 +153,7 @@ def read_annotations(path: Path, *, exact: bool = False) -> Annotations:
     # One conversion of all digits: millions of cells one by one would take seconds.
     digits = "".join("".join(fields[1:-1]) for _, fields in whole).encode("ascii")
     flags = (np.frombuffer(digits, dtype=np.uint8) - ord("0")).reshape(-1, len(tags))
-    paths = tuple(fields[-1] for _, fields in whole)
+    paths = tuple(text_of_cell(fields[-1]) if exact else fields[-1] for _, fields in whole)
     lines = tuple(line for line, _ in whole)
     return Annotations(path, tags, paths, lines, flags, tuple(findings), exact)
 
@@ -212,10 +214,10 @@ def _tags_of_header(path: Path, header: list[str], exact: bool) -> tuple[str, ..
             f"separated by tabs{f' but by {other}' if other else ''}: name another file with "
             "--info_name"
         )
-    tags = header[1:-1] if exact else [tag.strip() for tag in header[1:-1]]
+    tags = [text_of_cell(tag) if exact else tag.strip() for tag in header[1:-1]]
     if not all(tag.strip() for tag in tags):
         raise InputError(f"{path}, line 1, has a column without a name: name it, or remove it")
-    if repeated := sorted({tag for tag in tags if tags.count(tag) > 1}):
+    if repeated := [tag for tag, count in Counter(tags).items() if count > 1]:
         raise InputError(
             f"{path}, line 1, has several columns of one name: {counted(repeated)}; leave one of "
             "each"

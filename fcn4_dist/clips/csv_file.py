@@ -1,6 +1,7 @@
 """Any collection at all: a CSV file of paths and labels."""
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ _ROLE_OF_WORD = {
     "validation": "val",
     "test": "test",
 }
+_LONGEST_COLUMN = 40
 _OTHER_SEPARATORS = re.compile("[;,\t]")
 
 
@@ -110,7 +112,9 @@ def _wrong_columns(file: Path, columns: list[str]) -> list[Finding]:
     if other and not set(_REQUIRED) <= set(columns):
         return [Finding(Level.ERROR, f"{file} is separated by {other}", names)]
     unknown = [
-        f"{name!r}{nearest_name(name, _COLUMNS)}" for name in columns if name not in _COLUMNS
+        f"{name!r}{nearest_name(name[:_LONGEST_COLUMN], _COLUMNS)}"
+        for name in dict.fromkeys(columns)
+        if name not in _COLUMNS
     ]
     return [
         *errors_about(f"{file} has unknown columns", unknown, names),
@@ -121,7 +125,7 @@ def _wrong_columns(file: Path, columns: list[str]) -> list[Finding]:
         ),
         *errors_about(
             f"{file} names columns twice in its header",
-            sorted({name for name in columns if columns.count(name) > 1}),
+            [name for name, count in Counter(columns).items() if count > 1],
             "leave one of each",
         ),
     ]

@@ -196,21 +196,22 @@ def explain_hang(workers: LocalWorkers, launchers: Launchers) -> list[str]:
     Returns:
         Lines.
     """
+    elsewhere = launchers.elsewhere()
     begun = workers.beats()
     # Those that have left wait for nobody.
     beats = workers.running() or begun
     silent = [rank for rank in workers.launch.topology.ranks_here if rank not in begun]
-    waited = f"no step has ended for {workers.patience():.0f} s (step_timeout)"
+    waited = f"no step has ended for {workers.patience(elsewhere):.0f} s (step_timeout)"
     reported = explain_reports(workers)
     if silent:
         return [f"{waited}: rank {_listed(silent)} did not begin; see its log", *reported]
     behind = min(beat.count for beat in beats.values())
     named = {rank: beat for rank, beat in beats.items() if beat.count == behind}
-    elsewhere = launchers.behind_elsewhere()
-    if elsewhere is not None and elsewhere <= behind and not any(map(_is_stopped, named.values())):
+    count = behind + 1 if elsewhere is None else elsewhere.count
+    if count <= behind and not any(map(_is_stopped, named.values())):
         if news := _news_of(launchers):
             return [news, *reported]
-        if elsewhere < behind:
+        if count < behind:
             return [f"{waited}: the ranks of this host wait for one of another host", *reported]
     _ask_for_stacks(workers, named)
     told = [line for rank, beat in named.items() for line in _told_of(workers, rank, beat, waited)]

@@ -7,6 +7,7 @@ others is the one they wait for in the next collective.
 import faulthandler
 import os
 import signal
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -42,6 +43,31 @@ class Beat(documents.Document):
     signs: documents.Count = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How far some ranks are.
+
+    Attributes:
+        count: Steps that the slowest has taken.
+        signs: How often they have said that what they do goes on.
+        may_take_long: Whether what the slowest do may take long.
+    """
+
+    count: documents.Count
+    signs: documents.Count
+    may_take_long: bool
+
+    @classmethod
+    def joined(cls, standings: "Sequence[Standing | Beat]") -> "Standing":
+        """Give the standing of all of several, of which there is one at least."""
+        slowest = min(each.count for each in standings)
+        return cls(
+            slowest,
+            sum(each.signs for each in standings),
+            any(each.may_take_long for each in standings if each.count == slowest),
+        )
+
+
 class Heartbeat:
     """Says where this worker is.
 
@@ -50,7 +76,7 @@ class Heartbeat:
     """
 
     def __init__(self, path: Path | None = None) -> None:
-        self._file = None if path is None else os.open(path, os.O_WRONLY | os.O_CREAT, 0o644)
+        self._file = None if path is None else os.open(path, os.O_WRONLY | os.O_CREAT, 0o666)
         self._count = self._signs = 0
 
     def at(self, doing: str, *, may_take_long: bool = False) -> None:
@@ -98,7 +124,7 @@ def watched_heartbeat() -> Heartbeat:
         return Heartbeat()
     rank = int(os.environ["RANK_ID"])
     # Left open: it is written to when SIGUSR1 comes.
-    stack = os.open(stack_file(folder, rank), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+    stack = os.open(stack_file(folder, rank), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
     faulthandler.register(signal.SIGUSR1, file=stack)
     return Heartbeat(heartbeat_file(folder, rank))
 

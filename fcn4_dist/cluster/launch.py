@@ -12,6 +12,7 @@ from typing import Any
 
 from fcn4_dist.cluster.device import LAUNCHED_VARIABLE
 from fcn4_dist.cluster.heartbeat import log_file
+from fcn4_dist.cluster.secret import SECRET_VARIABLES
 from fcn4_dist.cluster.topology import Topology
 from fcn4_dist.host.host import VISIBLE_VARIABLE
 from fcn4_dist.text import cleaned, shell_command, shell_word
@@ -194,7 +195,8 @@ def plan_launch(
     """
     removed = stale_variables(environment)
     # RANK_TABLE_FILE alone would make MindSpore start from the table, which 2.7.2 gave up.
-    unwanted = (*removed, "RANK_TABLE_FILE")
+    # The launchers alone need the secret; every program of a worker could read it there.
+    unwanted = (*removed, "RANK_TABLE_FILE", *SECRET_VARIABLES)
     kept = {
         name: value
         for name, value in environment.items()

@@ -4,7 +4,7 @@ import time
 from contextlib import suppress
 from typing import Any
 
-from fcn4_dist.cluster.heartbeat import Beat, heartbeat_file, read_beat
+from fcn4_dist.cluster.heartbeat import Beat, Standing, heartbeat_file, read_beat
 from fcn4_dist.cluster.launch import Launch
 from fcn4_dist.host.plog import Report, find_report
 
@@ -22,7 +22,7 @@ class LocalWorkers:
         self.memory: dict[int, int] = {}
         self.ended: list[int] = []
         self._begun = time.time()
-        self._progress: dict[int, tuple[int, int]] = {}
+        self._progress: tuple[dict[int, tuple[int, int]], Standing | None] = ({}, None)
         self._last_progress = time.monotonic()
 
     def look(self, msrun: int) -> None:
@@ -88,27 +88,36 @@ class LocalWorkers:
         }
         return {rank: report for rank, report in reports.items() if report}
 
-    def hang(self) -> bool:
-        """Tell whether no worker has taken a step, or said that it goes on, for too long."""
+    def hang(self, elsewhere: Standing | None) -> bool:
+        """Tell whether no worker has taken a step, or said that it goes on, for too long.
+
+        Args:
+            elsewhere: How far the ranks of other nodes are, if that is known.
+        """
         now = time.monotonic()
-        progress = {rank: (beat.count, beat.signs) for rank, beat in self.beats().items()}
+        beats = self.beats()
+        progress = ({rank: (beat.count, beat.signs) for rank, beat in beats.items()}, elsewhere)
         if progress != self._progress:
             self._progress, self._last_progress = progress, now
-        return now - self._last_progress > self.patience()
+        return now - self._last_progress > self.patience(elsewhere)
 
-    def patience(self) -> float:
-        """Tell how many seconds without progress are too long, by what the workers do now."""
-        limit = self.launch.step_timeout
-        if len(self.beats()) < self.launch.topology.local_ranks or _may_take_long(self.running()):
-            limit += self.launch.start_timeout
-        return limit
+    def patience(self, elsewhere: Standing | None) -> float:
+        """Tell how many seconds without progress are too long, by what the workers do now.
 
-    def behind(self) -> int:
-        """Tell how far the slowest rank is."""
+        Args:
+            elsewhere: How far the ranks of other nodes are, if that is known.
+        """
+        # Ranks ahead wait for the one behind: what it does decides how long that may take.
+        known = [each for each in (self.standing(), elsewhere) if each is not None]
+        may_take_long = Standing.joined(known).may_take_long
+        return self.launch.step_timeout + self.launch.start_timeout * may_take_long
+
+    def standing(self) -> Standing:
+        """Tell how far this host's workers are."""
         beats = self.beats()
         if len(beats) < self.launch.topology.local_ranks:
-            return 0
-        return min(beat.count for beat in (self.running() or beats).values())
+            return Standing(0, 0, True)
+        return Standing.joined(list((self.running() or beats).values()))
 
     def _has_left(self, rank: int, beat: Beat | None) -> bool:
         import psutil
@@ -127,9 +136,3 @@ class LocalWorkers:
                     variables = child.environ()
                     if variables.get("MS_ROLE") == "MS_WORKER":
                         self.processes[int(variables["RANK_ID"])] = child
-
-
-def _may_take_long(beats: dict[int, Beat]) -> bool:
-    # Ranks ahead wait for the one behind: what it does decides how long that may take.
-    behind = min((beat.count for beat in beats.values()), default=0)
-    return any(beat.may_take_long for beat in beats.values() if beat.count == behind)

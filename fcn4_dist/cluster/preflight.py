@@ -4,6 +4,7 @@ Every check gives a finding with its own sentence; none raises for what it finds
 """
 
 import errno
+import os
 import shutil
 import socket
 from collections.abc import Mapping
@@ -13,6 +14,8 @@ from importlib import metadata
 from fcn4_dist.cluster.card_checks import check_cards_of_workers, listed
 from fcn4_dist.cluster.device import check_mindspore
 from fcn4_dist.cluster.launch import path_of_workers, stale_variables
+from fcn4_dist.cluster.launchers import who_may_join
+from fcn4_dist.cluster.secret import find_secret
 from fcn4_dist.cluster.sites import pod_variables
 from fcn4_dist.cluster.topology import LOOP_BACK, Nodes, Starter, Topology, free_port
 from fcn4_dist.config import Settings
@@ -60,6 +63,8 @@ def check_workers(
         findings.append(Finding(Level.OK, f"{topology.local_ranks} on this host", check="workers"))
     if starter is Starter.MSRUN:
         findings += [check_address(topology.nodes, host), _check_port(topology)]
+        if topology.nodes.count > 1:
+            findings.append(_check_secret(topology.nodes))
     return findings
 
 
@@ -171,6 +176,15 @@ def _find_node_0(nodes: Nodes, host: Host) -> str:
             "host: the host with that address is node 0"
         )
     return f"node {nodes.rank} of {nodes.count}, node 0 is {nodes.master_addr}"
+
+
+def _check_secret(nodes: Nodes) -> Finding:
+    try:
+        if find_secret(os.environ):
+            return Finding(Level.OK, "the launchers know each other by it", check="secret")
+    except InputError as error:
+        return Finding(Level.ERROR, str(error), check="secret")
+    return Finding(Level.NOTE, who_may_join(nodes), check="secret")
 
 
 def _check_port(topology: Topology) -> Finding:

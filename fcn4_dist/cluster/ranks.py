@@ -4,10 +4,10 @@ import json
 import os
 import socket
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import nullcontext
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 import mindspore as ms
 import numpy as np
@@ -28,6 +28,7 @@ _SECONDS_FOR_SCHEDULER = 600.0
 _SECONDS_OF_A_CALL = 5.0
 _SECONDS_BETWEEN_LOOKS = 0.05
 _BLOCK = 1024
+_Result = TypeVar("_Result")
 
 
 class Ranks(Peers):
@@ -81,6 +82,23 @@ class Ranks(Peers):
         data = json.dumps(value).encode() if self.is_main else b""
         length = int(self.broadcast(np.array([len(data)], np.int32))[0])
         return json.loads(self.broadcast(_words(data, length)).tobytes()[:length])
+
+    def on_main(self, work: Callable[[], _Result]) -> _Result | None:
+        """Do something on rank 0 alone, as :meth:`Peers.on_main` has it; the others wait for it.
+
+        Work that takes long says so by the heartbeat's ``goes_on``. Those that wait are a word
+        ahead, so that the watch does not take them for the ones that are waited for.
+        """
+
+        def worked() -> _Result:
+            try:
+                return work()
+            finally:
+                self.heartbeat.at("telling the others that its own work is done")
+
+        if not self.is_main:
+            self.heartbeat.at("waiting for the work of rank 0", may_take_long=True)
+        return super().on_main(worked)
 
     def all_reduce_mean(self, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Average named float32 arrays over the ranks, all in one collective.

@@ -117,7 +117,7 @@ def _supervise(
                 return []
         workers.look(msrun.pid)
         left, had_left = had_left, workers.all_left()
-        launchers.report(workers.behind())
+        launchers.report(workers.standing())
         log = launch.msrun_log.read_text("utf-8", "replace")
         if stopped_on_request(log):
             return []
@@ -128,7 +128,7 @@ def _supervise(
             problems = explain_deaths(workers, log, out_of_memory_kills() - kills_before)
         elif failure := launchers.failure():
             return [failure, *explain_reports(workers)]
-        elif workers.hang():
+        elif workers.hang(launchers.elsewhere()):
             problems = explain_hang(workers, launchers)
         elif left and launch.topology.nodes.count == 1:
             # A look ago already, so that msrun has told of any death. It goes on to wait for its

@@ -107,12 +107,13 @@ def adopt_settings(own: LoadedSettings, main: Mapping[str, Any], command: str) -
         command: Name of the command; what has no effect on it need not agree.
 
     Raises:
-        InputError: If another setting than a path was given here and is different there.
+        InputError: If another setting than a path was given here and is different there, or one
+            of node 0's is impossible.
     """
     values: dict[str, Any] = {}
     origins: dict[str, str] = {}
     for name, setting in SETTINGS.items():
-        theirs = tuple(main[name]) if setting.kind is tuple else main[name]
+        theirs = _of_main(setting, main.get(name))
         ours = getattr(own.settings, name)
         given_here = name in own.origins
         if given_here and not setting.is_path and command in setting.commands and ours != theirs:
@@ -125,6 +126,17 @@ def adopt_settings(own: LoadedSettings, main: Mapping[str, Any], command: str) -
         if keep or theirs != setting.default:
             origins[name] = own.origins[name] if keep else "node 0"
     return LoadedSettings(Settings(**values), origins)
+
+
+def _of_main(setting: Setting, value: Any) -> Any:
+    """Give a setting of node 0 as it is to be, whoever node 0 is."""
+    if setting.kind is tuple and isinstance(value, list):
+        value = tuple(value)
+    try:
+        setting.check(value)
+    except SettingsError as error:
+        raise InputError(f"node 0: {error}") from error
+    return value
 
 
 @dataclass(frozen=True)
@@ -201,6 +213,8 @@ def _compose(config: str | Path) -> yaml.Node | None:
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
         raise InputError(f"cannot read the settings file {config}: {reason}") from error
+    except RecursionError as error:
+        raise InputError(f"{config}: not valid YAML: lists in it are too deep") from error
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else "?"
         raise InputError(f"{config}, line {line}: not valid YAML: {error.problem}") from error

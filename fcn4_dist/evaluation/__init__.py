@@ -1,7 +1,7 @@
 """Exact evaluation: every clip scored once on any number of ranks, metrics computed on rank 0."""
 
 from fcn4_dist.evaluation.intervals import Intervals, bootstrap_intervals
-from fcn4_dist.evaluation.metrics import Metrics, compute_metrics
+from fcn4_dist.evaluation.metrics import Metrics, check_defined, compute_metrics
 from fcn4_dist.evaluation.predictions import (
     PREDICTIONS_NAME,
     Predictions,

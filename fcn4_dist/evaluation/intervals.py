@@ -1,6 +1,6 @@
 """Bootstrap intervals: how much metrics would vary with other clips of the same kind."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,7 +34,11 @@ class Intervals:
 
 
 def bootstrap_intervals(
-    labels: np.ndarray, scores: np.ndarray, resamples: int = RESAMPLES, seed: int = SEED
+    labels: np.ndarray,
+    scores: np.ndarray,
+    resamples: int = RESAMPLES,
+    seed: int = SEED,
+    goes_on: Callable[[str], None] = lambda doing: None,
 ) -> Intervals:
     """Compute intervals by the percentile bootstrap over clips.
 
@@ -46,14 +50,18 @@ def bootstrap_intervals(
         scores: Higher for more likely, of the same shape; none is NaN.
         resamples: How often the clips are drawn anew, with replacement.
         seed: Of the draws.
+        goes_on: Told again and again what is done, since of many clips it takes minutes.
     """
     single_label = is_single_label(labels)
     correct = scores.argmax(axis=1) == labels.argmax(axis=1)
     roc_auc, accuracy = [], []
+    classes = [ClassRanking(*column) for column in zip(labels.T, scores.T, strict=True)]
     for weights in _resampled_weights(len(labels), resamples, seed):
-        roc_auc.append(
-            [weighted_roc_auc(*column, weights) for column in zip(labels.T, scores.T, strict=True)]
-        )
+        of_classes = []
+        for ranking in classes:
+            goes_on(f"computing intervals of {len(labels)} clips")
+            of_classes.append(ranking.weighted_roc_auc(weights))
+        roc_auc.append(of_classes)
         accuracy.append(weights @ correct / len(labels))
     by_class = np.concatenate(roc_auc, axis=1)
     known = (~np.isnan(by_class)).sum(axis=0)
@@ -65,35 +73,46 @@ def bootstrap_intervals(
     )
 
 
-def weighted_roc_auc(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Compute the ROC-AUC of one class for many weightings of the clips at once.
-
-    It is the Mann-Whitney statistic: the share of pairs of a positive and a negative that are in
-    order, ties counting half. Whole weights are counted exactly.
+class ClassRanking:
+    """The clips in the order of their scores for one class, for areas of many weightings of them.
 
     Args:
         labels: 0/1 of shape (clips,).
         scores: Of the same shape.
-        weights: At least 0, of shape (weightings, clips).
-
-    Returns:
-        The areas, of shape (weightings,); NaN where positives or negatives weigh nothing.
     """
-    order = np.argsort(scores)
-    in_order = scores[order]
-    positive = np.flatnonzero(labels[order])
-    sums = np.zeros((len(weights), len(scores) + 1), dtype=weights.dtype)
-    np.cumsum(weights[:, order], axis=1, out=sums[:, 1:])
-    # Twice the weight below a positive: that below its ties, and that up to their end.
-    below = sums[:, np.searchsorted(in_order, in_order[positive], side="left")]
-    up_to = sums[:, np.searchsorted(in_order, in_order[positive], side="right")]
-    weight = weights[:, order[positive]]
-    positives = weight.sum(axis=1)
-    negatives = sums[:, -1] - positives
-    # Pairs of two positives are in it, too: half of all of them, whatever their scores.
-    doubled = np.einsum("wp,wp->w", weight, below + up_to) - positives**2
-    pairs = 2.0 * positives * negatives
-    return np.divide(doubled, pairs, out=np.full(len(weights), np.nan), where=pairs > 0)
+
+    def __init__(self, labels: np.ndarray, scores: np.ndarray) -> None:
+        order = np.argsort(scores)
+        in_order = scores[order]
+        positive = np.flatnonzero(labels[order])
+        self._order, self._positive = order, order[positive]
+        # Where the ties of each positive begin, and where they end.
+        self._first = np.searchsorted(in_order, in_order[positive], side="left")
+        self._end = np.searchsorted(in_order, in_order[positive], side="right")
+
+    def weighted_roc_auc(self, weights: np.ndarray) -> np.ndarray:
+        """Compute the ROC-AUC of the class for many weightings of the clips at once.
+
+        It is the Mann-Whitney statistic: the share of pairs of a positive and a negative that are
+        in order, ties counting half. Whole weights are counted exactly.
+
+        Args:
+            weights: At least 0, of shape (weightings, clips).
+
+        Returns:
+            The areas, of shape (weightings,); NaN where positives or negatives weigh nothing.
+        """
+        sums = np.zeros((len(weights), len(self._order) + 1), dtype=weights.dtype)
+        np.cumsum(weights[:, self._order], axis=1, out=sums[:, 1:])
+        # Twice the weight below a positive: that below its ties, and that up to their end.
+        below, up_to = sums[:, self._first], sums[:, self._end]
+        weight = weights[:, self._positive]
+        positives = weight.sum(axis=1)
+        negatives = sums[:, -1] - positives
+        # Pairs of two positives are in it, too: half of all of them, whatever their scores.
+        doubled = np.einsum("wp,wp->w", weight, below + up_to) - positives**2
+        pairs = 2.0 * positives * negatives
+        return np.divide(doubled, pairs, out=np.full(len(weights), np.nan), where=pairs > 0)
 
 
 def _resampled_weights(clips: int, resamples: int, seed: int) -> Iterator[np.ndarray]:

@@ -1,5 +1,6 @@
 """Metrics of predictions, equal to scikit-learn's."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,7 +75,10 @@ class Metrics:
 
 
 def compute_metrics(
-    labels: np.ndarray, scores: np.ndarray, class_names: tuple[str, ...]
+    labels: np.ndarray,
+    scores: np.ndarray,
+    class_names: tuple[str, ...],
+    goes_on: Callable[[str], None] = lambda doing: None,
 ) -> Metrics:
     """Compute the metrics of scored clips.
 
@@ -82,6 +86,7 @@ def compute_metrics(
         labels: 0/1 of shape (clips, classes).
         scores: Higher for more likely, from 0 to 1, of the same shape.
         class_names: Names of the classes.
+        goes_on: Told again and again what is done, since of many clips it takes a while.
 
     Raises:
         Fcn4DistError: If a score is NaN: the network has diverged.
@@ -89,16 +94,16 @@ def compute_metrics(
     # Here and below: importing it takes longer than starting a job should wait for.
     from sklearn.metrics import roc_auc_score
 
-    if np.isnan(scores).any():
-        raise Fcn4DistError(
-            f"the network gives NaN for {int(np.isnan(scores).any(axis=1).sum())} of {len(scores)} "
-            "clips: it has diverged in training; name an earlier checkpoint with --model_name"
-        )
-    classes = tuple(map(_class_metrics, class_names, labels.T, scores.T))
+    check_defined(scores)
+    classes = []
+    for column in zip(class_names, labels.T, scores.T, strict=True):
+        goes_on(f"computing metrics of {len(labels)} clips")
+        classes.append(_class_metrics(*column))
+    goes_on(f"computing the micro ROC-AUC of {len(labels)} clips")
     both = labels.any() and not labels.all()
     return Metrics(
         clips=len(labels),
-        classes=classes,
+        classes=tuple(classes),
         roc_auc_macro=_mean([each.roc_auc for each in classes]),
         roc_auc_micro=float(roc_auc_score(labels.ravel(), scores.ravel())) if both else None,
         pr_auc_macro=_mean([each.pr_auc for each in classes]),
@@ -106,6 +111,22 @@ def compute_metrics(
         cross_entropy=_cross_entropy(labels, scores),
         **(_single_label_metrics(labels, scores) if is_single_label(labels) else {}),
     )
+
+
+def check_defined(scores: np.ndarray) -> None:
+    """Refuse scores of a network that has diverged.
+
+    Args:
+        scores: Of shape (clips, classes).
+
+    Raises:
+        Fcn4DistError: If one is NaN.
+    """
+    if undefined := int(np.isnan(scores).any(axis=1).sum()):
+        raise Fcn4DistError(
+            f"the network gives NaN for {undefined} of {len(scores)} clips: it has diverged in "
+            "training; name an earlier checkpoint with --model_name"
+        )
 
 
 def is_single_label(labels: np.ndarray) -> bool:

@@ -16,6 +16,7 @@ from fcn4_dist.jobs.shards import find_validation_set, open_shards
 from fcn4_dist.model import check_documented_size
 from fcn4_dist.records import check_shards
 from fcn4_dist.runs.folder import DEFAULT_RUNS
+from fcn4_dist.runs.occupancy import check_goes_on, check_unoccupied
 from fcn4_dist.tagging.class_names import check_class_names
 from fcn4_dist.training.plan import plan_run, plan_training
 
@@ -56,6 +57,8 @@ def check_job(
         findings.append(finding_of("folder", lambda: _check_lock(settings)))
     run_dir = settings.run_dir or DEFAULT_RUNS
     findings.append(finding_of("folder", lambda: _check_folder(run_dir, "run_dir")))
+    if on_main and settings.run_dir and not settings.resume:
+        findings.append(finding_of("folder", lambda: _check_run_folder(command, settings.run_dir)))
     return findings
 
 
@@ -154,9 +157,12 @@ def _check_dense_layer(settings: Settings) -> list[Finding]:
 
 def _check_resume(settings: Settings, world_size: int) -> str:
     path = find_resume_file(settings, warn=lambda text: None)
+    description = read_description(path) if path else None
+    if settings.run_dir:
+        run_id = description.run_id if description else None
+        check_goes_on(Path(settings.run_dir), run_id, settings.save_step)
     if path is None:
         return f"nothing to go on from in {settings.checkpoint_path} yet"
-    description = read_description(path)
     assert description
     manifest, record_set = open_shards(settings, settings.train_filename)
     check_description(description, path, manifest.class_names, manifest.parameters)
@@ -169,6 +175,11 @@ def _check_lock(settings: Settings) -> str:
     folder = CheckpointFolder.from_settings(settings)
     folder.check_free()
     return f"no other run writes to {settings.checkpoint_path}"
+
+
+def _check_run_folder(command: str, run_dir: str) -> str:
+    check_unoccupied(Path(run_dir), command)
+    return f"run_dir {run_dir} holds no other job"
 
 
 def _check_folder(folder: str, setting: str) -> str:

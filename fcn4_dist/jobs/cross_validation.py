@@ -12,14 +12,13 @@ from fcn4_dist import documents
 from fcn4_dist.cluster.topology import LaunchRequest
 from fcn4_dist.config import Affects, LoadedSettings, Settings, differences
 from fcn4_dist.errors import Fcn4DistError, InputError
-from fcn4_dist.evaluation import METRICS_NAME
-from fcn4_dist.jobs.folds import show_folds
+from fcn4_dist.evaluation import PREDICTIONS_NAME
+from fcn4_dist.jobs.folds import write_folds
 from fcn4_dist.processes import die_with_parent
 from fcn4_dist.runs.folder import choose_run_folder, save_settings, settings_file
+from fcn4_dist.runs.occupancy import CROSS_VALIDATION_NAME, check_unoccupied
 from fcn4_dist.terminal import say
 from fcn4_dist.text import shell_command
-
-RECORD_NAME = "cross_validation.json"
 
 # How the work is done may be changed: what stopped a run may have to be mended there.
 _THE_SAME_IN_ALL = set(Affects) - {Affects.FOLD, Affects.WORK}
@@ -56,7 +55,8 @@ def cross_validate(loaded: LoadedSettings, device_num: int | None) -> None:
     config = save_settings(loaded)
     folders = [folder / f"fold-{fold}" for fold in range(1, settings.folds + 1)]
     for fold, of_fold in enumerate(folders, start=1):
-        if (of_fold / "eval" / METRICS_NAME).exists():
+        # They are whole if they are there, and all that is needed of a fold.
+        if (of_fold / "eval" / PREDICTIONS_NAME).exists():
             say(f"fold {fold} of {settings.folds} is finished: {of_fold}")
             continue
         for name, arguments in _steps(config, fold, of_fold, device_num):
@@ -71,7 +71,7 @@ def cross_validate(loaded: LoadedSettings, device_num: int | None) -> None:
                 error.exit_code = code
                 raise error
     say()
-    show_folds([of_fold / "eval" for of_fold in folders], folder)
+    write_folds([of_fold / "eval" for of_fold in folders], folder)
 
 
 def _of_all_folds(loaded: LoadedSettings) -> LoadedSettings:
@@ -109,7 +109,7 @@ def _of_all_folds(loaded: LoadedSettings) -> LoadedSettings:
 
 def _check_same(folder: Path, settings: Settings, device_num: int | None) -> None:
     """Refuse to go on with what other settings have begun to train."""
-    record = folder / RECORD_NAME
+    record = folder / CROSS_VALIDATION_NAME
     asked = settings.as_dict() | {"device_num": device_num}
     if record.exists():
         begun = documents.read(record, _Record).settings
@@ -124,9 +124,11 @@ def _check_same(folder: Path, settings: Settings, device_num: int | None) -> Non
             )
     elif settings_file(settings).exists() or any(folder.glob("fold-*")):
         raise InputError(
-            f"{folder} holds another job, or lacks its {RECORD_NAME}: name another folder with "
-            "--run_dir"
+            f"{folder} holds another job, or lacks its {CROSS_VALIDATION_NAME}: name another "
+            "folder with --run_dir"
         )
+    else:
+        check_unoccupied(folder)
     documents.write(record, _Record(asked))
 
 

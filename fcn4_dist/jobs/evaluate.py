@@ -1,15 +1,19 @@
 """The eval job, as one rank of it."""
 
 import time
+from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fcn4_dist import documents
-from fcn4_dist.config import LoadedSettings
+from fcn4_dist.cluster.heartbeat import Heartbeat
+from fcn4_dist.config import LoadedSettings, Settings
 from fcn4_dist.evaluation import (
     METRICS_NAME,
     PREDICTIONS_NAME,
     bootstrap_intervals,
+    check_defined,
     compute_metrics,
     metrics_content,
     metrics_text,
@@ -19,10 +23,12 @@ from fcn4_dist.evaluation import (
 )
 from fcn4_dist.jobs.rank import become_rank
 from fcn4_dist.jobs.shards import open_shards
+from fcn4_dist.runs.occupancy import kept_to_this_job
 from fcn4_dist.runs.record import write_run_record
 from fcn4_dist.terminal import say, warn
 
 if TYPE_CHECKING:
+    from fcn4_dist.cluster.ranks import Ranks
     from fcn4_dist.evaluation.scoring import Scores
 
 WINDOW_PREDICTIONS_NAME = "window_predictions.csv"
@@ -31,12 +37,12 @@ WINDOW_PREDICTIONS_NAME = "window_predictions.csv"
 def evaluate(loaded: LoadedSettings) -> None:
     """Score the validation set: alone, or as one rank if a launcher started this process."""
     settings, ranks = become_rank("eval", loaded)
-    folder = Path(settings.run_dir)
-    if ranks.is_main:
-        # Scores of an earlier evaluation must not outlive a failure of this one.
-        for name in (PREDICTIONS_NAME, WINDOW_PREDICTIONS_NAME, METRICS_NAME):
-            (folder / name).unlink(missing_ok=True)
+    with ExitStack() as held:
+        ranks.on_main(lambda: held.enter_context(kept_to_this_job(Path(settings.run_dir))))
+        _evaluate(settings, ranks)
 
+
+def _evaluate(settings: Settings, ranks: "Ranks") -> None:
     from fcn4_dist.evaluation.scoring import score_clips
     from fcn4_dist.jobs.trained_network import load_trained_network
 
@@ -48,29 +54,51 @@ def evaluate(loaded: LoadedSettings) -> None:
         record = write_run_record("eval", settings, manifest, ranks.size, checkpoint=path)
     begun = time.monotonic()
     scores = score_clips(network, record_set, settings.window_seconds, settings.batch_size, ranks)
-    if scores is None or record is None:
-        return
     seconds = time.monotonic() - begun
-    content = _written(scores, folder) | {
-        "checkpoint": path,
-        "shards": str(record_set.folder / settings.val_filename),
-        "versions": record.versions,
-        "device": record.machine.device,
-        "precision": record.precision,
-        "repeatable": record.repeatable,
-    }
-    documents.write(folder / METRICS_NAME, content)
-    say(f"{len(record_set) / seconds:.1f} samples/s, compilation included")
-    say(f"predictions: {folder / PREDICTIONS_NAME}")
-    say(f"metrics: {folder / METRICS_NAME}")
+
+    def write() -> None:
+        assert scores and record
+        details = {
+            "checkpoint": path,
+            "shards": str(record_set.folder / settings.val_filename),
+            "versions": record.versions,
+            "device": record.machine.device,
+            "precision": record.precision,
+            "repeatable": record.repeatable,
+        }
+        write_scores(scores, Path(settings.run_dir), details, ranks.heartbeat)
+        say(f"{len(record_set) / seconds:.1f} samples/s, compilation included")
+
+    # MindSpore's ranks leave together: rank 0 may fall over one that has gone before.
+    ranks.on_main(write)
 
 
-def _written(scores: "Scores", folder: Path) -> dict[str, Any]:
-    """Write the predictions, print the metrics, and give them for the file."""
+def write_scores(
+    scores: "Scores", folder: Path, details: Mapping[str, Any], heartbeat: Heartbeat
+) -> None:
+    """Write the predictions, and then, whatever becomes of that, the metrics; for rank 0.
+
+    Args:
+        scores: Of every clip.
+        folder: The job's folder.
+        details: What metrics.json is to say besides.
+        heartbeat: Told that this goes on, which may take minutes.
+
+    Raises:
+        Fcn4DistError: If a score is NaN; nothing is written then.
+    """
+
+    def goes_on(doing: str) -> None:
+        heartbeat.goes_on(doing, may_take_long=True)
+
     clips, windows = scores.clips, scores.windows
-    metrics = compute_metrics(clips.labels, clips.scores, clips.class_names)
-    intervals = bootstrap_intervals(clips.labels, clips.scores)
-    write_predictions(clips, folder / PREDICTIONS_NAME)
+    check_defined(clips.scores)
+    write_predictions(clips, folder / PREDICTIONS_NAME, goes_on)
+    say(f"predictions: {folder / PREDICTIONS_NAME}")
+    if windows:
+        write_predictions(windows, folder / WINDOW_PREDICTIONS_NAME, goes_on)
+    metrics = compute_metrics(clips.labels, clips.scores, clips.class_names, goes_on)
+    intervals = bootstrap_intervals(clips.labels, clips.scores, goes_on=goes_on)
     say(metrics_text(metrics, intervals))
     if metrics.left_out:
         warn(
@@ -78,9 +106,10 @@ def _written(scores: "Scores", folder: Path) -> dict[str, Any]:
             + ", ".join(metrics.left_out)
         )
     content = metrics_content(metrics, intervals)
-    if windows is None:
-        return content
-    write_predictions(windows, folder / WINDOW_PREDICTIONS_NAME)
-    of_windows = compute_metrics(windows.labels, windows.scores, windows.class_names)
-    say(f"each of {of_windows.clips} windows by itself: {summary_text(of_windows)}")
-    return content | {"windows": {"windows": of_windows.clips, **summary_figures(of_windows)}}
+    if windows:
+        of_windows = compute_metrics(windows.labels, windows.scores, windows.class_names, goes_on)
+        say(f"each of {of_windows.clips} windows by itself: {summary_text(of_windows)}")
+        figures = {"windows": of_windows.clips, **summary_figures(of_windows)}
+        content = content | {"windows": figures}
+    documents.write(folder / METRICS_NAME, content | dict(details))
+    say(f"metrics: {folder / METRICS_NAME}")

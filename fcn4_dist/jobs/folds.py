@@ -18,6 +18,7 @@ from fcn4_dist.evaluation import (
 )
 from fcn4_dist.evaluation.folds import Folds, gather_folds
 from fcn4_dist.files import check_writable
+from fcn4_dist.runs.occupancy import check_unoccupied
 from fcn4_dist.terminal import say, table
 
 
@@ -29,16 +30,25 @@ def show_folds(folders: Sequence[Path], output: Path | None) -> None:
         output: Folder to write predictions.csv and metrics.json of all clips to; None for none.
 
     Raises:
-        InputError: If they are not the folds of one split, or the output would replace one.
+        InputError: If they are not the folds of one split, or the output would replace one, or
+            another job.
     """
-    folds = gather_folds(folders)
     if output:
         check_writable(output, "output")
         if output.resolve() in [folder.resolve() for folder in folders]:
             raise InputError(
                 f"--output {output} is a fold, whose predictions would be lost: name another folder"
             )
+        check_unoccupied(output, setting="output")
+    write_folds(folders, output)
+
+
+def write_folds(folders: Sequence[Path], output: Path | None) -> None:
+    """Do the same, and replace what an output holds."""
+    folds = gather_folds(folders)
     pooled = folds.pooled
+    if output:
+        write_predictions(pooled, output / PREDICTIONS_NAME)
     metrics = compute_metrics(pooled.labels, pooled.scores, pooled.class_names)
     intervals = bootstrap_intervals(pooled.labels, pooled.scores)
     say(_folds_table(folders, folds))
@@ -47,7 +57,6 @@ def show_folds(folders: Sequence[Path], output: Path | None) -> None:
     say()
     say(metrics_text(metrics, intervals))
     if output:
-        write_predictions(pooled, output / PREDICTIONS_NAME)
         content = metrics_content(metrics, intervals) | _folds_content(folders, folds)
         documents.write(output / METRICS_NAME, content)
         say(f"predictions and metrics of all: {output}")

@@ -11,7 +11,7 @@ import numpy as np
 
 from fcn4_dist.cluster.device import check_mindspore, prepare_environment
 from fcn4_dist.errors import InputError
-from fcn4_dist.files import check_writable
+from fcn4_dist.files import PICTURE_BEGINNING, check_replaceable, check_writable
 from fcn4_dist.findings import refuse_errors
 from fcn4_dist.pipeline import read_batches
 from fcn4_dist.records import (
@@ -24,6 +24,7 @@ from fcn4_dist.records import (
     read_manifest,
     row_faults,
 )
+from fcn4_dist.records.manifest import MANIFEST_NAME
 from fcn4_dist.terminal import Progress, clock, say, still_running, table
 
 SHEET_NAME = "sheet.png"
@@ -59,6 +60,13 @@ def verify_shards(folder: Path) -> None:
         megabytes = sum(shard.bytes for shard in of_set) / 1e6
         rows = sum(shard.rows for shard in of_set)
         say(f"{name}: {rows} clips in {len(of_set)} shards, {megabytes:.0f} MB: whole")
+    if not manifest.sealed:
+        say(
+            f"{folder / MANIFEST_NAME} is of an earlier version, which wrote no checksum: clips, "
+            "labels and the form of features were held against the shards; whether anything else "
+            "in it was changed cannot be told; preprocess, run again, gives it a checksum and "
+            "keeps the shards"
+        )
 
 
 def inspect_shards(folder: Path, sheet: Path | None, per_class: int) -> None:
@@ -160,8 +168,7 @@ def _draw(manifest: Manifest, folder: Path, sheet: Path, per_class: int) -> None
         say(f"no sheet of spectrograms: {error}")
         return
     check_writable(sheet.parent, "sheet")
-    if sheet.is_dir():
-        raise InputError(f"sheet {sheet} is a folder: name a file with --sheet")
+    check_replaceable(sheet, "--sheet", PICTURE_BEGINNING)
     prepare_environment("CPU")
     from fcn4_dist.reports.spectrogram_sheet import Picture, write_sheet
 

@@ -13,6 +13,7 @@ from fcn4_dist.cluster.cores import CORES_VARIABLE
 from fcn4_dist.cluster.launch import file_prefix
 from fcn4_dist.cluster.launchers import Launchers, meet
 from fcn4_dist.cluster.preflight import check_address, usable_port
+from fcn4_dist.cluster.secret import find_secret
 from fcn4_dist.cluster.sites import MINDCLUSTER_TABLE, at_site
 from fcn4_dist.cluster.supervision import run_launch
 from fcn4_dist.cluster.topology import (
@@ -104,7 +105,8 @@ def met_launchers(request: LaunchRequest) -> Iterator[tuple[Start, Launchers]]:
     def plan(settings: Settings) -> Topology:
         return plan_topology(nodes, request, settings.device_target, host)
 
-    with meet(nodes, say) as launchers:
+    secret = find_secret(os.environ) if nodes.count > 1 else None
+    with meet(nodes, say, secret=secret) as launchers:
         yield Start(Starter.MSRUN, host, plan), launchers
 
 

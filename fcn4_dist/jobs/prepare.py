@@ -15,6 +15,7 @@ from fcn4_dist.cluster.cores import core_variables, cores_near, plan_cores
 from fcn4_dist.cluster.launch import Launch, file_prefix, plan_launch
 from fcn4_dist.cluster.peers import Peers
 from fcn4_dist.cluster.preflight import check_software, check_workers
+from fcn4_dist.cluster.secret import SECRET_VARIABLE
 from fcn4_dist.cluster.topology import Starter, Topology
 from fcn4_dist.config import LoadedSettings, Settings, adopt_settings
 from fcn4_dist.errors import InputError
@@ -127,7 +128,7 @@ def prepare(command: str, loaded: LoadedSettings, start: Start, peers: Peers) ->
     peers.refuse_together(problems)
     if peers.size > 1:
         peers.check_agreement(_to_agree_on(loaded.settings, topology), InputError)
-    loaded = _in_one_folder(command, loaded, peers)
+    loaded = in_one_folder(command, loaded, peers)
     if peers.is_main:
         say(loaded.to_yaml(command))
     return Job(command, loaded, topology, start.starter, start.host)
@@ -142,10 +143,38 @@ def adopt_from_main(command: str, loaded: LoadedSettings, peers: Peers) -> Loade
         peers: This process's place.
 
     Raises:
-        InputError: If another setting than a path was given here and is different there.
+        InputError: If another setting than a path was given here and is different there, or node 0
+            names a folder to write to that leads where nobody has told this peer to write.
     """
-    of_main = peers.broadcast(loaded.settings.as_dict())
-    return loaded if peers.is_main else adopt_settings(leave_open(loaded), of_main, command)
+    of_main = peers.broadcast_of(dict[str, Any], loaded.settings.as_dict())
+    if peers.is_main:
+        return loaded
+    adopted = adopt_settings(leave_open(loaded), of_main, command)
+    if "run_dir" not in loaded.origins:
+        _check_folder_of_main(adopted.settings.run_dir, peers)
+    return adopted
+
+
+def in_one_folder(command: str, loaded: LoadedSettings, peers: Peers) -> LoadedSettings:
+    """Make the job's folder, of one name on all peers; every one of them has to call this.
+
+    Args:
+        command: Its name is in that of the folder, where the settings name none.
+        loaded: The settings.
+        peers: This process's place.
+
+    Returns:
+        The settings with absolute paths, those of this peer.
+
+    Raises:
+        InputError: If it cannot be made, or leads where nobody has told this peer to write.
+    """
+    named = peers.on_main(lambda: name_run_folder(loaded, command)) or loaded
+    of_main = peers.broadcast_of(str, named.settings.run_dir)
+    if not named.settings.run_dir:
+        _check_folder_of_main(of_main, peers)
+    run_dir = named.settings.run_dir or of_main
+    return settle_paths(LoadedSettings(replace(named.settings, run_dir=run_dir), named.origins))
 
 
 def find_obstacles(command: str, settings: Settings, start: Start) -> list[Finding]:
@@ -193,11 +222,19 @@ def _to_agree_on(settings: Settings, topology: Topology) -> dict[str, Any]:
     }
 
 
-def _in_one_folder(command: str, loaded: LoadedSettings, peers: Peers) -> LoadedSettings:
-    named = peers.on_main(lambda: name_run_folder(loaded, command)) or loaded
-    of_main = peers.broadcast(named.settings.run_dir)
-    run_dir = named.settings.run_dir or of_main
-    return settle_paths(LoadedSettings(replace(named.settings, run_dir=run_dir), named.origins))
+def _check_folder_of_main(run_dir: str, peers: Peers) -> None:
+    """Refuse a folder of a node 0 that nobody knows, unless it is below the working directory."""
+    here = Path.cwd().resolve()
+    try:
+        inside = (here / run_dir).resolve().is_relative_to(here)
+    except (OSError, RuntimeError, ValueError) as error:
+        raise InputError(f"node 0 names a run_dir that cannot be one, {run_dir!r}") from error
+    if not (inside or peers.known):
+        raise InputError(
+            f"node 0 has this node write to {run_dir}, which is not below {here}, and without "
+            f"{SECRET_VARIABLE} nobody knows who node 0 is: give --run_dir here, too, or every "
+            "node the secret"
+        )
 
 
 def _hccl_variables(loaded: LoadedSettings) -> dict[str, str]:

@@ -1,8 +1,11 @@
 """The preprocess job: a collection -> features -> MindRecord shards and manifest."""
 
+import math
 import os
+import shutil
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from fcn4_dist.audio import (
@@ -35,18 +38,17 @@ from fcn4_dist.jobs.prepare import adopt_from_main
 from fcn4_dist.jobs.shards import check_window
 from fcn4_dist.processes import usable_cores
 from fcn4_dist.records import Manifest, Shard
+from fcn4_dist.records.layout import ShardFormat
+from fcn4_dist.records.obstacles import check_features, check_names, check_room
 from fcn4_dist.records.planning import PlannedShard, plan_records
-from fcn4_dist.records.writing import (
-    ShardFormat,
-    check_features,
-    check_room,
-    clear_folder,
-    write_shards,
-)
+from fcn4_dist.records.writing import clear_folder, write_shards
+from fcn4_dist.refusals import explain, size_text
 from fcn4_dist.terminal import Progress, say, table, warn
 from fcn4_dist.versions import package_versions
 
 SETTINGS_NAME = "preprocess_settings.yaml"
+_FOLDERS = ("npy_path", "mr_path", "info_path")
+"""Settings that name folders which are written to."""
 _SHOWN_SKIPS = 20
 
 
@@ -66,14 +68,32 @@ def preprocess(loaded: LoadedSettings) -> None:
     """
     if not started_by_mpi():
         say(loaded.to_yaml("preprocess"))
-        _run(loaded, Alone())
+        with _refusals_told(loaded.settings):
+            _run(loaded, Alone())
         return
     with MpiRanks() as ranks:
         loaded = adopt_from_main("preprocess", loaded, ranks)
         if ranks.is_main:
             say(loaded.to_yaml("preprocess"))
             say(f"{ranks.size} ranks share the work")
-        _run(loaded, ranks, ranks.local_size)
+        with _refusals_told(loaded.settings):
+            _run(loaded, ranks, ranks.local_size)
+
+
+@contextmanager
+def _refusals_told(settings: Settings) -> Iterator[None]:
+    """Tell what the system refuses with the setting that names another folder."""
+    try:
+        yield
+    except MemoryError as error:
+        raise Fcn4DistError(f"{explain(error)}, with fewer --processes") from error
+    except OSError as error:
+        path = Path(os.fsdecode(error.filename or ""))
+        for setting in _FOLDERS:
+            if path.is_relative_to(getattr(settings, setting)):
+                sentence = explain(error, path, setting=setting)
+                raise Fcn4DistError(f"cannot work on {path}: {sentence}") from error
+        raise
 
 
 def _run(loaded: LoadedSettings, peers: Peers, local_size: int = 1) -> None:
@@ -97,7 +117,8 @@ def _check(settings: Settings) -> None:
     check_window(FeatureParameters.from_settings(settings), settings.window_seconds)
     if settings.get_mindrecord:
         check_mindspore()
-    for name in ("info_path", "npy_path", "mr_path"):
+        check_names(Path(settings.mr_path), settings.set_names)
+    for name in _FOLDERS:
         check_writable(Path(getattr(settings, name)), name)
 
 
@@ -122,6 +143,8 @@ def _audio_to_npy(
     if peers.is_main:
         discard_feature_index(npy_path)
         cache.prepare()
+        if collection is not None:
+            _check_room_for_features(len(collection.clips), cache)
     clips = peers.broadcast(collection and collection.clips)
     seen = who_sees(npy_path, peers)
     share = clips[peers.rank :: peers.size]
@@ -246,6 +269,21 @@ def _check_audio(share: Sequence[Clip], audio_path: Path, peers: Peers) -> None:
             f"this host has none of the {len(share)} clips that rank {peers.rank} is to read, like "
             f"{share[0].path}: copy or mount audio_path {audio_path} on every host"
         )
+
+
+def _check_room_for_features(clips: int, cache: FeatureCache) -> None:
+    """Refuse a disk that will be full long after the work has begun."""
+    of_one = 4 * math.prod(cache.parameters.shape)
+    free = shutil.disk_usage(cache.folder).free
+    # Those that are there already are counted only where it matters: there may be a million.
+    if clips * of_one > free:
+        missing = clips - sum(1 for _ in cache.folder.glob("*/*.npy"))
+        if missing * of_one > free:
+            raise InputError(
+                f"the features of {missing} clips need {size_text(missing * of_one)}, and "
+                f"{cache.folder.parent} has {size_text(free)} left: make room, or name another "
+                "folder with --npy_path"
+            )
 
 
 def _check_parameters(index: FeatureIndex, settings: Settings) -> None:

@@ -5,10 +5,10 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from fcn4_dist.errors import InputError
-from fcn4_dist.files import check_writable, write_atomically
+from fcn4_dist.files import PAGE_BEGINNING, check_replaceable, check_writable, write_bytes
 from fcn4_dist.terminal import say
 
-REPORT_NAME = "report.html"
+REPORT_NAME, COMPARISON_NAME = "report.html", "comparison.html"
 
 
 def report(folders: Sequence[Path], output: Path | None) -> None:
@@ -16,7 +16,8 @@ def report(folders: Sequence[Path], output: Path | None) -> None:
 
     Args:
         folders: Folders of jobs of train or eval.
-        output: HTML file to write; None for ``report.html`` in the first folder.
+        output: HTML file to write; None for ``report.html`` in the folder of a run, or
+            ``comparison.html`` in the first of several.
 
     Raises:
         InputError: If a folder holds no run, or the page cannot be written.
@@ -28,11 +29,9 @@ def report(folders: Sequence[Path], output: Path | None) -> None:
     from fcn4_dist.runs.reading import read_run
 
     records = [read_run(folder) for folder in folders]
-    path = output or folders[0] / REPORT_NAME
+    path = output or folders[0] / (REPORT_NAME if len(folders) == 1 else COMPARISON_NAME)
     check_writable(path.parent, "output")
-    if path.is_dir():
-        raise InputError(f"output {path} is a folder: name a file with --output")
+    check_replaceable(path, "--output", PAGE_BEGINNING)
     page = run_report(records)
-    with write_atomically(path) as file:
-        file.write(page)
+    write_bytes(path, page)
     say(f"report of {len(records)} {'run' if len(records) == 1 else 'runs'}: {path}")

@@ -1,7 +1,5 @@
 """The command tag: songs in, tags out."""
 
-import csv
-import io
 import json
 import os
 import sys
@@ -12,11 +10,18 @@ from pathlib import Path
 
 from fcn4_dist.clips.folder import AUDIO_SUFFIXES
 from fcn4_dist.errors import Fcn4DistError, InputError
-from fcn4_dist.files import check_writable, write_atomically
+from fcn4_dist.files import (
+    PAGE_BEGINNING,
+    PICTURE_BEGINNING,
+    check_replaceable,
+    check_writable,
+    write_bytes,
+)
 from fcn4_dist.log import stdout_is_data
 from fcn4_dist.processes import usable_cores
 from fcn4_dist.tagging import CLIP_TIMEOUT, Network, SongTags, Tagger, UnreadSong
 from fcn4_dist.terminal import Progress, clock, put, say, table, warn
+from fcn4_dist.text import csv_line
 
 _DIGITS = 6
 
@@ -70,7 +75,7 @@ def tag(request: TagRequest, load: Callable[[], Network]) -> int:
         )
         say(f"tags by {network.path}")
         if request.output == "csv":
-            put(_csv_line(["path", "seconds", *network.description.class_names]))
+            put(csv_line(["path", "seconds", *network.description.class_names]))
         if len(paths) == 1:
             _tag_one(tagger, paths[0], request)
             return 0
@@ -103,16 +108,18 @@ def _find_songs(places: Sequence[Path]) -> list[Path]:
 
 
 def _check(request: TagRequest, paths: Sequence[Path]) -> None:
-    for flag, file in (("plot", request.plot), ("html", request.html)):
+    for flag, file, beginning in (
+        ("plot", request.plot, PICTURE_BEGINNING),
+        ("html", request.html, PAGE_BEGINNING),
+    ):
         if file is None:
             continue
         if len(paths) != 1:
             raise InputError(f"--{flag} shows one song, and {len(paths)} are named: name one")
-        if file.is_dir():
-            raise InputError(f"--{flag} {file} is a folder: name a file")
         if file.exists() and file.samefile(paths[0]):
             raise InputError(f"--{flag} {file} is the song itself: name another file")
         check_writable(file.parent, flag)
+        check_replaceable(file, f"--{flag}", beginning)
     if request.top_n < 1:
         raise InputError(f"--top_n must be at least 1, got {request.top_n}")
     if request.processes < 0:
@@ -133,8 +140,7 @@ def _tag_one(tagger: Tagger, path: Path, request: TagRequest) -> None:
         from fcn4_dist.reports.taggram_page import taggram_page
 
         page = taggram_page(tags, song.decibels, playable_audio(path), request.top_n)
-        with write_atomically(request.html) as file:
-            file.write(page)
+        write_bytes(request.html, page)
         say(f"tags over time, with the music: {request.html}")
 
 
@@ -200,10 +206,4 @@ def _json(tags: SongTags, top_n: int) -> str:
 
 def _csv(tags: SongTags) -> str:
     scores = [f"{score:.{_DIGITS}f}" for score in tags.scores]
-    return _csv_line([str(tags.path), f"{tags.seconds:.3f}", *scores])
-
-
-def _csv_line(cells: Sequence[str]) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="").writerow(cells)
-    return text.getvalue()
+    return csv_line([str(tags.path), f"{tags.seconds:.3f}", *scores])

@@ -2,6 +2,8 @@
 
 import resource
 from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fcn4_dist.checkpoints import CheckpointFolder
@@ -10,6 +12,7 @@ from fcn4_dist.config import LoadedSettings, Settings
 from fcn4_dist.evaluation import HOW_THE_BEST_IS_CHOSEN, TITLES
 from fcn4_dist.jobs.rank import become_rank
 from fcn4_dist.jobs.shards import find_validation_set, open_shards
+from fcn4_dist.runs.occupancy import kept_to_this_job
 from fcn4_dist.runs.record import write_run_record
 from fcn4_dist.terminal import say
 
@@ -27,7 +30,8 @@ def train(loaded: LoadedSettings) -> None:
     manifest, record_set = open_shards(settings, settings.train_filename)
     folder = CheckpointFolder.from_settings(settings)
     with ExitStack() as held:
-        ranks.on_main(lambda: held.enter_context(folder.kept_to_this_job()))
+        for hold in (folder.kept_to_this_job(), kept_to_this_job(Path(settings.run_dir))):
+            ranks.on_main(partial(held.enter_context, hold))
         trainer = Trainer(
             settings,
             manifest,

@@ -21,17 +21,17 @@ from fcn4_dist.cluster.card_checks import check_cards
 from fcn4_dist.cluster.launchers import Launchers
 from fcn4_dist.cluster.preflight import check_software, usable_port
 from fcn4_dist.cluster.topology import LaunchRequest
-from fcn4_dist.config import LoadedSettings, Settings
+from fcn4_dist.config import SETTINGS, LoadedSettings, Settings
 from fcn4_dist.config.learning import Network, Training
 from fcn4_dist.config.machine import Ascend, Device, DistributedJob
 from fcn4_dist.errors import InputError, StoppedError
 from fcn4_dist.findings import Finding, Level, errors_in, refuse_errors
 from fcn4_dist.jobs.launch import SECONDS_BETWEEN_JOBS, met_launchers, run_job
-from fcn4_dist.jobs.prepare import Job, Start, find_obstacles, prepare
+from fcn4_dist.jobs.prepare import Job, Start, find_obstacles, in_one_folder, prepare
 from fcn4_dist.jobs.trial_data import make_shards
 from fcn4_dist.jobs.trial_rank import SECTIONS
 from fcn4_dist.log import kept_off_terminal
-from fcn4_dist.runs.folder import choose_run_folder, settle_paths
+from fcn4_dist.runs.folder import settle_paths
 from fcn4_dist.runs.history import Step, read_course
 from fcn4_dist.terminal import say, table_of_sentences
 from fcn4_dist.trial.judging import RESTART, TRAINING, judge_restart, judge_speed, verdict
@@ -74,13 +74,15 @@ def try_job(loaded: LoadedSettings, request: LaunchRequest, seconds: float) -> i
         _refuse_host(loaded.settings, start)
         ranks = start.plan(loaded.settings).ranks
         computing = _what_computes(loaded, ranks)
-        folder = _folder_for_all(loaded, launchers)
+        folder = Path(in_one_folder("trial", loaded, launchers).settings.run_dir)
         launchers.on_main(lambda: held.enter_context(_kept_to_this_trial(folder)))
-        folder.mkdir(parents=True, exist_ok=True)
         say(f"making music and shards of it, in {folder}")
         with kept_off_terminal(folder / "preparing.log"):
             made = _settings_of_trial(computing, ranks, folder)
-            job = prepare("train", LoadedSettings(made, loaded.origins), start, launchers)
+            # Of a node's own paths, node 0 has none to give.
+            paths = {name: "doctor --run" for name, each in SETTINGS.items() if each.is_path}
+            origins = {**loaded.origins, **paths}
+            job = prepare("train", LoadedSettings(made, origins), start, launchers)
         before = find_obstacles("train", job.loaded.settings, start)
         trial = _Trial(job, launchers, folder, start.host.generation if start.host else "", seconds)
         try:
@@ -107,11 +109,6 @@ def _refuse_host(settings: Settings, start: Start) -> None:
         device, version = settings.device_target, installed_mindspore()
         found = check_cards(device, start.host, os.environ, version)
         refuse_errors([*check_software(os.environ, start.starter), *found])
-
-
-def _folder_for_all(loaded: LoadedSettings, launchers: Launchers) -> Path:
-    chosen = launchers.on_main(lambda: choose_run_folder(loaded, "trial"))
-    return Path(launchers.broadcast(chosen and chosen.settings.run_dir))
 
 
 @contextmanager
@@ -180,7 +177,7 @@ class _Trial:
         elif self._start("train", {"run_dir": str(self.folder / TRAINING)}):
             self._failed(TRAINING)
             self._skip(RESTART)
-        elif self._start("train", self.launchers.broadcast(self._how_to_restart())):
+        elif self._start("train", self._how_to_restart()):
             self._failed(RESTART)
         elif self.launchers.is_main:
             self.findings += self._judge()
@@ -195,28 +192,30 @@ class _Trial:
         job = replace(self.job, command=command, loaded=loaded)
         say(f"next: {_STARTS[folder.name]}")
         exit_code = run_job(job.on_port(usable_port(job.topology)), self.launchers)
-        worst = max(self.launchers.all_gather(exit_code))
+        worst = max(self.launchers.all_gather_of(int, exit_code))
         if worst == StoppedError.exit_code:
             raise StoppedError("stopped by SIGTERM; the table has what was found until then")
         return worst
 
     def _how_to_restart(self) -> dict[str, Any]:
-        """Give what the third start has other than the second; on node 0, which has its results."""
-        if not self.launchers.is_main:
-            return {}
+        """Give what the third start has other than the second; node 0 decides, by its results."""
+        own = self._found_to_restart() if self.launchers.is_main else None
+        first, length = self.launchers.broadcast_of(tuple[str, int], own)
+        return {
+            "run_dir": str(self.folder / RESTART),
+            "checkpoint_path": str(self.folder / "weight_after_restart"),
+            "resume": first,
+            "epoch_size": length,
+            "val_interval": length,
+        }
+
+    def _found_to_restart(self) -> tuple[str, int]:
         rate = median(self._rates(TRAINING) or [0.0])
         steps = self._steps(TRAINING)
         clips_an_epoch = self._global_batch * max(step.step for step in steps)
         epochs = min(math.ceil(self.seconds * rate / clips_an_epoch), _MOST_EPOCHS)
         first = CheckpointFolder.from_settings(self.settings).files()[0]
-        length = _SHORT_EPOCHS + epochs
-        return {
-            "run_dir": str(self.folder / RESTART),
-            "checkpoint_path": str(self.folder / "weight_after_restart"),
-            "resume": str(first),
-            "epoch_size": length,
-            "val_interval": length,
-        }
+        return str(first), _SHORT_EPOCHS + epochs
 
     def _judge(self) -> list[Finding]:
         settings, steps = self.settings, self._steps(RESTART)

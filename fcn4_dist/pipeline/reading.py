@@ -40,17 +40,27 @@ def read_batches(record_set: RecordSet, batches: Sequence[np.ndarray]) -> Iterat
         The batches.
 
     Raises:
-        Fcn4DistError: If the shards cannot be read, or give other clips than the manifest says.
+        Fcn4DistError: If the shards cannot be read, or give other clips, labels or features than
+            the manifest says.
     """
     if len(batches) == 0:
         return
     rows = _rows(record_set, batches)
     for indices, (ids, features, labels) in zip(batches, rows, strict=True):
         expected = tuple(record_set.clips[index].id for index in indices)
-        if tuple(ids.tolist()) != expected:
+        differing = [
+            what
+            for what, same in (
+                ("clips", tuple(ids.tolist()) == expected),
+                ("labels", np.array_equal(labels, record_set.labels_of(indices))),
+                ("features", record_set.holds(features)),
+            )
+            if not same
+        ]
+        if differing:
             raise Fcn4DistError(
-                f"the shards of {record_set.name} in {record_set.folder} do not hold the clips "
-                "their manifest says, in its order: run preprocess again"
+                f"the shards of {record_set.name} in {record_set.folder} do not hold the "
+                f"{differing[0]} that their manifest says: run preprocess again"
             )
         yield Batch(expected, _features(record_set, features), labels.astype(np.float32))
 

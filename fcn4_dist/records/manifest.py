@@ -1,8 +1,10 @@
 """The manifest beside the shards: what is in them, row for row."""
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -15,6 +17,7 @@ from fcn4_dist.audio import FeatureParameters
 from fcn4_dist.errors import InputError
 
 MANIFEST_NAME = "manifest.json"
+_SHARD_NAME = re.compile(r"(.+)\.mindrecord([0-9]{1,9})", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -32,8 +35,8 @@ class Shard:
     file: documents.FileName
     rows: documents.Count
     bytes: documents.Count
-    sha256: str
-    index_sha256: str
+    sha256: documents.Sha256
+    index_sha256: documents.Sha256
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,7 @@ class ClipRow:
     Attributes:
         id: Path of the clip below audio_path, with slashes.
         source: Path of the audio file.
-        sha256: Of the audio file.
+        sha256: Of the audio file; "" if it was skipped.
         labels: Names of its classes.
         set: Name of the set of shards it is in; "" if it is in none.
         shard: File it is in; "" if it is in none.
@@ -55,11 +58,11 @@ class ClipRow:
 
     id: str
     source: str
-    sha256: str
+    sha256: documents.Sha256OrNone
     labels: tuple[str, ...]
     set: str
     shard: str
-    status: str
+    status: Literal["kept", "padded", "cropped", "skipped", "left out"]
     reason: str
     seconds: documents.Seconds
 
@@ -94,14 +97,31 @@ class RecordSet:
         """Paths of the shards, in order."""
         return [self.folder / shard.file for shard in self.shards]
 
+    def holds(self, stored: np.ndarray) -> bool:
+        """Say whether rows of a shard, of shape (rows, …), have the type and size of its features.
+
+        MindRecord knows no float16: such features travel as bytes, whose shape nothing tells.
+        """
+        if self.feature_dtype == "float32":
+            return stored.dtype == np.float32 and stored.shape[1:] == self.parameters.shape
+        size = np.dtype(self.feature_dtype).itemsize * math.prod(self.parameters.shape)
+        return stored.dtype != np.float32 and stored.nbytes == len(stored) * size
+
     @property
     def labels(self) -> np.ndarray:
         """Labels of the clips: int32 0/1 of shape (clips, classes)."""
-        column = {name: number for number, name in enumerate(self.class_names)}
-        labels = np.zeros((len(self.clips), len(self.class_names)), dtype=np.int32)
-        for row, clip in enumerate(self.clips):
-            labels[row, [column[name] for name in clip.labels]] = 1
+        return self.labels_of(range(len(self.clips)))
+
+    def labels_of(self, rows: Sequence[int] | np.ndarray) -> np.ndarray:
+        """Give the labels of some of the clips: int32 0/1 of shape (rows, classes)."""
+        labels = np.zeros((len(rows), len(self.class_names)), dtype=np.int32)
+        for number, row in enumerate(rows):
+            labels[number, [self._column[name] for name in self.clips[row].labels]] = 1
         return labels
+
+    @cached_property
+    def _column(self) -> dict[str, int]:
+        return {name: number for number, name in enumerate(self.class_names)}
 
 
 @dataclass(frozen=True)
@@ -118,6 +138,7 @@ class Manifest:
         clips: One row for each clip of the collection, those of the first set first, those that
             are in no set last.
         versions: Versions of the packages that made the shards.
+        sealed: Whether its file has a checksum, which those of earlier versions have not.
     """
 
     parameters: FeatureParameters
@@ -128,6 +149,7 @@ class Manifest:
     sets: Mapping[str, tuple[Shard, ...]]
     clips: tuple[ClipRow, ...]
     versions: Mapping[str, str]
+    sealed: bool = field(default=True, compare=False)
 
     def fingerprint(self) -> str:
         """Hash everything but the versions: equal for equal shards; computed once."""
@@ -135,8 +157,22 @@ class Manifest:
 
     @cached_property
     def _fingerprint(self) -> str:
-        content = self._content() | {"parameters": self.parameters.as_dict(), "clips": []}
-        del content["versions"]
+        # As the format in which it was first defined had them.
+        content = {
+            "format": 3,
+            "parameters": self.parameters.as_dict(),
+            "feature_dtype": self.feature_dtype,
+            "dataset": self.dataset,
+            "class_names": list(self.class_names),
+            "split": dict(self.split),
+            "sets": list(self.sets),
+            "shards": [
+                {"set": name, **asdict(shard)}
+                for name, shards in self.sets.items()
+                for shard in shards
+            ],
+            "clips": [],
+        }
         # Row by row the text that one repr of all would be: checkpoints hold its hash.
         digest = hashlib.sha256(repr(content).removesuffix("]}").encode())
         before = ""
@@ -175,25 +211,20 @@ class Manifest:
 
     def write(self, folder: Path) -> None:
         """Write the manifest into the folder of its shards, atomically."""
-        documents.write(folder / MANIFEST_NAME, self._content())
-
-    def _content(self) -> dict[str, Any]:
-        return {
-            "format": _ManifestFile.format,
-            "versions": dict(self.versions),
-            "parameters": self.parameters,
-            "feature_dtype": self.feature_dtype,
-            "dataset": self.dataset,
-            "class_names": list(self.class_names),
-            "split": dict(self.split),
-            "sets": list(self.sets),
-            "shards": [
-                {"set": name, **asdict(shard)}
-                for name, shards in self.sets.items()
-                for shard in shards
-            ],
-            "clips": self.clips,
+        shards = tuple(
+            _ShardOfSet(set=name, **asdict(shard))
+            for name, of_set in self.sets.items()
+            for shard in of_set
+        )
+        same = {
+            name: getattr(self, name)
+            for name in (
+                *("versions", "parameters", "feature_dtype", "dataset", "class_names", "split"),
+                "clips",
+            )
         }
+        content = _ManifestFile(**same, sets=tuple(self.sets), shards=shards)
+        documents.write(folder / MANIFEST_NAME, content)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -205,8 +236,9 @@ class _ShardOfSet(Shard):
 class _ManifestFile(documents.Document):
     """The manifest as it is on disk."""
 
-    format = 3
-    mend = "run preprocess again"
+    format = 4
+    unsealed_format = 3
+    mend = "run preprocess again, which keeps finished features and shards"
     most_bytes = documents.MILLIONS_OF_ROWS
 
     versions: Mapping[str, str]
@@ -215,14 +247,23 @@ class _ManifestFile(documents.Document):
     dataset: str
     class_names: tuple[str, ...]
     split: Mapping[str, documents.Value]
-    sets: tuple[str, ...]
+    sets: tuple[documents.FileName, ...]
     shards: tuple[_ShardOfSet, ...]
     clips: tuple[ClipRow, ...]
+    sha256: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
+        if len(set(self.sets)) < len(self.sets):
+            raise ValueError("two of the sets have one name")
+        counts = dict.fromkeys(self.sets, 0)
         for number, shard in enumerate(self.shards):
-            if shard.set not in self.sets:
+            if shard.set not in counts:
                 raise ValueError(f"shards[{number}] is of a set that is not among the sets")
+            # No other file is opened, or removed, because a manifest names it.
+            name = _SHARD_NAME.fullmatch(shard.file)
+            if not name or (name[1], int(name[2])) != (shard.set, counts[shard.set]):
+                raise ValueError(f"shards[{number}].file is not what that shard is called")
+            counts[shard.set] += 1
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -251,6 +292,7 @@ def read_manifest(folder: Path) -> Manifest:
         sets={name: tuple(shards) for name, shards in sets.items()},
         clips=read.clips,
         versions=read.versions,
+        sealed=bool(read.sha256),
     )
 
 

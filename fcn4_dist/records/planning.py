@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 
@@ -10,16 +11,26 @@ from fcn4_dist.clips import ROLES, Clip, Split
 from fcn4_dist.errors import InputError
 from fcn4_dist.records.manifest import ClipRow
 
-LEFT_OUT = "left out"
+LEFT_OUT: Final = "left out"
 
 
 @dataclass(frozen=True)
 class PlannedShard:
-    """A shard to be written: its file name, its set and its clips."""
+    """A shard to be written.
+
+    Attributes:
+        file: Its file name.
+        set: Name of its set.
+        clips: Its clips.
+        files_of_set: File names of all shards of its set, itself among them, in order.
+        rows_of_set: Number of clips in all of these.
+    """
 
     file: str
     set: str
     clips: tuple[ClipRow, ...]
+    files_of_set: tuple[str, ...]
+    rows_of_set: int
 
 
 def plan_records(
@@ -52,11 +63,11 @@ def plan_records(
     planned: list[PlannedShard] = []
     for role, name in zip(ROLES, set_names, strict=True):
         members = [row for row in rows if split.roles.get(row.id) == role]
-        runs = np.array_split(np.arange(len(members)), max(1, min(shards_a_set, len(members))))
-        for number, run in enumerate(runs):
-            file = f"{name}.mindrecord{number}"
+        files = tuple(f"{name}.mindrecord{i}" for i in range(min(shards_a_set, len(members))))
+        runs = np.array_split(np.arange(len(members)), max(1, len(files)))
+        for file, run in zip(files, runs, strict=False):
             shard = tuple(replace(members[i], set=name, shard=file) for i in run)
-            planned += [PlannedShard(file, name, shard)] if shard else []
+            planned.append(PlannedShard(file, name, shard, files, len(members)))
     return planned, [_outside(row, split.left_out) for row in rows if row.id not in split.roles]
 
 

@@ -71,12 +71,14 @@ def file_faults(shard: Shard, folder: Path) -> Iterator[Finding]:
             yield _fault(f"{path} is missing, though the manifest names it")
             continue
         try:
-            found = sha256_of(path)
+            # Of the index, the manifest does not know the size.
+            same = file != shard.file or path.stat().st_size == shard.bytes
+            same = same and sha256_of(path) == sha256
         except OSError as error:
             problem = f"{path} cannot be read ({error.strerror})"
             yield _fault(problem, "mend that, or run preprocess again")
             continue
-        if found != sha256:
+        if not same:
             yield _fault(
                 f"{path} is not the file the manifest was written for (its SHA-256 differs)",
                 "it was damaged or replaced; run preprocess again",
@@ -119,7 +121,7 @@ def manifest_faults(manifest: Manifest, folder: Path) -> Iterator[Finding]:
 def row_faults(
     record_set: RecordSet, shard: Shard, on_rows: Callable[[int], None]
 ) -> Iterator[Finding]:
-    """Hold the rows of a shard against the manifest: clips, their order, labels.
+    """Hold the rows of a shard against the manifest: clips, their order, labels, features' form.
 
     Needs MindSpore, which may crash on a damaged shard: only one in whose files
     :func:`file_faults` finds nothing may be read.
@@ -140,6 +142,7 @@ def row_faults(
             ids += some_ids
             labels += list(some_labels)
             on_rows(len(some_ids))
+        feature = _read_feature(path)
     except RuntimeError as error:
         yield _fault(f"{path} cannot be read by MindSpore ({_reason(error)})")
         return
@@ -148,6 +151,9 @@ def row_faults(
         yield _fault(f"{path} does not hold the clips the manifest says ({others})")
     if relabelled := _relabelled(record_set, clips, dict(zip(ids, labels, strict=True))):
         yield _fault(f"{path} does not hold the labels the manifest says ({_some(relabelled)})")
+    if not record_set.holds(feature[np.newaxis]):
+        parameters = f"{record_set.feature_dtype} of shape {record_set.parameters.shape}"
+        yield _fault(f"{path} does not hold features as the manifest says ({parameters})")
 
 
 def _fault(problem: str, mend: str = "run preprocess again") -> Finding:
@@ -215,6 +221,14 @@ def _read_rows(path: Path) -> Iterator[tuple[list[str], np.ndarray]]:
     batches = rows.batch(_ROWS_A_READ).create_tuple_iterator(num_epochs=1, output_numpy=True)
     for ids, labels in batches:
         yield ids.tolist(), labels
+
+
+def _read_feature(path: Path) -> np.ndarray:
+    import mindspore.dataset as ds
+
+    rows = ds.MindDataset([str(path)], columns_list=["feature"], shuffle=False)
+    (feature,) = next(rows.create_tuple_iterator(num_epochs=1, output_numpy=True))
+    return feature
 
 
 def _reason(error: RuntimeError) -> str:

@@ -1,16 +1,14 @@
 """The npy -> MindRecord stage: features and labels into shards, by several processes.
 
-Each shard is written by a one-shard writer of its own and all are read back as the manifest's
-list, so that who writes which shard, and when, makes no difference to the bytes.
+Each shard is written by a one-shard writer of its own and then made to know the others of its set,
+so that who writes which shard, and when, makes no difference to the bytes.
 """
 
 import hashlib
 import json
-import math
 import multiprocessing
 import re
-import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,32 +17,17 @@ from typing import Any
 import numpy as np
 
 from fcn4_dist import documents
-from fcn4_dist.audio import FeatureCache
-from fcn4_dist.errors import Fcn4DistError, InputError
-from fcn4_dist.files import replace_file, sha256_of
+from fcn4_dist.errors import InputError
+from fcn4_dist.files import follow_umask, replace_file, sha256_of
 from fcn4_dist.processes import ProcessDiedError, run_in_processes
+from fcn4_dist.records.joining import join_set
+from fcn4_dist.records.layout import ShardFormat, index_file, receipt_file, remove_shard
 from fcn4_dist.records.manifest import MANIFEST_NAME, ClipRow, Shard, read_manifest
+from fcn4_dist.records.obstacles import failure, refusals_told
 from fcn4_dist.records.planning import PlannedShard
 from fcn4_dist.versions import installed_mindspore
 
 _ROWS_A_WRITE = 16
-
-
-@dataclass(frozen=True)
-class ShardFormat:
-    """What all shards of a folder have in common.
-
-    Attributes:
-        cache: Where the features are.
-        mr_path: Folder of the shards.
-        class_names: Names of the classes, in the order of the label columns.
-        feature_dtype: Type of the features, "float32" or "float16".
-    """
-
-    cache: FeatureCache
-    mr_path: Path
-    class_names: tuple[str, ...]
-    feature_dtype: str
 
 
 @dataclass(frozen=True)
@@ -77,7 +60,7 @@ def clear_folder(planned: Sequence[PlannedShard], mr_path: Path) -> None:
         pattern = re.compile(re.escape(name) + r"\.mindrecord\d+")
         earlier |= {path.name for path in mr_path.iterdir() if pattern.fullmatch(path.name)}
     for file in earlier - {shard.file for shard in planned}:
-        _remove(mr_path / file)
+        remove_shard(mr_path / file)
 
 
 def write_shards(
@@ -125,11 +108,9 @@ def write_shards(
                 yield future.result()
             except ProcessDiedError as error:
                 # MindSpore's writer has been seen to crash on a full disk.
-                raise Fcn4DistError(
-                    f"the process that wrote the shard {shard_format.mr_path / shard.file} died "
-                    f"({error}): is the disk full, or memory short? make room, "
-                    "or name another folder with --mr_path"
-                ) from error
+                path = shard_format.mr_path / shard.file
+                died = f"the process that was at it died, {error}: is memory short?"
+                raise failure(path, shard_format.bytes_of([shard]), died) from error
     count()
 
 
@@ -155,48 +136,24 @@ def write_shard(
     if shard is not None:
         on_clips(shard.rows)
         return shard
-    _remove(path)
-    for rows in _write(planned, shard_format):
-        on_clips(rows)
-    shard = _describe(path, len(planned.clips))
-    with replace_file(_receipt_file(path)) as file:
-        file.write(documents.to_line(_Receipt(key, shard)).encode())
+    with refusals_told(path, shard_format.bytes_of([planned])):
+        remove_shard(path)
+        for rows in _write(planned, shard_format):
+            on_clips(rows)
+        join_set(path, len(planned.clips), planned.files_of_set, planned.rows_of_set)
+        for file in (path, index_file(path)):
+            # MindSpore's writer gives its files to their owner alone.
+            follow_umask(file)
+        shard = _describe(path, len(planned.clips))
+        with replace_file(receipt_file(path)) as receipt:
+            receipt.write(documents.to_line(_Receipt(key, shard)).encode())
     return shard
-
-
-def check_room(planned: Sequence[PlannedShard], shard_format: ShardFormat) -> None:
-    """See whether the disk has room for the shards that are not there yet.
-
-    Raises:
-        InputError: If not.
-    """
-    shape = shard_format.cache.parameters.shape
-    bytes_a_clip = math.prod(shape) * np.dtype(shard_format.feature_dtype).itemsize
-    missing = [shard for shard in planned if not (shard_format.mr_path / shard.file).exists()]
-    needed = bytes_a_clip * sum(len(shard.clips) for shard in missing)
-    free = shutil.disk_usage(shard_format.mr_path).free
-    if needed > free:
-        raise InputError(
-            f"the shards need {needed / 1e9:.1f} GB, and {shard_format.mr_path} has "
-            f"{free / 1e9:.1f} GB left: make room, name another folder with --mr_path, or halve "
-            "them with --feature_dtype float16"
-        )
-
-
-def check_features(clips: Iterable[ClipRow], cache: FeatureCache) -> None:
-    """See whether the features of clips are there, before shards are touched.
-
-    Raises:
-        Fcn4DistError: If one is missing or damaged.
-    """
-    for clip in clips:
-        cache.check(clip.sha256)
 
 
 def _finished(path: Path, key: str) -> Shard | None:
     """Read the receipt of a shard; None if it is not whole or of other content."""
     try:
-        receipt = documents.read(_receipt_file(path), _Receipt)
+        receipt = documents.read(receipt_file(path), _Receipt)
         whole = receipt.key == key and _describe(path, receipt.shard.rows) == receipt.shard
     except (OSError, InputError):
         return None
@@ -208,6 +165,8 @@ def _content_key(planned: PlannedShard, shard_format: ShardFormat) -> str:
     content = [
         planned.file,
         [[clip.id, clip.sha256, clip.labels] for clip in planned.clips],
+        planned.files_of_set,
+        planned.rows_of_set,
         shard_format.class_names,
         shard_format.cache.folder.name,
         shard_format.feature_dtype,
@@ -221,21 +180,13 @@ def _write(planned: PlannedShard, shard_format: ShardFormat) -> Iterator[int]:
     from mindspore.mindrecord import FileWriter
 
     path = shard_format.mr_path / planned.file
-    try:
-        writer = FileWriter(str(path), shard_num=1, overwrite=True)
-        writer.add_schema(_schema(shard_format), "log-mel spectrograms and labels of music clips")
-        for start in range(0, len(planned.clips), _ROWS_A_WRITE):
-            clips = planned.clips[start : start + _ROWS_A_WRITE]
-            writer.write_raw_data([_record(clip, shard_format) for clip in clips])
-            yield len(clips)
-        writer.commit()
-    except RuntimeError as error:
-        lines = str(error).strip().splitlines() or ["no reason given"]
-        reason = next((line for line in lines if line.startswith("[ERROR]")), lines[0])
-        raise Fcn4DistError(
-            f"cannot write the shard {path} ({reason}): is the disk full? make room, or name "
-            "another folder with --mr_path"
-        ) from error
+    writer = FileWriter(str(path), shard_num=1, overwrite=True)
+    writer.add_schema(_schema(shard_format), "log-mel spectrograms and labels of music clips")
+    for start in range(0, len(planned.clips), _ROWS_A_WRITE):
+        clips = planned.clips[start : start + _ROWS_A_WRITE]
+        writer.write_raw_data([_record(clip, shard_format) for clip in clips])
+        yield len(clips)
+    writer.commit()
 
 
 def _schema(shard_format: ShardFormat) -> dict[str, Any]:
@@ -269,21 +220,8 @@ def _describe(path: Path, rows: int) -> Shard:
         rows=rows,
         bytes=path.stat().st_size,
         sha256=sha256_of(path),
-        index_sha256=sha256_of(_index_file(path)),
+        index_sha256=sha256_of(index_file(path)),
     )
-
-
-def _remove(path: Path) -> None:
-    for file in (_receipt_file(path), path, _index_file(path)):
-        file.unlink(missing_ok=True)
-
-
-def _index_file(path: Path) -> Path:
-    return path.with_name(f"{path.name}.db")
-
-
-def _receipt_file(path: Path) -> Path:
-    return path.with_name(f".{path.name}.json")
 
 
 # What a worker process needs for every shard, sent to it once.

@@ -1,5 +1,6 @@
 """What all pictures have in common: style, file, and texts of any length that fit into them."""
 
+import io
 import math
 import warnings
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from matplotlib.font_manager import get_font_names
 from matplotlib.image import AxesImage
 from matplotlib.text import Text
 
-from fcn4_dist.files import write_atomically
+from fcn4_dist.files import write_bytes
 
 SPECTROGRAM_COLOURS = "magma"
 
@@ -61,9 +62,10 @@ def draw_spectrogram(
 
 def write_png(path: Path, figure: Figure) -> None:
     """Write a picture; the same one gives the same bytes."""
-    with write_atomically(path) as file:
-        # Otherwise matplotlib's version would be in the file.
-        figure.savefig(file, format="png", metadata={"Software": None})
+    picture = io.BytesIO()
+    # Otherwise matplotlib's version would be in the file.
+    figure.savefig(picture, format="png", metadata={"Software": None})
+    write_bytes(path, picture.getvalue())
 
 
 def one_line(text: str) -> str:

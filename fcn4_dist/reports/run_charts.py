@@ -9,9 +9,9 @@ from markupsafe import Markup
 from fcn4_dist.evaluation.intervals import Interval
 from fcn4_dist.evaluation.metrics import ClassMetrics
 from fcn4_dist.reports.charts import Line, draw_lines
-from fcn4_dist.reports.pages import readable, shorten
 from fcn4_dist.reports.run_view import RunView, score_text
 from fcn4_dist.runs.history import Epoch, Step
+from fcn4_dist.text import cleaned, shorten
 
 _CHANCE = 0.5
 _LOSS = "Training loss"
@@ -120,7 +120,7 @@ def _line(
 
 
 def _description(title: str, runs: Sequence[RunView], lines: Sequence[Line]) -> str:
-    names = {run.number: readable(shorten(run.name)) for run in runs}
+    names = {run.number: cleaned(shorten(run.name)) for run in runs}
     parts = []
     for line in lines:
         known = line.y[~np.isnan(line.y)]

@@ -2,18 +2,21 @@
 
 import dataclasses
 import math
+import os
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
 from fcn4_dist import documents
-from fcn4_dist.errors import InputError
+from fcn4_dist.errors import Fcn4DistError, InputError
 from fcn4_dist.files import replace_file
+from fcn4_dist.refusals import explain
+from fcn4_dist.runs.events import TENSORBOARD_NAME, EventFile
 
 METRICS_LINES_NAME = "metrics.jsonl"
-TENSORBOARD_NAME = "tensorboard"
 
 
 @dataclass(frozen=True)
@@ -191,9 +194,6 @@ class RunHistory:
     def __init__(
         self, folder: Path, steps_done: int, earlier: Path | None = None, *, again: bool = False
     ) -> None:
-        # A second, and only rank 0 needs it.
-        from tensorboardX import SummaryWriter
-
         kept = _lines_before(earlier / METRICS_LINES_NAME, steps_done) if earlier else []
         if again:
             kept = [
@@ -201,21 +201,17 @@ class RunHistory:
                 for text, line in kept
                 if not (isinstance(line, Epoch) and line.global_step == steps_done)
             ]
-        path = folder / METRICS_LINES_NAME
-        with replace_file(path) as file:
+        self._path = folder / METRICS_LINES_NAME
+        with replace_file(self._path) as file:
             file.writelines(text for text, _ in kept)
         self._earlier = [line for _, line in kept if isinstance(line, Step)]
         self.skipped_steps = sum(step.skipped for step in self._earlier)
-        self._file = path.open("a", encoding="utf-8")
-        events = folder / TENSORBOARD_NAME
+        self._file = self._path.open("ab", buffering=0)
         if not steps_done:
-            for old in events.glob("events.out.tfevents.*"):
+            for old in (folder / TENSORBOARD_NAME).glob("events.out.tfevents.*"):
                 old.unlink()
-        # TensorBoard forgets what earlier files say of these steps. The name of a file holds the
-        # second, which may be that of an earlier one.
-        self._events = SummaryWriter(
-            str(events), purge_step=steps_done + 1, filename_suffix=f".{steps_done}"
-        )
+        with self._refusals_told(folder / TENSORBOARD_NAME):
+            self._events: EventFile | None = EventFile(folder, steps_done)
 
     def losses_of(self, epoch: int) -> list[float]:
         """Give the losses of the steps of an epoch that were taken before, and not skipped."""
@@ -226,26 +222,61 @@ class RunHistory:
     def add(self, line: Step | Epoch | Stop) -> None:
         """Write what a step or an epoch gave, or why the run ended, and the time."""
         content = dataclasses.replace(line, time=round(time.time(), 3))
-        self._file.write(documents.to_line(content) + "\n")
-        # What is written is there, whatever becomes of this process.
-        self._file.flush()
+        with self._refusals_told(self._path):
+            self._append(f"{documents.to_line(content)}\n".encode())
         if isinstance(line, Step):
             figures = ("loss", "lr", "samples_per_second", "waiting_for_data", "loss_scale")
             self._plot("train", line.global_step, {name: getattr(line, name) for name in figures})
         elif isinstance(line, Epoch):
             self._plot("epoch", line.global_step, {"loss": line.loss})
-            self._plot("validation", line.global_step, line.validation)
-            self._events.flush()
+            self._plot("validation", line.global_step, line.validation, flush=True)
 
     def close(self) -> None:
         """Close the files."""
         self._file.close()
-        self._events.close()
+        if self._events:
+            with self._refusals_told(self._events.path):
+                self._events.close()
 
-    def _plot(self, group: str, global_step: int, figures: Mapping[str, float | None]) -> None:
-        for name, value in figures.items():
-            if value is not None:
-                self._events.add_scalar(f"{group}/{name}", value, global_step)
+    def _append(self, line: bytes) -> None:
+        # What is written is there, whatever becomes of this process.
+        end = os.fstat(self._file.fileno()).st_size
+        try:
+            while line:
+                line = line[self._file.write(line) :]
+        except OSError:
+            # Lines are whole, also where there was room for a half.
+            self._file.truncate(end)
+            raise
+
+    def _plot(
+        self,
+        group: str,
+        global_step: int,
+        figures: Mapping[str, float | None],
+        *,
+        flush: bool = False,
+    ) -> None:
+        if self._events is None:
+            return
+        with self._refusals_told(self._events.path):
+            for name, value in figures.items():
+                if value is not None:
+                    self._events.add(f"{group}/{name}", value, global_step)
+            if flush:
+                self._events.flush()
+
+    @contextmanager
+    def _refusals_told(self, path: Path) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            # What it still holds would be refused again.
+            self._events = None
+            raise Fcn4DistError(
+                f"{path} cannot be written, so training ends; --resume auto goes on from its last "
+                f"checkpoint: {explain(error, path)} with --run_dir"
+            ) from error
 
 
 def _lines_before(path: Path, steps_done: int) -> list[tuple[bytes, documents.Document]]:

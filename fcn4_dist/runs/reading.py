@@ -39,7 +39,7 @@ def read_run(folder: Path) -> RunRecord:
     description, predictions = folder / RUN_RECORD_NAME, folder / PREDICTIONS_NAME
     record = RunRecord(
         folder,
-        _read_description(description),
+        read_description(description),
         read_course(folder),
         read_predictions(predictions) if predictions.exists() else None,
     )
@@ -51,7 +51,18 @@ def read_run(folder: Path) -> RunRecord:
     return record
 
 
-def _read_description(path: Path) -> Description | None:
+def read_description(path: Path) -> Description | None:
+    """Read run.json.
+
+    Args:
+        path: The file.
+
+    Returns:
+        What it says; None if there is none.
+
+    Raises:
+        InputError: If it cannot be read, or is no such document.
+    """
     try:
         path.stat()
     except (FileNotFoundError, NotADirectoryError):

@@ -85,6 +85,8 @@ class Saver:
         if not self._ranks.is_main:
             return
         # What the copy before holds may still be being written.
+        waiting = "waiting for the checkpoint before to be written"
+        self._ranks.heartbeat.goes_on(waiting, may_take_long=True)
         self._writer.finish()
         values = {self._names[name]: value for name, value in (self._copy.take() | average).items()}
         values[RANK_STATISTICS] = of_ranks
@@ -129,7 +131,8 @@ class Saver:
         Raises:
             Fcn4DistError: If a checkpoint could not be written.
         """
-        self._ranks.heartbeat.at("waiting for the checkpoint to be written")
+        waiting = "waiting for the checkpoint to be written"
+        self._ranks.heartbeat.at(waiting, may_take_long=True)
         self._writer.finish()
 
     def _description(

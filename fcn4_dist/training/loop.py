@@ -9,11 +9,15 @@ from typing import NoReturn
 import mindspore as ms
 import numpy as np
 
+from fcn4_dist.checkpoints.content import CheckpointDescription
 from fcn4_dist.cluster.ranks import Ranks
 from fcn4_dist.config import Settings
 from fcn4_dist.errors import Fcn4DistError, StoppedError
 from fcn4_dist.model.build import build_network
 from fcn4_dist.records import Manifest, RecordSet
+from fcn4_dist.runs.history import METRICS_LINES_NAME
+from fcn4_dist.runs.occupancy import find_course
+from fcn4_dist.terminal import warn
 from fcn4_dist.training.agreement import check_equal_weights
 from fcn4_dist.training.checkpointing import ResumedCheckpoint, Saver, load_pre_trained
 from fcn4_dist.training.data import TrainingData
@@ -103,7 +107,7 @@ class Trainer:
         self._owes_validation = (
             before is not None and not before.metrics and self._validates_after(self.position)
         )
-        earlier = before.run_dir if before else None
+        earlier = self._earlier_folder(before) if before and ranks.is_main else None
         self.monitor = Monitor(schedule, settings, ranks, earlier, again=self._owes_validation)
         self.profiler = StepProfiler(settings, ranks)
 
@@ -157,6 +161,18 @@ class Trainer:
                     self._stop()
             self.profiler.step(taken)
         return self.monitor.mean_loss
+
+    def _earlier_folder(self, before: CheckpointDescription) -> Path | None:
+        """Find the folder with the lines of the steps that were taken before, on rank 0."""
+        # It may have been moved since, and its old place be another job's.
+        places = [before.run_dir, Path(self.settings.run_dir)]
+        found = find_course(self.run_id, [place for place in places if place])
+        if found is None:
+            warn(
+                f"the {METRICS_LINES_NAME} of the steps before is gone from {before.run_dir}: the "
+                "one of this job begins behind them"
+            )
+        return found
 
     def _start(self) -> None:
         """Give every rank the same weights, and make sure that all are about to do the same."""
@@ -255,7 +271,10 @@ class Trainer:
         """End a run that has diverged at a step."""
         self.saver.finish()
         ids = self.data.global_batch_ids(position)
-        raise Fcn4DistError(self.monitor.end_run(position, what, ids, self.saver.newest_file()))
+        sentence = self.monitor.end_run(position, what, ids, self.saver.newest_file())
+        # Nobody leaves before rank 0 has written.
+        self.ranks.check_agreement({"step the run ends at": position.global_step})
+        raise Fcn4DistError(sentence)
 
     def _check_equal_weights(self) -> None:
         self.ranks.heartbeat.at("comparing its weights with those of the others")

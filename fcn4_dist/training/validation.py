@@ -125,7 +125,7 @@ class Validator:
         clips = self._score(self._record_set)
         if clips is None:
             return Validation()
-        metrics = compute_metrics(clips.labels, clips.scores, clips.class_names)
+        metrics = compute_metrics(clips.labels, clips.scores, clips.class_names, self._goes_on)
         scores = summary_figures(metrics)
         is_best = self.best.offer(epoch, scores)
         best = "; the best so far" if is_best else ""
@@ -134,7 +134,8 @@ class Validator:
             self._warned = True
             warn(f"validation leaves out, for want of both kinds: {', '.join(metrics.left_out)}")
         if is_best:
-            write_predictions(clips, Path(self._settings.run_dir) / PREDICTIONS_NAME)
+            path = Path(self._settings.run_dir) / PREDICTIONS_NAME
+            write_predictions(clips, path, self._goes_on)
         return Validation(scores, is_best)
 
     def ends_training(self, epoch: int) -> bool:
@@ -143,6 +144,10 @@ class Validator:
             return False
         # Only rank 0 knows the scores.
         return self._ranks.broadcast(self.best.ends_training(epoch))
+
+    def _goes_on(self, doing: str) -> None:
+        # The others wait for rank 0 in the next collective.
+        self._ranks.heartbeat.goes_on(doing, may_take_long=True)
 
     def _score(self, record_set: RecordSet) -> Predictions | None:
         statistics = moving_statistics(self._network.get_parameters())

@@ -117,28 +117,75 @@ def test_an_outcome_that_is_none_is_not_known(
 ) -> None:
     cache.store(SHA256, OUTCOME, feature)
     path = cache.feature_file(SHA256)
-    behind_the_array = path.read_bytes().rindex(b"{")
-    with path.open("r+b") as file:
-        file.truncate(behind_the_array)
-        file.seek(behind_the_array)
-        file.write(text.encode("latin-1"))
+    path.write_bytes(without_outcome(path) + text.encode("latin-1"))
     assert cache.outcome(SHA256) is None
 
 
+def without_outcome(path: Path) -> bytes:
+    content = path.read_bytes()
+    return content[: content.rindex(b"{")]
+
+
+@pytest.mark.parametrize("name", ["load", "check"])
 def test_a_feature_of_another_shape_or_type_is_refused_by_name(
-    cache: FeatureCache, feature: np.ndarray
+    cache: FeatureCache, feature: np.ndarray, name: str
 ) -> None:
-    for other, said in (
-        (
-            feature[:, :, 1:],
-            r"float32 of shape \(1, 32, 187\) instead of float32 of \(1, 32, 188\)",
-        ),
-        (feature.astype(np.float64), "float64 of shape"),
-    ):
+    for other in (feature[:, :, 1:], feature.astype(np.float64), feature.astype(">f4")):
         cache.store(SHA256, OUTCOME, other)
-        with pytest.raises(Fcn4DistError, match=rf"{SHA256}\.npy is {said}"):
-            cache.load(SHA256)
+        sentence = rf"{SHA256}\.npy is none of float32 and shape \(1, 32, 188\), or damaged: run "
+        with pytest.raises(Fcn4DistError, match=sentence):
+            getattr(cache, name)(SHA256)
         assert cache.outcome(SHA256) is None
+
+
+def test_no_bit_of_a_file_changes_without_being_noticed(
+    tmp_path: Path, small_features: FeatureParameters
+) -> None:
+    tiny = replace(small_features, n_mels=2, clip_seconds=0.03)
+    cache = FeatureCache(tmp_path, tiny)
+    cache.store(SHA256, OUTCOME, np.zeros(tiny.shape, np.float32))
+    path = cache.feature_file(SHA256)
+    whole = path.read_bytes()
+    for place in range(len(whole)):
+        for bit in range(8):
+            changed = bytearray(whole)
+            changed[place] ^= 1 << bit
+            path.write_bytes(changed)
+            assert cache.outcome(SHA256) is None
+            with pytest.raises(Fcn4DistError, match="run preprocess with --get_npy 1"):
+                cache.load(SHA256)
+    path.write_bytes(whole)
+    assert cache.outcome(SHA256) == OUTCOME
+
+
+def test_a_file_is_of_one_audio_and_one_kind_of_feature_alone(
+    cache: FeatureCache, feature: np.ndarray, tmp_path: Path, small_features: FeatureParameters
+) -> None:
+    cache.store(SHA256, OUTCOME, feature)
+    content = cache.feature_file(SHA256).read_bytes()
+    decibels = FeatureCache(tmp_path, replace(small_features, log_mel="power_to_db"))
+    for other, sha256 in ((cache, "cd" * 32), (decibels, SHA256)):
+        other.feature_file(sha256).parent.mkdir(parents=True)
+        other.feature_file(sha256).write_bytes(content)
+        assert other.outcome(sha256) is None
+        with pytest.raises(Fcn4DistError, match=r"another one's \(its checksum is wrong\): run"):
+            other.load(sha256)
+
+
+def test_a_file_of_an_earlier_version_has_to_hold_decibels(
+    cache: FeatureCache, small_features: FeatureParameters
+) -> None:
+    decibels = np.random.default_rng(1).uniform(-120, -40, small_features.shape)
+    cache.store(SHA256, OUTCOME, decibels.astype(np.float32))
+    path = cache.feature_file(SHA256)
+    earlier = path.read_bytes()[:-65]
+    path.write_bytes(earlier)
+    assert cache.outcome(SHA256) == OUTCOME
+    place = earlier.index(b"\n") + 1 + 3
+    for byte in (0x7F, 0x40):
+        path.write_bytes(earlier[:place] + bytes([byte]) + earlier[place + 1 :])
+        with pytest.raises(Fcn4DistError, match="its values are none of decibels"):
+            cache.check(SHA256)
 
 
 def test_a_feature_that_is_missing_is_named_with_what_to_do(cache: FeatureCache) -> None:

@@ -78,6 +78,17 @@ def test_any_names_are_read_back_as_they_were(
     assert {clip.id: clip.labels for clip in read.clips} == {clip.id: clip.labels for clip in clips}
 
 
+def test_a_spreadsheet_takes_no_name_for_a_formula(tmp_path: Path) -> None:
+    path = tmp_path / "annotations.csv"
+    write_annotations(_collection("'=1+1", "+rock", "@jazz"), path)
+    header, *_, last = path.read_text().splitlines()
+    assert header == '"clip_id"\t"\'\'=1+1"\t"\'+rock"\t"\'@jazz"\t"mp3_path"'
+    assert last.endswith('"\'@jazz/0.wav"')
+    collection = _read(tmp_path, 3)
+    assert collection.class_names == ("'=1+1", "+rock", "@jazz")
+    assert collection.clips[-1].id == "@jazz/0.wav"
+
+
 def test_an_edited_file_gives_its_labels_and_clips_sorted_by_id(tmp_path: Path) -> None:
     _file(
         tmp_path,

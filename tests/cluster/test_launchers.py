@@ -1,6 +1,5 @@
 """The connection between the launchers of several hosts, over real sockets of this one."""
 
-import json
 import signal
 import socket
 import subprocess
@@ -15,10 +14,11 @@ from typing import Any
 import pytest
 
 from fcn4_dist import __version__
-from fcn4_dist.cluster import launchers
+from fcn4_dist.cluster import connection, meeting
 from fcn4_dist.cluster.launchers import Launchers, meet
 from fcn4_dist.cluster.topology import LOOP_BACK, Nodes, free_port
 from fcn4_dist.errors import Fcn4DistError, InputError
+from tests.cluster.speaking import Speaker, call
 
 REPOSITORY = Path(__file__).parents[2]
 SECONDS = 20.0
@@ -29,13 +29,13 @@ pytestmark = pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExce
 
 @pytest.fixture(autouse=True)
 def _quick_tries(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(launchers, "_SECONDS_BETWEEN_TRIES", 0.05)
+    monkeypatch.setattr(meeting, "_SECONDS_BETWEEN_TRIES", 0.05)
 
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(launchers, "SECONDS_OF_SILENCE", 1.0)
-    monkeypatch.setattr(launchers, "SECONDS_BETWEEN_SIGNS", 0.1)
+    monkeypatch.setattr(connection, "SECONDS_OF_SILENCE", 1.0)
+    monkeypatch.setattr(connection, "SECONDS_BETWEEN_SIGNS", 0.1)
 
 
 def several(count: int) -> list[Nodes]:
@@ -49,7 +49,7 @@ def quiet(line: str) -> None:
 
 
 @contextmanager
-def meeting(nodes: list[Nodes]) -> Iterator[list[Launchers]]:
+def met_nodes(nodes: list[Nodes]) -> Iterator[list[Launchers]]:
     with ExitStack() as stack:
         met = at_once([lambda node=node: meet(node, quiet, SECONDS) for node in nodes])
         for one in met:
@@ -87,35 +87,13 @@ def refusal(node: Nodes, say: Callable[[str], None] = quiet, seconds: float = SE
     return str(caught.value)
 
 
-def call(node: Nodes) -> socket.socket:
-    """Connect to node 0 as anybody can, as soon as it listens."""
-    while True:
-        try:
-            return socket.create_connection((node.master_addr, node.launchers_port), SECONDS)
-        except ConnectionRefusedError:
-            threading.Event().wait(0.02)
-
-
-def greet(node: Nodes, **changes: Any) -> tuple[socket.socket, dict[str, Any]]:
-    """Say to node 0 what its kind says first, with changes; give its answer."""
-    hello = {
-        "program": "fcn4_dist",
-        "version": __version__,
-        "node_rank": node.rank,
-        "nnodes": node.count,
-    }
-    connection = call(node)
-    connection.sendall(json.dumps(hello | changes).encode() + b"\n")
-    return connection, json.loads(connection.makefile("rb").readline())
-
-
 def another_process(node: Nodes) -> "subprocess.Popen[bytes]":
     """Start a process that joins, says so, and then stays."""
     program = (
         "import sys\n"
-        "from fcn4_dist.cluster import launchers\n"
+        "from fcn4_dist.cluster import connection, launchers\n"
         "from fcn4_dist.cluster.topology import Nodes\n"
-        "launchers.SECONDS_BETWEEN_SIGNS = 0.1\n"
+        "connection.SECONDS_BETWEEN_SIGNS = 0.1\n"
         f"joined = launchers.meet(Nodes({node.count}, {node.rank}, {node.master_addr!r}, "
         f"{node.master_port}), lambda line: None)\n"
         "print('joined', flush=True)\n"
@@ -132,7 +110,7 @@ def another_process(node: Nodes) -> "subprocess.Popen[bytes]":
 
 @pytest.mark.parametrize("count", [2, 3, 5])
 def test_everyone_gets_the_value_of_each_node_in_their_order(count: int) -> None:
-    with meeting(several(count)) as met:
+    with met_nodes(several(count)) as met:
         for turn in range(3):
             values = [{"node": rank, "turn": turn} for rank in range(count)]
             assert exchange(met, values) == [values] * count
@@ -140,19 +118,19 @@ def test_everyone_gets_the_value_of_each_node_in_their_order(count: int) -> None
 
 @pytest.mark.parametrize("value", [None, 0, "", [], "zwölf 🎵", {"lr": 0.1, "mr_name": ["a", "b"]}])
 def test_a_value_arrives_as_it_was(value: Any) -> None:
-    with meeting(several(2)) as met:
+    with met_nodes(several(2)) as met:
         assert exchange(met, [value, value]) == [[value, value]] * 2
 
 
 def test_values_larger_than_any_buffer_cross_without_a_deadlock() -> None:
-    with meeting(several(3)) as met:
+    with met_nodes(several(3)) as met:
         values = [{f"setting {n}": str(rank) * 1000 for n in range(5000)} for rank in range(3)]
         assert exchange(met, values) == [values] * 3
 
 
 @pytest.mark.parametrize("failing", [0, 1, 2])
 def test_a_failure_is_told_to_all(failing: int) -> None:
-    with meeting(several(3)) as met:
+    with met_nodes(several(3)) as met:
         met[failing].tell("rank 4 is out of memory")
         others = [one for one in met if one is not met[failing]]
         expected = f"node {failing}: rank 4 is out of memory"
@@ -162,7 +140,7 @@ def test_a_failure_is_told_to_all(failing: int) -> None:
 
 
 def test_the_first_failure_is_the_one_that_is_told() -> None:
-    with meeting(several(2)) as met:
+    with met_nodes(several(2)) as met:
         met[1].tell("the shard is gone")
         met[1].tell("stopped by SIGTERM")
         assert end_of(met[0]) == "node 1: the shard is gone"
@@ -171,7 +149,7 @@ def test_the_first_failure_is_the_one_that_is_told() -> None:
 
 
 def test_nodes_that_are_through_leave_without_a_failure() -> None:
-    with meeting(several(3)) as met:
+    with met_nodes(several(3)) as met:
         exchange(met, [0, 1, 2])
         met[1].close()
         met[2].close()
@@ -182,7 +160,7 @@ def test_nodes_that_are_through_leave_without_a_failure() -> None:
 
 @pytest.mark.parametrize("leaving", [0, 1])
 def test_nobody_waits_for_a_node_that_has_left_in_the_middle(leaving: int) -> None:
-    with meeting(several(2)) as met:
+    with met_nodes(several(2)) as met:
         waiting = met[1 - leaving]
         with ThreadPoolExecutor() as pool:
             sentence = pool.submit(end_of, waiting)
@@ -193,7 +171,7 @@ def test_nobody_waits_for_a_node_that_has_left_in_the_middle(leaving: int) -> No
 
 
 def test_nobody_waits_for_a_node_that_hangs_up_while_something_large_is_sent_to_it() -> None:
-    with meeting(several(2)) as met, ThreadPoolExecutor() as pool:
+    with met_nodes(several(2)) as met, ThreadPoolExecutor() as pool:
         ends = pool.submit(pytest.raises, Fcn4DistError, met[1].all_gather, "x" * 20 * MEGABYTE)
         met[0].close()
         assert "node 0" in str(ends.result(SECONDS).value)
@@ -201,7 +179,7 @@ def test_nobody_waits_for_a_node_that_hangs_up_while_something_large_is_sent_to_
 
 def test_a_value_that_came_before_the_end_still_counts() -> None:
     for _ in range(5):
-        with meeting(several(2)) as met, ThreadPoolExecutor() as pool:
+        with met_nodes(several(2)) as met, ThreadPoolExecutor() as pool:
             answer = pool.submit(met[1].all_gather, "one")
             met[0].all_gather("zero")
             met[0].tell("no disk space")
@@ -210,7 +188,7 @@ def test_a_value_that_came_before_the_end_still_counts() -> None:
 
 
 def test_a_link_can_be_closed_twice_and_told_of_things_afterwards() -> None:
-    with meeting(several(2)) as met:
+    with met_nodes(several(2)) as met:
         met[1].close()
         met[1].close()
         met[1].tell("too late")
@@ -237,7 +215,7 @@ def test_a_killed_launcher_is_told_to_those_it_had_no_connection_to() -> None:
     nodes = several(3)
     process = another_process(nodes[2])
     try:
-        with meeting(nodes[:2]) as met:
+        with met_nodes(nodes[:2]) as met:
             exchange(met, [0, 1])
             process.kill()
             assert end_of(met[1]) == (
@@ -269,7 +247,7 @@ def test_a_launcher_that_is_no_longer_heard_from_is_missed() -> None:
 
 @pytest.mark.usefixtures("impatient")
 def test_nodes_with_nothing_to_say_are_not_missed() -> None:
-    with meeting(several(2)) as met, ThreadPoolExecutor() as pool:
+    with met_nodes(several(2)) as met, ThreadPoolExecutor() as pool:
         waiting = pool.submit(met[1].all_gather, "one")
         # More than the silence that is suffered; nothing else would show the signs of life.
         threading.Event().wait(1.5)
@@ -307,7 +285,7 @@ def test_node_0_may_come_last() -> None:
         assert exchange(met, [0, 1]) == [[0, 1]] * 2
         for one in met:
             one.close()
-    assert lines == [f"waiting for node 0 on 127.0.0.1, port {nodes[1].launchers_port} …"]
+    assert lines[1:] == [f"waiting for node 0 on 127.0.0.1, port {nodes[1].launchers_port} …"]
 
 
 @contextmanager
@@ -326,23 +304,32 @@ def waiting_node_0(nodes: list[Nodes]) -> Iterator[Callable[[], Launchers]]:
     [
         (
             {"version": "0.0.1"},
-            f"node 0 has fcn4_dist {__version__}: install the same version on every node",
+            f"node 0 has fcn4_dist {__version__}: install the same version of fcn4_dist on every",
         ),
         ({"nnodes": 4}, "node 0 waits for 2 nodes: give the same --nnodes on every node"),
         ({"node_rank": 0}, "there is a node 0 already: give every node a --node_rank of its own"),
-        ({"node_rank": [1]}, "there is a node [1] already: give every node a --node_rank of its"),
+        (
+            {"node_rank": [1]},
+            "what it says is damaged at node_rank (expected int, got array): install the same "
+            "version of fcn4_dist on every node",
+        ),
+        (
+            # As the version before there was a secret has it.
+            {"format": None, "nonce": None},
+            "what it says has format None, this version reads 2: install the same version of "
+            "fcn4_dist on every node",
+        ),
     ],
-    ids=["another version", "another number of nodes", "the rank of node 0", "no number"],
+    ids=["version", "number of nodes", "rank of node 0", "no number", "earlier version"],
 )
 def test_node_0_refuses_who_does_not_belong_to_its_job_and_waits_on(
     changes: dict[str, Any], answer: str
 ) -> None:
     nodes = several(2)
     with waiting_node_0(nodes) as node_0:
-        connection, refused = greet(nodes[1], **changes)
-        with connection:
-            assert refused["refused"].startswith(answer)
-            assert connection.recv(1) == b""
+        with closing(Speaker(nodes[1])) as caller:
+            assert caller.hello(**changes)["refused"].startswith(answer)
+            assert caller.file.read() == b""
         with closing(meet(nodes[1], quiet, SECONDS)) as joined:
             assert exchange([node_0(), joined], [0, 1]) == [[0, 1]] * 2
 
@@ -377,7 +364,7 @@ def test_a_launcher_that_was_stopped_may_be_started_again_while_node_0_waits() -
         assert process.stdout and process.stdout.readline() == b"joined\n"
         process.kill()
         process.communicate()
-        with meeting(nodes[1:]) as others:
+        with met_nodes(nodes[1:]) as others:
             assert exchange([node_0(), *others], [0, 1, 2]) == [[0, 1, 2]] * 3
 
 
@@ -445,7 +432,7 @@ def test_a_port_that_is_taken_is_said_at_once() -> None:
 def test_the_port_is_free_again_for_the_next_job() -> None:
     nodes = several(2)
     for _ in range(3):
-        with meeting(nodes) as met:
+        with met_nodes(nodes) as met:
             exchange(met, [0, 1])
 
 
@@ -475,7 +462,7 @@ def test_node_0_names_who_has_not_come_and_how_to_start_it() -> None:
         "node 2 has not joined: start the same script there with --node_rank 2 --master_addr "
         f"127.0.0.1, and see that ports {port - 1} and {port} are not blocked"
     )
-    assert lines == [f"waiting for node 1, 2 to join on port {port} …"]
+    assert lines[1:] == [f"waiting for node 1, 2 to join on port {port} …"]
 
 
 def test_a_node_that_came_is_not_left_waiting_when_node_0_gives_up() -> None:

@@ -5,6 +5,7 @@ same order.
 """
 
 import ast
+import errno
 import json
 import os
 import platform
@@ -25,8 +26,21 @@ import pytest
 
 from fcn4_dist import __version__
 from fcn4_dist.checkpoints import CheckpointFolder
-from fcn4_dist.cluster import card_checks, device, launchers, preflight, sites, topology
+from fcn4_dist.cluster import (
+    callers,
+    card_checks,
+    connection,
+    device,
+    greeting,
+    launchers,
+    meeting,
+    preflight,
+    secret,
+    sites,
+    topology,
+)
 from fcn4_dist.cluster.card_checks import check_cards, check_precision
+from fcn4_dist.cluster.connection import Lines
 from fcn4_dist.cluster.imports import check_imports
 from fcn4_dist.cluster.launchers import Launchers, meet
 from fcn4_dist.cluster.preflight import (
@@ -35,6 +49,7 @@ from fcn4_dist.cluster.preflight import (
     port_in_use,
     usable_port,
 )
+from fcn4_dist.cluster.secret import Secret
 from fcn4_dist.cluster.sites import at_site
 from fcn4_dist.cluster.topology import (
     LOOP_BACK,
@@ -56,9 +71,12 @@ from fcn4_dist.host.host import Host
 from fcn4_dist.host.npu_smi import Cards
 from fcn4_dist.jobs.checks import check_job
 from fcn4_dist.records import read_manifest
+from fcn4_dist.runs.occupancy import kept_to_this_job
 from tests.checkpoints.examples import weights, write_example
 from tests.cluster.site_examples import BATCH, POD, SCHEDULER, STEP
+from tests.cluster.speaking import Speaker
 from tests.hosts.recording import put_up
+from tests.reports.run_folders import write_description, write_run
 
 REPOSITORY = Path(__file__).parents[2]
 DOCUMENT = REPOSITORY / "docs/launch_checks.md"
@@ -88,7 +106,7 @@ class Stage:
         monkeypatch.chdir(folder)
         # What a host with cards of its own has installed is none of the cases.
         monkeypatch.setenv(ROOT_VARIABLE, str(folder / "root"))
-        monkeypatch.setattr(launchers, "_SECONDS_BETWEEN_TRIES", 0.05)
+        monkeypatch.setattr(meeting, "_SECONDS_BETWEEN_TRIES", 0.05)
 
     def table(self, *servers: tuple[int, ...], **changes: str) -> Path:
         """Write a rank table of servers 192.0.2.1, 192.0.2.2, … with these cards."""
@@ -163,20 +181,23 @@ class Stage:
     def answer_to(self, **hello: Any) -> str:
         """Give node 0's answer to another first message than it expects."""
         with _meanwhile(lambda: meet(self.nodes(), _quiet, 1.0)):
-            self._join(**hello)
-        refused: str = json.loads(self.other.makefile("rb").readline())["refused"]
+            refused: str = self.calling().hello(**hello)["refused"]
         return refused
 
-    def _join(self, **changes: Any) -> None:
-        hello = {"program": "fcn4_dist", "version": __version__, "node_rank": 1, "nnodes": 2}
-        while True:
-            try:
-                self.other = socket.create_connection((LOOP_BACK, self.port + 1), SECONDS)
-                break
-            except ConnectionRefusedError:
-                threading.Event().wait(0.02)
-        self.open_things.enter_context(self.other)
-        self.other.sendall(json.dumps(hello | changes).encode() + b"\n")
+    def said_by_node_0(self, **hello: Any) -> str:
+        """Give what node 0 says of who says another first message than it expects."""
+        lines: list[str] = []
+        with _meanwhile(lambda: meet(self.nodes(), lines.append, 1.0)):
+            self.calling().hello(**hello)
+        return lines[-1]
+
+    def _join(self) -> None:
+        self.calling().greet()
+
+    def calling(self) -> Speaker:
+        self.other = Speaker(self.nodes(rank=1))
+        self.open_things.callback(self.other.close)
+        return self.other
 
 
 @contextmanager
@@ -497,6 +518,34 @@ def _folder_of_another_run(stage: Stage) -> Found:
     return stage.job()
 
 
+def _folder_with_run(
+    command: str = "train", holds: str = "train", *, checkpoint: bool = False, **flags: str
+) -> Callable[[Stage], Found]:
+    def find(stage: Stage) -> Found:
+        run = stage.folder / "run"
+        if holds == "train":
+            write_run(run)
+        elif holds == "cross-validation":
+            run.mkdir()
+            (run / "cross_validation.json").touch()
+        else:
+            write_description(run, command="eval")
+            (run / "predictions.csv").touch()
+            if holds == "eval":
+                (run / "metrics.json").touch()
+        if checkpoint or command == "eval":
+            stage.checkpoint()
+        return stage.job(command, run_dir="run", **flags)
+
+    return find
+
+
+def _folder_in_use(stage: Stage) -> Found:
+    (stage.folder / "run").mkdir()
+    stage.open_things.enter_context(kept_to_this_job(stage.folder / "run"))
+    return stage.job(run_dir="run")
+
+
 def _meeting(rank: int, address: str = LOOP_BACK, port_taken: bool = False) -> Any:
     def find(stage: Stage) -> Found:
         if port_taken:
@@ -519,12 +568,12 @@ def _refused_on_the_other_side(stage: Stage) -> Found:
     return []
 
 
-def _lost(then: Callable[[Stage], object], sent: bytes = b"", silence: float = SECONDS) -> Any:
+def _lost(then: Callable[[Stage], object], *sent: Any, silence: float = SECONDS) -> Any:
     def find(stage: Stage) -> Found:
-        stage.monkeypatch.setattr(launchers, "SECONDS_OF_SILENCE", silence)
+        stage.monkeypatch.setattr(connection, "SECONDS_OF_SILENCE", silence)
         waiting = stage.met()
-        if sent:
-            stage.other.sendall(sent)
+        for message in sent:
+            stage.other.say(message)
         then(stage)
         try:
             waiting.all_gather("here")
@@ -541,14 +590,59 @@ def _nothing(stage: Stage) -> None:
 
 
 def _hang_up(stage: Stage) -> None:
-    stage.other.shutdown(socket.SHUT_RDWR)
+    stage.other.socket.shutdown(socket.SHUT_RDWR)
+
+
+def _say_unsealed(stage: Stage) -> None:
+    stage.other.socket.sendall(b"0" * 64 + b'{"kind": "done"}\n')
+
+
+def _breaks(*_: Any) -> bytes:
+    raise OSError(errno.EHOSTUNREACH, os.strerror(errno.EHOSTUNREACH))
+
+
+def _secret(rank: int = 0, file: str | None = None, **variables: str) -> Callable[[Stage], Found]:
+    """Look for a secret in variables, and in a file of this content."""
+
+    def find(stage: Stage) -> Found:
+        if file is not None:
+            (stage.folder / "secret").write_text(file)
+        for name, value in variables.items():
+            stage.monkeypatch.setenv(name, value.replace("FOLDER", str(stage.folder)))
+        return check_workers(Topology(stage.nodes(rank=rank), 1), Settings(), NO_CARDS)
+
+    return find
+
+
+def _with_another_secret(own: bytes, other: bytes) -> Callable[[Stage], Found]:
+    def find(stage: Stage) -> Found:
+        with _meanwhile(lambda: meet(stage.nodes(), _quiet, 1.0, Secret(own))):
+            try:
+                meet(stage.nodes(rank=1), _quiet, SECONDS, Secret(other)).close()
+            except InputError as error:
+                return str(error)
+        return []
+
+    return find
+
+
+def _with_a_wrong_proof(own: bytes) -> Callable[[Stage], Found]:
+    def find(stage: Stage) -> Found:
+        with _meanwhile(lambda: meet(stage.nodes(), _quiet, 1.0, Secret(own))):
+            caller = stage.calling()
+            caller.hello()
+            return str(caller.ask(b'{"format": 2, "proof": ""}')["refused"])
+
+    return find
 
 
 _ELSEWHERE = replace(CARDS, addresses=("192.0.2.77",))
 _SHARED = ("/dev/davinci_manager", "/dev/devmm_svm", "/dev/hisi_hdc")
 _NPU_SMI_FAILS = "dcmi module initialize failed. ret is -8005"
 _PROCESS = "process 41977 (python, 56373 MB)"
+_ONE, _OTHER = b"the secret of one", b"that of another one"
 _TWO = {"nnodes": 2, "node_rank": 0, "master_addr": HERE}
+_CONNECTION = (callers, connection, greeting, launchers, meeting, secret)
 SECTIONS = {
     "MindSpore and MPI": [
         Case("MindSpore is installed", _software(), "MindSpore ok"),
@@ -895,6 +989,39 @@ SECTIONS = {
         ),
         Case("the port is in use, on a single host", _taken_port(1), "port warning"),
         Case("the port is in use, with several hosts", _taken_port(2), "port error"),
+        Case(
+            "several hosts, and a secret for their launchers",
+            _secret(FCN4_DIST_SECRET="0123456789abcdef"),
+            "secret ok",
+        ),
+        Case(
+            "the same in a file",
+            _secret(file="0123456789abcdef\n", FCN4_DIST_SECRET_FILE="FOLDER/secret"),
+            "secret ok",
+        ),
+        Case("several hosts without a secret, on node 0", _secret(), "secret note"),
+        Case("the same on another node", _secret(rank=1), "secret note"),
+        Case(
+            "a secret in a variable and in a file",
+            _secret(FCN4_DIST_SECRET="0" * 16, FCN4_DIST_SECRET_FILE="FOLDER/secret"),
+            "secret error",
+        ),
+        Case("a secret that could be guessed", _secret(FCN4_DIST_SECRET="1234"), "secret error"),
+        Case(
+            "an empty file of the secret",
+            _secret(file="\n", FCN4_DIST_SECRET_FILE="FOLDER/secret"),
+            "secret error",
+        ),
+        Case(
+            "a file of the secret that is not there",
+            _secret(FCN4_DIST_SECRET_FILE="FOLDER/secret"),
+            "secret error",
+        ),
+        Case(
+            "a file of the secret that is another file",
+            _secret(file="0" * 5000, FCN4_DIST_SECRET_FILE="FOLDER/secret"),
+            "secret error",
+        ),
     ],
     "Shards, checkpoints, folders": [
         Case("finished shards", lambda stage: stage.job(), "shards ok"),
@@ -1062,6 +1189,43 @@ SECTIONS = {
             lambda stage: stage.job(run_dir="run"),
             "folder ok: run_dir run",
         ),
+        Case(
+            "`run_dir` holds nothing that a job would replace",
+            lambda stage: stage.job(run_dir="run"),
+            "folder ok: run_dir run holds",
+        ),
+        Case("`run_dir` holds a training, and no `--resume`", _folder_with_run(), "folder error"),
+        Case(
+            "`run_dir` of an evaluation holds a training",
+            _folder_with_run("eval"),
+            "folder error",
+        ),
+        Case(
+            "`run_dir` holds an evaluation",
+            _folder_with_run("eval", holds="eval"),
+            "folder error",
+        ),
+        Case(
+            "`run_dir` holds an evaluation that was interrupted",
+            _folder_with_run("eval", holds="half eval"),
+            "folder error",
+        ),
+        Case(
+            "`run_dir` holds a cross-validation",
+            _folder_with_run(holds="cross-validation"),
+            "folder error",
+        ),
+        Case(
+            "`run_dir` holds another training than the one that `--resume` goes on with",
+            _folder_with_run(resume="auto", checkpoint=True),
+            "resume error",
+        ),
+        Case(
+            "`run_dir` holds a training, and `--resume auto` finds no checkpoint of it",
+            _folder_with_run(resume="auto"),
+            "resume error",
+        ),
+        Case("another job writes to `run_dir`", _folder_in_use, "folder error"),
         Case("`run_dir` leads through a file", _file_in_the_way("run_dir"), "folder error"),
         Case(
             "`checkpoint_path` leads through a file",
@@ -1097,13 +1261,27 @@ SECTIONS = {
             "error",
         ),
         Case(
+            "a node has a version that speaks otherwise",
+            lambda stage: f"node 0 refuses this one: {stage.answer_to(format=1)}",
+            "error",
+        ),
+        Case(
+            "node 0 says whom it refuses, and why",
+            lambda stage: stage.said_by_node_0(nnodes=3),
+            "error",
+        ),
+        Case("node 0 has another secret", _with_another_secret(_ONE, _OTHER), "error"),
+        Case("node 0 has a secret, this node has none", _with_another_secret(_ONE, b""), "error"),
+        Case("a node has another secret, or none", _with_a_wrong_proof(_ONE), "error"),
+        Case("a node has a secret, node 0 has none", _with_a_wrong_proof(b""), "error"),
+        Case(
             "another node reports a failure",
-            _lost(_nothing, b'{"failure": "node 1: the shards are missing"}\n'),
+            _lost(_nothing, {"kind": "failure", "sentence": "node 1: the shards are missing"}),
             "error",
         ),
         Case(
             "another node ends while this one waits for it",
-            _lost(_nothing, b'{"done": true}\n'),
+            _lost(_nothing, {"kind": "done"}),
             "error",
         ),
         Case("the launcher on another node is killed", _lost(_hang_up), "error"),
@@ -1112,7 +1290,28 @@ SECTIONS = {
             _lost(_nothing, silence=1.0),
             "error",
         ),
-        Case("what another node sends cannot be understood", _lost(_nothing, b"?\n"), "error"),
+        Case(
+            "the network between two hosts refuses",
+            _without(Lines, "__next__", _breaks, _lost(_nothing)),
+            "error",
+        ),
+        Case("what another node sends cannot be understood", _lost(_nothing, b"?"), "error"),
+        Case(
+            "what another node sends is no message of a launcher",
+            _lost(_nothing, {"kind": "alive", "standing": "far"}),
+            "error",
+        ),
+        Case(
+            "another node sends something out of turn",
+            _lost(_nothing, {"kind": "values", "values": [1, 2]}),
+            "error",
+        ),
+        Case(
+            "another node sends too much",
+            _without(connection, "MOST_BYTES", 1000, _lost(_nothing, b" " * 5000)),
+            "error",
+        ),
+        Case("somebody else sends on the connection", _lost(_say_unsealed), "error"),
     ],
 }
 CASES = [case for cases in SECTIONS.values() for case in cases]
@@ -1187,7 +1386,7 @@ def test_the_document_has_the_cases_in_its_sections() -> None:
     assert headings == list(SECTIONS)
 
 
-@pytest.mark.parametrize("module", [topology, sites, preflight, card_checks, cann, launchers])
+@pytest.mark.parametrize("module", [topology, sites, preflight, card_checks, cann, *_CONNECTION])
 def test_no_sentence_is_missing_from_the_document(module: Any) -> None:
     told = "\n".join(rows_of_document()).replace("\\", "")
     missing = [

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
 from fcn4_dist.evaluation import bootstrap_intervals, intervals
-from fcn4_dist.evaluation.intervals import weighted_roc_auc
+from fcn4_dist.evaluation.intervals import ClassRanking
 
 # Few different values, so that ties are usual.
 CLIP = st.tuples(st.integers(0, 1), st.sampled_from([0.0, 0.25, 0.5, 1.0]))
@@ -24,7 +24,7 @@ def test_the_area_of_weighted_clips_is_scikit_learns(
     labels, scores = (np.array(column) for column in zip(*clips, strict=True))
     weights = np.random.default_rng(seed).poisson(1.0, (4, len(clips)))
     weights = weights if whole else weights * 0.37
-    areas = weighted_roc_auc(labels, scores, weights)
+    areas = ClassRanking(labels, scores).weighted_roc_auc(weights)
     assert areas.shape == (4,)
     for area, weight in zip(areas, weights, strict=True):
         if weight @ labels > 0 and weight @ (1 - labels) > 0:

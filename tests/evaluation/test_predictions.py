@@ -1,5 +1,6 @@
 """The file of predictions."""
 
+import csv
 import os
 from pathlib import Path
 
@@ -54,6 +55,44 @@ def test_labels_are_told_apart_whatever_is_in_their_names(
     assert np.array_equal(read.labels, labels)
 
 
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]) | st.sampled_from("\udce9='|\\@\t\r\n"))
+
+
+@given(
+    ids=st.lists(TEXTS, min_size=3, max_size=3),
+    class_names=st.lists(TEXTS.filter(bool), min_size=1, max_size=4, unique=True),
+)
+def test_no_text_is_a_formula_and_every_text_is_read_back(
+    tmp_path_factory: pytest.TempPathFactory, ids: list[str], class_names: list[str]
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "texts.csv"
+    labels = np.ones((3, len(class_names)), dtype=np.int32)
+    scores = np.linspace(0, 1, labels.size).reshape(labels.shape)
+    written = Predictions(tuple(ids), tuple(ids), labels, scores, tuple(class_names))
+    write_predictions(written, path)
+    read = read_predictions(path)
+    assert (read.ids, read.paths, read.class_names) == (
+        written.ids,
+        written.paths,
+        read.class_names,
+    )
+    assert read.class_names == written.class_names
+    assert np.array_equal(read.labels, labels) and np.array_equal(read.scores, scores)
+    with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
+        for number, row in enumerate(csv.reader(file)):
+            assert not any(cell.startswith(tuple("=+-@\t\r")) for cell in row)
+            # Numbers are numbers.
+            assert number == 0 or [float(cell) for cell in row[3:]] == scores[number - 1].tolist()
+
+
+def test_a_text_of_an_earlier_version_is_read_as_it_was_written(tmp_path: Path) -> None:
+    path = tmp_path / "predictions.csv"
+    path.write_text("id,path,labels,-x,'y\n=1.wav,@a,-x|'y,0.5,1.0\n")
+    read = read_predictions(path)
+    assert (read.ids, read.paths, read.class_names) == (("=1.wav",), ("@a",), ("-x", "'y"))
+    assert read.labels.tolist() == [[1, 1]]
+
+
 def test_an_id_that_is_not_utf_8_leaves_as_the_bytes_it_was(tmp_path: Path) -> None:
     name = os.fsdecode(b"caf\xe9.wav")
     labels, scores = np.ones((1, 1), dtype=np.int32), np.full((1, 1), 0.5)
@@ -66,7 +105,9 @@ def test_an_id_that_is_not_utf_8_leaves_as_the_bytes_it_was(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     "content",
     ["", "id,path,labels,x\n", "a,b\n1,2\n", "id,path,labels,x\na,b,y,0.5\n",
-     "id,path,labels,x\na,b,x,high\n", "id,path,labels,x,y\na,b,x,0.5\n", "id,path,labels,x\na\n"],
+     "id,path,labels,x\na,b,x,high\n", "id,path,labels,x,y\na,b,x,0.5\n", "id,path,labels,x\na\n",
+     "id,path,labels,x\na,b,x,-inf\n", "id,path,labels,x\na,b,x,1.5\n",
+     "id,path,labels,x,x\na,b,x,1,1\n", 'id,path,labels,x\na,b,x,0.5\na,"b,x,0.5\n'],
 )  # fmt: skip
 def test_a_file_that_holds_no_predictions_is_refused_by_name(tmp_path: Path, content: str) -> None:
     (tmp_path / "other.csv").write_text(content)

@@ -114,7 +114,8 @@ def read_all(folder: Path) -> dict[Path, bytes]:
 
 
 def losses_of_run(settings: Settings, cwd: Path) -> list[float]:
-    """Train to the end; give the loss of each step, to the last bit."""
+    """Train anew in the job's folder; give the loss of each step, to the last bit."""
+    Path(settings.run_dir, "metrics.jsonl").unlink(missing_ok=True)
     result = run(settings, cwd)
     assert result.returncode == 0, result.stdout
     lines = map(json.loads, Path(settings.run_dir, "metrics.jsonl").read_text().splitlines())

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,12 @@ import matplotlib.image
 import pytest
 
 from fcn4_dist.cli import main
+from fcn4_dist.config import Settings
+from fcn4_dist.errors import InputError
+from fcn4_dist.jobs.inspection import verify_shards
+from fcn4_dist.jobs.shards import open_shards
 from tests.jobs.test_preprocess import preprocess
+from tests.sealing import change_sealed
 
 
 @pytest.fixture
@@ -24,10 +30,8 @@ def folder(shards: Path, tmp_path: Path) -> Path:
 
 
 def change_manifest(folder: Path, change: Callable[[dict[str, Any]], None]) -> None:
-    path = folder / "manifest.json"
-    content = json.loads(path.read_text())
-    change(content)
-    path.write_text(json.dumps(content))
+    """Change the manifest as one may who knows of its checksum."""
+    change_sealed(folder / "manifest.json", change)
 
 
 def flip(path: Path, place: int) -> None:
@@ -104,6 +108,70 @@ def test_a_manifest_that_does_not_fit_its_shards_or_itself_is_told(
     assert code == 2
     assert sentence in errors
     assert "Traceback" not in errors
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("dataset", "gtzan"),
+        ("feature_dtype", "float16"),
+        ("parameters", "sample_rate"),
+        ("parameters", "log_mel"),
+        ("clips", "set"),
+        ("clips", "status"),
+        ("clips", "sha256"),
+        ("clips", "labels"),
+        ("split", "seed"),
+    ],
+)
+def test_a_manifest_in_which_anything_was_changed_is_refused_by_all_that_read_it(
+    folder: Path, preprocessed: Settings, field: str, value: str
+) -> None:
+    path = folder / "manifest.json"
+    content = json.loads(path.read_text())
+    if isinstance(content[field], str):
+        content[field] = value
+    else:
+        inner = content[field][0] if field == "clips" else content[field]
+        others = {
+            "sample_rate": 16000,
+            "log_mel": "power_to_db",
+            "set": "val",
+            "status": "padded",
+            "sha256": "0" * 64,
+            "labels": ["rain"],
+            "seed": 2,
+        }
+        assert inner[value] != others[value]
+        inner[value] = others[value]
+    path.write_text(json.dumps(content))
+    settings = replace(preprocessed, data_dir=str(folder))
+    for read in (
+        lambda: verify_shards(folder),
+        lambda: open_shards(settings, settings.train_filename),
+        lambda: open_shards(settings, settings.val_filename),
+    ):
+        with pytest.raises(
+            InputError, match=r"manifest\.json is not as it was written \(its check"
+        ):
+            read()
+
+
+def test_a_manifest_of_an_earlier_version_is_whole_with_a_word_about_what_cannot_be_told(
+    folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = folder / "manifest.json"
+    content = json.loads(path.read_text()) | {"format": 3}
+    del content["sha256"]
+    path.write_text(json.dumps(content))
+    code, output, errors = verify(folder, capfd)
+    assert (code, errors) == (0, "")
+    assert f"{path} is of an earlier version, which wrote no checksum: " in output
+    content["parameters"]["n_mels"] += 1
+    path.write_text(json.dumps(content))
+    code, _, errors = verify(folder, capfd)
+    assert code == 2
+    assert "does not hold features as the manifest says (float32 of shape (1, 33, 188))" in errors
 
 
 def test_a_folder_without_manifest_is_refused(
@@ -199,7 +267,7 @@ def test_a_sheet_that_cannot_be_written_is_refused(
 ) -> None:
     (tmp_path / "file").touch()
     for sheet, sentence in (
-        (tmp_path, f"sheet {tmp_path} is a folder: name a file with --sheet"),
+        (tmp_path, f"--sheet {tmp_path} is a folder: name a file"),
         (tmp_path / "file/sheet.png", f"({tmp_path / 'file'} is a file): name another folder"),
     ):
         assert main(["inspect", str(shards), "--sheet", str(sheet)]) == 2

@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -313,3 +314,40 @@ def test_the_manifest_is_json_for_everybody_whatever_the_names(
     assert replace(manifest) == read_manifest(tmp_path / "shards")
     (row,) = [clip for clip in manifest.clips if clip.id == "rain/caf\\xe9.ogg"]
     assert Path(row.source).exists()
+
+
+def test_a_disk_without_room_for_the_features_is_refused_before_the_work(
+    small_disk: Path, clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    subprocess.run(["mount", "-o", "remount,size=200k", small_disk], check=True)
+    assert main(["preprocess", *flags_of(tmp_path, clips, npy_path=str(small_disk))]) == 2
+    assert re.search(
+        rf"the features of 25 clips need \d+ kB, and {small_disk} has \d+ kB left: make room, or "
+        "name another folder with --npy_path$",
+        capsys.readouterr().err,
+    )
+    assert not list(small_disk.rglob("*.npy"))
+
+
+@pytest.mark.parametrize(
+    ("mounted", "code", "told"),
+    [
+        ("nr_inodes=20", 1, "has no room for one more file, whatever its size (No space left on d"),
+        ("ro", 2, "can only be read"),
+    ],
+)
+def test_a_disk_that_takes_no_features_is_told_with_the_setting_that_names_another(
+    small_disk: Path,
+    clips: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    mounted: str,
+    code: int,
+    told: str,
+) -> None:
+    subprocess.run(["mount", "-o", f"remount,{mounted}", small_disk], check=True)
+    assert main(["preprocess", *flags_of(tmp_path, clips, npy_path=str(small_disk))]) == code
+    (sentence,) = capsys.readouterr().err.strip().splitlines()[-1:]
+    assert f"the disk of {small_disk}" in sentence
+    assert told in sentence
+    assert sentence.endswith("name another folder with --npy_path")

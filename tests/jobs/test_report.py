@@ -18,8 +18,8 @@ def test_the_page_is_beside_the_first_run(
     assert capsys.readouterr().out == f"report of 1 run: {first / 'report.html'}\n"
     alone = (first / "report.html").read_bytes()
     assert main(["report", str(first), str(second)]) == 0
-    assert capsys.readouterr().out == f"report of 2 runs: {first / 'report.html'}\n"
-    assert (first / "report.html").read_bytes() != alone
+    assert capsys.readouterr().out == f"report of 2 runs: {first / 'comparison.html'}\n"
+    assert (first / "report.html").read_bytes() == alone
     assert not (second / "report.html").exists()
 
 
@@ -44,7 +44,8 @@ def test_a_folder_without_a_run_is_refused(
 @pytest.mark.parametrize(
     ("output", "sentence"),
     [
-        ("", "is a folder: name a file with --output"),
+        ("", "is a folder: name a file"),
+        ("run/run.json", "run.json is there, and is another kind of file, which would be lost"),
         ("run/run.json/page.html", "run.json is a file): name another folder with --output"),
     ],
 )

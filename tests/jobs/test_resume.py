@@ -148,14 +148,15 @@ def test_the_best_and_the_last_checkpoint_can_be_named_for_evaluation(
 ) -> None:
     settings = replace(undisturbed.settings, run_dir=str(tmp_path))
     config = ["--config", str(save_settings(LoadedSettings(settings, {})))]
+    runs = ["--run_dir", str(tmp_path / "best")], ["--run_dir", str(tmp_path / "last")]
     best, last = (
         subprocess.run(
-            [sys.executable, "-m", "fcn4_dist", "eval", *config, "--model_name", name],
+            [sys.executable, "-m", "fcn4_dist", "eval", *config, "--model_name", name, *run],
             capture_output=True,
             text=True,
             check=True,
         ).stdout
-        for name in ("best", "last")
+        for name, run in zip(("best", "last"), runs, strict=True)
     )
     assert "MusicTagger-best.ckpt (epoch " in best
     assert "MusicTagger-3_8.ckpt (epoch 3, step 8)" in last

@@ -2,9 +2,11 @@
 
 import csv
 import json
+import os
 import re
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -53,11 +55,13 @@ class Job:
         folder: Where it was started, with its audio.
         training_output: What the two-worker training printed.
         left: Names of what lay in the folder at its end.
+        modes: What each file or folder that it made lets whom do, under an umask of 0002.
     """
 
     folder: Path
     training_output: str
     left: frozenset[str]
+    modes: dict[Path, str]
 
     def predictions(self, run: str, of: str = "predictions") -> bytes:
         """The predictions file of an evaluation, of clips or of windows."""
@@ -69,6 +73,7 @@ def job(real_clips: Path, tmp_path_factory: pytest.TempPathFactory) -> Job:
     folder = tmp_path_factory.mktemp("job")
     shutil.copytree(real_clips, folder / "clips")
     (folder / "job.yaml").write_text(SETTINGS)
+    umask = os.umask(0o002)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         config = ["--config", "job.yaml"]
@@ -76,9 +81,13 @@ def job(real_clips: Path, tmp_path_factory: pytest.TempPathFactory) -> Job:
         assert main(["launch", "--device_num", "2", "train", *config, "--run_dir", "runs/t2"]) == 0
         for ranks in (1, 2, 3):
             evaluate(ranks)
+        assert main(["report", "runs/t2", "runs/e1", "--output", "runs/report.html"]) == 0
+    os.umask(umask)
+    made = [path for name in ("data", "runs", "weight") for path in (folder / name).rglob("*")]
+    modes = {path: stat.filemode(path.stat().st_mode) for path in made}
     left = frozenset(path.name for path in folder.iterdir())
     lines = (folder / "runs/t2/rank_0.log").read_text().splitlines()
-    return Job(folder, "\n".join(map(as_shown, lines)), left)
+    return Job(folder, "\n".join(map(as_shown, lines)), left, modes)
 
 
 def evaluate(ranks: int) -> None:
@@ -172,6 +181,14 @@ def test_nothing_is_left_where_the_user_stands_but_what_was_asked_for(job: Job) 
         "settings.yaml",
         "tensorboard",
     }
+
+
+def test_everything_that_a_job_makes_is_open_to_those_to_whom_the_umask_opens_it(job: Job) -> None:
+    assert len(job.modes) > 70
+    closed = {
+        path for path, mode in job.modes.items() if mode[1:] not in ("rw-rw-r--", "rwxrwxr-x")
+    }
+    assert not closed
 
 
 def _validation_auc(line: dict[str, Any]) -> float:

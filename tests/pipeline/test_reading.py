@@ -1,4 +1,4 @@
-"""Reading batches of shards that somebody has taken away or damaged while they are in use."""
+"""Reading batches of shards that are gone or damaged, or are not what their manifest says."""
 
 import os
 import shutil
@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fcn4_dist.config import Settings
+from fcn4_dist.config import LoadedSettings, Settings
 from fcn4_dist.errors import Fcn4DistError
+from fcn4_dist.jobs.preprocess import preprocess
 from fcn4_dist.jobs.shards import open_shards
 from fcn4_dist.pipeline import read_batches
 
@@ -33,3 +34,28 @@ def test_a_shard_that_is_gone_or_cut_is_said_in_a_sentence(
     harm(record_set.files[0])
     with pytest.raises(Fcn4DistError, match=r"the shards of val in .* cannot be read any more"):
         list(read_batches(record_set, [np.array([0]), np.array([1])]))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+def test_rows_that_are_not_what_the_manifest_says_are_refused(
+    dtype: str, preprocessed: Settings, tmp_path: Path
+) -> None:
+    settings = preprocessed
+    if dtype != "float32":
+        settings = replace(settings, mr_path=str(tmp_path), feature_dtype=dtype, get_npy=False)
+        preprocess(LoadedSettings(settings, {}))
+    _, whole = open_shards(settings, settings.val_filename)
+    assert [len(batch) for batch in read_batches(whole, [np.arange(5)])] == [5]
+    first = whole.clips[0]
+    other_label = next(name for name in whole.class_names if name not in first.labels)
+    parameters = whole.parameters
+    for what, other in (
+        ("clips", replace(whole, clips=(replace(first, id="other"), *whole.clips[1:]))),
+        ("labels", replace(whole, clips=(replace(first, labels=(other_label,)), *whole.clips[1:]))),
+        ("labels", replace(whole, class_names=whole.class_names[::-1])),
+        ("features", replace(whole, parameters=replace(parameters, n_mels=31))),
+        ("features", replace(whole, parameters=replace(parameters, hop_length=97))),
+        ("features", replace(whole, feature_dtype={"float32": "float16"}.get(dtype, "float32"))),
+    ):
+        with pytest.raises(Fcn4DistError, match=f"do not hold the {what} that their manifest says"):
+            list(read_batches(other, [np.arange(5)]))

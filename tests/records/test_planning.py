@@ -84,9 +84,10 @@ def _plan(
     """Plan shards of made-up clips; those that are in no set and not left out are skipped."""
     left_out = left_out or {}
     features = tuple(
-        ClipFeature(each, each, each, *status, 1.0)
+        ClipFeature(each, each, each, "kept", "", 1.0)
+        if each in roles or each in left_out
+        else ClipFeature(each, each, "", "skipped", "broken", 1.0)
         for each in ids
-        for status in [("kept", "") if each in roles or each in left_out else ("skipped", "broken")]
     )
     clips = [Clip(each, Path(each), ("x",)) for each in ids]
     split = Split(roles, left_out, {}, ())
