@@ -16,12 +16,12 @@ from hypothesis import strategies as st
 from fcn4_dist.checkpoints.container import DamagedError, read_shapes, read_text, read_values
 from fcn4_dist.checkpoints.content import verify_checkpoint
 from fcn4_dist.clips import read_collection
+from fcn4_dist.clips.class_names import parse_class_names
 from fcn4_dist.config import Settings, load_settings
 from fcn4_dist.errors import InputError
 from fcn4_dist.evaluation import Predictions, read_predictions, write_predictions
 from fcn4_dist.findings import errors_in, refuse_errors
 from fcn4_dist.rank_table import check_rank_table
-from fcn4_dist.tagging.class_names import parse_class_names
 from fcn4_dist.text import Lines, cleaned
 from fcn4_dist.trial.record import Record, read_record, record_file
 from tests.checkpoints.examples import write_example

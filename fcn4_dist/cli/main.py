@@ -1,5 +1,6 @@
 """The entry point: run one command, turn errors into sentences and exit codes."""
 
+import codecs
 import io
 import os
 import re
@@ -21,8 +22,9 @@ from fcn4_dist.errors import UNEXPECTED, Fcn4DistError, StoppedError
 from fcn4_dist.host.memory import MORE_MEMORY, no_memory, refused_memory
 from fcn4_dist.host.plog import report_in
 from fcn4_dist.log import end_log
-from fcn4_dist.refusals import explain
+from fcn4_dist.refusals import explain, refusal_in
 from fcn4_dist.terminal import fail, say
+from fcn4_dist.text import as_bytes_or_escapes
 
 COMMANDS = (
     SYNTH,
@@ -53,10 +55,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit code: 0 success, 1 a failure at work, 2 bad settings or input, 130 interrupted.
     """
-    for stream in (sys.stdout, sys.stderr):
+    codecs.register_error("names", as_bytes_or_escapes)
+    for stream, errors in ((sys.stdout, "names"), (sys.stderr, "backslashreplace")):
         # A file name may hold what a terminal's encoding does not.
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+            stream.reconfigure(errors=errors)
     try:
         arguments = sys.argv[1:] if arguments is None else arguments
         parsed = parse(_parser_for(arguments), arguments)
@@ -95,6 +98,8 @@ def _sentence_about(error: Exception) -> str:
     # MindSpore's have a title below a rule.
     lines = (line.strip() for line in str(error).splitlines() if re.search(r"\w", line))
     text = next(lines, "no text")
+    if refusal := refusal_in(text):
+        return refusal
     return f"{type(error).__name__}: {text}; {UNEXPECTED}: please report it with the lines above"
 
 

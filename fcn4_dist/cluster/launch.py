@@ -268,6 +268,6 @@ def file_prefix(node_rank: int) -> str:
 def _shell(
     variables: Mapping[str, str], command: Sequence[str], removed: Sequence[str] = ()
 ) -> str:
-    words = [f"-u {name}" for name in removed]
+    words = [f"-u {shell_word(name)}" for name in removed]
     words += [f"{name}={shell_word(value)}" for name, value in variables.items()]
     return " ".join(["env", *words, shell_command(command)])

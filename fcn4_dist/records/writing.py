@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from fcn4_dist import documents
-from fcn4_dist.errors import InputError
+from fcn4_dist.errors import Fcn4DistError, InputError
 from fcn4_dist.files import follow_umask, replace_file, sha256_of
 from fcn4_dist.processes import ProcessDiedError, run_in_processes, shared_counter
 from fcn4_dist.records.joining import join_set
@@ -24,6 +24,7 @@ from fcn4_dist.records.layout import ShardFormat, index_file, receipt_file, remo
 from fcn4_dist.records.manifest import MANIFEST_NAME, ClipRow, Shard, read_manifest
 from fcn4_dist.records.obstacles import failure, refusals_told
 from fcn4_dist.records.planning import PlannedShard
+from fcn4_dist.refusals import explain
 from fcn4_dist.versions import installed_mindspore
 
 _ROWS_A_WRITE = 16
@@ -82,7 +83,7 @@ def write_shards(
     Raises:
         Fcn4DistError: If a feature is missing or a shard cannot be written.
     """
-    written = shared_counter()
+    written = _counter()
     counted = 0
 
     def count() -> None:
@@ -220,6 +221,15 @@ def _describe(path: Path, rows: int) -> Shard:
         sha256=sha256_of(path),
         index_sha256=sha256_of(index_file(path)),
     )
+
+
+def _counter() -> Any:
+    try:
+        return shared_counter()
+    except OSError as error:
+        # In a container this often is 64 MB, shared by all there is.
+        reason = explain(error, Path("/dev/shm")).removesuffix(", or name another folder")
+        raise Fcn4DistError(f"processes cannot share memory: {reason}") from error
 
 
 # What a worker process needs for every shard, sent to it once.
