@@ -132,6 +132,13 @@ class Features:
     clip_timeout: float = setting(
         "preprocess", 60.0, Affects.INPUT, unit="s", minimum=0.1, maximum=86400
     ).means("time one clip may take; then it is skipped")
+    silence_level: float = setting(
+        "preprocess", -70.0, Affects.INPUT, unit="dBFS", minimum=-200, maximum=0
+    ).means(
+        "a clip of which no 0.4 s are as loud as this (RMS of the mono mix, without its mean) is "
+        "silent and left out of the shards; -70 is where ITU-R BS.1770 takes audio for silence, "
+        "-200 keeps every clip"
+    )
     strict: bool = setting("preprocess", False, Affects.WORK).means(
         "fail if a clip has to be skipped, before shards are written"
     )
@@ -164,6 +171,6 @@ class Shards:
     train_filename: str = setting("train", "train.mindrecord0", Affects.FOLD, form=Form.FILE).means(
         "one shard of the training set; means all of them"
     )
-    val_filename: str = setting("eval", "val.mindrecord0", Affects.FOLD, form=Form.FILE).means(
-        "one shard of the validation set; means all of them"
-    )
+    val_filename: str = setting(
+        "train eval", "val.mindrecord0", Affects.FOLD, form=Form.FILE
+    ).means("one shard of the validation set, or for eval of any; means all of them")

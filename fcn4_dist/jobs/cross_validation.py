@@ -9,6 +9,7 @@ from pathlib import Path
 from types import FrameType
 
 from fcn4_dist import documents
+from fcn4_dist.cluster.launch import PROGRAM
 from fcn4_dist.cluster.topology import (
     LaunchRequest,
     Starter,
@@ -183,7 +184,7 @@ def _run(arguments: list[str]) -> int:
     """
     # In a session of its own: a Ctrl-C reaches this process alone, from wherever it comes.
     process = subprocess.Popen(
-        [sys.executable, "-m", "fcn4_dist", *arguments],
+        [sys.executable, PROGRAM, *arguments],
         start_new_session=True,
         preexec_fn=die_with_parent,
     )

@@ -12,7 +12,7 @@ from typing import Any
 
 from fcn4_dist.cluster.card_checks import check_cards, check_precision
 from fcn4_dist.cluster.cores import core_variables, cores_near, plan_cores
-from fcn4_dist.cluster.launch import Launch, file_prefix, plan_launch
+from fcn4_dist.cluster.launch import PROGRAM, Launch, file_prefix, plan_launch
 from fcn4_dist.cluster.peers import Peers
 from fcn4_dist.cluster.preflight import check_software, check_workers
 from fcn4_dist.cluster.secret import SECRET_VARIABLE
@@ -73,7 +73,7 @@ class Job:
         settings = self.loaded.settings
         file = settings_file(settings, file_prefix(self.topology.nodes.rank))
         return plan_launch(
-            ["-m", "fcn4_dist", self.command, "--config", unexpanded(file)],
+            [PROGRAM, self.command, "--config", unexpanded(file)],
             self.topology,
             Path(settings.run_dir),
             variables=_hccl_variables(self.loaded) | core_variables(self._cores()),

@@ -152,4 +152,6 @@ class Tagger:
             self.reader.start_seconds(song),
             # In float64 a sigmoid does not round confident scores to equal ones.
             expit(np.array(logits, dtype=np.float64)),
+            song.levels,
+            song.remarks,
         )
