@@ -1,5 +1,6 @@
 """The command export: a checkpoint in, a model file and its description out."""
 
+import hashlib
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,10 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fcn4_dist import documents
-from fcn4_dist.audio import UndecodableClipError
 from fcn4_dist.errors import Fcn4DistError, InputError
 from fcn4_dist.export import LARGEST_DIFFERENCE, Comparison, compare, comparison_windows
-from fcn4_dist.files import check_writable, sha256_of, write_atomically
+from fcn4_dist.files import check_writable, write_bytes
 from fcn4_dist.host.cards import find_card_ids
 from fcn4_dist.terminal import say
 from fcn4_dist.versions import package_versions
@@ -70,18 +70,19 @@ def export(request: ExportRequest) -> None:
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=".export-") as folder:
         written = Path(folder) / f"model{SUFFIXES[request.file_format]}"
         comparison = _write_and_compare(request, network, written)
-        with write_atomically(output) as file:
-            file.write(written.read_bytes())
+        model = written.read_bytes()
     description = description_file(output)
     content = network.description.as_dict() | {
         "file": output.name,
         "file_format": request.file_format,
-        "sha256": sha256_of(output),
+        "sha256": hashlib.sha256(model).hexdigest(),
         "exported_by": package_versions("mindspore", *_PACKAGES[request.file_format]),
     }
     if comparison is not None:
         content["largest_logit_difference"] = comparison.difference
+    # The description comes first: a model file that is there has one.
     documents.write(description, content)
+    write_bytes(output, model)
     say(f"{request.file_format}: {output}")
     say(f"description: {description}")
 
@@ -108,11 +109,12 @@ def _check(request: ExportRequest, output: Path) -> None:
     for path in (output, description_file(output)):
         if path.is_dir():
             raise InputError(f"{path} is a folder: name another file with --output")
-        if path.exists() and not request.force:
-            raise InputError(
-                f"{path} is there already: overwrite it with --force, or name another file with "
-                "--output"
-            )
+    # A description alone is what an interrupted export has left.
+    if output.exists() and not request.force:
+        raise InputError(
+            f"{output} is there already: overwrite it with --force, or name another file with "
+            "--output"
+        )
     for song in request.songs:
         if not song.is_file():
             raise InputError(f"there is no audio file {song}")
@@ -131,10 +133,7 @@ def _write_and_compare(
         "ONNX": (formats.write_onnx, formats.run_onnx),
         "MINDIR": (formats.write_mindir, formats.run_mindir),
     }[request.file_format]
-    try:
-        windows = comparison_windows(network.description, request.songs)
-    except UndecodableClipError as error:
-        raise InputError(f"an audio file of --songs cannot be used: it {error}") from error
+    windows = comparison_windows(network.description, request.songs)
     write(network, path)
     comparison = compare(run(path), network.logits, windows)
     say(

@@ -88,6 +88,9 @@ def inspect_shards(folder: Path, sheet: Path | None, per_class: int) -> None:
     say(table(_counts(manifest)))
     say()
     say(table(_durations(manifest)))
+    say()
+    for line in _levels(manifest):
+        say(line)
     for line in _outside(manifest):
         say(line)
     say()
@@ -137,6 +140,26 @@ def _durations(manifest: Manifest) -> list[list[str]]:
             ]
         )
     return rows
+
+
+def _levels(manifest: Manifest) -> Iterator[str]:
+    """Say how loud the clips of each set are, and which are the quietest."""
+    rows = [["set", "quietest", "median", "loudest", "not measured"]]
+    measured: list[tuple[float, str]] = []
+    for name in manifest.sets:
+        clips = [clip for clip in manifest.clips if clip.set == name]
+        of_set = sorted((clip.level_dbfs, clip.id) for clip in clips if clip.level_dbfs is not None)
+        measured += of_set
+        levels = [level for level, _ in of_set]
+        cells = ["-"] * 3
+        if levels:
+            cells = [f"{each:.1f} dBFS" for each in (levels[0], median(levels), levels[-1])]
+        rows.append([name, *cells, str(len(clips) - len(levels))])
+    yield table(rows)
+    if quietest := [
+        f"{as_shown(clip_id)} ({level:.1f} dBFS)" for level, clip_id in sorted(measured)
+    ]:
+        yield f"the quietest: {', '.join(quietest[:_EXAMPLES])}"
 
 
 def _outside(manifest: Manifest) -> Iterator[str]:

@@ -95,7 +95,6 @@ def test_the_module_and_the_console_command_are_the_same_program() -> None:
         (["train", "--batch-size=8"], "unknown flag --batch-size=8, did you mean 'batch_size'?"),
         (["train", "now"], "unknown argument now"),
         (["train", "--lr"], "argument --lr: expected one argument"),
-        (["train", "--lr", "1", "--lr=2"], "--lr is given twice: leave one of them out"),
         (["tag", "a.wav", "--top_n=1", "--top_n=1"], "--top_n is given twice: leave one"),
         (
             ["launch", "--device_num", "2", "train", "--device_num", "3"],
@@ -213,6 +212,16 @@ def test_of_several_files_a_later_one_wins_and_each_value_says_its_file(
     assert ["seed:", "4", "#", "mine.yaml,", "line", "1"] in lines
     code, errors = run("synth", *files, "--config", "none.yaml", capsys=capsys)
     assert (code, "cannot read the settings file none.yaml" in errors) == (2, True)
+
+
+def test_of_a_setting_that_is_given_twice_the_later_one_wins_and_that_is_said(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    command = ["train", "--device_target", "CPU", "--lr", "1", "--seed", "2", "--seed", "2"]
+    assert main([*command, "--lr=2"]) == 2
+    printed = capsys.readouterr().out
+    assert "note: --lr 1 is overridden by --lr 2, which comes later\n" in printed
+    assert "seed" not in printed
 
 
 def test_a_flag_without_effect_on_the_command_is_said(capsys: pytest.CaptureFixture[str]) -> None:

@@ -151,7 +151,10 @@ def test_without_any_tags_it_has_failed(exported: Path, songs: Path, capsys: Cap
         (["EMPTY"], "there is no audio file (.aif, .aiff"),
         (["SONG", "--top_n", "0"], "--top_n must be at least 1, got 0"),
         (["SONG", "--processes", "-1"], "--processes must be at least 0, got -1"),
-        (["SONG", "--hop_seconds", "9"], "hop_seconds must be above 0 and at most 1.3"),
+        (
+            ["SONG", "--hop_seconds", "9"],
+            "hop_seconds must be at least 0.008, a frame, and at most 1.3",
+        ),
         (["SONG", "SONG", "--plot", "a.png"], "--plot shows one song, and 2 are named: name one"),
         (["SONG", "--html", "EMPTY"], "is a folder: name a file"),
         (["SONG", "--html", "./SONG"], "--html SONG is the song itself: name another file"),
