@@ -30,7 +30,7 @@ from fcn4_dist.trial.record import Record, read_record, record_file
 from tests.checkpoints.examples import PARAMETERS, write_example
 from tests.rank_table.cases import one_server
 
-LONGEST_SENTENCE = 10_000
+LONGEST_SENTENCE = 2000
 
 
 @dataclass(frozen=True)
