@@ -76,12 +76,22 @@ def check_features(clips: Iterable[ClipRow], cache: FeatureCache) -> None:
     """See whether the features of clips are there and whole, before shards are touched.
 
     Raises:
-        Fcn4DistError: If one is missing or damaged.
+        InputError: If one is missing or damaged, with how many more are.
     """
+
+    def fault(clip: ClipRow) -> str:
+        try:
+            cache.check(clip.sha256)
+        except Fcn4DistError as error:
+            return str(error)
+        return ""
+
     # Reading and hashing leave Python's lock to others.
     with still_running("checking the features"), ThreadPoolExecutor(usable_cores()) as pool:
-        for _ in pool.map(cache.check, [clip.sha256 for clip in clips]):
-            pass
+        faults = [found for found in pool.map(fault, clips) if found]
+    if faults:
+        more = f"; {len(faults) - 1} more are missing or damaged" if len(faults) > 1 else ""
+        raise InputError(faults[0] + more)
 
 
 @contextmanager

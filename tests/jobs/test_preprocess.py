@@ -301,6 +301,23 @@ def test_the_second_stage_alone_runs_where_the_audio_is_not(
     assert ours == theirs
 
 
+def test_a_kept_feature_in_which_a_bit_was_flipped_is_refused_or_made_again(
+    undisturbed: Path, clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    job = Path(shutil.copytree(undisturbed, tmp_path / "job"))
+    feature = next(job.glob("npy/features-*/*/*.npy"))
+    content = bytearray(feature.read_bytes())
+    content[len(content) // 2] ^= 1
+    feature.write_bytes(content)
+    capsys.readouterr()
+    assert main(["preprocess", *flags_of(job, clips, get_npy="0", mr_path=str(job / "new"))]) == 2
+    assert f"the feature {feature} is damaged" in capsys.readouterr().err
+    assert not (job / "new/manifest.json").exists()
+    preprocess(job, clips)
+    assert results_in(job / "shards") == results_in(undisturbed / "shards")
+    assert results_in(job / "npy") == results_in(undisturbed / "npy")
+
+
 def test_the_manifest_is_json_for_everybody_whatever_the_names(
     real_clips: Path, tmp_path: Path
 ) -> None:

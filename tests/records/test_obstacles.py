@@ -36,9 +36,10 @@ def shard_format(folder: Path, parameters: FeatureParameters = SMALL) -> ShardFo
 
 
 def test_a_missing_or_damaged_feature_is_named(tmp_path: Path) -> None:
-    rows = planned(1).clips
-    with pytest.raises(Fcn4DistError, match=r"cannot read the feature .*0{64}.*--get_npy 1"):
-        check_features(rows, FeatureCache(tmp_path, SMALL))
+    for clips, more in ((1, ""), (3, "; 2 more are missing or damaged")):
+        sentence = rf"cannot read the feature .*0{{64}}.*--get_npy 1{more}$"
+        with pytest.raises(InputError, match=sentence):
+            check_features(planned(clips).clips, FeatureCache(tmp_path, SMALL))
 
 
 def test_a_disk_without_room_is_told_with_what_it_takes(small_disk: Path) -> None:
