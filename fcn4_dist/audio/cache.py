@@ -8,6 +8,7 @@ import hashlib
 import io
 import json
 import math
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from fcn4_dist.errors import Fcn4DistError, InputError
 from fcn4_dist.files import open_file, replace_file, writer_of
 
 PARAMETERS_NAME = "parameters.json"
+_TEMPORARY = re.compile(r"\.[0-9a-f]{64}\.npy\.[0-9]{1,9}\.tmp")
 _COMPUTATION = 1
 """To be raised when the same parameters come to give other numbers."""
 _MOST_BYTES_BESIDE = 1 << 16
@@ -66,8 +68,8 @@ class FeatureCache:
     def prepare(self) -> None:
         """Make the folder, say in it what it holds, and clear away what a killed run left."""
         for left in self.folder.glob("*/.*.tmp"):
-            # Another run may be at work in the same folder.
-            if not _runs(writer_of(left)):
+            # Another run may be at work in the same folder; and what else is there is a person's.
+            if _TEMPORARY.fullmatch(left.name) and not _runs(writer_of(left)):
                 left.unlink(missing_ok=True)
         if not (self.folder / PARAMETERS_NAME).exists():
             documents.write(self.folder / PARAMETERS_NAME, self.parameters.as_dict())

@@ -82,6 +82,8 @@ def inspect_shards(folder: Path, sheet: Path | None, per_class: int) -> None:
             missing or damaged, or the sheet cannot be written.
     """
     manifest = read_manifest(folder)
+    if sheet:
+        check_writable(sheet.parent, "sheet")
     for line in _origin(manifest, folder):
         say(line)
     say()
@@ -176,8 +178,7 @@ def _outside(manifest: Manifest) -> Iterator[str]:
         yield ""
         yield f"{len(clips)} {status}: {kind}"
         for clip in clips[:_EXAMPLES]:
-            name = clip.id if clip.id.isprintable() else repr(clip.id)
-            yield f"  {name}" + (f" ({clip.reason})" if clip.reason != kind else "")
+            yield f"  {as_shown(clip.id)}" + (f" ({clip.reason})" if clip.reason != kind else "")
         if len(clips) > _EXAMPLES:
             yield f"  … and {len(clips) - _EXAMPLES} more, all in manifest.json"
 

@@ -28,20 +28,20 @@ from fcn4_dist.clips import (
     split_clips,
     write_annotations,
 )
-from fcn4_dist.cluster.device import check_mindspore, prepare_environment
+from fcn4_dist.cluster.device import prepare_environment
 from fcn4_dist.cluster.mpi import MpiRanks, started_by_mpi
 from fcn4_dist.cluster.peers import Alone, Peers
 from fcn4_dist.config import LoadedSettings, Settings
 from fcn4_dist.errors import Fcn4DistError, InputError
-from fcn4_dist.files import check_writable, write_text
+from fcn4_dist.files import write_text
 from fcn4_dist.findings import Finding, Level, as_shown, refuse_errors
 from fcn4_dist.jobs.feature_gathering import gather_features, who_sees
 from fcn4_dist.jobs.prepare import adopt_from_main
-from fcn4_dist.jobs.shards import check_window
+from fcn4_dist.jobs.preprocess_checks import check_lengths, check_preprocessing, check_split
 from fcn4_dist.processes import usable_cores
 from fcn4_dist.records import Manifest, Shard
 from fcn4_dist.records.layout import ShardFormat
-from fcn4_dist.records.obstacles import check_features, check_names, check_room
+from fcn4_dist.records.obstacles import check_features, check_room
 from fcn4_dist.records.planning import PlannedShard, plan_records
 from fcn4_dist.records.sound import check_classes, remarks_about_sound, silent_clips
 from fcn4_dist.records.writing import clear_folder, write_shards
@@ -104,7 +104,7 @@ def _run(loaded: LoadedSettings, peers: Peers, local_size: int = 1) -> None:
     processes = settings.processes or _cores_of_a_rank(local_size)
     collection = None
     if peers.is_main:
-        _check(settings)
+        check_preprocessing(settings)
         collection = _read(settings)
     if settings.get_npy:
         _audio_to_npy(settings, collection, processes, peers)
@@ -116,24 +116,16 @@ def _run(loaded: LoadedSettings, peers: Peers, local_size: int = 1) -> None:
             write_text(Path(settings.mr_path) / SETTINGS_NAME, loaded.to_yaml("preprocess"))
 
 
-def _check(settings: Settings) -> None:
-    check_window(FeatureParameters.from_settings(settings), settings.window_seconds)
-    if settings.get_mindrecord:
-        check_mindspore()
-        check_names(Path(settings.mr_path), settings.set_names)
-    for name in _FOLDERS:
-        check_writable(Path(getattr(settings, name)), name)
-
-
 def _read(settings: Settings) -> Collection:
     collection = read_collection(settings, with_audio=settings.get_npy)
     for finding in collection.findings:
         warn(str(finding))
+    if settings.get_npy:
+        check_lengths(collection, settings)
+    if settings.get_mindrecord:
+        check_split(collection, settings)
     if settings.get_npy and find_dataset(settings.dataset).lists_audio:
         write_annotations(collection, annotations_file(settings))
-    if settings.get_mindrecord:
-        # A split that cannot be is better known before hours of decoding than after.
-        split_clips(collection.clips, {}, settings)
     return collection
 
 
@@ -311,8 +303,7 @@ def _report(features: Sequence[ClipFeature], settings: Settings) -> None:
     if skipped:
         warn(f"skipped {len(skipped)} of {len(features)} clips:")
         for clip in skipped[:_SHOWN_SKIPS]:
-            name = clip.id if clip.id.isprintable() else repr(clip.id)
-            say(f"  {name}: {clip.reason}")
+            say(f"  {as_shown(clip.id)}: {clip.reason}")
         if len(skipped) > _SHOWN_SKIPS:
             say(f"  … and {len(skipped) - _SHOWN_SKIPS} more, all in {settings.npy_path}")
     _check_unusable({clip.id: clip.reason for clip in skipped}, settings)

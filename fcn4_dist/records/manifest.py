@@ -45,7 +45,7 @@ class ClipRow:
 
     Attributes:
         id: Path of the clip below audio_path, with slashes.
-        source: Path of the audio file.
+        source: Path of the audio file, for people: nothing opens it.
         sha256: Of the audio file; "" if it was skipped.
         labels: Names of its classes.
         set: Name of the set of shards it is in; "" if it is in none.
@@ -252,7 +252,7 @@ class _ManifestFile(documents.Document):
     dataset: str
     class_names: tuple[str, ...]
     split: Mapping[str, documents.Value]
-    sets: tuple[documents.FileName, ...]
+    sets: tuple[str, ...]
     shards: tuple[_ShardOfSet, ...]
     clips: tuple[ClipRow, ...]
     sha256: str = field(default="", compare=False)

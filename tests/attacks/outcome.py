@@ -22,6 +22,7 @@ KINDS = {
     "features": 300,
     "audio": 300,
     "annotations": 300,
+    "settings": 1000,
     "messages": 100,
     "kills": 40,
     "full_disks": 10,
