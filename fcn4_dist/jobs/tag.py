@@ -187,7 +187,7 @@ def _tell(tags: SongTags, request: TagRequest) -> None:
         why = ", ".join(filter(None, [level, remarks]))
         warn(f"{tags.path} is silent ({why}): its tags are of nothing to be heard")
     elif remarks:
-        warn(f"{tags.path}: {remarks}; its tags are of what is left")
+        warn(f"{tags.path}: {remarks}; its tags are of what was decoded")
     if request.output == "text":
         rows = [[name, f"{score:.3f}"] for name, score in tags.top(request.top_n)]
         some = f", {silent} of {windows} windows silent" if silent else ""

@@ -43,7 +43,7 @@ def remarks_about_sound(
     findings = _silent_by_class(clips, silent)
     for remark in REMARKS:
         ids = [clip.id for clip in heard if remark in clip.reason.split(", ")]
-        findings += remarks_about(f"{remark}, of clips", ids, "they stay")
+        findings += remarks_about(f'clips of which "{remark}" is true', ids, "they stay")
     clipped = [
         f"{clip.id} ({clip.level_dbfs:.1f} dBFS)"
         for clip in measured

@@ -63,7 +63,7 @@ def test_what_is_unusual_is_said_of_clips_that_stay(small_features: FeatureParam
     for remark in REMARKS:
         features = index(small_features, {"a/1": -20.0}, f"{remark}, 1.20 s long")
         (finding,) = remarks_about_sound([clip("a/1")], features, {})
-        assert str(finding) == f"{remark}, of clips: 1, like a/1; they stay"
+        assert str(finding) == f'clips of which "{remark}" is true: 1, like a/1; they stay'
     for level, said in ((-1.0, "louder than a sine at full scale"), (None, "an earlier version")):
         (finding,) = remarks_about_sound([clip("a/1")], index(small_features, {"a/1": level}), {})
         assert said in str(finding) and finding.level is Level.NOTE
