@@ -34,6 +34,7 @@ SECONDS_TO_GREET = 10.0
 MOST_CALLERS = 256
 """That are listened to at once; of more, those that have called first are hung up on."""
 _MOST_REFUSALS_SAID = 20
+_SECONDS_FOR_ROOM = 0.1
 
 
 @dataclass
@@ -109,6 +110,8 @@ class Callers:
                 # There may be no room for another open file.
                 if first:
                     self._hang_up(first)
+                else:
+                    time.sleep(_SECONDS_FOR_ROOM)
                 return
             if first and len(self._callers) >= MOST_CALLERS:
                 self._hang_up(first)

@@ -72,7 +72,7 @@ def test_another_one_is_not_unless_it_is_given_here_or_node_0_is_known(
         ({"mr_name": "train"}, "node 0: mr_name must be "),
         ({"mr_name": ["a", 5]}, "node 0: mr_name must be "),
         ({"prefix": "../x"}, "prefix must be a name, not a path, got '../x'"),
-        ({"run_dir": "a\0b"}, "node 0 names a run_dir that cannot be one"),
+        ({"run_dir": "a\0b"}, "node 0: run_dir must hold no control characters"),
     ],
 )
 def test_a_setting_that_cannot_be_is_told_by_its_name(
