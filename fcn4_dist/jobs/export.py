@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fcn4_dist import documents
-from fcn4_dist.audio import UndecodableClipError
 from fcn4_dist.errors import Fcn4DistError, InputError
 from fcn4_dist.export import LARGEST_DIFFERENCE, Comparison, compare, comparison_windows
 from fcn4_dist.files import check_writable, write_bytes
@@ -152,10 +151,7 @@ def _write_and_compare(
         "ONNX": (formats.write_onnx, formats.run_onnx),
         "MINDIR": (formats.write_mindir, formats.run_mindir),
     }[request.file_format]
-    try:
-        windows = comparison_windows(network.description, request.songs)
-    except UndecodableClipError as error:
-        raise InputError(f"an audio file of --songs cannot be used: it {error}") from error
+    windows = comparison_windows(network.description, request.songs)
     write(network, path)
     comparison = compare(run(path), network.logits, windows)
     say(

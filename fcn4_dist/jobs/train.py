@@ -27,7 +27,7 @@ def train(loaded: LoadedSettings) -> None:
 
     from fcn4_dist.training.loop import Trainer
 
-    manifest, record_set = open_shards(settings, settings.train_filename)
+    manifest, record_set = open_shards("train", settings)
     folder = CheckpointFolder.from_settings(settings)
     with ExitStack() as held:
         # What MindSpore does then takes seconds, and is no step.
