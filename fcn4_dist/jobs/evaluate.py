@@ -38,6 +38,8 @@ def evaluate(loaded: LoadedSettings) -> None:
     """Score the validation set: alone, or as one rank if a launcher started this process."""
     settings, ranks = become_rank("eval", loaded)
     with ExitStack() as held:
+        # What MindSpore does then takes seconds, and is no step.
+        held.callback(ranks.heartbeat.at, "leaving", may_take_long=True)
         ranks.on_main(lambda: held.enter_context(kept_to_this_job(Path(settings.run_dir))))
         _evaluate(settings, ranks)
 

@@ -30,6 +30,8 @@ def train(loaded: LoadedSettings) -> None:
     manifest, record_set = open_shards("train", settings)
     folder = CheckpointFolder.from_settings(settings)
     with ExitStack() as held:
+        # What MindSpore does then takes seconds, and is no step.
+        held.callback(ranks.heartbeat.at, "leaving", may_take_long=True)
         for hold in (folder.kept_to_this_job(), kept_to_this_job(Path(settings.run_dir))):
             ranks.on_main(partial(held.enter_context, hold))
         trainer = Trainer(

@@ -8,6 +8,7 @@ from tests.attacks.outcome import KINDS, attacks
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("kind", KINDS)
 def test_attacks_are_refused_or_do_no_harm(kind: str, tmp_path: Path) -> None:
     outcomes = list(attacks(kind, tmp_path, KINDS[kind]))

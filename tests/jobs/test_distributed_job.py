@@ -63,6 +63,36 @@ def test_a_rank_asleep_in_its_data_is_named_with_its_stack(
     assert "rank 0 is" not in output
 
 
+@pytest.mark.slow
+def test_rank_0_that_computes_metrics_for_long_is_not_taken_for_a_hang(
+    settings: Settings, tmp_path: Path
+) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(
+        "import sys, time\n"
+        "from fcn4_dist.cli import main\n"
+        "from fcn4_dist.evaluation import intervals, metrics\n"
+        "def slowly(function):\n"
+        "    def slow(*arguments):\n"
+        "        time.sleep(1.5)\n"
+        "        return function(*arguments)\n"
+        "    return slow\n"
+        "metrics._class_metrics = slowly(metrics._class_metrics)\n"
+        "intervals.ClassRanking.weighted_roc_auc = slowly(\n"
+        "    intervals.ClassRanking.weighted_roc_auc)\n"
+        "sys.exit(main(sys.argv[1:]))\n"
+    )
+    for command in ("train", "eval"):
+        folder = tmp_path / command
+        config = write_settings(replace(settings, run_dir=str(folder)))
+        arguments = [str(program), command, "--config", str(config)]
+        launch = plan_launch(
+            arguments, local_topology(2), folder, step_timeout=3, start_timeout=120
+        )
+        assert run_launch(launch) == 0
+    assert (folder / "metrics.json").exists()
+
+
 def test_ranks_that_end_with_other_weights_fail_the_run(
     settings: Settings, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -115,7 +145,8 @@ def read_all(folder: Path) -> dict[Path, bytes]:
 
 def losses_of_run(settings: Settings, cwd: Path) -> list[float]:
     """Train anew in the job's folder; give the loss of each step, to the last bit."""
-    Path(settings.run_dir, "metrics.jsonl").unlink(missing_ok=True)
+    for name in ("metrics.jsonl", "predictions.csv"):
+        Path(settings.run_dir, name).unlink(missing_ok=True)
     result = run(settings, cwd)
     assert result.returncode == 0, result.stdout
     lines = map(json.loads, Path(settings.run_dir, "metrics.jsonl").read_text().splitlines())
