@@ -61,10 +61,9 @@ def test_no_command_prints_what_steers_a_terminal(
 
 def test_a_plan_and_its_settings_have_the_lines_they_should(tmp_path: Path) -> None:
     folder = tmp_path / "it's\ntouch owned; \x1b[2J"
-    settings = Settings(run_dir=str(folder))
     launch = plan_launch(["x.py", "a\nb"], local_topology(2), folder, {"MS_\nNODE": "1"})
     for line in launch.describe().split("\n"):
         assert line.startswith(("# ", "env ")) and line == cleaned(line)
     origins = {"lr": "evil\ntouch: owned.yaml, line 1"}
-    for line in LoadedSettings(settings, origins).to_yaml().split("\n"):
+    for line in LoadedSettings(Settings(), origins).to_yaml().split("\n"):
         assert line == cleaned(line) and not line.startswith("touch")
