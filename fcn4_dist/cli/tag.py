@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fcn4_dist.cli.command import Command, flag
-from fcn4_dist.cli.values import file_path, whole_number
+from fcn4_dist.cli.values import beginning_of_names, file_path, whole_number
 from fcn4_dist.config import SETTINGS
 from fcn4_dist.config.data import MOST_CLASSES, MOST_PROCESSES
 from fcn4_dist.errors import InputError
@@ -68,9 +68,9 @@ CHECKPOINT_FLAGS = (
         type=file_path,
         default=Path(SETTINGS["checkpoint_path"].default),
     ).means("folder of the checkpoints; default: %(default)s"),
-    flag("--prefix", metavar="NAME", default=SETTINGS["prefix"].default).means(
-        "first part of the checkpoints' names; default: %(default)s"
-    ),
+    flag(
+        "--prefix", metavar="NAME", type=beginning_of_names, default=SETTINGS["prefix"].default
+    ).means("first part of the checkpoints' names; default: %(default)s"),
     flag("--class_names", metavar="NAMES", default="").means(
         f"{SETTINGS['class_names'].meaning}; default: none"
     ),

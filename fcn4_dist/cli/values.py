@@ -71,6 +71,17 @@ def file_path(text: str) -> Path:
     return Path(path)
 
 
+def beginning_of_names(text: str) -> str:
+    """Read what the names of files begin with.
+
+    Raises:
+        argparse.ArgumentTypeError: If it cannot be that.
+    """
+    if fault := fault_of(text, Form.BEGINNING) if text else "not be empty":
+        raise argparse.ArgumentTypeError(f"must {fault}, got {shown(text)}")
+    return text
+
+
 def whole_number(maximum: int, minimum: int | None = None) -> Callable[[str], int]:
     """Give what reads a whole number within limits; without a minimum, that is seen later."""
 

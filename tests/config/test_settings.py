@@ -80,11 +80,11 @@ def test_every_setting_has_a_meaning_and_an_effect_on_some_command(setting: Any)
 def test_every_number_has_limits_in_which_its_default_is(setting: Setting) -> None:
     assert setting.minimum is not None or setting.above is not None
     assert setting.maximum is not None or setting.below is not None
-    for name, limit in (("minimum", -1), ("maximum", 1)):
-        if getattr(setting, name) is not None:
-            setting.check(setting.kind(getattr(setting, name)))
+    for limit, way in ((setting.minimum, -1), (setting.maximum, 1)):
+        if limit is not None:
+            setting.check(setting.kind(limit))
             with pytest.raises(SettingsError, match=f"^{setting.name} must be "):
-                setting.check(setting.kind(getattr(setting, name)) + limit)
+                setting.check(setting.kind(limit + way * max(1, abs(limit))))
     setting.check(setting.default)
 
 

@@ -116,7 +116,7 @@ def test_a_shifted_clip_is_rolled_along_time_within_the_limit(clips: RecordSet) 
     assert len(shifts) > limit
 
 
-@given(freq_mask=st.integers(0, 40), time_mask=st.floats(0, 2), epoch=st.integers(1, 99))
+@given(freq_mask=st.integers(0, 40), time_mask=st.floats(0, 1.5), epoch=st.integers(1, 99))
 @hypothesis_settings(max_examples=25)
 def test_masks_hide_whole_bands_and_frames_behind_the_mean_and_nothing_else(
     clips: RecordSet, freq_mask: int, time_mask: float, epoch: int
