@@ -34,7 +34,7 @@ def _leave_working_directory() -> None:
     os.environ["PYTHONPATH"] = os.pathsep.join(folders)
     # Before our own arguments stand those of Python, and "-m fcn4_dist" or a file.
     before = sys.orig_argv[1 : len(sys.orig_argv) - len(sys.argv[1:])]
-    own = before[: -2 if before[-2:-1] == ["-m"] else -1]
+    own = before[: -2 if before[-2:-1] in (["-m"], ["-c"]) else -1]
     sys.stdout.flush()
     os.execv(sys.executable, [sys.executable, *own, os.path.abspath(__file__), *sys.argv[1:]])
 

@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 import soundfile
 
+from fcn4_dist.audio.headers import flac_contradicts, log_contradicts
 from fcn4_dist.files import open_file
 
 _SENSIBLE_RATES = range(1000, 1_000_001)
@@ -33,12 +34,15 @@ class AudioFile(Protocol):
         rate: Its sample rate, in Hz.
         frames: How many samples of each channel its header promises; 0 if it does not say.
         step: The smallest difference of two samples, where it can be heard; 0.0 where not.
+        contradicts: Whether its header contradicts itself or the size of the file, as it does where
+            a file was cut or a field damaged.
     """
 
     channels: int
     rate: int
     frames: int
     step: float
+    contradicts: bool
 
     def blocks(self, frames: int) -> Iterator[np.ndarray]:
         """Decode the file from its beginning to its end.
@@ -122,6 +126,9 @@ class _SoundFile(soundfile.SoundFile):
         self.rate: int = self.samplerate
         # What 16 bits round off is 90 dB below full scale.
         self.step = 2**-7 if self.subtype in ("PCM_U8", "PCM_S8") else 0.0
+        self.contradicts = log_contradicts(self.extra_info) or (
+            self.format == "FLAC" and flac_contradicts(path, self.rate)
+        )
 
     @property
     def frames(self) -> int:
@@ -157,6 +164,7 @@ class _AudioreadFile:
         self.rate: int = self._file.samplerate
         self.frames = 0
         self.step = 0.0
+        self.contradicts = False
 
     def blocks(self, frames: int) -> Iterator[np.ndarray]:
         buffer = bytearray()

@@ -15,10 +15,12 @@ Level = Annotated[float, Meta(ge=LOWEST_DBFS, le=100)]
 CANCELS = "its channels cancel when mixed"
 DEAD_CHANNEL = "a channel of it is silent"
 LAST_BIT = "nothing in it but the last bit of its samples"
-REMARKS = (CANCELS, DEAD_CHANNEL, LAST_BIT)
-"""What may be unusual about how audio sounds."""
+CONTRADICTS = "its header contradicts itself or its size"
+REMARKS = (CANCELS, DEAD_CHANNEL, LAST_BIT, CONTRADICTS)
+"""What may be unusual about a file and how it sounds."""
 
 _BLOCK_SECONDS = 0.4
+_EDGE_SECONDS = 0.02
 _CANCELLED = 0.01
 """Power of the mix, as a share of what channels that have nothing in common would leave."""
 _DEAD = 1e-7
@@ -30,7 +32,8 @@ def level_dbfs(waveform: np.ndarray, sample_rate: int) -> float:
 
     It is the RMS of a block, without its mean, which is nothing to hear. Blocks of 0.4 s are what
     ITU-R BS.1770 measures loudness in, and of which it leaves out as silent those below -70; its
-    weighting of frequencies, which changes music by a few dB, is not applied.
+    weighting of frequencies, which changes music by a few dB, is not applied. The first and
+    the last 20 ms do not count: there a constant sets in, which resampling makes ring.
 
     Args:
         waveform: float32 samples of shape (n,).
@@ -40,6 +43,9 @@ def level_dbfs(waveform: np.ndarray, sample_rate: int) -> float:
         dBFS, where a sine at full scale has -3.01; at least :data:`LOWEST_DBFS`; to two digits.
     """
     length = max(1, round(_BLOCK_SECONDS * sample_rate))
+    edge = round(_EDGE_SECONDS * sample_rate)
+    if len(waveform) > 10 * edge:
+        waveform = waveform[edge : len(waveform) - edge]
     # What is behind the last whole block is measured with what is before it.
     whole = len(waveform) // length * length
     blocks = [waveform[:whole].reshape(-1, length)]

@@ -10,7 +10,7 @@ import soxr
 
 from fcn4_dist.audio.decoding import AudioFile, UndecodableClipError, open_audio
 from fcn4_dist.audio.features import LONGEST_SECONDS
-from fcn4_dist.audio.level import Mixer, level_dbfs
+from fcn4_dist.audio.level import CONTRADICTS, Mixer, level_dbfs
 
 _NO_SAMPLES = np.zeros(0, dtype=np.float32)
 _VALUES_AT_ONCE = 2**23
@@ -84,7 +84,7 @@ def load_sound(path: Path, sample_rate: int) -> Sound:
         blocks = _timely(source, source.blocks(_frames_at_once(source, sample_rate)))
         waveform = np.concatenate([_NO_SAMPLES, *map(mix, blocks)])
         samples = _checked(_resampled(waveform, source.rate, sample_rate))
-        return Sound(samples, tuple(mix.remarks()))
+        return Sound(samples, _remarks(source, mix))
 
 
 def load_window(path: Path, sample_rate: int, samples: int) -> Window:
@@ -122,8 +122,9 @@ def load_window(path: Path, sample_rate: int, samples: int) -> Window:
             status,
             frames / source.rate,
             source.frames / source.rate,
-            level_dbfs(window, sample_rate),
-            tuple(mix.remarks()),
+            # Without the silence behind it, which a constant breaks off at.
+            level_dbfs(window[: _resampled_length(frames, source.rate, sample_rate)], sample_rate),
+            _remarks(source, mix),
         )
 
 
@@ -165,6 +166,10 @@ def resample_blocks(
 
 def _frames_at_once(source: AudioFile, sample_rate: int) -> int:
     return _VALUES_AT_ONCE // max(source.channels, math.ceil(sample_rate / source.rate))
+
+
+def _remarks(source: AudioFile, mix: Mixer) -> tuple[str, ...]:
+    return (*mix.remarks(), *[CONTRADICTS] * source.contradicts)
 
 
 def _timely(source: AudioFile, blocks: Iterator[np.ndarray]) -> Iterator[np.ndarray]:

@@ -94,7 +94,7 @@ def _sentence_about(error: Exception) -> str:
     if report := report_in(str(error)):
         return str(report.error)
     if line := refused_memory(str(error)):
-        return f"this process ended: {no_memory(line)}"
+        return no_memory(line)
     # MindSpore's have a title below a rule.
     lines = (line.strip() for line in str(error).splitlines() if re.search(r"\w", line))
     text = next(lines, "no text")

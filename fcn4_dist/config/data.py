@@ -59,7 +59,7 @@ class Collection:
     folds: int = setting("preprocess", 5, Affects.INPUT, minimum=2, maximum=MOST_FOLDS).means(
         "folds of a kfold split"
     )
-    fold: int = setting("preprocess", 1, Affects.FOLD, minimum=1).means(
+    fold: int = setting("preprocess", 1, Affects.FOLD, minimum=1, maximum=MOST_FOLDS).means(
         "the fold of a kfold split that is the validation set, from 1; the others are the training "
         "set"
     )

@@ -35,7 +35,7 @@ def no_memory(line: str) -> str:
     Args:
         line: What said so.
     """
-    return f"there was no more memory for it ({line}): {MORE_MEMORY}"
+    return f"there was no more memory for this process ({line}): {MORE_MEMORY}"
 
 
 def out_of_memory_kills() -> int:

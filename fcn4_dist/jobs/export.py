@@ -1,6 +1,7 @@
 """The command export: a checkpoint in, a model file and its description out."""
 
 import hashlib
+import os
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from fcn4_dist.errors import Fcn4DistError, InputError
 from fcn4_dist.export import LARGEST_DIFFERENCE, Comparison, compare, comparison_windows
 from fcn4_dist.files import check_writable, write_bytes
 from fcn4_dist.host.cards import find_card_ids
+from fcn4_dist.refusals import explain
 from fcn4_dist.terminal import say
 from fcn4_dist.versions import package_versions
 
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from fcn4_dist.tagging.checkpoint_network import CheckpointNetwork
 
 SUFFIXES = {"MINDIR": ".mindir", "ONNX": ".onnx", "AIR": ".air"}
+# Of a model file besides its weights.
+_FURTHER_BYTES = 100_000
 _PACKAGES = {"MINDIR": (), "ONNX": ("onnx", "onnxruntime"), "AIR": ()}
 
 
@@ -69,6 +73,7 @@ def export(request: ExportRequest) -> None:
     # Beside the output, so that it is seen early whether there is room.
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=".export-") as folder:
         written = Path(folder) / f"model{SUFFIXES[request.file_format]}"
+        _check_room(network, written, output)
         comparison = _write_and_compare(request, network, written)
         model = written.read_bytes()
     description = description_file(output)
@@ -118,6 +123,19 @@ def _check(request: ExportRequest, output: Path) -> None:
     for song in request.songs:
         if not song.is_file():
             raise InputError(f"there is no audio file {song}")
+
+
+def _check_room(network: "CheckpointNetwork", path: Path, output: Path) -> None:
+    # Who writes the formats has other words for a full disk, or none.
+    needed = sum(parameter.nbytes for parameter in network.cell.get_parameters()) + _FURTHER_BYTES
+    try:
+        with path.open("wb") as file:
+            os.posix_fallocate(file.fileno(), 0, needed)
+    except OSError as error:
+        path.unlink(missing_ok=True)
+        sentence = f"cannot write {output}: {explain(error, output, needed)}"
+        raise Fcn4DistError(sentence) from error
+    path.unlink()
 
 
 def _write_and_compare(

@@ -82,6 +82,8 @@ def inspect_shards(folder: Path, sheet: Path | None, per_class: int) -> None:
             missing or damaged, or the sheet cannot be written.
     """
     manifest = read_manifest(folder)
+    if sheet:
+        check_writable(sheet.parent, "sheet")
     for line in _origin(manifest, folder):
         say(line)
     say()

@@ -37,7 +37,7 @@ from fcn4_dist.files import write_text
 from fcn4_dist.findings import Finding, Level, as_shown, refuse_errors
 from fcn4_dist.jobs.feature_gathering import gather_features, who_sees
 from fcn4_dist.jobs.prepare import adopt_from_main
-from fcn4_dist.jobs.preprocess_checks import check_preprocessing, check_split
+from fcn4_dist.jobs.preprocess_checks import check_lengths, check_preprocessing, check_split
 from fcn4_dist.processes import usable_cores
 from fcn4_dist.records import Manifest, Shard
 from fcn4_dist.records.layout import ShardFormat
@@ -120,6 +120,8 @@ def _read(settings: Settings) -> Collection:
     collection = read_collection(settings, with_audio=settings.get_npy)
     for finding in collection.findings:
         warn(str(finding))
+    if settings.get_npy:
+        check_lengths(collection, settings)
     if settings.get_mindrecord:
         check_split(collection, settings)
     if settings.get_npy and find_dataset(settings.dataset).lists_audio:

@@ -3,12 +3,14 @@
 from collections import Counter
 from pathlib import Path
 
+import soundfile
+
 from fcn4_dist.audio import FeatureParameters
 from fcn4_dist.clips import Collection, annotations_file, split_clips
 from fcn4_dist.cluster.device import check_mindspore
 from fcn4_dist.config import Settings, check_new_features
 from fcn4_dist.errors import InputError
-from fcn4_dist.files import check_writable
+from fcn4_dist.files import check_writable, open_file
 from fcn4_dist.jobs.shards import check_window
 from fcn4_dist.processes import usable_cores
 from fcn4_dist.records.obstacles import check_names
@@ -16,6 +18,7 @@ from fcn4_dist.terminal import warn
 
 # Some wait for a disk; but each takes memory of its own.
 _PROCESSES_PER_CORE = 16
+_CLIPS_LOOKED_AT = 50
 
 
 def check_preprocessing(settings: Settings) -> None:
@@ -55,3 +58,28 @@ def check_split(collection: Collection, settings: Settings) -> None:
             f"the training set will have {roles['train']} clips, fewer than a batch of "
             f"{settings.batch_per_rank} (batch_size, accumulation_steps): train with a smaller one"
         )
+
+
+def check_lengths(collection: Collection, settings: Settings) -> None:
+    """Say so if a window is longer than the clips: silence would be most of what is learnt from.
+
+    The heads of some files, spread over the collection, are read, and no audio.
+    """
+    clips = collection.clips[:: -(-len(collection.clips) // _CLIPS_LOOKED_AT)]
+    lengths = [seconds for clip in clips if (seconds := _seconds_of(clip.path))]
+    if lengths and max(lengths) < settings.window_seconds:
+        warn(
+            f"{len(lengths)} of the clips were looked at, and all are shorter than a window of "
+            f"{settings.window_seconds:g} s (the longest has {max(lengths):.2f} s); silence fills "
+            "the rest: give a shorter --window_seconds"
+        )
+
+
+def _seconds_of(path: Path) -> float:
+    """Read how long the head of an audio file says that it is; 0.0 if it does not."""
+    try:
+        with open_file(path) as file:
+            found = soundfile.info(file)
+    except (OSError, RuntimeError, ValueError):
+        return 0.0
+    return float(found.duration)

@@ -120,8 +120,7 @@ class SongReader:
         """
         seconds = len(waveform) / self._parameters.sample_rate
         missing = max(0, self._window_samples - len(waveform))
-        waveform = np.pad(waveform, (0, missing))
-        decibels = self._log_mel.decibels(waveform)
+        decibels = self._log_mel.decibels(np.pad(waveform, (0, missing)))
         starts = window_starts(decibels.shape[1] - self._window_frames, self._step)
         firsts = starts * self._parameters.hop_length
         levels = [

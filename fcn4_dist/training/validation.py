@@ -24,6 +24,7 @@ from fcn4_dist.records import RecordSet
 from fcn4_dist.terminal import say, warn
 
 CRITERION, OF_EQUALS = "roc_auc_macro", "cross_entropy"
+_DIGITS = 12
 
 
 @dataclass(frozen=True)
@@ -74,8 +75,9 @@ class BestValidation:
 
 
 def _merit(scores: Mapping[str, float]) -> tuple[float, float]:
-    # The best of an earlier version has no cross-entropy, and gives way to an equal one.
-    return scores.get(CRITERION, -1.0), -scores.get(OF_EQUALS, math.inf)
+    # Equal ROC-AUCs come as numbers that differ in their last bits, by the order of what is added
+    # up. The best of an earlier version has no cross-entropy, and gives way to an equal one.
+    return round(scores.get(CRITERION, -1.0), _DIGITS), -scores.get(OF_EQUALS, math.inf)
 
 
 class Validator:

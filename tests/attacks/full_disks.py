@@ -86,7 +86,7 @@ def _scenes(folder: Path) -> list[Scene]:
     return [
         Scene("train", ["train", *words(trained)], (size + 200, 3 * size + 40)),
         Scene("train of 2 workers", [*launch, "train", *words(trained)], (2 * size + 100,)),
-        Scene("metrics of a training", ["train", *words(elsewhere)], (4, 12)),
+        Scene("metrics of a training", ["train", *words(elsewhere)], (4, 24, 32)),
         Scene("eval", ["eval", *words(scored_flags(settings, undisturbed, "DISK"))], (8, 16)),
         Scene(
             "report",
@@ -148,7 +148,7 @@ def _on_full_disk(scene: Scene, size: int, folder: Path) -> Outcome:
         if subprocess.run(command, capture_output=True).returncode:
             return Outcome(attack, LOST, f"{checkpoint.name} is not whole")
         break
-    told = [line for line in output.splitlines() if "No space left on device" in line]
+    told = [line for line in output.splitlines() if "left" in line and "make room" in line]
     if not told or str(disk) not in told[0]:
         return Outcome(attack, SILENT_WRONG, f"not told of the disk: {output}")
     shutil.rmtree(after)

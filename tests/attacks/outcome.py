@@ -20,6 +20,7 @@ LOST = "file lost"
 KINDS = {
     "manifests": 500,
     "features": 300,
+    "audio": 300,
     "annotations": 300,
     "settings": 1000,
     "messages": 100,

@@ -1,10 +1,14 @@
 """How loud audio is, and what is noticed where channels are mixed."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fcn4_dist.audio import load_window
 from fcn4_dist.audio.level import CANCELS, DEAD_CHANNEL, LAST_BIT, Mixer, level_dbfs
 
 RATE = 12000
@@ -44,7 +48,7 @@ def test_a_short_sound_in_silence_is_heard_wherever_it_is(start: int, length: in
 def test_the_end_of_a_waveform_counts() -> None:
     samples = np.zeros(RATE, dtype=np.float32)
     samples[-RATE // 10 :] = SINE[: RATE // 10]
-    assert level_dbfs(samples, RATE) > -10
+    assert level_dbfs(samples, RATE) > -11
 
 
 def mixed(*channels: np.ndarray, step: float = 0.0, at_once: int = 5000) -> tuple[str, ...]:
@@ -79,3 +83,13 @@ def test_the_last_bit_of_few_bits_is_no_music() -> None:
     assert mixed(2 * step * np.sign(SINE), step=step) == ()
     assert mixed(0 * SINE, step=step) == ()
     assert mixed(step * np.sign(SINE)) == ()
+
+
+@pytest.mark.parametrize("rate", [8000, 22050, 44100])
+@pytest.mark.parametrize("seconds", [0.3, 1.0, 3.0])
+def test_a_constant_is_silent_at_every_rate_and_length(
+    tmp_path: Path, rate: int, seconds: float
+) -> None:
+    soundfile.write(tmp_path / "a.wav", np.full(round(seconds * rate), 0.7), rate)
+    window = load_window(tmp_path / "a.wav", RATE, 2 * RATE)
+    assert window.level < -80

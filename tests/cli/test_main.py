@@ -248,6 +248,23 @@ def test_what_mindspore_raises_of_an_ascend_card_is_told_with_what_to_do(
     assert "unexpected" not in errors
 
 
+def test_what_mindspore_raises_where_there_is_no_more_memory_is_told_without_a_trace(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rule = "-" * 52
+    text = (
+        f"\n{rule}\n- Memory not enough:\n{rule}\nMemory isn't enough and alloc failed, size: 4B."
+    )
+
+    def fail_as_under_ulimit(*_: object) -> None:
+        raise RuntimeError(text)
+
+    monkeypatch.setattr(sys.modules["fcn4_dist.cli.main"], "parse", fail_as_under_ulimit)
+    code, errors = run("train", capsys=capsys)
+    assert (code, len(errors.splitlines())) == (1, 1)
+    assert "no more memory for this process (Memory isn't enough and alloc failed, size" in errors
+
+
 # What was known to earlier versions ---------------------------------------------------------------
 
 

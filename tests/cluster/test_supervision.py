@@ -182,8 +182,8 @@ def test_the_end_of_what_workers_need_is_told_with_its_reason_and_its_log(
 @pytest.mark.parametrize(
     ("how", "sentence"),
     [
-        ("MemoryError", "ended with exit code 1: there was no more memory for it (MemoryError)"),
-        ("bad_alloc", "was killed by SIGABRT: there was no more memory for it (terminate called"),
+        ("MemoryError", "ended with exit code 1: there was no more memory for this process (Me"),
+        ("bad_alloc", "was killed by SIGABRT: there was no more memory for this process (term"),
     ],
 )
 def test_a_worker_that_gets_no_memory_is_told_so(

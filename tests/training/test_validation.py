@@ -17,7 +17,7 @@ def scores_of(auc: float | None, cross_entropy: float, accuracy: float) -> Score
 
 
 def merit(scores: Scores) -> tuple[float, float]:
-    return scores["roc_auc_macro"], -scores["cross_entropy"]
+    return round(scores["roc_auc_macro"], 12), -scores["cross_entropy"]
 
 
 # A small set has few values of ROC-AUC, and many epochs of each.
@@ -50,6 +50,14 @@ def test_epochs_that_tell_all_classes_apart_are_not_all_the_same() -> None:
     assert best.offer(1, {"roc_auc_macro": 1.0, "accuracy": 0.5, "cross_entropy": 0.7})
     assert best.offer(2, {"roc_auc_macro": 1.0, "accuracy": 1.0, "cross_entropy": 0.1})
     assert not best.offer(3, {"roc_auc_macro": 0.9, "accuracy": 1.0, "cross_entropy": 0.01})
+
+
+def test_what_rounding_makes_of_equal_roc_aucs_decides_nothing() -> None:
+    best = BestValidation(val_interval=1, patience=0)
+    assert best.offer(1, {"roc_auc_macro": 0.75, "cross_entropy": 0.5})
+    # Of one number of rightly ordered pairs, scikit-learn makes either.
+    assert best.offer(2, {"roc_auc_macro": 0.7499999999999999, "cross_entropy": 0.4})
+    assert not best.offer(3, {"roc_auc_macro": 0.75, "cross_entropy": 0.5})
 
 
 def test_a_best_of_an_earlier_version_gives_way_to_an_equal_one() -> None:
