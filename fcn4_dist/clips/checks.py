@@ -8,12 +8,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
 
 from fcn4_dist.clips.collection import Clip, Collection
-from fcn4_dist.clips.names import damage_in_label, looking_alike, told_apart
+from fcn4_dist.clips.names import SETS, damage_in_label, looking_alike, told_apart
 from fcn4_dist.findings import Finding, Level, as_shown, counted, errors_in
 
 _SHOWN_CLASSES = 12
 _MOST_COMPARED = 200
-_NEAR = 0.8
+_NEAR = 0.75
 _NO_LABELS = frozenset({"none", "null", "na", "n/a", "-", "?"})
 
 
@@ -112,6 +112,8 @@ def _doubt_about(names: Sequence[str]) -> str:
     for name in names:
         if name.casefold() in _NO_LABELS:
             return f"{name!r} is a class, and no empty cell,"
+        if name.lower() in SETS:
+            return f"{name!r} is a class, and no set,"
     compared = names[:_MOST_COMPARED]
     for name, other in combinations(compared, 2):
         slip = difflib.SequenceMatcher(None, name, other).ratio() >= _NEAR
@@ -154,8 +156,15 @@ def _repeated(clips: Iterable[Clip]) -> list[str]:
             path = posixpath.normpath(path)
         entries[path].append(clip)
     return [
-        f"{same[0].id}{_in_lines(same)}" for _, same in sorted(entries.items()) if len(same) > 1
+        f"{' and '.join(_spellings(same))}{_in_lines(same)}"
+        for _, same in sorted(entries.items())
+        if len(same) > 1
     ]
+
+
+def _spellings(clips: Iterable[Clip]) -> list[str]:
+    ids = list(dict.fromkeys(clip.id for clip in clips))
+    return ids if len(ids) == 1 else told_apart(ids)
 
 
 def _in_lines(clips: Sequence[Clip]) -> str:

@@ -6,13 +6,14 @@ from pathlib import Path
 
 from fcn4_dist.clips.checks import errors_about, remarks_about
 from fcn4_dist.clips.collection import Clip, Collection, Dataset
-from fcn4_dist.clips.names import AUDIO_SUFFIXES
+from fcn4_dist.clips.names import AUDIO_SUFFIXES, SETS
 from fcn4_dist.config import Settings
 from fcn4_dist.errors import InputError
 from fcn4_dist.findings import Finding, Level, counted
 
 _LITTER = frozenset(
-    {"__MACOSX", "@eaDir", "$RECYCLE.BIN", "System Volume Information", "lost+found", "__pycache__"}
+    {"__macosx", "@eadir", "#recycle", "$recycle.bin", "system volume information", "lost+found"}
+    | {"__pycache__"}
 )
 """Folders that systems and programs leave where somebody keeps files, besides hidden ones."""
 
@@ -54,6 +55,7 @@ def read_folder(settings: Settings) -> Collection:
             [name for folder, name in names.items() if _leads_back(audio_path, folder)],
             "remove them",
         ),
+        *_sets_in_place_of_classes(audio_path, list(names.values())),
         *remarks_about(
             f"audio_path {audio_path} holds class folders with blanks around their names",
             [repr(name) for name in names.values() if name != name.strip()],
@@ -87,7 +89,7 @@ def list_class_folders(folder: Path) -> tuple[dict[str, list[Path]], list[Findin
             path = folder / name
             if name.startswith("."):
                 continue
-            if os.path.isdir(path) and name not in _LITTER:
+            if os.path.isdir(path) and name.lower() not in _LITTER:
                 audio[name] = _audio_below(path, ignored)
             else:
                 ignored.append(path)
@@ -113,12 +115,22 @@ def unicode_text(path: Path) -> str:
     return os.fsencode(path.as_posix()).decode("utf-8", "backslashreplace")
 
 
+def _sets_in_place_of_classes(audio_path: Path, names: list[str]) -> list[Finding]:
+    if not SETS.issuperset(map(str.lower, names)):
+        return []
+    return errors_about(
+        f"audio_path {audio_path} holds folders that are called like sets, not like classes",
+        names,
+        f"{FOLDER.how_to_get}; a csv file may say which clip is in which set (--dataset csv)",
+    )
+
+
 def _audio_below(class_folder: Path, ignored: list[Path]) -> list[Path]:
     audio: list[Path] = []
     for name, folders, files in os.walk(class_folder, onerror=_raise):
         folder = Path(name)
         visible = sorted(each for each in folders if not each.startswith("."))
-        followed = [each for each in visible if each not in _LITTER]
+        followed = [each for each in visible if each.lower() not in _LITTER]
         ignored += [
             folder / each
             for each in visible

@@ -12,6 +12,9 @@ AUDIO_SUFFIXES = frozenset(
 )
 """File name endings, in lower case, that count as audio."""
 
+SETS = frozenset({"train", "training", "val", "valid", "validation", "dev", "test", "testing"})
+"""What sets of clips are called, in lower case."""
+
 _AUDIO_NAME = re.compile(rf"\.(?:{'|'.join(sorted(each[1:] for each in AUDIO_SUFFIXES))})\b", re.I)
 _LIST = re.compile(r"\s*[\[({].*['\"].*[\])}]\s*")
 _NUMBER = re.compile(r"0*(\d+)(?:\.0*)?")

@@ -123,6 +123,88 @@ def test_of_many_rows_three_are_examples(tmp_path: Path) -> None:
     assert "label: 9, like line 2 (0.wav), line 3 (1.wav), line 4 (2.wav): give" in line
 
 
+@pytest.mark.parametrize(
+    ("rows", "told"),
+    [
+        ('a.wav,"x\nb.wav,y\n', r"line 2, holds a quote \(\"\) without its partner"),
+        ('a.wav,"x\nb.wav,y"\nc.wav,y\n', r"line 2, holds a quote"),
+        ('a.wav,x"\nb.wav,y\n', r"line 2, holds a quote"),
+        ('a.wav, "x"\nb.wav,y\n', "a quote behind a blank.*: 1, like line 2: remove the blank"),
+        ("a.wav,x\npath,labels\nb.wav,y\n", "its header again among its rows: 1, like line 3:"),
+        ("a.wav,x\nb.wav,y\nc.wav,x;y\n", r"several of its labels in one: 1, like 'x;y' in line 4"),
+        ("a.wav,x\nb.wav,x\u200b\n", r"look damaged: 1, like 'x\\u200b' in line 3 \(the character"),
+        (
+            "a.wav,\xe9\nb.wav,e\u0301\n",
+            r"the same.*like 'e\\u0301' in line 3 and '\\xe9' in line 2",
+        ),
+        ("a.wav,x\nb.wav,b.wav;y\n", "'b.wav;y' in line 3 .the name of an audio file.: mend"),
+        ("a.wav,x\nb.wav,nan\n", "'nan' in line 3 .an empty cell, as pandas writes it.: mend"),
+        ("a.wav,x\nb.wav;y\n", r"2 fields of its header: 1, like line 3 \(1 field\): mend"),
+        ("a.wav,x\0\nb.wav,y\n", "line 2, holds zero bytes"),
+    ],
+)
+def test_what_is_damaged_is_refused_with_its_line(tmp_path: Path, rows: str, told: str) -> None:
+    with pytest.raises(InputError, match=told) as info:
+        _read(tmp_path, f"path,labels\n{rows}", 2)
+    assert all(line.isprintable() for line in str(info.value).splitlines())
+
+
+def test_a_number_of_classes_is_advised_only_where_the_names_are_sound(tmp_path: Path) -> None:
+    for labels, mend in (
+        ("rock,jazz,pop", ": give --num_classes 3, or name another collection"),
+        ("rock,jazz,rokc", ": if 'rock' and 'rokc' are classes of their own, give --num_classes 3"),
+        ("rock,jazz,none", ": if 'none' is a class, and no empty cell, give --num_classes 3"),
+        ("rock,jazz,Rock", ": mend what else is found first"),
+    ):
+        rows = "".join(f"{number}.wav,{label}\n" for number, label in enumerate(labels.split(",")))
+        with pytest.raises(InputError, match=mend):
+            _read(tmp_path, f"path,labels\n{rows}", 2)
+
+
+def test_blanks_around_fields_do_not_count_and_are_said_of_labels(tmp_path: Path) -> None:
+    text = "path , labels, group\n a.wav ,x | y, g\xa0\nb.wav,y,g\n"
+    collection = _read(tmp_path, text, 2)
+    assert [(clip.id, clip.labels, clip.group) for clip in collection.clips] == [
+        ("a.wav", ("x", "y"), "g"),
+        ("b.wav", ("y",), "g"),
+    ]
+    (remark,) = map(str, collection.findings)
+    assert "blanks around them: 2, like 'x ' in line 2, ' y' in line 2; the blanks do not" in remark
+
+
+def test_a_file_in_another_unicode_form_is_found_and_its_very_name_goes_before(
+    tmp_path: Path,
+) -> None:
+    for name in ("e\u0301.wav", "b.wav", " b.wav"):
+        (tmp_path / name).touch()
+    _write(tmp_path, "path,labels\n\xe9.wav,x\n b.wav,y\n")
+    collection = read_collection(_settings(tmp_path, num_classes=2))
+    found = {clip.id: clip.path.name for clip in collection.clips}
+    assert found == {"\xe9.wav": "e\u0301.wav", "b.wav": " b.wav"}
+
+
+@pytest.mark.parametrize("name", ["a\u200b.wav", "a\\b.wav", "a.wav;x", "file:///a.wav", 'a.wav"'])
+def test_a_path_that_looks_damaged_and_leads_nowhere_is_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / "b.wav").touch()
+    quoted = name.replace('"', '""')
+    _write(tmp_path, f'path,labels\n"{quoted}",x\nb.wav,y\n')
+    with pytest.raises(
+        InputError, match=r"missing, by paths that look damaged: 1, like .* in line 2"
+    ):
+        read_collection(_settings(tmp_path, num_classes=2))
+    # A file of that name is what is meant.
+    if "/" not in name:
+        (tmp_path / name).touch()
+        assert len(read_collection(_settings(tmp_path, num_classes=2)).clips) == 2
+
+
+def test_groups_that_look_the_same_would_be_on_both_sides_of_a_split(tmp_path: Path) -> None:
+    with pytest.raises(
+        InputError, match=r"groups whose names look the same.*'\\xe9' in line 2 and"
+    ):
+        _read(tmp_path, "path,labels,group\na.wav,x,\xe9\nb.wav,y,e\u0301\n", 2)
+
+
 def test_a_path_may_go_up_and_down_below_audio_path(tmp_path: Path) -> None:
     (clip,) = _read(tmp_path, "path,labels\nx/../a.wav,x\n", 1).clips
     assert clip.id == "a.wav"

@@ -85,6 +85,57 @@ def test_hidden_files_and_folders_are_passed_over(folder: Path, name: str) -> No
     assert _read(folder) == before
 
 
+@pytest.mark.parametrize(
+    "name", ["__MACOSX", "@eaDir", "lost+found", "$Recycle.Bin", "rock/__MACOSX"]
+)
+def test_what_systems_leave_is_no_class_and_a_remark(folder: Path, name: str) -> None:
+    before = _read(folder)
+    _touch(folder / name / "a.wav")
+    after = _read(folder)
+    assert (after.class_names, after.clips) == (before.class_names, before.clips)
+    assert str(after.findings[0]).endswith(f"1, like {name}")
+
+
+def test_folders_of_sets_are_no_classes(folder: Path) -> None:
+    _touch(folder / "test" / "c.wav")
+    with pytest.raises(
+        InputError, match=r": if 'test' is a class, and no set, give --num_classes 3"
+    ):
+        _read(folder)
+    for name in ("sets/train/rock/a.wav", "sets/test/rock/b.wav"):
+        _touch(folder / name)
+    with pytest.raises(InputError, match="called like sets, not like classes: 2, like test, train"):
+        _read(folder / "sets")
+
+
+@pytest.mark.parametrize(
+    "name", ["ro\u200bck", "r\u043eck", "ro\x1b[2Jck", "\u202ekcor", "hip\xa0hop", "nan"]
+)
+def test_a_class_folder_whose_name_looks_damaged_is_refused(folder: Path, name: str) -> None:
+    (folder / "rock").rename(folder / name)
+    with pytest.raises(InputError, match="classes whose names look damaged: 1, like ") as info:
+        _read(folder)
+    assert str(info.value).isprintable()
+
+
+def test_blanks_around_a_name_are_kept_with_a_word(folder: Path) -> None:
+    (folder / "rock").rename(folder / "rock ")
+    collection = _read(folder)
+    assert collection.class_names == ("jazz", "rock ")
+    assert "blanks around their names: 1, like 'rock '; the blanks are a part" in str(
+        collection.findings[0]
+    )
+
+
+def test_a_file_in_two_unicode_forms_is_named_by_both(folder: Path) -> None:
+    _touch(folder / "rock" / "\xe9.wav")
+    _touch(folder / "rock" / "e\u0301.wav")
+    with pytest.raises(
+        InputError, match=r"more than once: 1, like 'rock/e\\u0301\.wav' and 'rock/\\xe9"
+    ):
+        _read(folder)
+
+
 def test_linked_files_and_class_folders_are_followed(folder: Path, real_clips: Path) -> None:
     (folder / "rain").symlink_to(real_clips / "rain")
     (folder / "rock" / "again.wav").symlink_to(folder / "rock" / "a.wav")
