@@ -5,6 +5,7 @@ Layers and parameter names are those of the MindSpore ModelZoo's trainer, so its
 
 from collections.abc import Callable, Sequence
 
+import mindspore as ms
 from mindspore import Tensor, nn, ops
 from mindspore import dtype as mstype
 
@@ -74,11 +75,11 @@ class BinaryCrossEntropy(nn.Cell):
 
     def __init__(self) -> None:
         super().__init__()
-        # With a mean of its own, its gradient is divided by the size of the first batch of the
-        # process, whatever the size of the batch, where MindSpore computes operator by operator on
-        # the CPU (PyNative mode): tests/model/test_kept_divisor.py.
-        self.cross_entropy = ops.BCEWithLogitsLoss(reduction="sum")
+        self.cross_entropy = ops.BCEWithLogitsLoss(reduction="mean")
 
+    # Compiled in PyNative mode, too: operator by operator, MindSpore divides the gradient of every
+    # batch on the CPU by the size of the process's first one (tests/model/test_kept_divisor.py).
+    @ms.jit
     def construct(self, logits: Tensor, labels: Tensor) -> Tensor:
         """Compute the loss.
 
@@ -90,7 +91,7 @@ class BinaryCrossEntropy(nn.Cell):
             A scalar.
         """
         ones = ops.ones_like(logits)
-        return self.cross_entropy(logits, labels, ones, ones) / logits.size
+        return self.cross_entropy(logits, labels, ones, ones)
 
 
 def _convolution(inputs: int, outputs: int) -> nn.Conv2d:
