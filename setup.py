@@ -49,5 +49,5 @@ setup(
         # ml_dtypes is onnx's: later ones need NumPy 2.
         "onnx": ["ml_dtypes<0.6", "onnx>=1.16", "onnxruntime>=1.18"],
     },
-    entry_points={"console_scripts": ["fcn4-dist = fcn4_dist.cli:main"]},
+    entry_points={"console_scripts": ["fcn4-dist = fcn4_dist.__main__:main"]},
 )

@@ -45,6 +45,8 @@ else:
 _MISSING = re.compile(r"Object missing required field `(.*)`")
 _PLACE = re.compile(r"(.*) - at `\$\.?(.*)`", re.DOTALL)
 _LONGEST_REASON = 200
+# Larger ones have rows of millions, and a checksum.
+_MOST_SEARCHED = 1 << 20
 _SEAL = ',\n"sha256": "{}"\n}}\n'
 """The end of a sealed document: the SHA-256 of all bytes before it."""
 
@@ -108,7 +110,10 @@ def parse(data: bytes | str, kind: type[_Kind], place: str) -> _Kind:
     try:
         if kind.format is not None:
             _check_format(data, kind, place)
-        return _decode(data, kind)
+        document = _decode(data, kind)
+        if len(data) <= _MOST_SEARCHED:
+            json.loads(_text_of(data), object_pairs_hook=_refuse_repeated)
+        return document
     except (ValueError, RecursionError, MemoryError) as error:
         raise _unreadable(kind, f"{place} is damaged{_told(error)}") from error
 
@@ -166,8 +171,18 @@ def _decode(data: bytes | str, kind: type[_Any]) -> _Any:
     except ValueError:
         # File names that are not UTF-8 are lone surrogates here, and what is not finite is NaN:
         # Python writes and reads both, msgspec neither.
-        text = data if isinstance(data, str) else data.decode("utf-8", "surrogateescape")
-        return msgspec.convert(json.loads(text), kind)
+        return msgspec.convert(json.loads(_text_of(data)), kind)
+
+
+def _text_of(data: bytes | str) -> str:
+    return data if isinstance(data, str) else data.decode("utf-8", "surrogateescape")
+
+
+def _refuse_repeated(pairs: list[tuple[str, Any]]) -> None:
+    """Refuse an object that means one thing to who reads its first key, and another to the last."""
+    if len(names := {name for name, _ in pairs}) < len(pairs):
+        twice = next(name for name in names if sum(name == each for each, _ in pairs) > 1)
+        raise msgspec.ValidationError(f"The key {twice!r} is there more than once")
 
 
 def _unreadable(kind: type[Document], sentence: str) -> InputError:

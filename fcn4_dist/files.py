@@ -6,6 +6,7 @@ import hashlib
 import os
 import socket
 import stat
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from io import BufferedReader
@@ -164,11 +165,25 @@ def check_writable(folder: Path, setting: str) -> None:
         reason = f"the disk of {existing} can only be read"
     elif not os.access(existing, os.W_OK | os.X_OK):
         reason = f"no permission to write in {existing}"
+    elif refused := _refuses_files(existing):
+        reason = f"{existing} takes no files: {refused}"
     else:
         return
     raise InputError(
         f"{setting} {folder} cannot be written to ({reason}): name another folder with --{setting}"
     )
+
+
+def _refuses_files(folder: Path) -> str:
+    """Say why no file can be made in a folder that should take some, such as /proc; else ""."""
+    try:
+        # Where the system can, of a file without a name, which leaves nothing behind.
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        # A disk that is full is told of elsewhere, with how much is missing.
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE):
+            return error.strerror or str(error)
+    return ""
 
 
 def open_file(path: Path) -> BufferedReader:

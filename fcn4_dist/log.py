@@ -69,7 +69,9 @@ def end_log() -> None:
     for handler in list(logger().handlers):
         if isinstance(handler, _LogFile) and handler.stream is not sys.stdout:
             logger().removeHandler(handler)
-            handler.stream.close()
+            # What a full disk had no room for is refused once more.
+            with suppress(OSError):
+                handler.stream.close()
 
 
 @contextmanager

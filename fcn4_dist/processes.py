@@ -107,6 +107,13 @@ def run_in_processes(
             process.kill()
 
 
+def shared_counter() -> Any:
+    """Give a number (``value``), from 0 on, that processes of :func:`run_in_processes` share."""
+    # It starts a process that cleans up behind all.
+    with _nothing_to_import_here():
+        return _SPAWN.Value("q", 0)
+
+
 def die_with_parent() -> None:
     """Have the system kill this process when the one that started it dies, however it dies."""
     if _LIBC is not None:
@@ -184,7 +191,8 @@ class _PoolProcess(Generic[_Task]):
 
     def _start(self) -> None:
         self.connection, theirs = _SPAWN.Pipe()
-        self._process = _SPAWN.Process(target=_serve, args=(theirs, *self._work), daemon=True)
+        arguments = (_working_directory(), theirs, *self._work)
+        self._process = _SPAWN.Process(target=_serve, args=arguments, daemon=True)
         with _as_a_process_inherits():
             self._process.start()
         theirs.close()
@@ -203,6 +211,7 @@ class _PoolProcess(Generic[_Task]):
 
 
 def _serve(
+    folder: str | None,
     connection: Connection,
     function: Callable[[_Task], Any],
     prepare: Callable[..., None],
@@ -210,6 +219,8 @@ def _serve(
 ) -> None:
     """Be a process: say None when ready, then (result, error) of each task."""
     die_with_parent()
+    if folder is not None:
+        os.chdir(folder)
     prepare(*arguments)
     connection.send(None)
     with suppress(EOFError, ConnectionError):
@@ -232,7 +243,8 @@ def _as_a_process_inherits() -> Iterator[None]:
     # Ctrl-C reaches the whole group of processes; the one that gives the work ends the others.
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
-        yield
+        with _nothing_to_import_here():
+            yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         for name, value in before.items():
@@ -240,3 +252,22 @@ def _as_a_process_inherits() -> Iterator[None]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+
+
+@contextmanager
+def _nothing_to_import_here() -> Iterator[None]:
+    """Be in the folder of Python's own modules: a new process imports from where it is."""
+    here = os.open(".", os.O_PATH)
+    os.chdir(os.path.dirname(os.__file__))
+    try:
+        yield
+    finally:
+        os.fchdir(here)
+        os.close(here)
+
+
+def _working_directory() -> str | None:
+    with suppress(OSError):
+        return os.getcwd()
+    # It has been removed; a new process stays where it is.
+    return None

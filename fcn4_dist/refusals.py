@@ -31,6 +31,19 @@ def explain(
     return sentence.replace(_ELSEWHERE, f"{_ELSEWHERE} with --{setting}") if setting else sentence
 
 
+def refusal_in(text: str) -> str:
+    """Say what the system has refused by the words of a library that gives no number.
+
+    Args:
+        text: What the library says.
+
+    Returns:
+        These words and what to do, in one line; "" if they are of no refusal that is known.
+    """
+    found = (remedy for words, remedy in _WORDS.items() if words in text)
+    return f"{text}: {remedy}" if (remedy := next(found, "")) else ""
+
+
 def size_text(count: float) -> str:
     """Write a number of bytes, of 0 or more, with three digits: "31.5 MB"."""
     for unit in ("bytes", "kB", "MB", "GB"):
@@ -64,6 +77,13 @@ def _explain(error: OSError | MemoryError, path: Path | None, needed: int) -> st
 _ELSEWHERE = "name another folder"
 # NumPy's words for a write that ended early, which have no number.
 _CUT_SHORT = re.compile(r"\d+ requested and \d+ written|Not enough free space")
+_WORDS = {
+    # The loader of glibc (elf/dl-load.c), and CPython's threading.
+    "failed to map segment from shared object": "memory is short, or the disk it is on is mounted "
+    "noexec; end other programs, raise 'ulimit -v', or install it elsewhere",
+    "can't start new thread": "memory is short, or no more threads are allowed; end other "
+    "programs, or raise 'ulimit -u'",
+}
 _FAILING_DISK = (errno.EIO, errno.ESTALE, errno.EREMOTEIO, errno.ETIMEDOUT, errno.ENOLINK)
 _REMEDIES = {
     errno.ENOSPC: "the disk is full; make room, or name another folder",

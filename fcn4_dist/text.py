@@ -95,6 +95,20 @@ def text_of_cell(cell: str) -> str:
     return cell[1:] if cell.startswith("'") and _LIKE_A_FORMULA.match(cell) else cell
 
 
+def as_bytes_or_escapes(error: UnicodeError) -> tuple[str | bytes, int]:
+    """Encode what an encoding lacks: bytes of file names as they were, all else as its escape.
+
+    For :func:`codecs.register_error`.
+    """
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    end = error.start + 1
+    letter = error.object[error.start : end]
+    if "\udc80" <= letter <= "\udcff":
+        return bytes([ord(letter) - 0xDC00]), end
+    return ascii(letter)[1:-1], end
+
+
 def shell_command(words: Iterable[str]) -> str:
     """Write a command as a shell reads it, on one line."""
     return " ".join(map(shell_word, words))

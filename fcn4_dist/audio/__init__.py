@@ -1,6 +1,7 @@
 """From an audio file to the log-mel spectrogram the network sees."""
 
 from fcn4_dist.audio.cache import FeatureCache, Outcome
+from fcn4_dist.audio.decoding import UndecodableClipError, open_audio, silence_decoders
 from fcn4_dist.audio.extraction import (
     ClipFeature,
     FeatureIndex,
@@ -16,12 +17,12 @@ from fcn4_dist.audio.features import (
     limit_range,
     window_starts,
 )
+from fcn4_dist.audio.level import LOUDEST_SINE_DBFS, REMARKS, Level, level_dbfs
 from fcn4_dist.audio.waveform import (
-    UndecodableClipError,
+    Sound,
     fit_to_window,
+    load_sound,
     load_waveform,
     load_window,
-    open_audio,
     resample_blocks,
-    silence_decoders,
 )

@@ -8,6 +8,7 @@ import hashlib
 import io
 import json
 import math
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,10 +17,12 @@ import psutil
 
 from fcn4_dist import documents
 from fcn4_dist.audio.features import RANGE_DB, FeatureParameters
+from fcn4_dist.audio.level import Level
 from fcn4_dist.errors import Fcn4DistError, InputError
 from fcn4_dist.files import open_file, replace_file, writer_of
 
 PARAMETERS_NAME = "parameters.json"
+_TEMPORARY = re.compile(r"\.[0-9a-f]{64}\.npy\.[0-9]{1,9}\.tmp")
 _COMPUTATION = 1
 """To be raised when the same parameters come to give other numbers."""
 _MOST_BYTES_BESIDE = 1 << 16
@@ -34,11 +37,14 @@ class Outcome(documents.Document):
         status: "kept", "padded" or "cropped".
         reason: What is unusual about it.
         seconds: How long it is.
+        level_dbfs: How loud what was kept of it is; None where an earlier version has not measured
+            it.
     """
 
     status: str
     reason: str
     seconds: documents.Seconds
+    level_dbfs: Level | None = None
 
     def __post_init__(self) -> None:
         if self.status not in ("kept", "padded", "cropped"):
@@ -62,8 +68,8 @@ class FeatureCache:
     def prepare(self) -> None:
         """Make the folder, say in it what it holds, and clear away what a killed run left."""
         for left in self.folder.glob("*/.*.tmp"):
-            # Another run may be at work in the same folder.
-            if not _runs(writer_of(left)):
+            # Another run may be at work in the same folder; and what else is there is a person's.
+            if _TEMPORARY.fullmatch(left.name) and not _runs(writer_of(left)):
                 left.unlink(missing_ok=True)
         if not (self.folder / PARAMETERS_NAME).exists():
             documents.write(self.folder / PARAMETERS_NAME, self.parameters.as_dict())

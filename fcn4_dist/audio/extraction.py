@@ -12,20 +12,21 @@ import numpy as np
 
 from fcn4_dist import documents
 from fcn4_dist.audio.cache import FeatureCache, Outcome
-from fcn4_dist.audio.features import FeatureParameters, LogMel
-from fcn4_dist.audio.waveform import (
+from fcn4_dist.audio.decoding import (
     UndecodableClipError,
-    Window,
     check_audio_file,
-    load_window,
     reason_of,
     silence_decoders,
 )
+from fcn4_dist.audio.features import FeatureParameters, LogMel
+from fcn4_dist.audio.level import Level
+from fcn4_dist.audio.waveform import Window, load_window
 from fcn4_dist.errors import InputError
 from fcn4_dist.files import sha256_of
 from fcn4_dist.processes import ProcessDiedError, TaskTimeoutError, run_in_processes
 
 INDEX_NAME = "features.json"
+_SILENT = "silent"
 _SECONDS_THAT_MATTER = 0.5
 
 
@@ -40,6 +41,7 @@ class ClipFeature:
         status: "kept", "padded", "cropped" or "skipped".
         reason: Why it was skipped, or what is unusual about it.
         seconds: How long it is; 0.0 if that is not known.
+        level_dbfs: How loud what was kept of it is; None if that is not known.
     """
 
     id: str
@@ -48,6 +50,7 @@ class ClipFeature:
     status: Literal["kept", "padded", "cropped", "skipped"]
     reason: str
     seconds: documents.Seconds
+    level_dbfs: Level | None = None
 
     @property
     def skipped(self) -> bool:
@@ -141,9 +144,8 @@ def extract_feature(
     try:
         before = check_audio_file(source)
         sha256 = sha256_of(source)
-        outcome = cache.outcome(sha256)
-        computed = outcome is None
-        if outcome is None:
+        known = _known(cache.outcome(sha256))
+        if known is None:
             outcome, feature = _computed(source, log_mel)
         if _version(os.stat(source)) != _version(before):
             # What was hashed may not be what was decoded.
@@ -154,9 +156,9 @@ def extract_feature(
         return _skipped(clip_id, source, f"cannot be read: {reason_of(error)}")
     except MemoryError:
         return _skipped(clip_id, source, "does not fit into memory")
-    if computed:
+    if known is None:
         cache.store(sha256, outcome, feature)
-    return ClipFeature(clip_id, os.fspath(source), sha256, **asdict(outcome))
+    return ClipFeature(clip_id, os.fspath(source), sha256, **asdict(known or outcome))
 
 
 def read_feature_index(npy_path: Path) -> FeatureIndex:
@@ -183,10 +185,17 @@ def _extract(cache: FeatureCache, log_mel: LogMel, clip: tuple[str, Path]) -> Cl
     return extract_feature(*clip, cache, log_mel)
 
 
+def _known(outcome: Outcome | None) -> Outcome | None:
+    # An earlier version has kept silence without measuring what was mixed to it.
+    if outcome and outcome.level_dbfs is None and outcome.reason.startswith(_SILENT):
+        return None
+    return outcome
+
+
 def _computed(source: Path, log_mel: LogMel) -> tuple[Outcome, np.ndarray]:
     parameters = log_mel.parameters
     window = load_window(source, parameters.sample_rate, parameters.clip_samples)
-    outcome = Outcome(window.status, _remark(window), round(window.seconds, 3))
+    outcome = Outcome(window.status, _remark(window), round(window.seconds, 3), window.level)
     return outcome, log_mel(window.samples)
 
 
@@ -202,7 +211,8 @@ def _skipped(clip_id: str, source: Path, reason: str) -> ClipFeature:
 def _remark(window: Window) -> str:
     remarks = []
     if not window.samples.any():
-        remarks.append("silent")
+        remarks.append(_SILENT)
+    remarks += window.remarks
     promised = window.header_seconds
     if promised and abs(promised - window.seconds) > _SECONDS_THAT_MATTER:
         remarks.append(f"{promised:.2f} s by its header, {window.seconds:.2f} s long")

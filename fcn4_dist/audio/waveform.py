@@ -1,64 +1,21 @@
 """From an audio file to a mono waveform, whole or one window of it."""
 
 import math
-import os
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
-import soundfile
 import soxr
 
-from fcn4_dist.files import open_file
+from fcn4_dist.audio.decoding import AudioFile, UndecodableClipError, open_audio
+from fcn4_dist.audio.features import LONGEST_SECONDS
+from fcn4_dist.audio.level import CONTRADICTS, Mixer, level_dbfs
 
 _NO_SAMPLES = np.zeros(0, dtype=np.float32)
 _VALUES_AT_ONCE = 2**23
 """Values held at once, decoded or resampled: 32 MB, 95 s of stereo at 44.1 kHz."""
-_SENSIBLE_RATES = range(1000, 1_000_001)
-_UNKNOWN_FRAMES = 2**63 - 1
-"""What libsndfile says of a file whose header does not say how long it is."""
 _LARGEST_SAMPLE = 2**10
-_CLEARER_REASONS = {
-    "File does not exist or is not a regular file (possibly a pipe?).": "Format not recognised.",
-    "samplerate must be specified": "Format not recognised.",
-    "Internal error : SF_INFO struct incomplete.": "no valid sample rate in the header",
-}
-
-
-class UndecodableClipError(Exception):
-    """A clip that gives no usable waveform; the message is the reason."""
-
-
-class AudioFile(Protocol):
-    """An audio file that is open to be decoded.
-
-    Attributes:
-        channels: How many it has.
-        rate: Its sample rate, in Hz.
-        frames: How many samples of each channel its header promises; 0 if it does not say.
-    """
-
-    channels: int
-    rate: int
-    frames: int
-
-    def blocks(self, frames: int) -> Iterator[np.ndarray]:
-        """Decode the file from its beginning to its end.
-
-        Args:
-            frames: About how many are given at once.
-
-        Yields:
-            float32 of shape (frames, channels).
-        """
-        ...
-
-    def close(self) -> None:
-        """Close the file."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -70,61 +27,30 @@ class Window:
         status: "kept", "padded" or "cropped".
         seconds: How long the whole clip is.
         header_seconds: How long its header says it is; 0.0 if it does not say.
+        level: How loud the samples are, in dBFS; see :func:`~fcn4_dist.audio.level.level_dbfs`.
+        remarks: What is unusual about the sound of the whole clip; see
+            :data:`~fcn4_dist.audio.level.REMARKS`.
     """
 
     samples: np.ndarray
     status: str
     seconds: float
     header_seconds: float
+    level: float
+    remarks: tuple[str, ...]
 
 
-@contextmanager
-def open_audio(path: Path) -> Iterator[AudioFile]:
-    """Open an audio file to be decoded.
+@dataclass(frozen=True)
+class Sound:
+    """All of a file, mono and resampled.
 
-    Args:
-        path: Any file that libsndfile or an installed audioread back end decodes.
-
-    Raises:
-        UndecodableClipError: If it is no file, or cannot be decoded; also of what fails while it is
-            open.
+    Attributes:
+        samples: float32 of shape (n,), n >= 1, all finite.
+        remarks: As of a :class:`Window`.
     """
-    check_audio_file(path)
-    try:
-        with closing(_open(path)) as source:
-            if source.rate not in _SENSIBLE_RATES:
-                raise UndecodableClipError(f"has a sample rate of {source.rate} Hz by its header")
-            yield source
-    except (UndecodableClipError, MemoryError):
-        raise
-    except Exception as error:
-        raise UndecodableClipError(_reason(error)) from error
 
-
-def check_audio_file(path: Path) -> os.stat_result:
-    """Refuse what can be waited for or read without end: a pipe, a socket, a device.
-
-    Returns:
-        What the system says of the file.
-
-    Raises:
-        UndecodableClipError: If it is one of these, a folder or empty, or cannot be read.
-    """
-    try:
-        with open_file(path) as file:
-            status = os.fstat(file.fileno())
-    except (OSError, ValueError) as error:
-        # ValueError: a name that no file can have.
-        raise UndecodableClipError(f"cannot be read: {reason_of(error)}") from error
-    # Also one of /proc, where some wait for what is to come.
-    if not status.st_size:
-        raise UndecodableClipError("is an empty file")
-    return status
-
-
-def reason_of(error: Exception) -> str:
-    """Give the reason of an error of the system, without the name of the file."""
-    return str(getattr(error, "strerror", None) or error)
+    samples: np.ndarray
+    remarks: tuple[str, ...]
 
 
 def load_waveform(path: Path, sample_rate: int) -> np.ndarray:
@@ -140,10 +66,25 @@ def load_waveform(path: Path, sample_rate: int) -> np.ndarray:
     Raises:
         UndecodableClipError: If the file cannot be decoded, is empty, or holds NaN or infinity.
     """
+    return load_sound(path, sample_rate).samples
+
+
+def load_sound(path: Path, sample_rate: int) -> Sound:
+    """Do what :func:`load_waveform` does, and notice what is unusual.
+
+    Args:
+        path: As there.
+        sample_rate: As there.
+
+    Raises:
+        UndecodableClipError: As there.
+    """
     with open_audio(path) as source:
-        blocks = source.blocks(_frames_at_once(source, sample_rate))
-        waveform = np.concatenate([_NO_SAMPLES, *map(_mono, blocks)])
-        return _checked(_resampled(waveform, source.rate, sample_rate))
+        mix = Mixer(source.channels, source.step)
+        blocks = _timely(source, source.blocks(_frames_at_once(source, sample_rate)))
+        waveform = np.concatenate([_NO_SAMPLES, *map(mix, blocks)])
+        samples = _checked(_resampled(waveform, source.rate, sample_rate))
+        return Sound(samples, _remarks(source, mix))
 
 
 def load_window(path: Path, sample_rate: int, samples: int) -> Window:
@@ -164,18 +105,27 @@ def load_window(path: Path, sample_rate: int, samples: int) -> Window:
         blocks = source.blocks(_frames_at_once(source, sample_rate))
         first = next(blocks, None)
         if next(blocks, None) is None:
-            waveform = _NO_SAMPLES if first is None else _mono(first)
+            mix = Mixer(source.channels, source.step)
+            waveform = _NO_SAMPLES if first is None else mix(first)
             frames = len(waveform)
             waveform = _checked(_resampled(waveform, source.rate, sample_rate))
             window, status = fit_to_window(waveform, samples)
         else:
             del first
-            window, frames = _window_if_as_long(path, source.frames, sample_rate, samples)
+            window, frames, mix = _window_if_as_long(path, source.frames, sample_rate, samples)
             if frames != source.frames:
                 # Where the centre is, is known now.
-                window, frames = _window_if_as_long(path, frames, sample_rate, samples)
+                window, frames, mix = _window_if_as_long(path, frames, sample_rate, samples)
             status = _status(_resampled_length(frames, source.rate, sample_rate) - samples)
-        return Window(window, status, frames / source.rate, source.frames / source.rate)
+        return Window(
+            window,
+            status,
+            frames / source.rate,
+            source.frames / source.rate,
+            # Without the silence behind it, which a constant breaks off at.
+            level_dbfs(window[: _resampled_length(frames, source.rate, sample_rate)], sample_rate),
+            _remarks(source, mix),
+        )
 
 
 def fit_to_window(waveform: np.ndarray, samples: int) -> tuple[np.ndarray, str]:
@@ -191,11 +141,6 @@ def fit_to_window(waveform: np.ndarray, samples: int) -> tuple[np.ndarray, str]:
     """
     surplus = len(waveform) - samples
     return _of_length(waveform[max(0, surplus // 2) :], samples), _status(surplus)
-
-
-def silence_decoders() -> None:
-    """Keep from the terminal what decoders write there of broken files, in all of this process."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
 
 
 def resample_blocks(
@@ -219,104 +164,22 @@ def resample_blocks(
     yield stream.resample_chunk(end, last=True)
 
 
-class _SoundFile(soundfile.SoundFile):
-    """A file that libsndfile decodes, from its beginning to its end."""
-
-    def __init__(self, path: Path) -> None:
-        # Bytes, since soundfile refuses a name that is not UTF-8 as text.
-        super().__init__(os.fsencode(path))
-        if self.format == "RAW":
-            # A file of any content, whose name ends like that of a format without a header.
-            raise ValueError("Format not recognised.")
-        self.rate: int = self.samplerate
-
-    @property
-    def frames(self) -> int:
-        return super().frames % _UNKNOWN_FRAMES
-
-    def seekable(self) -> bool:
-        # Where it can, soundfile seeks to where it already is after each read, which fails at the
-        # end of a FLAC file of which the encoder did not know how long it would be.
-        return False
-
-    def blocks(self, frames: int) -> Iterator[np.ndarray]:
-        # A header may promise any length, so it is not trusted with more than one block.
-        expected = min(frames, super().frames + 1)
-        while len(block := self.read(expected, dtype="float32", always_2d=True)):
-            yield block
-            if len(block) < expected:
-                return
-            expected = frames
-
-
-class _AudioreadFile:
-    """A file that one of audioread's back ends decodes, like ffmpeg."""
-
-    def __init__(self, path: Path) -> None:
-        import audioread  # type: ignore[import-untyped]
-        from audioread.rawread import RawAudioFile  # type: ignore[import-untyped]
-
-        # Python's own readers know no format that libsndfile does not, and believe any header.
-        decoders = [each for each in audioread.available_backends() if each is not RawAudioFile]
-        # As a whole path, which no program takes for a flag or an address.
-        self._file = audioread.audio_open(os.path.abspath(path), decoders)
-        self.channels: int = self._file.channels
-        self.rate: int = self._file.samplerate
-        self.frames = 0
-
-    def blocks(self, frames: int) -> Iterator[np.ndarray]:
-        buffer = bytearray()
-        for content in self._file:
-            buffer += content
-            if len(buffer) >= 2 * self.channels * frames:
-                yield self._floats(buffer)
-                buffer = bytearray()
-        if buffer:
-            yield self._floats(buffer)
-
-    def close(self) -> None:
-        self._file.close()
-
-    def _floats(self, content: bytearray) -> np.ndarray:
-        whole = len(content) // (2 * self.channels) * self.channels
-        values = np.frombuffer(content, dtype="<i2", count=whole).astype(np.float32)
-        return (values / np.float32(2**15)).reshape(-1, self.channels)
-
-
-def _open(path: Path) -> AudioFile:
-    try:
-        return _SoundFile(path)
-    except Exception as error:
-        # Decoders raise whatever they like on broken files; no kind of broken clip may end a run
-        # of thousands.
-        reason = _reason(error)
-    try:
-        return _AudioreadFile(path)
-    except Exception as error:
-        # What libsndfile said is the better reason: audioread often has no text at all.
-        raise UndecodableClipError(reason) from error
-
-
-def _reason(error: Exception) -> str:
-    # Without soundfile's prefix, which names the file.
-    text = getattr(error, "error_string", "") or str(error) or type(error).__name__
-    return f"cannot be decoded: {' '.join(_CLEARER_REASONS.get(text, text).split())}"
-
-
 def _frames_at_once(source: AudioFile, sample_rate: int) -> int:
     return _VALUES_AT_ONCE // max(source.channels, math.ceil(sample_rate / source.rate))
 
 
-def _mono(block: np.ndarray) -> np.ndarray:
-    # Not by a matrix product, whose last bits depend on where in memory a block lies.
-    first, *others = block.T
-    if not others:
-        return first
-    mono = first + others[0]
-    for channel in others[1:]:
-        mono += channel
-    mono *= np.float32(1 / block.shape[1])
-    return mono
+def _remarks(source: AudioFile, mix: Mixer) -> tuple[str, ...]:
+    return (*mix.remarks(), *[CONTRADICTS] * source.contradicts)
+
+
+def _timely(source: AudioFile, blocks: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+    """Give blocks that are decoded until there is more than fits into memory."""
+    frames = 0
+    for block in blocks:
+        frames += len(block)
+        if frames > LONGEST_SECONDS * source.rate:
+            raise UndecodableClipError(f"is longer than {LONGEST_SECONDS // 3600} hours")
+        yield block
 
 
 def _resampled_length(frames: int, rate: int, sample_rate: int) -> int:
@@ -338,9 +201,10 @@ def _of_length(waveform: np.ndarray, samples: int) -> np.ndarray:
 
 def _window_if_as_long(
     path: Path, frames: int, sample_rate: int, samples: int
-) -> tuple[np.ndarray, int]:
+) -> tuple[np.ndarray, int, Mixer]:
     """Decode what is the centre of a file of so many frames, and count them."""
     with open_audio(path) as source:
+        mix = Mixer(source.channels, source.step)
         length = _resampled_length(frames, source.rate, sample_rate)
         start = max(0, (length - samples) // 2)
         stop = min(start + samples, length)
@@ -349,14 +213,14 @@ def _window_if_as_long(
         def blocks() -> Iterator[np.ndarray]:
             for block in source.blocks(_frames_at_once(source, sample_rate)):
                 counted.append(len(_checked(block)))
-                yield _mono(block)
+                yield mix(block)
 
         parts = []
         position = 0
         for part in resample_blocks(blocks(), source.rate, sample_rate):
             parts.append(part[max(0, start - position) : max(0, stop - position)].copy())
             position += len(part)
-    return _of_length(np.concatenate(parts), samples), sum(counted)
+    return _of_length(np.concatenate(parts), samples), sum(counted), mix
 
 
 def _status(surplus: int) -> str:

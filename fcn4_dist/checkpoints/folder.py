@@ -15,9 +15,11 @@ from fcn4_dist.checkpoints.content import (
 from fcn4_dist.config import SETTINGS, Settings
 from fcn4_dist.errors import InputError
 from fcn4_dist.files import HeldError, hold
+from fcn4_dist.findings import counted
 
 LAST, BEST = "last", "best"
 AUTO = "auto"
+_NAME = re.compile(rf"(.+)-(?:\d+_\d+|{BEST})\.ckpt", re.DOTALL)
 
 
 class CheckpointFolder:
@@ -130,13 +132,19 @@ class CheckpointFolder:
 
     def files_of_run(self, run_id: str) -> list[Path]:
         """List the checkpoints of a run by epoch and step; damaged ones are not among them."""
-        found = []
-        for path in self.files():
-            with suppress(DamagedError, OSError):
-                text = read_text(path)
-                if text and CheckpointDescription.from_json(text).run_id == run_id:
-                    found.append(path)
-        return found
+        return _by_run(self.files()).get(run_id, [])
+
+    def told_of_several_runs(self) -> str:
+        """Say that the checkpoints, the best among them, are of several runs; "" if they are not.
+
+        What cannot be read, or is of another program, does not say of which run it is.
+        """
+        best = [self.best_file] if self.best_file.is_file() else []
+        runs = _by_run([*self.files(), *best])
+        if len(runs) < 2:
+            return ""
+        each = [f"{run[:8]}: {counted([it.name for it in files])}" for run, files in runs.items()]
+        return f"{self.path} holds {self.prefix}-*.ckpt of {len(runs)} runs ({'; '.join(each)})"
 
     def check_free(self) -> None:
         """Refuse a folder that another training run writes to.
@@ -185,6 +193,14 @@ class CheckpointFolder:
             ) from error
 
 
+def folders_of(path: Path) -> list[CheckpointFolder]:
+    """Tell which prefixes the checkpoints in a folder have; those of each are one run's."""
+    names = [_NAME.fullmatch(file.name) for file in path.glob("*.ckpt")]
+    return [
+        CheckpointFolder(path, prefix) for prefix in sorted({name[1] for name in names if name})
+    ]
+
+
 def find_resume_file(settings: Settings, warn: Callable[[str], None]) -> Path | None:
     """Find the checkpoint that ``resume`` names.
 
@@ -213,6 +229,16 @@ def find_resume_file(settings: Settings, warn: Callable[[str], None]) -> Path | 
             "on: start a new run from its weights with --pre_trained True"
         )
     return path
+
+
+def _by_run(files: list[Path]) -> dict[str, list[Path]]:
+    found: dict[str, list[Path]] = {}
+    for path in files:
+        with suppress(DamagedError, OSError):
+            if text := read_text(path):
+                run_id = CheckpointDescription.from_json(text).run_id
+                found.setdefault(run_id, []).append(path)
+    return found
 
 
 def _time_of_writing(path: Path) -> int:

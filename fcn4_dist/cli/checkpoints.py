@@ -1,9 +1,9 @@
 """The command ``checkpoints``: list, show and verify."""
 
 import argparse
-from pathlib import Path
 
 from fcn4_dist.cli.command import Command, flag
+from fcn4_dist.cli.values import file_path
 
 
 def _list(parsed: argparse.Namespace) -> None:
@@ -24,7 +24,7 @@ def _verify(parsed: argparse.Namespace) -> int:
     return verify_checkpoints(parsed.place)
 
 
-_PLACE = (flag("place", metavar="DIR", type=Path).means("a folder, or one file"),)
+_PLACE = (flag("place", metavar="DIR", type=file_path).means("a folder, or one file"),)
 
 CHECKPOINTS = Command(
     "checkpoints",

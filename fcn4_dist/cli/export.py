@@ -1,15 +1,15 @@
 """The command ``export``."""
 
 import argparse
-from pathlib import Path
 
 from fcn4_dist.cli.command import Command, flag
 from fcn4_dist.cli.tag import CHECKPOINT_FLAGS, named_checkpoint
+from fcn4_dist.cli.values import file_path
 
 
 def _export(parsed: argparse.Namespace) -> None:
+    from fcn4_dist.clips.class_names import parse_class_names
     from fcn4_dist.jobs.export import ExportRequest, export
-    from fcn4_dist.tagging.class_names import parse_class_names
 
     export(
         ExportRequest(
@@ -39,11 +39,11 @@ EXPORT = Command(
             "what to write"
         ),
         *CHECKPOINT_FLAGS,
-        flag("--output", metavar="FILE", type=Path).means(
+        flag("--output", metavar="FILE", type=file_path).means(
             "file to write; default: the checkpoint's name with the format's ending, here"
         ),
         flag("--force", action="store_true").means("overwrite files that are there"),
-        flag("--songs", metavar="SONG", type=Path, nargs="+", default=()).means(
+        flag("--songs", metavar="SONG", type=file_path, nargs="+", default=()).means(
             "audio files on which the file is compared with the network; default: three short "
             "recordings that come with the package"
         ),

@@ -1,10 +1,10 @@
 """The commands ``folds`` and ``cross-validate``."""
 
 import argparse
-from pathlib import Path
 
 from fcn4_dist.cli.command import Command, flag
 from fcn4_dist.cli.settings import load
+from fcn4_dist.cli.values import MOST_WORKERS, file_path, whole_number
 from fcn4_dist.config import COMMANDS
 
 
@@ -26,7 +26,7 @@ CROSS_VALIDATE = Command(
     _cross_validate,
     example="cross-validate --config configs/gtzan_recipe.yaml --folds 5",
     flags=(
-        flag("--device_num", type=int, metavar="N").means(
+        flag("--device_num", type=whole_number(MOST_WORKERS), metavar="N").means(
             "workers of each training and evaluation; default: one, on device_id"
         ),
     ),
@@ -40,8 +40,10 @@ FOLDS = Command(
     "standard deviation, and those of all clips together, with intervals.",
     example="folds runs/cv/fold-*/eval --output runs/cv",
     flags=(
-        flag("folders", metavar="RUN_DIR", type=Path, nargs="+").means("folder of an eval job"),
-        flag("--output", metavar="DIR", type=Path).means(
+        flag("folders", metavar="RUN_DIR", type=file_path, nargs="+").means(
+            "folder of an eval job"
+        ),
+        flag("--output", metavar="DIR", type=file_path).means(
             "folder to write predictions.csv and metrics.json of all clips to; default: none"
         ),
     ),

@@ -3,11 +3,11 @@
 import argparse
 from dataclasses import fields
 from math import inf
-from pathlib import Path
 
 from fcn4_dist.cli.command import Command, Parser, add_commands, add_flags, flag, parse
 from fcn4_dist.cli.jobs import EVAL, TRAIN
 from fcn4_dist.cli.settings import load
+from fcn4_dist.cli.values import MOST_NODES, MOST_WORKERS, file_path, whole_number
 from fcn4_dist.cluster.device import launched
 from fcn4_dist.cluster.topology import LaunchRequest
 from fcn4_dist.config import COMMANDS
@@ -69,11 +69,11 @@ def _launch_request(parsed: argparse.Namespace) -> LaunchRequest:
 
 
 _WORKER_FLAGS = (
-    flag("--device_num", type=int, metavar="N").means(
+    flag("--device_num", type=whole_number(MOST_WORKERS), metavar="N").means(
         "workers on this host, one for each card, or processes on the CPU; default: those "
         "of the rank table or the pod, else one for each card found"
     ),
-    flag("--rank_table_file", type=Path, metavar="FILE").means(
+    flag("--rank_table_file", type=file_path, metavar="FILE").means(
         "HCCL rank table; default: the one a site names in the variable RANK_TABLE_FILE or "
         "MindCluster mounts, else none, and msrun numbers the workers"
     ),
@@ -81,11 +81,11 @@ _WORKER_FLAGS = (
         "cards to use, by their numbers in npu-smi and /dev (in a container, too), like 4-7 or "
         "0,2,5; default: the first ones"
     ),
-    flag("--nnodes", type=int, metavar="N").means(
+    flag("--nnodes", type=whole_number(MOST_NODES), metavar="N").means(
         "number of hosts; default: those of the rank table, else of the step of Slurm or the "
         "AscendJob that this is part of, else 1"
     ),
-    flag("--node_rank", type=int, metavar="R").means(
+    flag("--node_rank", type=whole_number(MOST_NODES), metavar="R").means(
         "number of this host: 0 on the one with --master_addr, 1, 2, … on the others; "
         "default: its place in the rank table, or by Slurm or Kubernetes"
     ),
@@ -93,7 +93,7 @@ _WORKER_FLAGS = (
         "address of host 0; default: that of the rank table's first server, or by Slurm or "
         "Kubernetes"
     ),
-    flag("--master_port", type=int, metavar="PORT").means(
+    flag("--master_port", type=whole_number(2**16), metavar="PORT").means(
         "port of the scheduler on host 0, the one behind it is for the launchers; default: "
         "8118, or one by Slurm's job or Kubernetes, or a free one if there is only this host"
     ),
@@ -103,7 +103,7 @@ _OWN_FLAGS = (
     flag("--dry_run", action="store_true").means(
         "print the command and the environment of every process, and start nothing"
     ),
-    flag("--max_restarts", type=int, metavar="N", default=0).means(
+    flag("--max_restarts", type=whole_number(1000), metavar="N", default=0).means(
         "after a worker's death, start training again from the last whole checkpoint, up "
         "to N times; on several hosts, end with exit code 76 instead, which asks the "
         "site's scheduler to do so; default: 0"

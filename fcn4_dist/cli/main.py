@@ -1,7 +1,9 @@
 """The entry point: run one command, turn errors into sentences and exit codes."""
 
+import codecs
 import io
 import os
+import re
 import sys
 from collections.abc import Sequence
 
@@ -17,10 +19,12 @@ from fcn4_dist.cli.report import REPORT
 from fcn4_dist.cli.shards import INSPECT, VERIFY
 from fcn4_dist.cli.tag import TAG
 from fcn4_dist.errors import UNEXPECTED, Fcn4DistError, StoppedError
+from fcn4_dist.host.memory import MORE_MEMORY, no_memory, refused_memory
 from fcn4_dist.host.plog import report_in
 from fcn4_dist.log import end_log
-from fcn4_dist.refusals import explain
+from fcn4_dist.refusals import explain, refusal_in
 from fcn4_dist.terminal import fail, say
+from fcn4_dist.text import as_bytes_or_escapes
 
 COMMANDS = (
     SYNTH,
@@ -51,10 +55,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit code: 0 success, 1 a failure at work, 2 bad settings or input, 130 interrupted.
     """
-    for stream in (sys.stdout, sys.stderr):
+    codecs.register_error("names", as_bytes_or_escapes)
+    for stream, errors in ((sys.stdout, "names"), (sys.stderr, "backslashreplace")):
         # A file name may hold what a terminal's encoding does not.
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+            stream.reconfigure(errors=errors)
     try:
         arguments = sys.argv[1:] if arguments is None else arguments
         parsed = parse(_parser_for(arguments), arguments)
@@ -77,7 +82,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         fail(f"{name}: {explain(error)}" if name else explain(error))
         return Fcn4DistError.exit_code
     except Exception as error:
-        fail(_sentence_about(error), trace=True)
+        sentence = _sentence_about(error)
+        fail(sentence, trace=MORE_MEMORY not in sentence)
         return Fcn4DistError.exit_code
     finally:
         end_log()
@@ -87,7 +93,13 @@ def _sentence_about(error: Exception) -> str:
     """Say what an error means that nobody has caught; Ascend's come as RuntimeErrors."""
     if report := report_in(str(error)):
         return str(report.error)
-    text = (str(error).strip().splitlines() or ["no text"])[0]
+    if line := refused_memory(str(error)):
+        return no_memory(line)
+    # MindSpore's have a title below a rule.
+    lines = (line.strip() for line in str(error).splitlines() if re.search(r"\w", line))
+    text = next(lines, "no text")
+    if refusal := refusal_in(text):
+        return refusal
     return f"{type(error).__name__}: {text}; {UNEXPECTED}: please report it with the lines above"
 
 

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from fcn4_dist.cli.command import Command, flag
+from fcn4_dist.cli.values import file_path
 
 
 def _generate(parsed: argparse.Namespace) -> None:
@@ -31,7 +32,7 @@ def _show(parsed: argparse.Namespace) -> None:
 
 
 _OUTPUT = (
-    flag("--output_dir", metavar="FOLDER", type=Path, default=Path()).means(
+    flag("--output_dir", metavar="FOLDER", type=file_path, default=Path()).means(
         "folder to write to; default: the current one"
     ),
     flag("--force", action="store_true").means("replace a file that is there and different"),
@@ -64,7 +65,10 @@ _MERGE = Command(
     "Ranks are numbered anew in the dictionary order of the servers' names, as HCCL wants, "
     "whatever the order of the files.",
     example="rank-table merge hccl_8p_*.json",
-    flags=(flag("tables", nargs="+", type=Path, metavar="FILE").means("table of a host"), *_OUTPUT),
+    flags=(
+        flag("tables", nargs="+", type=file_path, metavar="FILE").means("table of a host"),
+        *_OUTPUT,
+    ),
 )
 _CHECK = Command(
     "check",
@@ -74,7 +78,7 @@ _CHECK = Command(
     "all are right, warnings or not, and 2 otherwise.",
     example="rank-table check --card A2 hccl_2s_16p.json",
     flags=(
-        flag("tables", nargs="+", type=Path, metavar="FILE").means("table to check"),
+        flag("tables", nargs="+", type=file_path, metavar="FILE").means("table to check"),
         flag("--card", choices=("910", "A2", "A3")).means(
             "generation the table is for: 910 (910A, 910B, 910ProA, ...), A2 (910B1 to 910B4) "
             "or A3 (910C); default: that of this host's cards"
@@ -87,7 +91,7 @@ _SHOW = Command(
     _show,
     description="Print rank, server, card and card address of each line of a table.",
     example="rank-table show hccl_2s_16p.json",
-    flags=(flag("table", type=Path, metavar="FILE").means("table to print"),),
+    flags=(flag("table", type=file_path, metavar="FILE").means("table to print"),),
 )
 RANK_TABLE = Command(
     "rank-table",

@@ -1,9 +1,9 @@
 """The command ``report``."""
 
 import argparse
-from pathlib import Path
 
 from fcn4_dist.cli.command import Command, flag
+from fcn4_dist.cli.values import file_path
 
 
 def _report(parsed: argparse.Namespace) -> None:
@@ -21,10 +21,10 @@ REPORT = Command(
     "It needs no network, and a run may still be going.",
     example="report runs/train-20261123-020000 runs/train-20261123-080000",
     flags=(
-        flag("folders", metavar="RUN_DIR", type=Path, nargs="+").means(
+        flag("folders", metavar="RUN_DIR", type=file_path, nargs="+").means(
             "folder of a job of train or eval (its run_dir)"
         ),
-        flag("--output", metavar="FILE", type=Path).means(
+        flag("--output", metavar="FILE", type=file_path).means(
             "HTML file to write; default: report.html in RUN_DIR, or of several comparison.html "
             "in the first"
         ),

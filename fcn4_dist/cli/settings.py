@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Container, Sequence
 
-from fcn4_dist.cli.values import Once
+from fcn4_dist.cli.values import Later, file_path
 from fcn4_dist.config import (
     COMMANDS,
     RETIRED,
@@ -39,6 +39,7 @@ def add_settings(
     parser.add_argument(
         "--config",
         metavar="FILE",
+        type=file_path,
         action="append",
         help="YAML file of settings, one 'name: value' line for each; of several, a later one wins",
     )
@@ -52,14 +53,14 @@ def add_settings(
             groups[setting.group] = parser.add_argument_group(setting.group)
         groups[setting.group].add_argument(
             f"--{setting.name}",
-            action=Once,
+            action=Later,
             metavar="VALUE",
             default=argparse.SUPPRESS,
             help=_help(setting),
         )
     for name in hidden:
         parser.add_argument(
-            f"--{name}", action=Once, default=argparse.SUPPRESS, help=argparse.SUPPRESS
+            f"--{name}", action=Later, default=argparse.SUPPRESS, help=argparse.SUPPRESS
         )
 
 
@@ -72,6 +73,8 @@ def load(parsed: argparse.Namespace) -> LoadedSettings:
     known = {*SETTINGS, *earlier_names(), *RETIRED}
     flags = {name: text for name, text in vars(parsed).items() if name in known}
     loaded = load_settings(parsed.config, flags, _CHOICES)
+    for name, value in getattr(parsed, "overridden", ()):
+        say(f"note: --{name} {value} is overridden by --{name} {flags[name]}, which comes later")
     for remark in loaded.remarks:
         if remark.check in RETIRED and parsed.command in RETIRED[remark.check].commands:
             # The file that synth has written says how many clips it was to make.

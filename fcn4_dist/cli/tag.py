@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fcn4_dist.cli.command import Command, flag
+from fcn4_dist.cli.values import file_path, whole_number
 from fcn4_dist.config import SETTINGS
+from fcn4_dist.config.data import MOST_CLASSES, MOST_PROCESSES
 from fcn4_dist.errors import InputError
 
 if TYPE_CHECKING:
@@ -40,7 +42,7 @@ def _tag(parsed: argparse.Namespace) -> int:
 
 
 def _network(parsed: argparse.Namespace) -> "Network":
-    from fcn4_dist.tagging.class_names import parse_class_names
+    from fcn4_dist.clips.class_names import parse_class_names
     from fcn4_dist.tagging.loading import load_network
     from fcn4_dist.tagging.onnx_network import OnnxNetwork
 
@@ -55,7 +57,7 @@ def _network(parsed: argparse.Namespace) -> "Network":
 
 
 CHECKPOINT_FLAGS = (
-    flag("--checkpoint", metavar="PATH", type=Path).means(
+    flag("--checkpoint", metavar="PATH", type=file_path).means(
         "a checkpoint of this package or of the ModelZoo's FCN-4; a folder of them, for "
         "its best one or else its last; or best or last, of checkpoint_path; default: "
         "checkpoint_path"
@@ -63,7 +65,7 @@ CHECKPOINT_FLAGS = (
     flag(
         "--checkpoint_path",
         metavar="DIR",
-        type=Path,
+        type=file_path,
         default=Path(SETTINGS["checkpoint_path"].default),
     ).means("folder of the checkpoints; default: %(default)s"),
     flag("--prefix", metavar="NAME", default=SETTINGS["prefix"].default).means(
@@ -77,7 +79,9 @@ CHECKPOINT_FLAGS = (
     ).means(
         "Ascend or CPU; default: for tags and AIR files Ascend where there is a card, else the CPU"
     ),
-    flag("--device_id", metavar="N", type=int, default=0).means("the card; default: 0"),
+    flag("--device_id", metavar="N", type=whole_number(1023, 0), default=0).means(
+        "the card; default: 0"
+    ),
 )
 TAG = Command(
     "tag",
@@ -88,14 +92,14 @@ TAG = Command(
     "the checkpoint or the model.",
     example="tag song.mp3 --checkpoint weight/ --html song.html",
     flags=(
-        flag("songs", metavar="SONG", type=Path, nargs="+").means(
+        flag("songs", metavar="SONG", type=file_path, nargs="+").means(
             "an audio file, or a folder of them"
         ),
         *CHECKPOINT_FLAGS,
-        flag("--model", metavar="FILE", type=Path).means(
+        flag("--model", metavar="FILE", type=file_path).means(
             "ONNX file of export, instead of a checkpoint; MindSpore is not needed"
         ),
-        flag("--top_n", metavar="N", type=int, default=5).means(
+        flag("--top_n", metavar="N", type=whole_number(MOST_CLASSES), default=5).means(
             "tags of a song to show; default: 5"
         ),
         flag("--json", action="store_true").means(
@@ -105,19 +109,19 @@ TAG = Command(
         flag("--csv", instead_of="--json", action="store_true").means(
             "print a CSV table, a row for each song: path, seconds, the score of each class"
         ),
-        flag("--plot", metavar="FILE", type=Path).means(
+        flag("--plot", metavar="FILE", type=file_path).means(
             "draw the tags of one song over time, as PNG"
         ),
-        flag("--html", metavar="FILE", type=Path).means(
+        flag("--html", metavar="FILE", type=file_path).means(
             "write a page that plays one song and shows the tags over time; it needs no network"
         ),
         flag("--hop_seconds", metavar="S", type=float).means(
             "from a window's beginning to the next one's; default: the length of a window"
         ),
-        flag("--batch_size", metavar="N", type=int, default=8).means(
+        flag("--batch_size", metavar="N", type=whole_number(2**12), default=8).means(
             "windows the network gets at once, of one song or several; default: 8"
         ),
-        flag("--processes", metavar="N", type=int, default=0).means(
+        flag("--processes", metavar="N", type=whole_number(MOST_PROCESSES), default=0).means(
             "processes that decode several songs; default: one a core"
         ),
         flag(

@@ -1,9 +1,16 @@
 """What may stand behind a flag, and how often."""
 
 import argparse
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+from fcn4_dist.config.forms import Form, expanded, fault_of, shown
 from fcn4_dist.errors import InputError
+
+MOST_WORKERS = 1024
+"""On a host: more than any has cards or cores."""
+MOST_NODES = 4096
 
 
 class Once(argparse.Action):
@@ -27,3 +34,55 @@ class Once(argparse.Action):
             raise InputError(f"{option_string} is given twice: leave one of them out")
         given.add(self.dest)
         setattr(namespace, self.dest, values)
+
+
+class Later(argparse.Action):
+    """Keeps the last value of a setting, as scripts put what is to win behind what they have.
+
+    What it puts aside is in ``overridden`` of the namespace, for a word about it.
+    """
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        """Keep the value."""
+        earlier = getattr(namespace, self.dest, values)
+        if earlier != values:
+            vars(namespace).setdefault("overridden", []).append((self.dest, earlier))
+        setattr(namespace, self.dest, values)
+
+
+def file_path(text: str) -> Path:
+    """Read the path of a file or folder, with ``~`` and variables.
+
+    Raises:
+        argparse.ArgumentTypeError: If it cannot be one.
+    """
+    try:
+        path = expanded(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    if fault := fault_of(path, Form.PATH) if path else "not be empty":
+        raise argparse.ArgumentTypeError(f"a path must {fault}, got {shown(path)}")
+    return Path(path)
+
+
+def whole_number(maximum: int, minimum: int | None = None) -> Callable[[str], int]:
+    """Give what reads a whole number within limits; without a minimum, that is seen later."""
+
+    def read(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(f"invalid int value: {shown(text)}") from error
+        if value > maximum:
+            raise argparse.ArgumentTypeError(f"must be at most {maximum}, got {shown(value)}")
+        if minimum is not None and value < minimum:
+            raise argparse.ArgumentTypeError(f"must be at least {minimum}, got {shown(value)}")
+        return value
+
+    return read

@@ -8,13 +8,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
 
 from fcn4_dist.clips.collection import Clip, Collection
-from fcn4_dist.clips.names import damage_in_label, looking_alike
+from fcn4_dist.clips.names import damage_in_label, looking_alike, told_apart
 from fcn4_dist.findings import Finding, Level, as_shown, counted, errors_in
 
 _SHOWN_CLASSES = 12
 _MOST_COMPARED = 200
 _NEAR = 0.8
-_NO_LABELS = frozenset({"nan", "none", "null", "na", "n/a", "-", "?"})
+_NO_LABELS = frozenset({"none", "null", "na", "n/a", "-", "?"})
 
 
 def errors_about(what: str, items: Sequence[str], mend: str, shown: int = 3) -> list[Finding]:
@@ -131,7 +131,10 @@ def _damaged_classes(names: Iterable[str], where: str, places: Mapping[str, str]
 
 def _similar_classes(names: Iterable[str], where: str, places: Mapping[str, str]) -> list[Finding]:
     alike = [
-        " and ".join(f"{name!r}{places.get(name, '')}" for name in same)
+        " and ".join(
+            f"{shown}{places.get(name, '')}"
+            for name, shown in zip(same, told_apart(same), strict=True)
+        )
         for same in looking_alike(names)
     ]
     return errors_about(

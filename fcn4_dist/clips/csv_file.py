@@ -8,7 +8,7 @@ from pathlib import Path
 
 from fcn4_dist.clips.checks import errors_about, remarks_about
 from fcn4_dist.clips.collection import Clip, Collection, Dataset
-from fcn4_dist.clips.names import damage_in, looking_alike
+from fcn4_dist.clips.names import damage_in, looking_alike, told_apart
 from fcn4_dist.clips.rows import annotations_file, locate, other_separator, read_rows
 from fcn4_dist.config import Settings, nearest_name
 from fcn4_dist.findings import Finding, Level, as_shown, refuse_errors
@@ -108,11 +108,12 @@ class _Row:
 
 def _wrong_columns(file: Path, columns: list[str]) -> list[Finding]:
     names = f"name its columns {', '.join(_COLUMNS)}, separated by commas"
-    other = other_separator(columns, ",", _REQUIRED)
-    if other and not set(_REQUIRED) <= set(columns):
+    if other := other_separator(columns, ",", _REQUIRED):
         return [Finding(Level.ERROR, f"{file} is separated by {other}", names)]
     unknown = [
         f"{name!r}{nearest_name(name[:_LONGEST_COLUMN], _COLUMNS)}"
+        if name
+        else "one without a name"
         for name in dict.fromkeys(columns)
         if name not in _COLUMNS
     ]
@@ -133,6 +134,17 @@ def _wrong_columns(file: Path, columns: list[str]) -> list[Finding]:
 
 def _wrong_rows(file: Path, rows: list[_Row]) -> list[Finding]:
     return [
+        *errors_about(
+            f"{file} has rows with a quote behind a blank, which begins no quoted field",
+            [
+                f"line {row.line}"
+                for row in rows
+                if any(
+                    cell[:1].isspace() and cell.strip()[:1] == '"' for cell in row.fields.values()
+                )
+            ],
+            "remove the blank",
+        ),
         *errors_about(
             f"{file} has rows without a path",
             [f"line {row.line}" for row in rows if not row.field("path")],
@@ -207,7 +219,13 @@ def _wrong_groups(file: Path, rows: list[_Row]) -> list[Finding]:
         *errors_about(
             f"{file} has groups whose names look the same, but for blanks or letters of another "
             "form",
-            [" and ".join(f"{name!r} in line {lines[name]}" for name in same) for same in alike],
+            [
+                " and ".join(
+                    f"{shown} in line {lines[name]}"
+                    for name, shown in zip(same, told_apart(same), strict=True)
+                )
+                for same in alike
+            ],
             "give each group one name, as clips of one group are on one side of a split",
         ),
     ]

@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from fcn4_dist.text import is_unseen
 
@@ -13,6 +13,8 @@ AUDIO_SUFFIXES = frozenset(
 """File name endings, in lower case, that count as audio."""
 
 _AUDIO_NAME = re.compile(rf"\.(?:{'|'.join(sorted(each[1:] for each in AUDIO_SUFFIXES))})\b", re.I)
+_LIST = re.compile(r"\s*[\[({].*['\"].*[\])}]\s*")
+_NUMBER = re.compile(r"0*(\d+)(?:\.0*)?")
 # Letters, signs and marks that nothing is drawn for.
 _BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
 _IDEOGRAPHIC_SPACE = "\u3000"
@@ -36,6 +38,8 @@ def damage_in(name: str) -> str:
     Args:
         name: Of a class, a clip or a group; blanks around it do not count.
     """
+    if name == "nan":
+        return "an empty cell, as pandas writes it"
     if name.isascii() and name.isprintable():
         return ""
     for place, letter in enumerate(name):
@@ -60,6 +64,8 @@ def damage_in_label(name: str) -> str:
     """Say what is wrong with the name of a class; "" if nothing is."""
     if damage := damage_in(name) or _lonely_quote_in(name):
         return damage
+    if _LIST.fullmatch(name):
+        return "a list, as Python writes it"
     return "the name of an audio file" if _AUDIO_NAME.search(name) else ""
 
 
@@ -69,21 +75,25 @@ def damage_in_path(path: str) -> str:
         return damage
     if "\\" in path:
         return "a backslash, where folders are separated by /"
+    if re.match(r"\w+:/", path):
+        return "an address instead of a path"
     return "" if re.search(r"\.\w+$", path) else "no ending of a file name at its end"
 
 
 def look_of(name: str) -> str:
     """Give what is the same for names that a person would take for the same.
 
-    They differ by case, by blanks, by their Unicode form, by what is not seen, or by letters that
-    are drawn alike.
+    They differ by case, by blanks, by their Unicode form, by what is not seen, by letters that are
+    drawn alike, or as 1 and 1.0 do.
     """
     if not name.isascii():
         name = unicodedata.normalize("NFKC", name)
         name = "".join(filter(_is_drawn, name)).casefold().translate(_DRAWN_ALIKE)
         name = "".join("-" if unicodedata.category(each) == "Pd" else each for each in name)
         name = unicodedata.normalize("NFKC", name)
-    return " ".join(name.casefold().split())
+    name = " ".join(name.casefold().split())
+    number = _NUMBER.fullmatch(name)
+    return number[1] if number else name
 
 
 def looking_alike(names: Iterable[str]) -> list[list[str]]:
@@ -106,6 +116,12 @@ def _mixes_scripts(word: str) -> bool:
     return bool(foreign and own) and all(
         unicodedata.name(letter, "").startswith("LATIN") for letter in own
     )
+
+
+def told_apart(names: Sequence[str]) -> list[str]:
+    """Quote names that look the same so that a difference is seen."""
+    by_case_or_blanks = len({" ".join(name.casefold().split()) for name in names}) == 1
+    return list(map(repr if by_case_or_blanks else ascii, names))
 
 
 def _joins(name: str, place: int) -> bool:

@@ -64,6 +64,8 @@ def other_separator(header: list[str], delimiter: str, names: tuple[str, ...]) -
         delimiter: What should separate them.
         names: Of columns that the file has to have.
     """
+    if {name.strip() for name in header}.issuperset(names):
+        return ""
     for other, called in _SEPARATORS.items():
         found = {name.strip(' "') for field in header for name in field.split(other)}
         if other != delimiter and found.issuperset(names):

@@ -276,7 +276,7 @@ def _unlike_copies(copies: Iterable[Sequence[Clip]]) -> list[Finding]:
         for other in same[1:]
         if set(other.labels) != set(same[0].labels)
     ]
-    return _note("copies (same bytes) have different labels", pairs, "each keeps its own")
+    return remarks_about("copies (same bytes) have different labels", pairs, "each keeps its own")
 
 
 def _missing_classes(clips: Sequence[Clip], roles: Mapping[str, str]) -> list[Finding]:

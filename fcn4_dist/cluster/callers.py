@@ -118,9 +118,13 @@ class Callers:
             self._selector.register(connected, selectors.EVENT_READ)
 
     def _hear(self, caller: _Caller) -> None:
-        data = b""
-        with suppress(OSError):
+        try:
             data = caller.socket.recv(LONGEST_GREETING)
+        except BlockingIOError:
+            # It has got the number of one who has just been hung up on.
+            return
+        except OSError:
+            data = b""
         caller.heard += data
         line, end, rest = caller.heard.partition(b"\n")
         if not data or len(line) > LONGEST_GREETING:

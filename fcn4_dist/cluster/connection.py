@@ -175,8 +175,9 @@ class Connection:
             problem = self.unasked()
         except InputError as error:
             problem = str(error)
-        except OSError as error:
-            problem = f"the connection to {self.name} broke ({error})"
+        except Exception as error:
+            # Whatever it is: a thread that dies without a word leaves this node waiting.
+            problem = as_sentence(f"the connection to {self.name} broke ({error})")
         if not self._closed:
             on_failure(problem, self)
 

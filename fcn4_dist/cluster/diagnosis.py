@@ -15,6 +15,7 @@ from fcn4_dist.cluster.local_workers import LocalWorkers
 from fcn4_dist.errors import UNEXPECTED, StoppedError
 from fcn4_dist.files import ends_of
 from fcn4_dist.host.cann_errors import BEGINNING
+from fcn4_dist.host.memory import MORE_MEMORY, no_memory, refused_memory
 from fcn4_dist.host.plog import Report
 from fcn4_dist.log import as_shown
 
@@ -38,13 +39,16 @@ def stopped_on_request(log: str) -> bool:
     return codes == {StoppedError.exit_code}
 
 
-def explain_deaths(workers: LocalWorkers, log: str, out_of_memory_kills: int) -> list[str]:
+def explain_deaths(
+    workers: LocalWorkers, log: str, out_of_memory_kills: int, msrun: int | None = None
+) -> list[str]:
     """Say of each worker that failed which it was, why, and what it printed last.
 
     Args:
         workers: This host's workers.
         log: What msrun has printed.
         out_of_memory_kills: How often the system killed for want of memory during the job.
+        msrun: Its exit code, if it has ended.
 
     Returns:
         Lines.
@@ -61,8 +65,7 @@ def explain_deaths(workers: LocalWorkers, log: str, out_of_memory_kills: int) ->
     told = [rank for rank in launch.topology.ranks_here if _error_of(launch.log_of(rank))]
     failed += [rank for rank in told if rank not in failed]
     if not failed:
-        lines = _last_lines(launch.msrun_log)
-        return ["the job's msrun failed; its last lines:", *lines]
+        return _explain_msrun(launch, msrun, out_of_memory_kills)
     reports = {
         rank: report
         for rank, report in workers.reports().items()
@@ -77,6 +80,32 @@ def explain_deaths(workers: LocalWorkers, log: str, out_of_memory_kills: int) ->
         return sentences + _late_ranks(workers, failed, reports)
     waited = [(rank, reports[rank]) for rank in failed if rank not in causes]
     return sentences + [_waited(rank, report) for rank, report in waited]
+
+
+def explain_scheduler(workers: LocalWorkers, code: int, out_of_memory_kills: int) -> list[str]:
+    """Say how the scheduler has ended, without which the workers do not go on.
+
+    Args:
+        workers: This host's workers.
+        code: Its exit code, or the signal that killed it as a negative number.
+        out_of_memory_kills: How often the system killed for want of memory during the job.
+
+    Returns:
+        Lines.
+    """
+    log = workers.launch.scheduler().log
+    how = f"ended with exit code {code}" if code > 0 else _killed(-code, out_of_memory_kills)
+    sentence = f"the scheduler, by which the workers of all hosts find each other, {how}"
+    lines = [f"scheduler | {line}" for line in _last_lines(log)]
+    return [sentence, *lines, f"(in {log})"]
+
+
+def _explain_msrun(launch: Launch, code: int | None, out_of_memory_kills: int) -> list[str]:
+    lines = [*_last_lines(launch.msrun_log), f"(in {launch.msrun_log})"]
+    if code is None or code >= 0:
+        return ["the job's msrun failed; its last lines:", *lines]
+    how = _killed(-code, out_of_memory_kills)
+    return [f"msrun, which starts the workers of this host and watches them, {how}", *lines]
 
 
 def explain_reports(workers: LocalWorkers) -> list[str]:
@@ -138,25 +167,34 @@ def _reason(
     said = error if BEGINNING in error or not report else error.partition(f"; {UNEXPECTED}")[0]
     if said:
         ended = f"failed: {said}"
-    elif code is not None and code < 0:
-        ended = _killed(workers, rank, -code, out_of_memory_kills)
-    elif report:
+    elif report and not (code is not None and code < 0):
         return f"failed with {report.error}"
     else:
-        return f"ended with exit code {code}"
+        ended = _ended(workers, rank, code, out_of_memory_kills)
     return f"{ended}; before that, {report.error}" if report and BEGINNING not in error else ended
 
 
-def _killed(workers: LocalWorkers, rank: int, number: int, out_of_memory_kills: int) -> str:
-    text = f"was killed by {_signal_name(number)}"
+def _ended(workers: LocalWorkers, rank: int, code: int | None, out_of_memory_kills: int) -> str:
+    """Say how a worker has ended that has not said so itself."""
+    if code == -signal.SIGKILL:
+        used = f"; it used up to {workers.memory.get(rank, 0) / 1e9:.1f} GB of memory"
+        return _killed(signal.SIGKILL, out_of_memory_kills, used)
+    by_signal = code is not None and code < 0
+    text = (
+        f"was killed by {_signal_name(-code)}"
+        if by_signal and code
+        else f"ended with exit code {code}"
+    )
+    line = refused_memory("\n".join(_last_lines(workers.launch.log_of(rank))))
+    return f"{text}: {no_memory(line)}" if line else text
+
+
+def _killed(number: int, out_of_memory_kills: int, used: str = "") -> str:
+    text = f"was killed by {_signal_name(number)}{used}"
     if number != signal.SIGKILL:
         return text
-    text += f"; it used up to {workers.memory.get(rank, 0) / 1e9:.1f} GB of memory"
     if out_of_memory_kills:
-        return (
-            f"{text}, and the system's out-of-memory killer was at work: lower --batch_size, or "
-            "start fewer workers"
-        )
+        return f"{text}, and the system's out-of-memory killer was at work: {MORE_MEMORY}"
     return f"{text}, and the system killed nothing for want of memory: somebody sent the signal"
 
 
@@ -268,16 +306,6 @@ def _last_lines(log: Path) -> list[str]:
 
 def _lines_of(log: Path) -> list[str]:
     return [as_shown(line) for line in ends_of(log, _BYTES_OF_LAST_LINES).splitlines()]
-
-
-def out_of_memory_kills() -> int:
-    """Count the processes the system has killed for want of memory since it was started."""
-    with suppress(OSError):
-        for line in Path("/proc/vmstat").read_text().splitlines():
-            name, _, count = line.partition(" ")
-            if name == "oom_kill":
-                return int(count)
-    return 0
 
 
 def _listed(ranks: list[int]) -> str:

@@ -6,14 +6,18 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from fcn4_dist.cluster.launch import python_path_of_workers
+from fcn4_dist.cluster.launch import PROGRAM, python_path_of_workers
 from fcn4_dist.errors import InputError
 from fcn4_dist.findings import Finding, Level
 
 _NO_ROOM = re.compile(r"(/[^\s:]+): cannot allocate memory in static TLS block")
 _SECONDS_TO_IMPORT = 120.0
-# As a worker of a job does it.
+# As a worker of a job does it, with nothing from the working directory.
 _PROGRAM = """
+import sys
+sys.path[:] = filter(None, sys.path)
+import runpy
+runpy.run_path(sys.argv[1])
 from fcn4_dist.cluster.device import prepare_environment
 prepare_environment("Ascend")
 import mindspore
@@ -43,7 +47,7 @@ def check_imports(environment: Mapping[str, str]) -> Finding:
     variables = {**environment, "PYTHONPATH": python_path_of_workers(environment)}
     try:
         done = subprocess.run(
-            [sys.executable, "-c", _PROGRAM],
+            [sys.executable, "-c", _PROGRAM, PROGRAM],
             env=variables,
             capture_output=True,
             text=True,

@@ -17,6 +17,9 @@ from fcn4_dist.cluster.topology import Topology
 from fcn4_dist.host.host import VISIBLE_VARIABLE
 from fcn4_dist.text import cleaned, shell_command, shell_word
 
+PROGRAM = str(Path(__file__).parents[1] / "__main__.py")
+"""This package as a program: by its path, nothing is imported from the working directory."""
+
 STALE_VARIABLES = (
     "MS_ROLE",
     "MS_WORKER_NUM",
@@ -204,7 +207,7 @@ def plan_launch(
     }
     added = {
         "PATH": path_of_workers(kept),
-        "PYTHONPATH": python_path_of_workers(kept),
+        **({"PYTHONPATH": python_path_of_workers(kept)} if "PYTHONPATH" in kept else {}),
         LAUNCHED_VARIABLE: str(log_folder),
         **(variables or {}),
     }
@@ -239,12 +242,12 @@ def path_of_workers(environment: Mapping[str, str]) -> str:
 
 
 def python_path_of_workers(environment: Mapping[str, str]) -> str:
-    """Give the PYTHONPATH on which workers find this package, installed or not.
+    """Give the PYTHONPATH of workers: without empty entries, which mean the working directory.
 
     Args:
         environment: Variables to start from.
     """
-    folders = [str(Path(__file__).parents[2]), *environment.get("PYTHONPATH", "").split(os.pathsep)]
+    folders = environment.get("PYTHONPATH", "").split(os.pathsep)
     return os.pathsep.join(dict.fromkeys(filter(None, folders)))
 
 
@@ -265,6 +268,6 @@ def file_prefix(node_rank: int) -> str:
 def _shell(
     variables: Mapping[str, str], command: Sequence[str], removed: Sequence[str] = ()
 ) -> str:
-    words = [f"-u {name}" for name in removed]
+    words = [f"-u {shell_word(name)}" for name in removed]
     words += [f"{name}={shell_word(value)}" for name, value in variables.items()]
     return " ".join(["env", *words, shell_command(command)])

@@ -1,12 +1,16 @@
 """What a launcher knows of its host's workers while they run."""
 
+import os
 import time
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from fcn4_dist.cluster.heartbeat import Beat, Standing, heartbeat_file, read_beat
 from fcn4_dist.cluster.launch import Launch
 from fcn4_dist.host.plog import Report, find_report
+
+_SECONDS_FOR_CAUSE = 3.0
 
 
 class LocalWorkers:
@@ -21,6 +25,8 @@ class LocalWorkers:
         self.processes: dict[int, Any] = {}
         self.memory: dict[int, int] = {}
         self.ended: list[int] = []
+        self._scheduler: Any = None
+        self._scheduler_ended: float | None = None
         self._begun = time.time()
         self._progress: tuple[dict[int, tuple[int, int]], Standing | None] = ({}, None)
         self._last_progress = time.monotonic()
@@ -33,7 +39,8 @@ class LocalWorkers:
         """
         import psutil
 
-        if len(self.processes) < self.launch.topology.local_ranks:
+        wanted = self.launch.topology.local_ranks
+        if len(self.processes) < wanted or not (self._scheduler or self.launch.topology.nodes.rank):
             self._find(msrun)
         for rank, process in self.processes.items():
             if rank in self.ended:
@@ -46,6 +53,20 @@ class LocalWorkers:
                     self.memory[rank] = max(used, self.memory.get(rank, 0))
             except psutil.NoSuchProcess:
                 self.ended.append(rank)
+
+    def scheduler_failure(self) -> int:
+        """Tell how the scheduler has failed, which msrun waits for last of all.
+
+        Returns:
+            Its exit code, or the signal that killed it as a negative number; 0 as long as it has
+            not failed, and for some seconds more, in which its cause may be told.
+        """
+        code = _end_of(self._scheduler) if self._scheduler else 0
+        if not code:
+            return 0
+        now = time.monotonic()
+        self._scheduler_ended = self._scheduler_ended or now
+        return code if now - self._scheduler_ended > _SECONDS_FOR_CAUSE else 0
 
     def all_left(self) -> bool:
         """Tell whether all of this host's workers have run, and msrun has seen their ends."""
@@ -136,3 +157,18 @@ class LocalWorkers:
                     variables = child.environ()
                     if variables.get("MS_ROLE") == "MS_WORKER":
                         self.processes[int(variables["RANK_ID"])] = child
+                    elif variables.get("MS_ROLE") == "MS_SCHED":
+                        self._scheduler = child
+
+
+def _end_of(process: Any) -> int:
+    """Give the exit code of a process that has ended and that nobody has waited for yet.
+
+    Its state, and at the end of the line how it ended: proc(5).
+    """
+    with suppress(OSError, ValueError, IndexError):
+        text = Path(f"/proc/{process.pid}/stat").read_text("utf-8", "replace")
+        state, *fields = text.rpartition(")")[2].split()
+        if state == "Z":
+            return os.waitstatus_to_exitcode(int(fields[-1]))
+    return 0

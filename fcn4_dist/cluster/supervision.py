@@ -16,7 +16,7 @@ from fcn4_dist.cluster.diagnosis import (
     explain_deaths,
     explain_hang,
     explain_reports,
-    out_of_memory_kills,
+    explain_scheduler,
     stopped_on_request,
     worker_ended,
 )
@@ -25,6 +25,7 @@ from fcn4_dist.cluster.launch import Launch
 from fcn4_dist.cluster.launchers import Launchers
 from fcn4_dist.cluster.local_workers import LocalWorkers
 from fcn4_dist.errors import StoppedError
+from fcn4_dist.host.memory import out_of_memory_kills
 from fcn4_dist.log import as_shown
 from fcn4_dist.processes import die_with_parent
 from fcn4_dist.terminal import say
@@ -125,7 +126,10 @@ def _supervise(
         problems: list[str] = []
         # After a worker's death msrun waits half a minute for its scheduler, for nothing.
         if worker_ended(log) or msrun.returncode:
-            problems = explain_deaths(workers, log, out_of_memory_kills() - kills_before)
+            kills = out_of_memory_kills() - kills_before
+            problems = explain_deaths(workers, log, kills, msrun.returncode)
+        elif code := workers.scheduler_failure():
+            problems = explain_scheduler(workers, code, out_of_memory_kills() - kills_before)
         elif failure := launchers.failure():
             return [failure, *explain_reports(workers)]
         elif workers.hang(launchers.elsewhere()):

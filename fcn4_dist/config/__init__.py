@@ -10,4 +10,5 @@ from fcn4_dist.config.names import (
     nearest_name,
     recorded_settings,
 )
+from fcn4_dist.config.relations import check_new_features
 from fcn4_dist.config.settings import SETTINGS, Settings

@@ -4,6 +4,16 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from fcn4_dist.config.declaration import Affects, setting
+from fcn4_dist.config.forms import Form
+
+MOST_CLASSES = 10_000
+"""Far more than any tagger's; the scores of a clip still fit a line of a file."""
+MOST_FOLDS = 1000
+"""Each is a training."""
+MOST_PROCESSES = 1024
+"""More than any host has cores."""
+MOST_SHARDS = 1000
+"""Files that MindRecord makes a set of (FileWriter, shard_num)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,16 +25,18 @@ class Collection:
     dataset: str = setting("preprocess", "folder", Affects.INPUT, chosen_elsewhere=True).means(
         "what kind of collection it is; the README's section on audio lists them"
     )
-    num_classes: int = setting("preprocess train eval", 10, minimum=1).means(
+    num_classes: int = setting("preprocess train eval", 10, minimum=1, maximum=MOST_CLASSES).means(
         "number of genres or tags"
     )
     audio_path: str = setting(
-        "synth preprocess", "data/genres_original/", Affects.INPUT, is_path=True
+        "synth preprocess", "data/genres_original/", Affects.INPUT, form=Form.PATH
     ).means("audio clips: a folder for each class, or what the annotations' paths begin at")
-    info_path: str = setting("preprocess", "data/", Affects.INPUT, is_path=True).means(
+    info_path: str = setting("preprocess", "data/", Affects.INPUT, form=Form.PATH).means(
         "folder of the annotations file"
     )
-    info_name: str = setting("preprocess", "annotations_final.csv", Affects.INPUT).means(
+    info_name: str = setting(
+        "preprocess", "annotations_final.csv", Affects.INPUT, form=Form.FILE
+    ).means(
         "annotations file: the labels of each clip; read for magnatagatune and csv, written for a "
         "folder of classes"
     )
@@ -44,8 +56,10 @@ class Collection:
     val_ratio: float = setting("preprocess", 0.2, Affects.INPUT, above=0, below=1).means(
         "share of the clips that go to validation"
     )
-    folds: int = setting("preprocess", 5, Affects.INPUT, minimum=2).means("folds of a kfold split")
-    fold: int = setting("preprocess", 1, Affects.FOLD, minimum=1).means(
+    folds: int = setting("preprocess", 5, Affects.INPUT, minimum=2, maximum=MOST_FOLDS).means(
+        "folds of a kfold split"
+    )
+    fold: int = setting("preprocess", 1, Affects.FOLD, minimum=1, maximum=MOST_FOLDS).means(
         "the fold of a kfold split that is the validation set, from 1; the others are the training "
         "set"
     )
@@ -66,7 +80,7 @@ class Features:
 
     TITLE: ClassVar[str] = "Features"
 
-    npy_path: str = setting("preprocess", "data/npy/", Affects.WORK, is_path=True).means(
+    npy_path: str = setting("preprocess", "data/npy/", Affects.WORK, form=Form.PATH).means(
         "folder of the features (.npy files)"
     )
     get_npy: bool = setting("preprocess", True, Affects.WORK).means("run the audio -> npy stage")
@@ -74,7 +88,7 @@ class Features:
         "run the npy -> MindRecord stage"
     )
     sample_rate: int = setting(
-        "preprocess train eval", 12000, Affects.INPUT, unit="Hz", minimum=1, maximum=10**6
+        "preprocess train eval", 12000, Affects.INPUT, unit="Hz", minimum=1000, maximum=10**6
     ).means("sample rate clips are resampled to")
     window_seconds: float = setting(
         "preprocess train eval", 29.12, unit="s", above=0, maximum=86400
@@ -108,10 +122,22 @@ class Features:
         "known trainers) or power_to_db (10 log10); both keep the upper 80 dB"
     )
     processes: int = setting(
-        "preprocess", 0, Affects.WORK, minimum=0, earlier_names=("num_workers",)
+        "preprocess",
+        0,
+        Affects.WORK,
+        minimum=0,
+        maximum=MOST_PROCESSES,
+        earlier_names=("num_workers",),
     ).means("processes at work on this host (under mpirun: for each rank); 0: one for each core")
-    clip_timeout: float = setting("preprocess", 60.0, Affects.INPUT, unit="s", above=0).means(
-        "time one clip may take; then it is skipped"
+    clip_timeout: float = setting(
+        "preprocess", 60.0, Affects.INPUT, unit="s", minimum=0.1, maximum=86400
+    ).means("time one clip may take; then it is skipped")
+    silence_level: float = setting(
+        "preprocess", -70.0, Affects.INPUT, unit="dBFS", minimum=-200, maximum=0
+    ).means(
+        "a clip of which no 0.4 s are as loud as this (RMS of the mono mix, without its mean) is "
+        "silent and left out of the shards; -70 is where ITU-R BS.1770 takes audio for silence, "
+        "-200 keeps every clip"
     )
     strict: bool = setting("preprocess", False, Affects.WORK).means(
         "fail if a clip has to be skipped, before shards are written"
@@ -127,22 +153,24 @@ class Shards:
     feature_dtype: str = setting(
         "preprocess", "float32", Affects.INPUT, choices=("float32", "float16")
     ).means("type of the features in the shards; float16 halves them, within 0.06 dB")
-    num_consumer: int = setting("preprocess", 4, Affects.INPUT, minimum=1).means(
-        "MindRecord shards (files) of each set"
-    )
-    mr_path: str = setting("preprocess train eval", "data/", Affects.FOLD, is_path=True).means(
+    num_consumer: int = setting(
+        "preprocess", 4, Affects.INPUT, minimum=1, maximum=MOST_SHARDS
+    ).means("MindRecord shards (files) of each set")
+    mr_path: str = setting("preprocess train eval", "data/", Affects.FOLD, form=Form.PATH).means(
         "folder the MindRecord shards are written to"
     )
-    mr_name: tuple[str, ...] = setting("preprocess", ("train", "val"), Affects.INPUT).means(
+    mr_name: tuple[str, ...] = setting(
+        "preprocess", ("train", "val"), Affects.INPUT, form=Form.BEGINNING
+    ).means(
         "names of the training and the validation set's shards, and of the test set's as a third "
         "one (test, if it is not given)"
     )
-    data_dir: str = setting("train eval", "", Affects.FOLD, optional=True, is_path=True).means(
+    data_dir: str = setting("train eval", "", Affects.FOLD, optional=True, form=Form.PATH).means(
         "folder the MindRecord shards are read from; empty: mr_path"
     )
-    train_filename: str = setting("train", "train.mindrecord0", Affects.FOLD).means(
+    train_filename: str = setting("train", "train.mindrecord0", Affects.FOLD, form=Form.FILE).means(
         "one shard of the training set; means all of them"
     )
-    val_filename: str = setting("eval", "val.mindrecord0", Affects.FOLD).means(
-        "one shard of the validation set; means all of them"
-    )
+    val_filename: str = setting(
+        "train eval", "val.mindrecord0", Affects.FOLD, form=Form.FILE
+    ).means("one shard of the validation set, or for eval of any; means all of them")

@@ -10,6 +10,7 @@ from enum import Enum
 from functools import cache
 from typing import Any
 
+from fcn4_dist.config.forms import Form, expanded, fault_of, shown
 from fcn4_dist.errors import SettingsError
 
 COMMANDS = ("synth", "preprocess", "train", "eval")
@@ -57,7 +58,7 @@ class Setting:
         chosen_elsewhere: Whether the allowed values are known to a later room only, which hands
             them to :func:`~fcn4_dist.config.load_settings`.
         optional: Whether it may be left empty ("", null).
-        is_path: Whether it names a file or folder, relative to the working directory.
+        form: What its text is, if it is one.
         keywords: Values that are no path all the same.
         earlier_names: What it was called in earlier versions; still understood.
     """
@@ -77,9 +78,14 @@ class Setting:
     choices: tuple[str, ...] = ()
     chosen_elsewhere: bool = False
     optional: bool = False
-    is_path: bool = False
+    form: Form = Form.TEXT
     keywords: tuple[str, ...] = ()
     earlier_names: tuple[str, ...] = ()
+
+    @property
+    def is_path(self) -> bool:
+        """Whether it names a file or folder, relative to the working directory."""
+        return self.form is Form.PATH
 
     def affected(self, settings: Any) -> Affects:
         """Say what another value would change, the other settings being as they are.
@@ -104,9 +110,15 @@ class Setting:
         if raw is None and self.optional:
             return ""
         try:
-            return _CONVERTERS[self.kind](raw)
+            value = _CONVERTERS[self.kind](raw)
         except (ValueError, TypeError) as error:
-            raise self._error(f"must be {_KIND_NAMES[self.kind]}, got {raw!r}") from error
+            raise self._error(f"must be {_KIND_NAMES[self.kind]}, got {shown(raw)}") from error
+        if not self.is_path or value in self.keywords:
+            return value
+        try:
+            return expanded(value)
+        except ValueError as error:
+            raise self._error(f"cannot be {shown(value)}: {error}") from error
 
     def check(self, value: object) -> None:
         """Check type and limits of a value.
@@ -118,32 +130,36 @@ class Setting:
             SettingsError: If the type is wrong or the value impossible.
         """
         if not _is_a(value, self.kind):
-            raise self._error(f"must be {_KIND_NAMES[self.kind]}, got {value!r}")
+            raise self._error(f"must be {_KIND_NAMES[self.kind]}, got {shown(value)}")
         if isinstance(value, int | float):
             self._check_number(value)
         if self.kind in (str, tuple) and not value and not self.optional:
             raise self._error("must not be empty")
         self.check_choice(value, self.choices)
+        texts = value if isinstance(value, tuple) else [value]
+        for text in filter(lambda text: isinstance(text, str), texts):
+            if fault := fault_of(text, self.form):
+                raise self._error(f"must {fault}, got {shown(text)}")
 
     def check_choice(self, value: object, choices: Sequence[str]) -> None:
         """Refuse a value that is none of those allowed; of no choices, any is."""
         if choices and value not in choices:
-            raise self._error(f"must be one of {', '.join(choices)}, got {value!r}")
+            raise self._error(f"must be one of {', '.join(choices)}, got {shown(value)}")
 
     def _check_number(self, value: float) -> None:
         # Compared, because math.isfinite cannot take a whole number of 400 digits.
         if not -sys.float_info.max <= value <= sys.float_info.max:
-            raise self._error(f"must be a finite number, got {value!r}")
+            raise self._error(f"must be a finite number, got {shown(value)}")
         if isinstance(value, int) and not -(2**63) <= value < 2**63:
-            raise self._error(f"must be a number of 64 bits, got {value!r}")
-        if self.minimum is not None and value < self.minimum:
-            raise self._error(f"must be at least {self.minimum:g}, got {value!r}")
-        if self.maximum is not None and value > self.maximum:
-            raise self._error(f"must be at most {self.maximum:g}, got {value!r}")
+            raise self._error(f"must be a number of 64 bits, got {shown(value)}")
         if self.above is not None and value <= self.above:
-            raise self._error(f"must be above {self.above:g}, got {value!r}")
+            raise self._error(f"must be above {self.above:g}, got {shown(value)}")
         if self.below is not None and value >= self.below:
-            raise self._error(f"must be below {self.below:g}, got {value!r}")
+            raise self._error(f"must be below {self.below:g}, got {shown(value)}")
+        if self.minimum is not None and value < self.minimum:
+            raise self._error(f"must be at least {self.minimum:.12g}, got {shown(value)}")
+        if self.maximum is not None and value > self.maximum:
+            raise self._error(f"must be at most {self.maximum:.12g}, got {shown(value)}")
 
     def _error(self, problem: str) -> SettingsError:
         return SettingsError(self.name, problem)
@@ -248,7 +264,8 @@ def _to_names(raw: object) -> tuple[str, ...]:
 _CONVERTERS: dict[type, Callable[[object], Any]] = {
     bool: _to_bool,
     int: lambda raw: int(_to_str(raw)),
-    float: lambda raw: float(_to_str(raw)),
+    # There is no zero below zero.
+    float: lambda raw: float(_to_str(raw)) + 0.0,
     str: _to_str,
     tuple: _to_names,
 }

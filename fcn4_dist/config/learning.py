@@ -27,7 +27,7 @@ class Network:
 
     TITLE: ClassVar[str] = "Network"
 
-    width: float = setting("train eval", 1.0, above=0, maximum=16).means(
+    width: float = setting("train eval", 1.0, above=0, minimum=1e-4, maximum=16).means(
         "factor on the channels 128, 384, 768, 2048 of the four layers; evaluation takes that of "
         "the checkpoint, if it says"
     )
@@ -58,22 +58,24 @@ class Training:
         "seed of the made clips, the split, the initial weights, the order of samples and their "
         "augmentation"
     )
-    batch_size: int = setting("train eval", 32, Affects.GLOBAL_BATCH, minimum=1).means(
-        "clips in a batch, per card"
-    )
-    accumulation_steps: int = setting("train", 1, Affects.GLOBAL_BATCH, minimum=1).means(
+    batch_size: int = setting(
+        "train eval", 32, Affects.GLOBAL_BATCH, minimum=1, maximum=2**16
+    ).means("clips in a batch, per card")
+    accumulation_steps: int = setting(
+        "train", 1, Affects.GLOBAL_BATCH, minimum=1, maximum=10_000
+    ).means(
         "batches of each card whose gradients are added up before a step is taken: a global batch "
         "so many times larger in the memory of one batch (batch-norm sees one batch at a time)"
     )
-    epoch_size: int = setting("train", 10, _epochs_affect, minimum=1).means("epochs")
-    lr: float = setting("train", 0.0005, above=0).means(
+    epoch_size: int = setting("train", 10, _epochs_affect, minimum=1, maximum=10**6).means("epochs")
+    lr: float = setting("train", 0.0005, above=0, minimum=1e-12, maximum=10).means(
         "learning rate of Adam, or the highest of it"
     )
     lr_scaling: str = setting("train", "none", choices=("none", "linear", "sqrt")).means(
         "factor on lr by the global batch (batch_size x accumulation_steps x cards): a 32nd of it "
         "(linear), the root of that (sqrt), or none"
     )
-    loss_scale: float = setting("train", 1024.0, above=0, maximum=2**24).means(
+    loss_scale: float = setting("train", 1024.0, above=0, minimum=2**-24, maximum=2**24).means(
         "factor on the loss, taken off the gradients again; where loss_scaling is dynamic, that of "
         "the first step"
     )
@@ -95,31 +97,31 @@ class Recipe:
     lr_schedule: str = setting("train", "constant", choices=("constant", "cosine")).means(
         "the learning rate after its warm-up: constant, or cosine (falling to 0 at the last step)"
     )
-    warmup_epochs: float = setting("train", 0.0, minimum=0).means(
+    warmup_epochs: float = setting("train", 0.0, minimum=0, maximum=10**6).means(
         "epochs in which the learning rate rises from 0 to lr, step by step"
     )
     weight_decay: float = setting("train", 0.0, minimum=0, maximum=1).means(
         "share of the convolutions' and the dense layer's weights that a step at learning rate 1 "
         "would take away (decoupled, as in AdamW)"
     )
-    ema_decay: float = setting("train", 0.0, minimum=0, below=1).means(
+    ema_decay: float = setting("train", 0.0, minimum=0, maximum=0.999999).means(
         "decay of the exponential moving average of the weights, taken at each step, that is "
         "validated, saved and used instead of the last weights; 0: none"
     )
-    label_smoothing: float = setting("train", 0.0, minimum=0, below=1).means(
+    label_smoothing: float = setting("train", 0.0, minimum=0, maximum=0.99).means(
         "how far labels are drawn from 0 and 1 to one half: 0.1 makes them 0.05 and 0.95"
     )
-    mixup: float = setting("train", 0.0, minimum=0).means(
+    mixup: float = setting("train", 0.0, minimum=0, maximum=1000).means(
         "alpha of mixup: each sample is blended with another of the epoch, labels too, at a share "
         "drawn from Beta(alpha, alpha); 0: none"
     )
-    time_shift: float = setting("train", 0.0, unit="s", minimum=0).means(
+    time_shift: float = setting("train", 0.0, unit="s", minimum=0, maximum=86400).means(
         "each sample is rolled along time, by at most so much to either side, at random: what "
         "leaves at one end comes in at the other"
     )
-    freq_mask: int = setting("train", 0, unit="mel bands", minimum=0).means(
+    freq_mask: int = setting("train", 0, unit="mel bands", minimum=0, maximum=2**12).means(
         "SpecAugment: mel bands that each of two masks hides in a sample at most"
     )
-    time_mask: float = setting("train", 0.0, unit="s", minimum=0).means(
+    time_mask: float = setting("train", 0.0, unit="s", minimum=0, maximum=86400).means(
         "SpecAugment: time that each of two masks hides in a sample at most"
     )

@@ -8,12 +8,14 @@ from typing import Any
 import yaml
 
 from fcn4_dist.config.declaration import Setting
+from fcn4_dist.config.forms import unexpanded
 from fcn4_dist.config.names import RETIRED, declaration_of
 from fcn4_dist.config.settings import SETTINGS, Settings
 from fcn4_dist.errors import InputError, SettingsError
 from fcn4_dist.findings import Finding, Level
 from fcn4_dist.text import Lines, cleaned
 
+_MOST_BYTES = 1 << 20
 _Choices = Mapping[str, Callable[[], Sequence[str]]]
 
 
@@ -48,7 +50,8 @@ class LoadedSettings:
             if setting.group != group:
                 group = setting.group
                 lines.append(f"# {group}")
-            lines.append(yaml_line(name, values[name], self.origins.get(name, "default")))
+            value = unexpanded(values[name]) if setting.is_path else values[name]
+            lines.append(yaml_line(name, value, self.origins.get(name, "default")))
         return Lines("\n".join(lines) + "\n")
 
 
@@ -208,8 +211,11 @@ def _raw(node: yaml.Node) -> object:
 
 def _compose(config: str | Path) -> yaml.Node | None:
     try:
-        text = Path(config).read_text(encoding="utf-8")
-        return yaml.compose(text, Loader=yaml.SafeLoader)
+        with Path(config).open("rb") as file:
+            data = file.read(_MOST_BYTES + 1)
+        if len(data) > _MOST_BYTES:
+            raise InputError(f"{config} has more than {_MOST_BYTES} bytes: it is no settings file")
+        return yaml.compose(data.decode("utf-8"), Loader=yaml.SafeLoader)
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
         raise InputError(f"cannot read the settings file {config}: {reason}") from error

@@ -15,11 +15,11 @@ class Device:
     device_target: str = setting(
         "train eval", "Ascend", Affects.COMPUTATION, choices=("Ascend", "CPU")
     ).means("back end the network runs on")
-    device_id: int = setting("train eval", 0, Affects.WORK, minimum=0).means(
+    device_id: int = setting("train eval", 0, Affects.WORK, minimum=0, maximum=1023).means(
         "card of a single-card run, counted from 0 among those that CANN is shown; ignored in a "
         "distributed one"
     )
-    reader_threads: int = setting("train eval", 0, Affects.WORK, minimum=0).means(
+    reader_threads: int = setting("train eval", 0, Affects.WORK, minimum=0, maximum=1024).means(
         "threads that read shards ahead, for each rank; 0: as many as MindSpore takes"
     )
     jit_level: str = setting(
@@ -50,11 +50,15 @@ class DistributedJob:
         "the CPU; evaluation there does not, since the last bits of scores depend on the number of "
         "threads)"
     )
-    step_timeout: float = setting("train eval", 600.0, Affects.WORK, unit="s", above=0).means(
+    step_timeout: float = setting(
+        "train eval", 600.0, Affects.WORK, unit="s", minimum=0.1, maximum=10**7
+    ).means(
         "a distributed job in which no step ends for so long is stopped, and the rank the others "
         "wait for is named; starting and compiling may take hccl_connect_timeout more"
     )
-    grace_period: float = setting("train", 25.0, Affects.WORK, unit="s", minimum=0).means(
+    grace_period: float = setting(
+        "train", 25.0, Affects.WORK, unit="s", minimum=0, maximum=86400
+    ).means(
         "time a distributed job has to write a checkpoint after SIGTERM; then its workers are "
         "killed"
     )
@@ -74,7 +78,7 @@ class Ascend:
         "have operators and HCCL's reductions on Ascend give the same bits each time, which costs "
         "speed (mindspore.set_deterministic, HCCL_DETERMINISTIC); the CPU does so anyway"
     )
-    host_threads: int = setting("train eval", 0, Affects.WORK, minimum=0).means(
+    host_threads: int = setting("train eval", 0, Affects.WORK, minimum=0, maximum=1024).means(
         "threads by which MindSpore starts operators on Ascend, for each rank; 0: as many as it "
         "takes; on the CPU, a rank computes on the cores that it keeps to (bind_cores)"
     )
@@ -84,7 +88,9 @@ class Ascend:
         "how long the ranks of an Ascend job wait for each other, while they compile too "
         "(HCCL_CONNECT_TIMEOUT)"
     )
-    hccl_buffsize: int = setting("train eval", 200, Affects.WORK, unit="MB", minimum=1).means(
+    hccl_buffsize: int = setting(
+        "train eval", 200, Affects.WORK, unit="MB", minimum=1, maximum=2**16
+    ).means(
         "device memory for each buffer of HCCL (HCCL_BUFFSIZE); lower it where starting runs out "
         "of device memory"
     )

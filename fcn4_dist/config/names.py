@@ -5,17 +5,21 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from fcn4_dist.config.declaration import Setting
+from fcn4_dist.config.forms import shown
 from fcn4_dist.config.settings import SETTINGS
 from fcn4_dist.errors import SettingsError
 
+_LONGEST_SHOWN = 80
 _FLAG_OF_SYNTH = "is a flag of synth now: --{name} {value}"
 _VARIABLE = "has no effect any more: export {variable}={value} on the hosts that need it"
 # The meaning is the way across. On a command that is named, the flag goes on working.
 RETIRED = {
     retired.name: retired
     for retired in (
-        Setting("clips_per_class", int, 100, ("synth",), _FLAG_OF_SYNTH, minimum=1),
-        Setting("synth_seconds", float, 30.0, ("synth",), _FLAG_OF_SYNTH, minimum=0.1),
+        Setting("clips_per_class", int, 100, ("synth",), _FLAG_OF_SYNTH, minimum=1, maximum=10**5),
+        Setting(
+            "synth_seconds", float, 30.0, ("synth",), _FLAG_OF_SYNTH, minimum=0.1, maximum=3600
+        ),
         Setting("hccl_socket_ifname", str, "", (), _VARIABLE, optional=True),
     )
 }
@@ -30,7 +34,10 @@ def declaration_of(name: str) -> Setting:
     name = earlier_names().get(name, name)
     known = SETTINGS | RETIRED
     if name not in known:
-        raise SettingsError(name, "is not a setting" + nearest_name(name, SETTINGS))
+        told = name if name.isprintable() and len(name) < _LONGEST_SHOWN else shown(name)
+        raise SettingsError(
+            told, "is not a setting" + nearest_name(name[:_LONGEST_SHOWN], SETTINGS)
+        )
     return known[name]
 
 

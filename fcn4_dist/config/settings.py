@@ -13,8 +13,8 @@ from fcn4_dist.config.data import Collection, Features, Shards
 from fcn4_dist.config.declaration import Setting, declared_settings
 from fcn4_dist.config.learning import Network, Recipe, Training
 from fcn4_dist.config.machine import Ascend, Device, DistributedJob
+from fcn4_dist.config.relations import check_relations
 from fcn4_dist.config.results import Checkpoints, Results
-from fcn4_dist.errors import SettingsError
 
 
 # Of several bases a dataclass takes the fields of the last one first.
@@ -41,31 +41,7 @@ class Settings(
     def __post_init__(self) -> None:
         for name, declaration in self.declarations.items():
             declaration.check(getattr(self, name))
-        if len(self.set_names) != 3 or len(set(self.set_names)) != 3:
-            given = ", ".join(self.mr_name)
-            raise SettingsError("mr_name", f"must be two or three different names, got [{given}]")
-        if self.fold > self.folds:
-            raise SettingsError("fold", f"must be at most folds ({self.folds}), got {self.fold}")
-        if 0 < self.clip_seconds < self.window_seconds:
-            raise SettingsError(
-                "clip_seconds",
-                f"must be 0 or at least window_seconds ({self.window_seconds:g}), got "
-                f"{self.clip_seconds:g}",
-            )
-        if self.sink_size and self.accumulation_steps > 1:
-            raise SettingsError("sink_size", "and accumulation_steps are both given: choose one")
-        if self.patience and not self.val_interval:
-            raise SettingsError("patience", "needs validations: give val_interval, too")
-        if self.val_pattern and self.split != "auto":
-            raise SettingsError("val_pattern", "and split are both given: choose one of them")
-        if not (self.get_npy or self.get_mindrecord):
-            raise SettingsError("get_npy", "and get_mindrecord are both off: nothing to do")
-        if self.resume and self.pre_trained:
-            raise SettingsError("resume", "and pre_trained are both given: choose one of them")
-        for key, names in (("prefix", [self.prefix]), ("mr_name", self.mr_name)):
-            for name in names:
-                if "/" in name:
-                    raise SettingsError(key, f"must be a name, not a path, got {name!r}")
+        check_relations(self)
 
     @property
     def declarations(self) -> dict[str, Setting]:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from fcn4_dist.tagging import ModelDescription, SongReader
+from fcn4_dist.errors import InputError
+from fcn4_dist.tagging import ModelDescription, SongReader, UnreadSong, read_songs
 
 LARGEST_DIFFERENCE = 1e-4
 """Of the logits, as a share of the largest: above it an export fails."""
@@ -47,11 +48,21 @@ def comparison_windows(description: ModelDescription, songs: Sequence[Path]) -> 
         float32 of shape (windows, 1, n_mels, frames).
 
     Raises:
-        UndecodableClipError: If one cannot be decoded.
+        InputError: If one cannot be decoded, or is silent, which every network answers alike.
     """
     reader = SongReader(description)
-    paths = songs or sorted(_CLIPS_FOLDER.glob("*.ogg"))
-    return np.stack([window for path in paths for window in reader.read(path).windows()])
+    if not songs:
+        clips = sorted(_CLIPS_FOLDER.glob("*.ogg"))
+        return np.stack([window for path in clips for window in reader.read(path).windows()])
+    windows: list[np.ndarray] = []
+    for _, song in read_songs(reader, songs, 1):
+        reason = song.reason if isinstance(song, UnreadSong) else "is silent" * song.silent
+        if reason or isinstance(song, UnreadSong):
+            raise InputError(
+                f"an audio file of --songs cannot be used: it {reason} ({song.path}); name another"
+            )
+        windows += song.windows()
+    return np.stack(windows)
 
 
 def compare(

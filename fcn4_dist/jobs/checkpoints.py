@@ -6,6 +6,7 @@ from pathlib import Path
 
 from fcn4_dist.checkpoints.container import DamagedError, read_text, read_values
 from fcn4_dist.checkpoints.content import CheckpointDescription, verify_checkpoint
+from fcn4_dist.checkpoints.folder import folders_of
 from fcn4_dist.errors import InputError
 from fcn4_dist.terminal import say, table
 from fcn4_dist.text import Lines
@@ -49,13 +50,13 @@ def show_checkpoints(place: Path) -> None:
 
 
 def verify_checkpoints(place: Path) -> int:
-    """Read every checkpoint to the last bit, and print whether it is whole.
+    """Read every checkpoint to the last bit, and print whether it is whole, and of its run.
 
     Args:
         place: A folder, or one file.
 
     Returns:
-        0 if all are whole, else 2.
+        0 if all are whole, and those of a folder of one run, else 2.
 
     Raises:
         InputError: If there is no checkpoint.
@@ -71,7 +72,10 @@ def verify_checkpoints(place: Path) -> int:
         except (DamagedError, OSError) as error:
             damaged += 1
             say(f"{path}: damaged: {_reason(error)}")
-    return InputError.exit_code if damaged else 0
+    mixed = [told for folder in folders_of(place) if (told := folder.told_of_several_runs())]
+    for told in mixed:
+        say(f"{told}: keep those of each run in a folder of their own")
+    return InputError.exit_code if damaged or mixed else 0
 
 
 def _files(place: Path) -> list[Path]:

@@ -1,23 +1,30 @@
 """What would stop a train or eval job besides the workers: shards, steps, checkpoints, folders."""
 
+import os
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 from fcn4_dist.audio import FeatureParameters
 from fcn4_dist.checkpoints import CheckpointFolder
 from fcn4_dist.checkpoints.container import read_shapes
-from fcn4_dist.checkpoints.content import check_description, read_description
+from fcn4_dist.checkpoints.content import (
+    CheckpointDescription,
+    check_description,
+    read_description,
+)
 from fcn4_dist.checkpoints.fitting import check_weights
 from fcn4_dist.checkpoints.folder import find_resume_file
+from fcn4_dist.clips.class_names import parse_class_names, unnamed
 from fcn4_dist.config import Settings
+from fcn4_dist.errors import InputError
 from fcn4_dist.files import check_writable
-from fcn4_dist.findings import Finding, Level, finding_of
-from fcn4_dist.jobs.shards import find_validation_set, open_shards
+from fcn4_dist.findings import Finding, Level, errors_in, finding_of
+from fcn4_dist.jobs.shards import find_validation_set, open_shards, role_findings
 from fcn4_dist.model import check_documented_size
 from fcn4_dist.records import check_shards
 from fcn4_dist.runs.folder import DEFAULT_RUNS
 from fcn4_dist.runs.occupancy import check_goes_on, check_unoccupied
-from fcn4_dist.tagging.class_names import check_class_names
 from fcn4_dist.training.plan import plan_run, plan_training
 
 
@@ -38,7 +45,9 @@ def check_job(
         on_main: Whether rank 0 runs on this host: others need no checkpoints.
         generation: Of its cards, if there are any that are to be used.
     """
-    findings = [finding_of("shards", lambda: _check_shards(command, settings))]
+    about_sets: list[Finding] = []
+    findings = [finding_of("shards", lambda: _check_shards(command, settings, about_sets))]
+    findings += about_sets
     if command == "train" and generation:
         findings += _check_window(settings, generation)
     if command == "train" and findings[0].level is Level.OK:
@@ -47,14 +56,19 @@ def check_job(
         findings.append(finding_of("steps", lambda: _check_steps(settings, world_size)))
     if on_main and (command == "eval" or settings.pre_trained):
         findings.append(finding_of("checkpoint", lambda: _check_checkpoint(command, settings)))
-        if command == "train" and {found.level for found in findings} == {Level.OK}:
+        usable = not errors_in(findings)
+        if command == "train" and usable:
             findings += _check_dense_layer(settings)
+        if usable:
+            findings += _remarks_on_checkpoint(command, settings)
     if on_main and command == "train" and settings.resume:
         findings.append(finding_of("resume", lambda: _check_resume(settings, world_size)))
     if on_main and command == "train":
         folder = settings.checkpoint_path
         findings.append(finding_of("folder", lambda: _check_folder(folder, "checkpoint_path")))
         findings.append(finding_of("folder", lambda: _check_lock(settings)))
+    if settings.reader_threads:
+        findings.append(finding_of("threads", lambda: _check_reader_threads(settings)))
     run_dir = settings.run_dir or DEFAULT_RUNS
     findings.append(finding_of("folder", lambda: _check_folder(run_dir, "run_dir")))
     if on_main and settings.run_dir and not settings.resume:
@@ -62,9 +76,9 @@ def check_job(
     return findings
 
 
-def _check_shards(command: str, settings: Settings) -> str:
-    filename = settings.train_filename if command == "train" else settings.val_filename
-    manifest, record_set = open_shards(settings, filename)
+def _check_shards(command: str, settings: Settings, about_sets: list[Finding]) -> str:
+    manifest, record_set = open_shards(command, settings)
+    about_sets += role_findings(command, settings, manifest)
     check_shards(record_set)
     # The first validation may come after hours.
     if command == "train" and (validation := find_validation_set(settings, manifest)):
@@ -104,7 +118,7 @@ def _why_no_best(settings: Settings) -> str:
             f"val_interval {settings.val_interval} is more than epoch_size {settings.epoch_size}, "
             "so that no epoch is validated"
         )
-    manifest, _ = open_shards(settings, settings.train_filename)
+    manifest, _ = open_shards("train", settings)
     validation = find_validation_set(settings, manifest)
     if validation is None:
         known = ", ".join(manifest.sets)
@@ -119,7 +133,7 @@ def _why_no_best(settings: Settings) -> str:
 
 
 def _check_steps(settings: Settings, world_size: int) -> str:
-    _, record_set = open_shards(settings, settings.train_filename)
+    _, record_set = open_shards("train", settings)
     plan = plan_training(len(record_set), settings, world_size)
     return f"{plan.steps_per_epoch} an epoch, of {plan.global_batch} clips"
 
@@ -129,19 +143,63 @@ def _check_checkpoint(command: str, settings: Settings) -> str:
     description = read_description(path)
     width = settings.width
     if command == "eval":
-        manifest, _ = open_shards(settings, settings.val_filename)
+        manifest, _ = open_shards("eval", settings)
         check_description(description, path, manifest.class_names, manifest.parameters)
-        check_class_names(settings.class_names, description, path, manifest.class_names)
+        _check_class_names(settings, description, path, manifest.class_names)
         width = description.width if description else width
     check_weights(path, settings.num_classes, width, fresh_dense=command == "train")
     return str(path)
+
+
+def _check_class_names(
+    settings: Settings,
+    description: CheckpointDescription | None,
+    path: Path,
+    of_shards: tuple[str, ...],
+) -> None:
+    """Hold the names that somebody gives the classes of a checkpoint against those of the shards.
+
+    Those that a checkpoint of this package has are the shards'; of another program, they have to be
+    given.
+    """
+    names = parse_class_names(settings.class_names)
+    if not names:
+        if description is None:
+            raise unnamed(path, len(of_shards))
+        return
+    if names != of_shards:
+        raise InputError(
+            f"class_names says that the classes of {path} are {', '.join(names)}, and those of the "
+            f"shards are {', '.join(of_shards)}: name shards of the same classes in the same order "
+            "with --data_dir, or mend --class_names"
+        )
+
+
+def _remarks_on_checkpoint(command: str, settings: Settings) -> Iterator[Finding]:
+    """Say where a checkpoint may be another than is meant, or its scores better than they are."""
+    folder = CheckpointFolder.from_settings(settings)
+    path = folder.find(settings.model_name)
+    if told := folder.told_of_several_runs():
+        mend = f"keep those of each run in a folder of their own; {path.name} is taken"
+        yield Finding(Level.WARNING, told, mend, "checkpoint")
+    description = read_description(path)
+    if command == "eval" and description:
+        manifest, record_set = open_shards("eval", settings)
+        if description.shards != manifest.fingerprint():
+            yield Finding(
+                Level.WARNING,
+                f"{path} was trained with other shards than those in {settings.shard_folder}: "
+                f"clips of the set {record_set.name} may be among those it was trained on",
+                "score it with the shards of its run for a score of clips it has not seen",
+                "checkpoint",
+            )
 
 
 def _check_dense_layer(settings: Settings) -> list[Finding]:
     """Say so where a run begins with a dense layer that was trained on other classes."""
     path = CheckpointFolder.from_settings(settings).find(settings.model_name)
     description = read_description(path)
-    manifest, _ = open_shards(settings, settings.train_filename)
+    manifest, _ = open_shards("train", settings)
     if description and description.class_names == manifest.class_names:
         return []
     if read_shapes(path)["dense.bias"] != (settings.num_classes,):
@@ -164,11 +222,22 @@ def _check_resume(settings: Settings, world_size: int) -> str:
     if path is None:
         return f"nothing to go on from in {settings.checkpoint_path} yet"
     assert description
-    manifest, record_set = open_shards(settings, settings.train_filename)
+    manifest, record_set = open_shards("train", settings)
     check_description(description, path, manifest.class_names, manifest.parameters)
     shards = manifest.fingerprint()
     _, plan = plan_run(settings, len(record_set), shards, world_size, description, path)
     return f"{path}, step {description.global_step} of {plan.steps}"
+
+
+def _check_reader_threads(settings: Settings) -> str:
+    # MindSpore takes as many as the host has cores, also where a process keeps to some of them.
+    cores = os.cpu_count() or 1
+    if settings.reader_threads > cores:
+        raise InputError(
+            f"reader_threads {settings.reader_threads} are more than the {cores} cores of this "
+            "host, which MindSpore refuses: give fewer, or 0"
+        )
+    return f"{settings.reader_threads} threads to read shards, on {cores} cores"
 
 
 def _check_lock(settings: Settings) -> str:

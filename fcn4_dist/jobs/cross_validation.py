@@ -9,13 +9,26 @@ from pathlib import Path
 from types import FrameType
 
 from fcn4_dist import documents
-from fcn4_dist.cluster.topology import LaunchRequest
+from fcn4_dist.cluster.launch import PROGRAM
+from fcn4_dist.cluster.topology import (
+    LaunchRequest,
+    Starter,
+    Topology,
+    local_topology,
+    plan_nodes,
+    plan_topology,
+)
 from fcn4_dist.config import Affects, LoadedSettings, Settings, differences
+from fcn4_dist.config.forms import unexpanded
 from fcn4_dist.errors import Fcn4DistError, InputError
 from fcn4_dist.evaluation import PREDICTIONS_NAME
+from fcn4_dist.findings import refuse_errors
+from fcn4_dist.host.host import Host
 from fcn4_dist.jobs.folds import write_folds
+from fcn4_dist.jobs.prepare import Start, find_obstacles_of_host
+from fcn4_dist.jobs.preprocess_checks import check_preprocessing
 from fcn4_dist.processes import die_with_parent
-from fcn4_dist.runs.folder import choose_run_folder, save_settings, settings_file
+from fcn4_dist.runs.folder import DEFAULT_RUNS, choose_run_folder, save_settings, settings_file
 from fcn4_dist.runs.occupancy import CROSS_VALIDATION_NAME, check_unoccupied
 from fcn4_dist.terminal import say
 from fcn4_dist.text import shell_command
@@ -46,9 +59,9 @@ def cross_validate(loaded: LoadedSettings, device_num: int | None) -> None:
         InputError: If a setting does not go with a cross-validation, or the folder holds another.
         Fcn4DistError: If a step fails.
     """
-    # An impossible number is better known now than after preprocessing.
-    LaunchRequest(device_num=device_num)
-    loaded = choose_run_folder(_of_all_folds(loaded), "cross-validate")
+    loaded = _of_all_folds(loaded)
+    _check_host(loaded.settings, device_num)
+    loaded = choose_run_folder(loaded, "cross-validate")
     settings = loaded.settings
     folder = Path(settings.run_dir)
     _check_same(folder, settings, device_num)
@@ -107,6 +120,23 @@ def _of_all_folds(loaded: LoadedSettings) -> LoadedSettings:
     )
 
 
+def _check_host(settings: Settings, device_num: int | None) -> None:
+    """Refuse, before the first fold is preprocessed, what no training would be started with."""
+    request = LaunchRequest(device_num=device_num, nnodes=1)
+    host = Host.find() if settings.device_target == "Ascend" else Host((), "", ())
+
+    def plan(settings: Settings) -> Topology:
+        if device_num is None:
+            return local_topology(1)
+        return plan_topology(plan_nodes(request, host), request, settings.device_target, host)
+
+    start = Start(Starter.MSRUN if device_num else Starter.NOTHING, host, plan)
+    findings, _ = find_obstacles_of_host(settings, start, host)
+    refuse_errors(findings)
+    # The shards of each fold are in the job's folder.
+    check_preprocessing(replace(settings, mr_path=settings.run_dir or DEFAULT_RUNS))
+
+
 def _check_same(folder: Path, settings: Settings, device_num: int | None) -> None:
     """Refuse to go on with what other settings have begun to train."""
     record = folder / CROSS_VALIDATION_NAME
@@ -136,14 +166,14 @@ def _steps(
     config: Path, fold: int, folder: Path, device_num: int | None
 ) -> Iterator[tuple[str, list[str]]]:
     """Give the name and the arguments of each command of a fold."""
-    shards = ["--config", str(config), "--mr_path", str(folder / "mindrecord")]
-    job = [*shards, "--checkpoint_path", str(folder / "weight")]
+    shards = ["--config", unexpanded(config), "--mr_path", unexpanded(folder / "mindrecord")]
+    job = [*shards, "--checkpoint_path", unexpanded(folder / "weight")]
     # On this host alone, also where a site has given the job several.
     launch = ["launch", "--nnodes", "1", "--device_num", str(device_num)] if device_num else []
     yield "preprocess", ["preprocess", *shards, "--fold", str(fold)]
-    train = ["train", *job, "--run_dir", str(folder / "train"), "--resume", "auto"]
+    train = ["train", *job, "--run_dir", unexpanded(folder / "train"), "--resume", "auto"]
     yield "train", [*launch, *train]
-    yield "eval", [*launch, "eval", *job, "--run_dir", str(folder / "eval")]
+    yield "eval", [*launch, "eval", *job, "--run_dir", unexpanded(folder / "eval")]
 
 
 def _run(arguments: list[str]) -> int:
@@ -154,7 +184,7 @@ def _run(arguments: list[str]) -> int:
     """
     # In a session of its own: a Ctrl-C reaches this process alone, from wherever it comes.
     process = subprocess.Popen(
-        [sys.executable, "-m", "fcn4_dist", *arguments],
+        [sys.executable, PROGRAM, *arguments],
         start_new_session=True,
         preexec_fn=die_with_parent,
     )

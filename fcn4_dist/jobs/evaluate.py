@@ -46,7 +46,7 @@ def _evaluate(settings: Settings, ranks: "Ranks") -> None:
     from fcn4_dist.evaluation.scoring import score_clips
     from fcn4_dist.jobs.trained_network import load_trained_network
 
-    manifest, record_set = open_shards(settings, settings.val_filename)
+    manifest, record_set = open_shards("eval", settings)
     ranks.check_agreement({"shards' manifest": manifest.fingerprint()[:12]})
     network, path = load_trained_network(settings, manifest, ranks)
     record = None

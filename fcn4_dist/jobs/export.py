@@ -1,5 +1,7 @@
 """The command export: a checkpoint in, a model file and its description out."""
 
+import hashlib
+import os
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,11 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fcn4_dist import documents
-from fcn4_dist.audio import UndecodableClipError
 from fcn4_dist.errors import Fcn4DistError, InputError
 from fcn4_dist.export import LARGEST_DIFFERENCE, Comparison, compare, comparison_windows
-from fcn4_dist.files import check_writable, sha256_of, write_atomically
+from fcn4_dist.files import check_writable, write_bytes
 from fcn4_dist.host.cards import find_card_ids
+from fcn4_dist.refusals import explain
 from fcn4_dist.terminal import say
 from fcn4_dist.versions import package_versions
 
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from fcn4_dist.tagging.checkpoint_network import CheckpointNetwork
 
 SUFFIXES = {"MINDIR": ".mindir", "ONNX": ".onnx", "AIR": ".air"}
+# Of a model file besides its weights.
+_FURTHER_BYTES = 100_000
 _PACKAGES = {"MINDIR": (), "ONNX": ("onnx", "onnxruntime"), "AIR": ()}
 
 
@@ -69,19 +73,21 @@ def export(request: ExportRequest) -> None:
     # Beside the output, so that it is seen early whether there is room.
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=".export-") as folder:
         written = Path(folder) / f"model{SUFFIXES[request.file_format]}"
+        _check_room(network, written, output)
         comparison = _write_and_compare(request, network, written)
-        with write_atomically(output) as file:
-            file.write(written.read_bytes())
+        model = written.read_bytes()
     description = description_file(output)
     content = network.description.as_dict() | {
         "file": output.name,
         "file_format": request.file_format,
-        "sha256": sha256_of(output),
+        "sha256": hashlib.sha256(model).hexdigest(),
         "exported_by": package_versions("mindspore", *_PACKAGES[request.file_format]),
     }
     if comparison is not None:
         content["largest_logit_difference"] = comparison.difference
+    # The description comes first: a model file that is there has one.
     documents.write(description, content)
+    write_bytes(output, model)
     say(f"{request.file_format}: {output}")
     say(f"description: {description}")
 
@@ -108,14 +114,28 @@ def _check(request: ExportRequest, output: Path) -> None:
     for path in (output, description_file(output)):
         if path.is_dir():
             raise InputError(f"{path} is a folder: name another file with --output")
-        if path.exists() and not request.force:
-            raise InputError(
-                f"{path} is there already: overwrite it with --force, or name another file with "
-                "--output"
-            )
+    # A description alone is what an interrupted export has left.
+    if output.exists() and not request.force:
+        raise InputError(
+            f"{output} is there already: overwrite it with --force, or name another file with "
+            "--output"
+        )
     for song in request.songs:
         if not song.is_file():
             raise InputError(f"there is no audio file {song}")
+
+
+def _check_room(network: "CheckpointNetwork", path: Path, output: Path) -> None:
+    # Who writes the formats has other words for a full disk, or none.
+    needed = sum(parameter.nbytes for parameter in network.cell.get_parameters()) + _FURTHER_BYTES
+    try:
+        with path.open("wb") as file:
+            os.posix_fallocate(file.fileno(), 0, needed)
+    except OSError as error:
+        path.unlink(missing_ok=True)
+        sentence = f"cannot write {output}: {explain(error, output, needed)}"
+        raise Fcn4DistError(sentence) from error
+    path.unlink()
 
 
 def _write_and_compare(
@@ -131,10 +151,7 @@ def _write_and_compare(
         "ONNX": (formats.write_onnx, formats.run_onnx),
         "MINDIR": (formats.write_mindir, formats.run_mindir),
     }[request.file_format]
-    try:
-        windows = comparison_windows(network.description, request.songs)
-    except UndecodableClipError as error:
-        raise InputError(f"an audio file of --songs cannot be used: it {error}") from error
+    windows = comparison_windows(network.description, request.songs)
     write(network, path)
     comparison = compare(run(path), network.logits, windows)
     say(

@@ -12,7 +12,7 @@ import numpy as np
 from fcn4_dist.cluster.device import check_mindspore, prepare_environment
 from fcn4_dist.errors import InputError
 from fcn4_dist.files import PICTURE_BEGINNING, check_replaceable, check_writable
-from fcn4_dist.findings import refuse_errors
+from fcn4_dist.findings import as_shown, refuse_errors
 from fcn4_dist.pipeline import read_batches
 from fcn4_dist.records import (
     ClipRow,
@@ -82,12 +82,17 @@ def inspect_shards(folder: Path, sheet: Path | None, per_class: int) -> None:
             missing or damaged, or the sheet cannot be written.
     """
     manifest = read_manifest(folder)
+    if sheet:
+        check_writable(sheet.parent, "sheet")
     for line in _origin(manifest, folder):
         say(line)
     say()
     say(table(_counts(manifest)))
     say()
     say(table(_durations(manifest)))
+    say()
+    for line in _levels(manifest):
+        say(line)
     for line in _outside(manifest):
         say(line)
     say()
@@ -139,6 +144,26 @@ def _durations(manifest: Manifest) -> list[list[str]]:
     return rows
 
 
+def _levels(manifest: Manifest) -> Iterator[str]:
+    """Say how loud the clips of each set are, and which are the quietest."""
+    rows = [["set", "quietest", "median", "loudest", "not measured"]]
+    measured: list[tuple[float, str]] = []
+    for name in manifest.sets:
+        clips = [clip for clip in manifest.clips if clip.set == name]
+        of_set = sorted((clip.level_dbfs, clip.id) for clip in clips if clip.level_dbfs is not None)
+        measured += of_set
+        levels = [level for level, _ in of_set]
+        cells = ["-"] * 3
+        if levels:
+            cells = [f"{each:.1f} dBFS" for each in (levels[0], median(levels), levels[-1])]
+        rows.append([name, *cells, str(len(clips) - len(levels))])
+    yield table(rows)
+    if quietest := [
+        f"{as_shown(clip_id)} ({level:.1f} dBFS)" for level, clip_id in sorted(measured)
+    ]:
+        yield f"the quietest: {', '.join(quietest[:_EXAMPLES])}"
+
+
 def _outside(manifest: Manifest) -> Iterator[str]:
     """Say which clips are in no set, by their reasons."""
     reasons: dict[tuple[str, str], list[ClipRow]] = defaultdict(list)
@@ -153,8 +178,7 @@ def _outside(manifest: Manifest) -> Iterator[str]:
         yield ""
         yield f"{len(clips)} {status}: {kind}"
         for clip in clips[:_EXAMPLES]:
-            name = clip.id if clip.id.isprintable() else repr(clip.id)
-            yield f"  {name}" + (f" ({clip.reason})" if clip.reason != kind else "")
+            yield f"  {as_shown(clip.id)}" + (f" ({clip.reason})" if clip.reason != kind else "")
         if len(clips) > _EXAMPLES:
             yield f"  … and {len(clips) - _EXAMPLES} more, all in manifest.json"
 

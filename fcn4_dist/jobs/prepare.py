@@ -12,12 +12,13 @@ from typing import Any
 
 from fcn4_dist.cluster.card_checks import check_cards, check_precision
 from fcn4_dist.cluster.cores import core_variables, cores_near, plan_cores
-from fcn4_dist.cluster.launch import Launch, file_prefix, plan_launch
+from fcn4_dist.cluster.launch import PROGRAM, Launch, file_prefix, plan_launch
 from fcn4_dist.cluster.peers import Peers
 from fcn4_dist.cluster.preflight import check_software, check_workers
 from fcn4_dist.cluster.secret import SECRET_VARIABLE
 from fcn4_dist.cluster.topology import Starter, Topology
 from fcn4_dist.config import LoadedSettings, Settings, adopt_settings
+from fcn4_dist.config.forms import unexpanded
 from fcn4_dist.errors import InputError
 from fcn4_dist.findings import Finding, Level, refuse_errors
 from fcn4_dist.host.host import Host
@@ -72,7 +73,7 @@ class Job:
         settings = self.loaded.settings
         file = settings_file(settings, file_prefix(self.topology.nodes.rank))
         return plan_launch(
-            ["-m", "fcn4_dist", self.command, "--config", str(file)],
+            [PROGRAM, self.command, "--config", unexpanded(file)],
             self.topology,
             Path(settings.run_dir),
             variables=_hccl_variables(self.loaded) | core_variables(self._cores()),
@@ -188,22 +189,40 @@ def find_obstacles(command: str, settings: Settings, start: Start) -> list[Findi
     host = start.host
     if host is None:
         return []
+    findings, topology = find_obstacles_of_host(settings, start, host)
+    generation = host.generation if settings.device_target == "Ascend" else ""
+    ranks = topology.ranks if topology else 1
+    on_main = topology is None or topology.nodes.rank == 0
+    return findings + check_job(command, settings, ranks, on_main=on_main, generation=generation)
+
+
+def find_obstacles_of_host(
+    settings: Settings, start: Start, host: Host
+) -> tuple[list[Finding], Topology | None]:
+    """Make the checks of a job that need neither shards nor checkpoints.
+
+    Args:
+        settings: Its settings.
+        start: How it is to be started.
+        host: This host.
+
+    Returns:
+        What was found, and the workers, where it is clear which they are.
+    """
     device, version = settings.device_target, installed_mindspore()
     findings = check_software(os.environ, start.starter)
     findings += check_cards(device, host, os.environ, version)
-    ranks, on_main = 1, True
+    topology = None
     try:
         topology = start.plan(settings)
         findings += check_workers(topology, settings, host, start.starter)
-        ranks, on_main = topology.ranks, topology.nodes.rank == 0
     except InputError as error:
         # Of a rank table's faults each has a line, below the one that names the file.
         first, *faults = str(error).splitlines()
         sentences = [f"{first} {fault.strip()}" for fault in faults] or [first]
         findings += [Finding(Level.ERROR, sentence, check="workers") for sentence in sentences]
-    findings += check_precision(settings, host, ranks)
-    generation = host.generation if device == "Ascend" else ""
-    return findings + check_job(command, settings, ranks, on_main=on_main, generation=generation)
+    findings += check_precision(settings, host, topology.ranks if topology else 1)
+    return findings, topology
 
 
 def _heed(findings: list[Finding], peers: Peers) -> None:

@@ -4,8 +4,9 @@ import math
 import os
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from fcn4_dist.audio import (
@@ -27,20 +28,22 @@ from fcn4_dist.clips import (
     split_clips,
     write_annotations,
 )
-from fcn4_dist.cluster.device import check_mindspore, prepare_environment
+from fcn4_dist.cluster.device import prepare_environment
 from fcn4_dist.cluster.mpi import MpiRanks, started_by_mpi
 from fcn4_dist.cluster.peers import Alone, Peers
 from fcn4_dist.config import LoadedSettings, Settings
 from fcn4_dist.errors import Fcn4DistError, InputError
-from fcn4_dist.files import check_writable, write_text
+from fcn4_dist.files import write_text
+from fcn4_dist.findings import Finding, Level, as_shown, refuse_errors
 from fcn4_dist.jobs.feature_gathering import gather_features, who_sees
 from fcn4_dist.jobs.prepare import adopt_from_main
-from fcn4_dist.jobs.shards import check_window
+from fcn4_dist.jobs.preprocess_checks import check_lengths, check_preprocessing, check_split
 from fcn4_dist.processes import usable_cores
 from fcn4_dist.records import Manifest, Shard
 from fcn4_dist.records.layout import ShardFormat
-from fcn4_dist.records.obstacles import check_features, check_names, check_room
+from fcn4_dist.records.obstacles import check_features, check_room
 from fcn4_dist.records.planning import PlannedShard, plan_records
+from fcn4_dist.records.sound import check_classes, remarks_about_sound, silent_clips
 from fcn4_dist.records.writing import clear_folder, write_shards
 from fcn4_dist.refusals import explain, size_text
 from fcn4_dist.terminal import Progress, say, table, warn
@@ -101,7 +104,7 @@ def _run(loaded: LoadedSettings, peers: Peers, local_size: int = 1) -> None:
     processes = settings.processes or _cores_of_a_rank(local_size)
     collection = None
     if peers.is_main:
-        _check(settings)
+        check_preprocessing(settings)
         collection = _read(settings)
     if settings.get_npy:
         _audio_to_npy(settings, collection, processes, peers)
@@ -113,24 +116,16 @@ def _run(loaded: LoadedSettings, peers: Peers, local_size: int = 1) -> None:
             write_text(Path(settings.mr_path) / SETTINGS_NAME, loaded.to_yaml("preprocess"))
 
 
-def _check(settings: Settings) -> None:
-    check_window(FeatureParameters.from_settings(settings), settings.window_seconds)
-    if settings.get_mindrecord:
-        check_mindspore()
-        check_names(Path(settings.mr_path), settings.set_names)
-    for name in _FOLDERS:
-        check_writable(Path(getattr(settings, name)), name)
-
-
 def _read(settings: Settings) -> Collection:
     collection = read_collection(settings, with_audio=settings.get_npy)
     for finding in collection.findings:
         warn(str(finding))
+    if settings.get_npy:
+        check_lengths(collection, settings)
+    if settings.get_mindrecord:
+        check_split(collection, settings)
     if settings.get_npy and find_dataset(settings.dataset).lists_audio:
         write_annotations(collection, annotations_file(settings))
-    if settings.get_mindrecord:
-        # A split that cannot be is better known before hours of decoding than after.
-        split_clips(collection.clips, {}, settings)
     return collection
 
 
@@ -163,9 +158,11 @@ def _audio_to_npy(
     gathered = peers.gather(done)
     if gathered is not None:
         features = sorted((clip for part in gathered for clip in part), key=lambda clip: clip.id)
-        FeatureIndex(cache.parameters, tuple(features)).write(npy_path)
+        index = FeatureIndex(cache.parameters, tuple(features))
+        index.write(npy_path)
         say(f"features of shape {cache.parameters.shape} in {cache.folder}")
         _report(features, settings)
+        _tell(remarks_about_sound(clips, index, silent_clips(index, settings.silence_level)))
 
 
 def _npy_to_mindrecord(
@@ -205,13 +202,17 @@ _Plan = tuple[list[PlannedShard], list, Split]
 def _plan(settings: Settings, collection: Collection, cache: FeatureCache) -> _Plan:
     index = read_feature_index(Path(settings.npy_path))
     _check_parameters(index, settings)
-    _check_skipped([clip for clip in index.clips if clip.skipped], settings)
-    content = {clip.id: clip.sha256 for clip in index.clips if not clip.skipped}
-    known = {clip.id for clip in index.clips}
-    usable = [clip for clip in collection.clips if clip.id in content or clip.id not in known]
+    silent = silent_clips(index, settings.silence_level)
+    if not settings.get_npy:
+        _tell(remarks_about_sound(collection.clips, index, silent))
+    unusable = {clip.id: clip.reason for clip in index.clips if clip.skipped} | silent
+    _check_unusable(unusable, settings)
+    content = {clip.id: clip.sha256 for clip in index.clips if clip.id not in unusable}
+    usable = [clip for clip in collection.clips if clip.id not in unusable]
+    refuse_errors(check_classes(collection.class_names, collection.clips, usable))
     split = split_clips(usable, content, settings)
-    for finding in split.findings:
-        say(str(finding))
+    _tell(split.findings)
+    split = replace(split, left_out={**split.left_out, **silent})
     planned, outside = plan_records(
         collection.clips, index, split, settings.set_names, settings.num_consumer
     )
@@ -302,19 +303,25 @@ def _report(features: Sequence[ClipFeature], settings: Settings) -> None:
     if skipped:
         warn(f"skipped {len(skipped)} of {len(features)} clips:")
         for clip in skipped[:_SHOWN_SKIPS]:
-            name = clip.id if clip.id.isprintable() else repr(clip.id)
-            say(f"  {name}: {clip.reason}")
+            say(f"  {as_shown(clip.id)}: {clip.reason}")
         if len(skipped) > _SHOWN_SKIPS:
             say(f"  … and {len(skipped) - _SHOWN_SKIPS} more, all in {settings.npy_path}")
-    _check_skipped(skipped, settings)
+    _check_unusable({clip.id: clip.reason for clip in skipped}, settings)
 
 
-def _check_skipped(skipped: Sequence[ClipFeature], settings: Settings) -> None:
-    if settings.strict and skipped:
+def _check_unusable(reasons: Mapping[str, str], settings: Settings) -> None:
+    if settings.strict and reasons:
+        clip_id, reason = next(iter(reasons.items()))
         raise Fcn4DistError(
-            f"{len(skipped)} clips were skipped, like {skipped[0].id} ({skipped[0].reason}): mend "
-            "or remove them, or leave out --strict"
+            f"{len(reasons)} clips were skipped or are silent, like {as_shown(clip_id)} "
+            f"({reason}): mend or remove them, or leave out --strict"
         )
+
+
+def _tell(findings: Sequence[Finding]) -> None:
+    for finding in findings:
+        tell = warn if finding.level is Level.WARNING else say
+        tell(str(finding))
 
 
 def _summarise(manifest: Manifest, settings: Settings) -> None:

@@ -53,9 +53,10 @@ def become_rank(command: str, loaded: LoadedSettings) -> tuple[Settings, "Ranks"
     heartbeat.at("starting", may_take_long=True)
     prepare_environment(settings.device_target)
 
+    # Before MindSpore is imported, which starts Pythons of its own on Ascend.
+    os.chdir(settings.run_dir)
     from fcn4_dist.cluster.ranks import join_ranks, use_threads
 
-    os.chdir(settings.run_dir)
     ranks = join_ranks(
         settings.device_target,
         settings.device_id,

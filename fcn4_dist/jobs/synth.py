@@ -1,10 +1,13 @@
 """The synth job: a small made music collection in the layout of GTZAN."""
 
+import shutil
 from pathlib import Path
 
-from fcn4_dist.clips.synthetic import GENRES, write_collection
+from fcn4_dist.clips.synthetic import GENRES, SAMPLE_RATE, write_collection
 from fcn4_dist.config import RETIRED, LoadedSettings, yaml_line
+from fcn4_dist.errors import InputError
 from fcn4_dist.files import check_writable, write_text
+from fcn4_dist.refusals import size_text
 from fcn4_dist.terminal import Progress, say
 from fcn4_dist.text import Lines
 
@@ -27,11 +30,23 @@ def synth(loaded: LoadedSettings) -> None:
     text: str = loaded.to_yaml("synth")
     for name, value in flags.items():
         text += yaml_line(name, value, loaded.origins.get(name, "default")) + "\n"
-    say(Lines(text))
     check_writable(folder, "audio_path")
+    _check_room(folder, clips * len(GENRES) * seconds)
+    say(Lines(text))
     paths = write_collection(folder, clips, seconds, settings.seed)
     with Progress("playing", clips * len(GENRES), "clips") as progress:
         for _ in paths:
             progress.advance()
     write_text(folder.parent / "synth_settings.yaml", text)
     say(f"{clips} clips of {seconds:g} s for each of {len(GENRES)} genres in {folder}")
+
+
+def _check_room(folder: Path, seconds: float) -> None:
+    """Refuse more music than the disk has room for."""
+    existing = next(each for each in (folder, *folder.absolute().parents) if each.exists())
+    needed, free = 2 * SAMPLE_RATE * seconds, shutil.disk_usage(existing).free
+    if needed > free:
+        raise InputError(
+            f"the clips need {size_text(needed)}, and {existing} has {size_text(free)} left: give "
+            "fewer --clips_per_class, or another --audio_path"
+        )

@@ -124,6 +124,8 @@ def _check(request: TagRequest, paths: Sequence[Path]) -> None:
         raise InputError(f"--top_n must be at least 1, got {request.top_n}")
     if request.processes < 0:
         raise InputError(f"--processes must be at least 0, got {request.processes}")
+    if not request.clip_timeout > 0:
+        raise InputError(f"--clip_timeout must be above 0 s, got {request.clip_timeout:g}")
 
 
 def _tag_one(tagger: Tagger, path: Path, request: TagRequest) -> None:
@@ -178,9 +180,18 @@ def _in_order(
 
 
 def _tell(tags: SongTags, request: TagRequest) -> None:
+    windows, silent = len(tags.starts), tags.silent_windows
+    remarks = ", ".join(tags.remarks)
+    if silent == windows:
+        level = f"{tags.level_dbfs:.1f} dBFS at its loudest"
+        why = ", ".join(filter(None, [level, remarks]))
+        warn(f"{tags.path} is silent ({why}): its tags are of nothing to be heard")
+    elif remarks:
+        warn(f"{tags.path}: {remarks}; its tags are of what is left")
     if request.output == "text":
         rows = [[name, f"{score:.3f}"] for name, score in tags.top(request.top_n)]
-        say(f"{tags.path} ({clock(tags.seconds)})")
+        some = f", {silent} of {windows} windows silent" if silent else ""
+        say(f"{tags.path} ({clock(tags.seconds)}{some})")
         say(table([["tag", "score"], *rows]))
         say()
     elif request.output == "json":
@@ -194,10 +205,12 @@ def _json(tags: SongTags, top_n: int) -> str:
         "path": str(tags.path),
         "seconds": round(tags.seconds, 3),
         "top": [name for name, _ in tags.top(top_n)],
+        "level_dbfs": tags.level_dbfs,
         "scores": dict(zip(tags.class_names, tags.scores.round(_DIGITS).tolist(), strict=True)),
         "windows": {
             "seconds": tags.window_seconds,
             "starts": tags.starts.round(3).tolist(),
+            "level_dbfs": tags.levels.tolist(),
             "scores": tags.window_scores.round(_DIGITS).tolist(),
         },
     }

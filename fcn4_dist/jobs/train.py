@@ -27,7 +27,7 @@ def train(loaded: LoadedSettings) -> None:
 
     from fcn4_dist.training.loop import Trainer
 
-    manifest, record_set = open_shards(settings, settings.train_filename)
+    manifest, record_set = open_shards("train", settings)
     folder = CheckpointFolder.from_settings(settings)
     with ExitStack() as held:
         for hold in (folder.kept_to_this_job(), kept_to_this_job(Path(settings.run_dir))):

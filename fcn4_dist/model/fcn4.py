@@ -5,8 +5,7 @@ Layers and parameter names are those of the MindSpore ModelZoo's trainer, so its
 
 from collections.abc import Callable, Sequence
 
-import mindspore as ms
-from mindspore import Tensor, nn, ops
+from mindspore import Tensor, jit, nn, ops
 from mindspore import dtype as mstype
 
 from fcn4_dist.model.geometry import POOLS
@@ -77,9 +76,10 @@ class BinaryCrossEntropy(nn.Cell):
         super().__init__()
         self.cross_entropy = ops.BCEWithLogitsLoss(reduction="mean")
 
-    # Compiled in PyNative mode, too: operator by operator, MindSpore divides the gradient of every
-    # batch on the CPU by the size of the process's first one (tests/model/test_kept_divisor.py).
-    @ms.jit
+    # Where MindSpore computes operator by operator on the CPU (PyNative mode), it would divide the
+    # gradient by the size of the first batch of the process, whatever the size of this one:
+    # tests/model/test_kept_divisor.py. As a graph of its own it has a divisor of its own.
+    @jit
     def construct(self, logits: Tensor, labels: Tensor) -> Tensor:
         """Compute the loss.
 

@@ -13,7 +13,7 @@ import numpy as np
 from msgspec import to_builtins
 
 from fcn4_dist import documents
-from fcn4_dist.audio import FeatureParameters
+from fcn4_dist.audio import FeatureParameters, Level
 from fcn4_dist.errors import InputError
 
 MANIFEST_NAME = "manifest.json"
@@ -45,7 +45,7 @@ class ClipRow:
 
     Attributes:
         id: Path of the clip below audio_path, with slashes.
-        source: Path of the audio file.
+        source: Path of the audio file, for people: nothing opens it.
         sha256: Of the audio file; "" if it was skipped.
         labels: Names of its classes.
         set: Name of the set of shards it is in; "" if it is in none.
@@ -54,6 +54,8 @@ class ClipRow:
             has one and is in no set.
         reason: Why it was skipped or left out, or what is unusual about it.
         seconds: How long the audio is; 0.0 if that is not known.
+        level_dbfs: How loud the loudest 0.4 s of what is kept of it are, in dBFS; None where that
+            was not measured, as by earlier versions.
     """
 
     id: str
@@ -65,6 +67,7 @@ class ClipRow:
     status: Literal["kept", "padded", "cropped", "skipped", "left out"]
     reason: str
     seconds: documents.Seconds
+    level_dbfs: Level | None = None
 
 
 @dataclass(frozen=True)
@@ -178,6 +181,8 @@ class Manifest:
         before = ""
         for clip in self.clips:
             row = to_builtins(clip) | {"labels": list(clip.labels)}
+            # Earlier versions, whose checkpoints go on with the same shards, do not have it.
+            del row["level_dbfs"]
             digest.update(f"{before}{row}".encode())
             before = ", "
         digest.update(b"]}")
@@ -247,7 +252,7 @@ class _ManifestFile(documents.Document):
     dataset: str
     class_names: tuple[str, ...]
     split: Mapping[str, documents.Value]
-    sets: tuple[documents.FileName, ...]
+    sets: tuple[str, ...]
     shards: tuple[_ShardOfSet, ...]
     clips: tuple[ClipRow, ...]
     sha256: str = field(default="", compare=False)

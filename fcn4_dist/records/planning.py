@@ -88,6 +88,7 @@ def _row(clip: Clip, features: Mapping[str, ClipFeature]) -> ClipRow:
         status=feature.status,
         reason=feature.reason,
         seconds=feature.seconds,
+        level_dbfs=feature.level_dbfs,
     )
 
 

@@ -11,7 +11,7 @@ from fcn4_dist.audio import FeatureParameters
 from fcn4_dist.config import Settings
 from fcn4_dist.errors import InputError
 from fcn4_dist.files import sha256_of
-from fcn4_dist.findings import Finding, Level, refuse_errors
+from fcn4_dist.findings import Finding, Level, as_shown, refuse_errors
 from fcn4_dist.records.manifest import MANIFEST_NAME, ClipRow, Manifest, RecordSet, Shard
 
 _WITHOUT_SHARD = ("skipped", "left out")
@@ -269,7 +269,7 @@ def _relabelled(
 
 def _some(names: Sequence[str]) -> str:
     """Name the first few, in one line."""
-    shown = [name if name.isprintable() else ascii(name) for name in names[:_SHOWN]]
+    shown = list(map(as_shown, names[:_SHOWN]))
     if len(names) > _SHOWN:
         shown.append(f"… ({len(names)} in all)")
     return ", ".join(shown)

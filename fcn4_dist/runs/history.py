@@ -5,7 +5,7 @@ import math
 import os
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
@@ -210,8 +210,9 @@ class RunHistory:
         if not steps_done:
             for old in (folder / TENSORBOARD_NAME).glob("events.out.tfevents.*"):
                 old.unlink()
+        self._events: EventFile | None = None
         with self._refusals_told(folder / TENSORBOARD_NAME):
-            self._events: EventFile | None = EventFile(folder, steps_done)
+            self._events = EventFile(folder, steps_done)
 
     def losses_of(self, epoch: int) -> list[float]:
         """Give the losses of the steps of an epoch that were taken before, and not skipped."""
@@ -272,7 +273,10 @@ class RunHistory:
             yield
         except OSError as error:
             # What it still holds would be refused again.
-            self._events = None
+            events, self._events = self._events, None
+            with suppress(OSError):
+                if events:
+                    events.close()
             raise Fcn4DistError(
                 f"{path} cannot be written, so training ends; --resume auto goes on from its last "
                 f"checkpoint: {explain(error, path)} with --run_dir"

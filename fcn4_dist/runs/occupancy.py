@@ -35,6 +35,7 @@ def kept_to_this_job(folder: Path) -> Iterator[None]:
         yield
     finally:
         if lock is not None:
+            (folder / _LOCK_NAME).unlink(missing_ok=True)
             os.close(lock)
 
 

@@ -13,11 +13,11 @@ from msgspec import Meta
 from fcn4_dist import documents
 from fcn4_dist.audio import LONGEST_SECONDS, FeatureParameters
 from fcn4_dist.checkpoints.content import Checkpoint
+from fcn4_dist.clips.class_names import unnamed
 from fcn4_dist.config import Settings
 from fcn4_dist.errors import InputError
 from fcn4_dist.files import sha256_of
 from fcn4_dist.model import channels
-from fcn4_dist.tagging.class_names import unnamed
 
 
 @dataclass(frozen=True)

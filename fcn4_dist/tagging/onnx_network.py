@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fcn4_dist.errors import InputError
+from fcn4_dist.errors import Fcn4DistError, InputError
 from fcn4_dist.tagging.model_description import ModelDescription, Network
 
 DESCRIPTION_KEY = "fcn4_dist"
@@ -31,16 +31,17 @@ class OnnxNetwork(Network):
         if not path.is_file():
             raise InputError(f"there is no model {path}: 'fcn4-dist export' writes one")
         options = onnxruntime.SessionOptions()
-        # Its warnings are about the file's age, which is MindSpore's doing.
-        options.log_severity_level = 3
+        # Its warnings are about the file's age, which is MindSpore's doing; its errors are raised,
+        # and it prints them with whatever the file has put into them.
+        options.log_severity_level = 4
         try:
             self._session = onnxruntime.InferenceSession(
-                path.read_bytes(), options, providers=["CPUExecutionProvider"]
+                path.read_bytes(), options, providers=["CPUExecutionProvider"], enable_fallback=0
             )
             metadata = self._session.get_modelmeta().custom_metadata_map
         except Exception as error:
             # Its errors have no class of their own.
-            reason = str(error).strip().splitlines()[0]
+            reason = _first_line(error)
             raise InputError(f"{path} cannot be read as an ONNX model: {reason}") from error
         if DESCRIPTION_KEY not in metadata:
             raise InputError(
@@ -48,14 +49,23 @@ class OnnxNetwork(Network):
                 "ONNX' writes models that do"
             )
         super().__init__(ModelDescription.from_json(metadata[DESCRIPTION_KEY], str(path)), path)
-        shapes = [self._session.get_inputs()[0].shape[1:], self._session.get_outputs()[0].shape[1:]]
-        described = [list(self.description.input_shape), [len(self.description.class_names)]]
-        if shapes != described:
+        shape, classes = list(self.description.input_shape), len(self.description.class_names)
+        takes = [(each.name, each.shape[1:]) for each in self._session.get_inputs()]
+        gives = [(each.name, each.shape[1:]) for each in self._session.get_outputs()]
+        if takes != [("features", shape)] or ("logits", [classes]) not in gives:
             raise InputError(
-                f"the description in {path} does not fit the model (it says windows of "
-                f"{described[0]} and {described[1][0]} classes): export the checkpoint again"
+                f"the description in {path} does not fit the model (it says windows of {shape} and "
+                f"{classes} classes): export the checkpoint again"
             )
 
     def logits(self, windows: np.ndarray) -> np.ndarray:
         """Compute the logits of some windows."""
-        return self._session.run(["logits"], {"features": windows})[0]
+        try:
+            return self._session.run(["logits"], {"features": windows})[0]
+        except Exception as error:
+            # A file may hold operators that cannot be computed.
+            raise Fcn4DistError(f"{self.path} cannot be computed: {_first_line(error)}") from error
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)

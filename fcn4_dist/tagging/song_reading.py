@@ -11,8 +11,9 @@ import numpy as np
 from fcn4_dist.audio import (
     LogMel,
     UndecodableClipError,
+    level_dbfs,
     limit_range,
-    load_waveform,
+    load_sound,
     silence_decoders,
     window_starts,
 )
@@ -21,6 +22,7 @@ from fcn4_dist.processes import ProcessDiedError, TaskTimeoutError, run_in_proce
 from fcn4_dist.tagging.model_description import ModelDescription
 
 CLIP_TIMEOUT: float = SETTINGS["clip_timeout"].default
+SILENCE_LEVEL: float = SETTINGS["silence_level"].default
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,9 @@ class Song:
         decibels: Log-mel spectrogram over its full range, float32 of shape (n_mels, frames).
         starts: First frame of each window, ascending.
         window_frames: Frames of a window.
+        levels: How loud each window is, in dBFS, (windows,); see
+            :func:`~fcn4_dist.audio.level.level_dbfs`.
+        remarks: What is unusual about how it sounds; see :data:`~fcn4_dist.audio.level.REMARKS`.
         clip_frames: Frames of a clip as the network was trained on; what is much softer than the
             loudest of a clip is raised, so a window's neighbourhood of that length counts.
     """
@@ -43,6 +48,13 @@ class Song:
     starts: np.ndarray
     window_frames: int
     clip_frames: int
+    levels: np.ndarray
+    remarks: tuple[str, ...]
+
+    @property
+    def silent(self) -> bool:
+        """Whether there is nothing in it to be heard."""
+        return bool((self.levels < SILENCE_LEVEL).all())
 
     def windows(self) -> Iterator[np.ndarray]:
         """Cut out the windows, one after the other: float32 of shape (1, n_mels, frames)."""
@@ -95,25 +107,35 @@ class SongReader:
         Raises:
             UndecodableClipError: If it cannot be decoded.
         """
-        return self.show(path, load_waveform(path, self._parameters.sample_rate))
+        sound = load_sound(path, self._parameters.sample_rate)
+        return self.show(path, sound.samples, sound.remarks)
 
-    def show(self, path: Path, waveform: np.ndarray) -> Song:
+    def show(self, path: Path, waveform: np.ndarray, remarks: tuple[str, ...] = ()) -> Song:
         """Compute the spectrogram of a song that has been decoded.
 
         Args:
             path: Where it comes from.
             waveform: float32 samples of shape (n,), at the network's sample rate.
+            remarks: What is unusual about how it sounds.
         """
         seconds = len(waveform) / self._parameters.sample_rate
         missing = max(0, self._window_samples - len(waveform))
         decibels = self._log_mel.decibels(np.pad(waveform, (0, missing)))
+        starts = window_starts(decibels.shape[1] - self._window_frames, self._step)
+        firsts = starts * self._parameters.hop_length
+        levels = [
+            level_dbfs(waveform[first:][: self._window_samples], self._parameters.sample_rate)
+            for first in firsts
+        ]
         return Song(
             path,
             seconds,
             decibels,
-            window_starts(decibels.shape[1] - self._window_frames, self._step),
+            starts,
             self._window_frames,
             self._parameters.frames,
+            np.array(levels),
+            remarks,
         )
 
     def start_seconds(self, song: Song) -> np.ndarray:

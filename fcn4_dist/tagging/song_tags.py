@@ -5,6 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
+from fcn4_dist.tagging.song_reading import SILENCE_LEVEL
+
 
 @dataclass(frozen=True)
 class SongTags:
@@ -17,6 +19,8 @@ class SongTags:
         window_seconds: Length of a window.
         starts: Seconds at which each window begins, (windows,), ascending.
         window_scores: float64 in 0..1 of each window and class, (windows, classes).
+        levels: How loud the loudest 0.4 s of each window are, in dBFS, (windows,).
+        remarks: What is unusual about how it sounds.
     """
 
     path: Path
@@ -25,6 +29,18 @@ class SongTags:
     window_seconds: float
     starts: np.ndarray
     window_scores: np.ndarray
+    levels: np.ndarray
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def level_dbfs(self) -> float:
+        """How loud the loudest 0.4 s of the song are, in dBFS."""
+        return float(self.levels.max())
+
+    @property
+    def silent_windows(self) -> int:
+        """How many windows have nothing in them to be heard."""
+        return int((self.levels < SILENCE_LEVEL).sum())
 
     @property
     def scores(self) -> np.ndarray:

@@ -44,10 +44,12 @@ class Tagger:
         clip_timeout: float = CLIP_TIMEOUT,
     ) -> None:
         window_seconds = network.description.window_seconds
-        if hop_seconds is not None and not 0 < hop_seconds <= window_seconds:
+        parameters = network.description.parameters
+        frame = min(parameters.hop_length / parameters.sample_rate, window_seconds)
+        if hop_seconds is not None and not frame <= hop_seconds <= window_seconds:
             raise InputError(
-                f"hop_seconds must be above 0 and at most {window_seconds:g}, the length of a "
-                f"window in {network.path}, got {hop_seconds:g}"
+                f"hop_seconds must be at least {frame:g}, a frame, and at most {window_seconds:g}, "
+                f"the length of a window in {network.path}, got {hop_seconds:g}"
             )
         if batch_size < 1:
             raise InputError(f"batch_size must be at least 1, got {batch_size}")
@@ -150,4 +152,6 @@ class Tagger:
             self.reader.start_seconds(song),
             # In float64 a sigmoid does not round confident scores to equal ones.
             expit(np.array(logits, dtype=np.float64)),
+            song.levels,
+            song.remarks,
         )

@@ -78,7 +78,15 @@ class StepProfiler:
             return
         try:
             self._report(seconds)
-        except (OSError, ValueError, KeyError) as error:
+        except (
+            OSError,
+            ValueError,
+            LookupError,
+            TypeError,
+            AttributeError,
+            RecursionError,
+        ) as error:
+            # Whatever MindSpore has written, the run goes on.
             warn(f"the profile in {self._folder} cannot be read: {error}")
 
     def _timelines(self) -> set[Path]:

@@ -20,7 +20,9 @@ LOST = "file lost"
 KINDS = {
     "manifests": 500,
     "features": 300,
+    "audio": 300,
     "annotations": 300,
+    "settings": 1000,
     "messages": 100,
     "kills": 40,
     "full_disks": 10,

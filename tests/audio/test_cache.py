@@ -203,11 +203,12 @@ def test_what_a_killed_run_left_is_cleared_away_and_what_another_writes_is_not(
         cache.feature_file(SHA256).with_name(f".{SHA256}.npy.{writer}.tmp")
         for writer in (dead.pid, os.getpid())
     )
-    for path in (left, written):
+    others = [left.with_name(name) for name in (".notes.tmp", f".a.b.{dead.pid}.tmp", ".x.tmp")]
+    for path in (left, written, *others):
         path.write_bytes(b"half a feature")
     cache.prepare()
     assert not left.exists()
-    assert written.exists()
+    assert all(path.exists() for path in (written, *others))
     assert cache.outcome(SHA256) == OUTCOME
 
 

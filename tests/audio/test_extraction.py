@@ -40,7 +40,8 @@ def test_the_cache_holds_the_feature_of_a_clip(
 ) -> None:
     clip = extract(tmp_path, [real_clip])[real_clip.name]
     sha256 = hashlib.sha256(real_clip.read_bytes()).hexdigest()
-    assert clip == ClipFeature(real_clip.name, str(real_clip), sha256, "kept", "", 1.5)
+    expected = ClipFeature(real_clip.name, str(real_clip), sha256, "kept", "", 1.5, -42.51)
+    assert clip == expected
     stored = FeatureCache(tmp_path, small_features).load(sha256)
     expected = LogMel(small_features)(load_waveform(real_clip, 12000))
     np.testing.assert_allclose(stored, expected, atol=1e-4)

@@ -95,7 +95,6 @@ def test_the_module_and_the_console_command_are_the_same_program() -> None:
         (["train", "--batch-size=8"], "unknown flag --batch-size=8, did you mean 'batch_size'?"),
         (["train", "now"], "unknown argument now"),
         (["train", "--lr"], "argument --lr: expected one argument"),
-        (["train", "--lr", "1", "--lr=2"], "--lr is given twice: leave one of them out"),
         (["tag", "a.wav", "--top_n=1", "--top_n=1"], "--top_n is given twice: leave one"),
         (
             ["launch", "--device_num", "2", "train", "--device_num", "3"],
@@ -215,6 +214,16 @@ def test_of_several_files_a_later_one_wins_and_each_value_says_its_file(
     assert (code, "cannot read the settings file none.yaml" in errors) == (2, True)
 
 
+def test_of_a_setting_that_is_given_twice_the_later_one_wins_and_that_is_said(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    command = ["train", "--device_target", "CPU", "--lr", "1", "--seed", "2", "--seed", "2"]
+    assert main([*command, "--lr=2"]) == 2
+    printed = capsys.readouterr().out
+    assert "note: --lr 1 is overridden by --lr 2, which comes later\n" in printed
+    assert "seed" not in printed
+
+
 def test_a_flag_without_effect_on_the_command_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     main(["synth", "--lr", "0.1", "--clips_per_class", "1", "--synth_seconds", "0.2"])
     assert "note: --lr has no effect on synth" in capsys.readouterr().out
@@ -237,6 +246,23 @@ def test_what_mindspore_raises_of_an_ascend_card_is_told_with_what_to_do(
     assert sentence.startswith("fcn4-dist: error: CANN's error EJ0001, an earlier job still holds")
     assert "wait 10 s and start again" in sentence
     assert "unexpected" not in errors
+
+
+def test_what_mindspore_raises_where_there_is_no_more_memory_is_told_without_a_trace(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rule = "-" * 52
+    text = (
+        f"\n{rule}\n- Memory not enough:\n{rule}\nMemory isn't enough and alloc failed, size: 4B."
+    )
+
+    def fail_as_under_ulimit(*_: object) -> None:
+        raise RuntimeError(text)
+
+    monkeypatch.setattr(sys.modules["fcn4_dist.cli.main"], "parse", fail_as_under_ulimit)
+    code, errors = run("train", capsys=capsys)
+    assert (code, len(errors.splitlines())) == (1, 1)
+    assert "no more memory for this process (Memory isn't enough and alloc failed, size" in errors
 
 
 # What was known to earlier versions ---------------------------------------------------------------

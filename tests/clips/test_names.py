@@ -13,6 +13,7 @@ from fcn4_dist.clips.names import (
     damage_in_path,
     look_of,
     looking_alike,
+    told_apart,
 )
 
 SOUND = [
@@ -23,6 +24,8 @@ SOUND = [
     "Música",
     "don't",
     "C# (live)",
+    "(rock)",
+    "[drums]",
 ]
 SOUND += [
     "\u0645\u06cc\u200c\u062e\u0648",
@@ -55,8 +58,13 @@ def test_the_name_of_a_file_is_no_label(name: str) -> None:
     assert damage_in_label(name) == "the name of an audio file"
 
 
+@pytest.mark.parametrize("name", ["nan", "['rock', 'pop']", '["rock"]', '"rock', 'rock"'])
+def test_what_programs_write_in_place_of_a_label_is_none(name: str) -> None:
+    assert damage_in_label(name)
+
+
 @pytest.mark.parametrize(
-    "path", ["rock\\a.wav", "a", "a.wav;rock", "a.wav,", 'a.wav"', "a\xa0.wav"]
+    "path", ["rock\\a.wav", "a", "a.wav;rock", "a.wav,", "file:///a.wav", 'a.wav"', "a\xa0.wav"]
 )
 def test_a_path_of_no_file_may_tell_why(path: str) -> None:
     assert damage_in_path(path)
@@ -68,13 +76,18 @@ ALIKE = [
     ("Beyonc\xe9", "Beyonce\u0301"), ("rock", "ro\u200bck"), ("rock", "r\u043eck"),
     ("hip-hop", "hip\u2010hop"), ("hip-hop", "hip\u2013hop"), ("don't", "don\u2019t"),
     ("ﬁddle", "fiddle"), ("rock", "\uff52\uff4f\uff43\uff4b"), ("rock", "rock\ufe0f"),
-    ("Straße", "STRASSE"),
+    ("Straße", "STRASSE"), ("1", "1.0"), ("7", "07"),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("one", "other"), ALIKE)
 def test_names_that_look_the_same_have_one_look(one: str, other: str) -> None:
     assert looking_alike([one, "jazz", other]) == [[one, other]]
+
+
+def test_names_that_look_the_same_are_shown_by_their_difference() -> None:
+    assert told_apart(["rock", "Rock "]) == ["'rock'", "'Rock '"]
+    assert told_apart(["\xe9", "e\u0301"]) == [r"'\xe9'", r"'e\u0301'"]
 
 
 def test_names_that_look_different_have_two() -> None:

@@ -6,12 +6,16 @@ Before that, a rank that is in ``plogs`` gets that file as the log which CANN wr
 No MindSpore: what is tested is the launcher, the processes and their signals.
 """
 
+import ctypes
 import json
 import os
+import resource
 import signal
 import sys
 import time
 from pathlib import Path
+
+import psutil
 
 from fcn4_dist.cluster.heartbeat import Heartbeat, watched_heartbeat
 
@@ -73,6 +77,8 @@ def misbehave(how: str, heartbeat: Heartbeat) -> None:
         for turn in range(6):
             heartbeat.goes_on(f"computing, turn {turn}")
             time.sleep(0.5)
+    elif how in ("MemoryError", "bad_alloc"):
+        get_no_memory(how)
     elif how == "exception":
         print("the last thing it did", flush=True)
         sys.exit("fcn4-dist: error: the shard is gone")
@@ -80,6 +86,18 @@ def misbehave(how: str, heartbeat: Heartbeat) -> None:
         os._exit(7)
     else:
         os.kill(os.getpid(), signal.Signals[how])
+
+
+def get_no_memory(how: str) -> None:
+    """Ask for more than a limit of the system allows, as a shell's "ulimit -v" sets it."""
+    used = psutil.Process().memory_info().vms
+    resource.setrlimit(resource.RLIMIT_AS, (used + 2**24, used + 2**24))
+    if how == "MemoryError":
+        bytearray(2**30)
+    # operator new of the C++ library, with nobody to catch what it throws.
+    library = ctypes.CDLL("libstdc++.so.6")
+    library._Znwm.argtypes = (ctypes.c_size_t,)
+    library._Znwm(2**40)
 
 
 def sleep_in_the_data() -> None:

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from fcn4_dist.cluster.launch import Launch, file_prefix, plan_launch, stale_variables
+from fcn4_dist.cluster.launch import PROGRAM, Launch, file_prefix, plan_launch, stale_variables
 from fcn4_dist.cluster.topology import (
     LaunchRequest,
     Nodes,
@@ -31,7 +31,7 @@ from fcn4_dist.rank_table import generate_rank_table
 REPOSITORY = Path(__file__).parents[2]
 GOLDEN = Path(__file__).parent / "golden"
 PYTHON_FOLDER = str(Path(sys.executable).parent)
-PROGRAM = ["-m", "fcn4_dist", "train", "--config", "/job/settings.yaml"]
+ARGUMENTS = [PROGRAM, "train", "--config", "/job/settings.yaml"]
 JOB = Path("/job")
 STALE = {
     "MS_ROLE": "MS_WORKER",
@@ -109,7 +109,7 @@ def plan_of(example: Example, folder: Path) -> Launch:
     host = Host(example.cards, "A2", (address,))
     nodes = plan_nodes(request, host)
     return plan_launch(
-        PROGRAM,
+        ARGUMENTS,
         plan_topology(nodes, request, example.device_target, host),
         JOB,
         environment={"PATH": "/usr/bin:/bin", "HOME": "/root", **(example.environment or {})},
@@ -177,7 +177,7 @@ def test_msrun_itself_understands_the_command(
     expected = str(launch.table_file) if example.table else ""
     assert understood.rank_table_file == expected
     assert understood.task_script == "python"
-    assert understood.task_script_args == PROGRAM
+    assert understood.task_script_args == ARGUMENTS
 
 
 def test_what_is_described_is_what_a_shell_runs() -> None:
@@ -264,7 +264,7 @@ def test_what_is_described_is_what_msrun_gives_its_processes(
 def test_what_an_earlier_job_left_in_the_environment_is_taken_out() -> None:
     left = {**STALE, "MS_SCHED_ANYTHING": "1", "MS_NODE_RANK": "1", "MS_SIMULATION_LEVEL": "1"}
     launch = plan_launch(["x.py"], local_topology(2), JOB, environment={**left, "GLOG_v": "1"})
-    assert set(launch.environment) == {"PATH", "PYTHONPATH", "GLOG_v", "FCN4_DIST_LAUNCHED"}
+    assert set(launch.environment) == {"PATH", "GLOG_v", "FCN4_DIST_LAUNCHED"}
     assert launch.environment["FCN4_DIST_LAUNCHED"] == "/job"
     assert launch.removed == tuple(sorted(left)) == stale_variables(left)
 
@@ -295,11 +295,19 @@ def test_cards_that_the_job_chose_go_before_those_the_user_made_visible() -> Non
     assert launch.environment["ASCEND_RT_VISIBLE_DEVICES"] == "0,1"
 
 
-def test_workers_run_this_python_and_this_package() -> None:
-    given = {"PATH": "/usr/bin", "PYTHONPATH": "/cann/python"}
+def test_workers_run_this_python_and_import_nothing_from_where_they_start() -> None:
+    # An empty entry of PYTHONPATH is the working directory.
+    given = {"PATH": "/usr/bin", "PYTHONPATH": ":/cann/python::"}
     launch = plan_launch(["x.py"], local_topology(2), JOB, environment=given)
     assert launch.environment["PATH"] == f"{PYTHON_FOLDER}:/usr/bin"
-    assert launch.environment["PYTHONPATH"] == f"{REPOSITORY}:/cann/python"
+    assert launch.environment["PYTHONPATH"] == "/cann/python"
+
+
+def test_no_program_of_a_worker_is_told_the_secret_of_the_launchers() -> None:
+    given = {"FCN4_DIST_SECRET": "0123456789abcdef", "FCN4_DIST_SECRET_FILE": "/run/secret"}
+    launch = plan_launch(["x.py"], local_topology(2), JOB, environment=given)
+    assert not any("SECRET" in name for name in launch.environment)
+    assert "0123456789abcdef" not in launch.describe()
 
 
 def test_files_of_several_hosts_in_one_folder_do_not_meet() -> None:

@@ -15,7 +15,9 @@ import pytest
 
 from fcn4_dist import __version__
 from fcn4_dist.cluster import connection, meeting
+from fcn4_dist.cluster.callers import MOST_CALLERS
 from fcn4_dist.cluster.launchers import Launchers, meet
+from fcn4_dist.cluster.secret import Secret
 from fcn4_dist.cluster.topology import LOOP_BACK, Nodes, free_port
 from fcn4_dist.errors import Fcn4DistError, InputError
 from tests.cluster.speaking import Speaker, call
@@ -482,3 +484,57 @@ def test_a_node_without_node_0_says_what_to_look_at() -> None:
         "--node_rank 0, and see that --master_addr and --master_port are right and ports "
         f"{port - 1} and {port} not blocked"
     )
+
+
+SECRET = Secret(b"what only these nodes know")
+
+
+def test_nodes_that_have_the_secret_work_together_and_say_nothing_of_others() -> None:
+    nodes, lines = several(3), list[str]()
+    met = at_once([lambda node=node: meet(node, lines.append, SECONDS, SECRET) for node in nodes])
+    assert exchange(met, [0, 1, 2]) == [[0, 1, 2]] * 3
+    assert all(one.known for one in met)
+    for one in met:
+        one.close()
+    assert not [line for line in lines if "FCN4_DIST_SECRET" in line]
+
+
+def test_without_a_secret_each_side_says_whom_it_takes_for_the_other() -> None:
+    nodes, lines = several(2), list[str]()
+    met = at_once([lambda node=node: meet(node, lines.append, SECONDS) for node in nodes])
+    assert not any(one.known for one in met)
+    for one in met:
+        one.close()
+    place = f"127.0.0.1, port {nodes[0].launchers_port},"
+    assert {line for line in lines if not line.startswith("waiting")} == {
+        f"without FCN4_DIST_SECRET, whoever reaches {place} may join this job as a node",
+        f"without FCN4_DIST_SECRET, whatever answers on {place} is taken for node 0",
+    }
+
+
+def test_who_has_another_secret_is_told_so_on_both_sides_and_holds_nobody_up() -> None:
+    nodes, lines = several(2), list[str]()
+    with ThreadPoolExecutor() as pool:
+        node_0 = pool.submit(meet, nodes[0], lines.append, SECONDS, SECRET)
+        with pytest.raises(InputError, match="has another secret than this node: give every node"):
+            meet(nodes[1], quiet, SECONDS, Secret(b"what others know of a job"))
+        met = [meet(nodes[1], quiet, SECONDS, SECRET), node_0.result(SECONDS)]
+        for one in met:
+            one.close()
+    assert lines[1:] == [
+        "a launcher on 127.0.0.1 is refused: it has another secret than node 0: give every node "
+        "the same FCN4_DIST_SECRET, or FCN4_DIST_SECRET_FILE"
+    ]
+
+
+def test_the_secret_is_not_shown() -> None:
+    assert "know" not in repr(SECRET)
+
+
+def test_more_strangers_than_are_listened_to_keep_no_node_from_joining() -> None:
+    nodes = several(2)
+    with waiting_node_0(nodes) as node_0, ExitStack() as stack:
+        for _ in range(MOST_CALLERS + 50):
+            stack.enter_context(call(nodes[1]))
+        with closing(meet(nodes[1], quiet, seconds=5)) as joined:
+            assert exchange([node_0(), joined], [0, 1]) == [[0, 1]] * 2

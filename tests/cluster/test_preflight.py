@@ -144,6 +144,21 @@ class Stage:
         """Give shards that may be damaged."""
         return Path(shutil.copytree(self.shards, self.folder / "shards"))
 
+    def with_test_set(self) -> str:
+        """Give shards whose first validation shard is called a test set's."""
+        folder = self.copied_shards()
+        manifest = read_manifest(folder)
+        first, second = manifest.sets["val"]
+        test = {"set": "test", "shard": "test.mindrecord0"}
+        clips = tuple(
+            replace(clip, **test if clip.shard == second.file else {}) for clip in manifest.clips
+        )
+        sets = {**manifest.sets, "val": (first,), "test": (replace(second, file=test["shard"]),)}
+        for ending in ("", ".db"):
+            (folder / f"{second.file}{ending}").rename(folder / f"{test['shard']}{ending}")
+        replace(manifest, sets=sets, clips=clips).write(folder)
+        return "shards"
+
     def job(
         self, command: str = "train", ranks: int = 2, generation: str = "", **flags: str
     ) -> list[Finding]:
@@ -430,6 +445,12 @@ def _damaged_shard(stage: Stage) -> Found:
     return stage.job(data_dir=str(folder))
 
 
+def _edited_manifest(stage: Stage) -> Found:
+    path = stage.copied_shards() / "manifest.json"
+    path.write_text(path.read_text().replace('["dog_bark"]', '["rain"]', 1))
+    return stage.job(data_dir=str(path.parent))
+
+
 def _missing_shard(stage: Stage) -> Found:
     folder = stage.copied_shards()
     sorted(folder.glob("train.mindrecord*.db"))[0].unlink()
@@ -442,6 +463,11 @@ def _file_in_the_way(setting: str) -> Callable[[Stage], Found]:
         return stage.job(**{setting: "file/folder"})
 
     return find
+
+
+def _links_in_a_circle(stage: Stage) -> Found:
+    (stage.folder / "circle").symlink_to("circle")
+    return stage.job(data_dir="circle")
 
 
 def _start_from(path: Callable[[Stage], Path], **flags: str) -> Callable[[Stage], Found]:
@@ -489,6 +515,12 @@ def _checkpoint(
         return stage.job(ranks=ranks, resume=str(path) if damaged else "auto")
 
     return find
+
+
+def _checkpoints_of_two_runs(stage: Stage) -> Found:
+    path = stage.checkpoint()
+    write_example(stage.folder / "weight", 2, 1, run_id="another")
+    return stage.job("eval", model_name=path.name)
 
 
 def _damaged_checkpoint_before_a_whole_one(stage: Stage) -> Found:
@@ -1036,11 +1068,34 @@ SECTIONS = {
             lambda stage: stage.job(train_filename="test.mindrecord0"),
             "shards error",
         ),
+        Case(
+            "the validation set is to be trained on",
+            lambda stage: stage.job(train_filename="val.mindrecord0"),
+            "shards error",
+        ),
+        Case(
+            "the training set is to choose the best epoch",
+            lambda stage: stage.job(val_filename="train.mindrecord1"),
+            "shards error",
+        ),
+        Case(
+            "the test set is to choose the best epoch",
+            lambda stage: stage.job(
+                data_dir=stage.with_test_set(), val_filename="test.mindrecord0"
+            ),
+            "sets warning",
+        ),
+        Case(
+            "the training set is to be scored",
+            lambda stage: stage.job("eval", val_filename="train.mindrecord0"),
+            "sets warning",
+        ),
+        Case("something in the manifest was changed", _edited_manifest, "shards error"),
         Case("a shard's index is missing", _missing_shard, "shards error"),
         Case("one byte of a shard has changed", _damaged_shard, "shards error"),
         Case(
-            "a folder that the system refuses to look at",
-            lambda stage: stage.job(data_dir="n" * 300),
+            "a folder whose links lead in a circle",
+            _links_in_a_circle,
             "shards error",
         ),
         Case(
@@ -1081,6 +1136,16 @@ SECTIONS = {
         Case("enough clips", lambda stage: stage.job(), "steps ok"),
         Case("fewer clips than a global batch", lambda stage: stage.job(ranks=16), "steps error"),
         Case("a checkpoint to evaluate", _checkpoint("eval"), "checkpoint ok"),
+        Case(
+            "a checkpoint to evaluate that was trained with other shards",
+            _checkpoint("eval", shards="0" * 64),
+            "checkpoint warning",
+        ),
+        Case(
+            "a checkpoint to evaluate, and one of another run beside it",
+            _checkpoints_of_two_runs,
+            "checkpoint warning",
+        ),
         Case(
             "a damaged checkpoint to evaluate",
             _checkpoint("eval", damaged=True),
@@ -1173,6 +1238,16 @@ SECTIONS = {
             "the run to resume had other shards of the same classes",
             _checkpoint(shards="0000"),
             "resume error",
+        ),
+        Case(
+            "`reader_threads` that MindSpore takes",
+            lambda stage: stage.job(reader_threads="1"),
+            "threads ok",
+        ),
+        Case(
+            "more `reader_threads` than the host has cores",
+            lambda stage: stage.job(reader_threads="1024"),
+            "threads error",
         ),
         Case(
             "no other run writes to the folder of the checkpoints",
@@ -1359,6 +1434,8 @@ def _replacements(stage: Stage) -> dict[str, str]:
         f"fcn4_dist {__version__}": "fcn4_dist OWNVERSION",
         f"process {os.getpid()} on {socket.gethostname()}": "process PID on HOST",
         f"CPU with {len(os.sched_getaffinity(0))} cores": "CPU with CORES cores",
+        f", on {os.cpu_count()} cores": ", on CORES cores",
+        f"than the {os.cpu_count()} cores of": "than the CORES cores of",
         f"mpi4py {version('pytest')}": "mpi4py VERSION",
         f" on {platform.machine()}:": " on PROCESSOR:",
     }

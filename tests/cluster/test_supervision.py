@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +24,20 @@ SECONDS_TO_BRING_DOWN = 10.0
 
 
 def run_job(
-    folder: Path, how: str, *, rank: int = 1, ranks: int = 3, step: int = 3, **more: Any
+    folder: Path,
+    how: str,
+    *,
+    rank: int = 1,
+    ranks: int = 3,
+    step: int = 3,
+    step_timeout: float = 2.0,
+    **more: Any,
 ) -> int:
     """Run workers of which one misbehaves; see the program."""
     argument = json.dumps({"rank": rank, "how": how, "step": step, **more})
     topology = local_topology(ranks)
     launch = plan_launch(
-        [str(PROGRAM), argument], topology, folder, step_timeout=2.0, start_timeout=30.0
+        [str(PROGRAM), argument], topology, folder, step_timeout=step_timeout, start_timeout=30.0
     )
     exit_code = run_launch(launch)
     assert not processes_of(folder)
@@ -131,6 +139,60 @@ def test_where_all_that_failed_only_waited_the_rank_they_waited_for_is_named(
     assert re.search(r"rank [01] failed with CANN's error EI0006, another rank did not ans", output)
     # One of the two may not have come to its end yet.
     assert re.search("rank ([01], )?2 did not fail, and was reading the batch of step 3", output)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("killed", "sentence"),
+    [
+        (
+            "msrun",
+            "msrun, which starts the workers of this host and watches them, was killed by SI",
+        ),
+        (
+            "scheduler",
+            "the scheduler, by which the workers of all hosts find each other, was kille",
+        ),
+    ],
+)
+def test_the_end_of_what_workers_need_is_told_with_its_reason_and_its_log(
+    killed: str, sentence: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def kill() -> None:
+        for log in ("rank_1.log", "scheduler.log"):
+            wait_for_text(tmp_path / log, "speaks")
+        (process,) = (
+            each
+            for each in processes_of(tmp_path)
+            if each.environ().get("MS_ROLE", "msrun")
+            == {"scheduler": "MS_SCHED"}.get(killed, killed)
+        )
+        process.kill()
+
+    with ThreadPoolExecutor(1) as pool:
+        killing = pool.submit(kill)
+        assert run_job(tmp_path, "wait", rank=-1, ranks=2, step=1, step_timeout=60.0) == 1
+        killing.result(0)
+    output = capfd.readouterr().out
+    assert sentence in output, output
+    assert "somebody sent the signal" in output
+    assert f"(in {tmp_path}/{killed}.log)" in output
+
+
+@pytest.mark.parametrize(
+    ("how", "sentence"),
+    [
+        ("MemoryError", "ended with exit code 1: there was no more memory for this process (Me"),
+        ("bad_alloc", "was killed by SIGABRT: there was no more memory for this process (term"),
+    ],
+)
+def test_a_worker_that_gets_no_memory_is_told_so(
+    how: str, sentence: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert run_job(tmp_path, how) == 1
+    output = capfd.readouterr().out
+    assert f"rank 1 {sentence}" in output
+    assert "lower --batch_size, start fewer workers, or raise the limit (ulimit -v" in output
 
 
 def test_only_rank_0s_output_is_shown_while_all_is_well(

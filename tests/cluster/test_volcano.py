@@ -5,6 +5,7 @@ from typing import Any
 
 import yaml
 
+from fcn4_dist.cluster.secret import SECRET_VARIABLE
 from fcn4_dist.cluster.sites import at_site
 from fcn4_dist.cluster.topology import LaunchRequest
 from fcn4_dist.config import load_settings
@@ -58,3 +59,11 @@ def test_what_the_operator_makes_of_it_are_the_nodes_it_asks_for() -> None:
     }
     request, _ = at_site(LaunchRequest(), variables, ("192.0.2.2",))
     assert (request.nnodes, request.device_num, request.master_port) == (nodes, cards, 2222)
+
+
+def test_its_pods_have_a_secret_that_kubernetes_keeps() -> None:
+    variables = {each["name"]: each for each in container("Worker")["env"]}
+    assert set(variables[SECRET_VARIABLE]["valueFrom"]) == {"secretKeyRef"}
+    name = variables[SECRET_VARIABLE]["valueFrom"]["secretKeyRef"]["name"]
+    head = (REPOSITORY / "docs/volcano.yaml").read_text().partition("apiVersion")[0]
+    assert f"kubectl create secret generic {name} --from-literal=secret=" in head

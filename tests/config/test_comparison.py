@@ -101,6 +101,15 @@ def test_what_earlier_settings_do_not_know_had_its_default() -> None:
     assert differences({}, Settings(mixup=0.2), set(Affects)) == ["mixup 0.0 instead of 0.2"]
 
 
+def test_what_an_earlier_version_took_and_this_one_refuses_is_still_compared() -> None:
+    before = {"freq_mask": 500, "warmup_epochs": 99.0, "lr": 1e308, "prefix": "a*"}
+    assert differences(before, Settings(), {Affects.RESULT}) == [
+        "lr 1e+308 instead of 0.0005",
+        "warmup_epochs 99.0 instead of 0.0",
+        "freq_mask 500 instead of 0",
+    ]
+
+
 def test_earlier_settings_are_found_by_the_names_they_had() -> None:
     now = Settings(processes=3)
     assert differences({"num_workers": 3}, now, set(Affects)) == []

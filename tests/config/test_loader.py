@@ -7,13 +7,11 @@ from typing import Any
 
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 
 from fcn4_dist.config import (
     RETIRED,
     SETTINGS,
     LoadedSettings,
-    Setting,
     Settings,
     adopt_settings,
     load_settings,
@@ -21,6 +19,7 @@ from fcn4_dist.config import (
 from fcn4_dist.config import nearest_name as nearest
 from fcn4_dist.errors import InputError
 from fcn4_dist.findings import Level
+from tests.config.drawn_settings import ALL_SETTINGS
 
 WriteConfig = Callable[[str], Path]
 
@@ -316,45 +315,6 @@ def test_settings_written_for_a_command_are_those_with_an_effect_on_it() -> None
     assert names == {name for name, setting in SETTINGS.items() if "eval" in setting.commands}
     assert "val_filename" in names
     assert "lr" not in names
-
-
-def _values_of(setting: Setting) -> st.SearchStrategy[Any]:
-    if setting.choices:
-        return st.sampled_from(setting.choices)
-    if setting.kind is bool:
-        return st.booleans()
-    if setting.kind is int:
-        return st.integers(int(setting.minimum or 0), int(setting.maximum or 2**31))
-    if setting.kind is float:
-        return st.floats(
-            min_value=setting.minimum if setting.above is None else setting.above,
-            exclude_min=setting.above is not None,
-            max_value=setting.maximum if setting.below is None else setting.below,
-            exclude_max=setting.below is not None,
-            allow_infinity=False,
-        )
-    if setting.kind is tuple:
-        names = st.text("abcXYZ019-_.é", min_size=1)
-        return st.lists(names, min_size=2, max_size=3, unique=True).map(tuple)
-    letters = st.characters(exclude_characters="/", exclude_categories=["Cs"])
-    return st.text(letters, min_size=0 if setting.optional else 1)
-
-
-def _long_enough(values: dict[str, Any]) -> float:
-    return values["clip_seconds"] and max(values["clip_seconds"], values["window_seconds"])
-
-
-ALL_SETTINGS = (
-    st.fixed_dictionaries({name: _values_of(setting) for name, setting in SETTINGS.items()})
-    .filter(lambda values: values["get_npy"] or values["get_mindrecord"])
-    .filter(lambda values: not (values["resume"] and values["pre_trained"]))
-    .map(lambda values: values | {"fold": min(values["fold"], values["folds"])})
-    .map(lambda values: values | ({"split": "auto"} if values["val_pattern"] else {}))
-    .map(lambda values: values | ({} if values["val_interval"] else {"patience": 0}))
-    .map(lambda values: values | ({"accumulation_steps": 1} if values["sink_size"] else {}))
-    .map(lambda values: values | {"clip_seconds": _long_enough(values)})
-    .map(lambda values: Settings(**values))
-)
 
 
 @given(settings=ALL_SETTINGS)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from fcn4_dist.config import COMMANDS, SETTINGS, Settings, load_settings
+from fcn4_dist.config import COMMANDS, SETTINGS, Setting, Settings, load_settings
 from fcn4_dist.errors import SettingsError
 
 # Name, documented default, another value as text, and that value.
@@ -70,6 +70,22 @@ def test_every_setting_has_a_meaning_and_an_effect_on_some_command(setting: Any)
     assert setting.group
     assert setting.commands
     assert set(setting.commands) <= set(COMMANDS)
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [each for each in SETTINGS.values() if each.kind in (int, float)],
+    ids=lambda s: s.name,
+)
+def test_every_number_has_limits_in_which_its_default_is(setting: Setting) -> None:
+    assert setting.minimum is not None or setting.above is not None
+    assert setting.maximum is not None or setting.below is not None
+    for name, limit in (("minimum", -1), ("maximum", 1)):
+        if getattr(setting, name) is not None:
+            setting.check(setting.kind(getattr(setting, name)))
+            with pytest.raises(SettingsError, match=f"^{setting.name} must be "):
+                setting.check(setting.kind(getattr(setting, name)) + limit)
+    setting.check(setting.default)
 
 
 @pytest.mark.parametrize("name", SETTINGS)

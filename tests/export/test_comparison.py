@@ -4,8 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
-from fcn4_dist.audio import UndecodableClipError
+from fcn4_dist.errors import InputError
 from fcn4_dist.export import compare, comparison_windows
 from fcn4_dist.tagging import ModelDescription
 
@@ -46,5 +47,11 @@ def test_the_package_brings_real_audio(description: ModelDescription) -> None:
 
 def test_any_other_audio_can_be_named(description: ModelDescription, real_clip: Path) -> None:
     assert len(comparison_windows(description, [real_clip])) == 2
-    with pytest.raises(UndecodableClipError):
+    with pytest.raises(InputError, match=r"it cannot be decoded: .* \(.*test_comparison.py\)"):
         comparison_windows(description, [Path(__file__)])
+
+
+def test_silence_is_nothing_to_compare_on(description: ModelDescription, tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.wav", np.full(30_000, 0.3), 12000)
+    with pytest.raises(InputError, match=r"it is silent \(.*a\.wav\); name another"):
+        comparison_windows(description, [tmp_path / "a.wav"])

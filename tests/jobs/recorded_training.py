@@ -16,7 +16,8 @@ import psutil
 
 from fcn4_dist.checkpoints import CheckpointFolder
 from fcn4_dist.checkpoints.content import CheckpointDescription, read_checkpoint
-from fcn4_dist.config import LoadedSettings, Settings
+from fcn4_dist.config import LoadedSettings, Settings, load_settings
+from fcn4_dist.jobs.preprocess import preprocess
 from fcn4_dist.runs.folder import choose_run_folder, save_settings
 
 PROGRAM = Path(__file__).with_name("recording_program.py")
@@ -168,6 +169,65 @@ class RecordedTraining:
     def last_values(self) -> Mapping[str, np.ndarray]:
         """Read all arrays of the checkpoint of the last step."""
         return read_checkpoint(self.checkpoints.files()[-1]).values
+
+
+def resumable_settings(clips: Path, flags: dict[str, str], folder: Path) -> Settings:
+    """Preprocess clips, and give the settings of a tiny run with all there is.
+
+    It has 3 epochs of 8 steps of 2 clips, one a worker; its ten checkpoints are of the steps 3, 6,
+    8, 9, 12, 15, 16, 18, 21 and 24.
+
+    Args:
+        clips: Folder of the clips.
+        flags: How they are preprocessed.
+        folder: An empty folder for what is made of them.
+    """
+    # What the last batch-norm sees of one clip has to be more than two values: of those it makes
+    # -1 and 1, whatever they are, and no gradient comes through.
+    larger = {"n_mels": "48", "hop_length": "48"}
+    paths = {"audio_path": str(clips), "npy_path": str(folder / "npy")}
+    paths |= {"info_path": str(folder), "mr_path": str(folder / "mindrecord")}
+    loaded = load_settings(flags=flags | larger | paths | {"num_consumer": "2", "processes": "1"})
+    preprocess(loaded)
+    return replace(
+        loaded.settings,
+        device_target="CPU",
+        width=0.05,
+        lr=0.01,
+        loss_scaling="dynamic",
+        batch_size=1,
+        epoch_size=3,
+        save_step=3,
+        keep_checkpoint_max=2,
+        lr_schedule="cosine",
+        warmup_epochs=0.5,
+        weight_decay=0.05,
+        ema_decay=0.8,
+        patience=3,
+        label_smoothing=0.1,
+        mixup=0.4,
+        time_shift=0.2,
+        freq_mask=4,
+        time_mask=0.1,
+    )
+
+
+def undisturbed_training(settings: Settings, folder: Path) -> RecordedTraining:
+    """Train on two workers, and make sure that the run has learnt with all there is."""
+    training = RecordedTraining(folder, settings)
+    training.run()
+    assert len(training.steps(0)) == len(training.steps(1)) == 24
+    values = read_checkpoint(training.checkpoints.files()[-1]).values
+    moments = {name: value for name, value in values.items() if name.startswith("moment1.")}
+    steps = [line for line in training.history() if line["kind"] == "step"]
+    assert [step["global_step"] for step in steps if step["skipped"]] == [5, 11, 19]
+    # It is doubled after four clean steps; and halved after each that overflowed, on one rank.
+    doubled = [step["global_step"] for step in steps if step["loss_scale"] == 2048]
+    assert doubled == [5, 10, 11, 16, 17, 18, 19, 24]
+    assert all(step["loss_scale"] == 1024 for step in steps if step["global_step"] not in doubled)
+    # Weights that do not learn would be the same after any accident.
+    assert moments and all(np.abs(value).max() > 0 for value in moments.values())
+    return training
 
 
 def output_of(started: subprocess.Popen[str], expected: int) -> str:

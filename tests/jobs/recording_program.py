@@ -22,6 +22,7 @@ from typing import Any
 
 # What imports NumPy comes later, when the command does so itself: NumPy starts threads.
 from fcn4_dist.cli import main
+from fcn4_dist.cluster.launch import PROGRAM
 
 RANK = int(os.environ.get("RANK_ID", 0))
 PLACE, UNHARMED = json.loads(os.environ.get("ACCIDENT", '["nowhere", 0]'))
@@ -56,8 +57,8 @@ def change(module: str, name: str, by: Any) -> None:
 
 def plan_recorded(program: list[str], *arguments: Any, **options: Any) -> Any:
     """Plan a launch whose workers run this program, which takes the same arguments."""
-    assert program[:2] == ["-m", "fcn4_dist"]
-    return original["plan_launch"]([__file__, *program[2:]], *arguments, **options)
+    assert program[0] == PROGRAM
+    return original["plan_launch"]([__file__, *program[1:]], *arguments, **options)
 
 
 def become_recorded_rank(*arguments: Any) -> Any:

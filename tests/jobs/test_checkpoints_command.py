@@ -154,6 +154,27 @@ def test_one_damaged_checkpoint_is_exit_code_2_and_the_others_are_told_all_the_s
     ]
 
 
+def test_a_checkpoint_of_another_run_among_those_of_a_run_is_exit_code_2(
+    tmp_path: Path, run: Run
+) -> None:
+    whole = [write_example(tmp_path, 1, step) for step in (1, 2)]
+    # Runs that have prefixes of their own may share a folder.
+    whole.append(write_example(tmp_path, 1, 1, prefix="Other", run_id="its own run"))
+    assert run("verify", tmp_path)[0] == 0
+    copied = write_example(tmp_path, 9, 9, run_id="9f3b7c2e9a").rename(
+        tmp_path / "MusicTagger-best.ckpt"
+    )
+    code, output, errors = run("verify", tmp_path)
+    assert (code, errors) == (2, "")
+    assert output.splitlines() == [
+        *(f"{path}: whole" for path in sorted([*whole, copied])),
+        f"{tmp_path} holds MusicTagger-*.ckpt of 2 runs (1f3b7c2e: 2, like MusicTagger-1_1.ckpt, "
+        "MusicTagger-1_2.ckpt; 9f3b7c2e: 1, like MusicTagger-best.ckpt): keep those of each run in "
+        "a folder of their own",
+    ]
+    assert run("verify", copied)[0] == 0
+
+
 # All ------------------------------------------------------------------------------------------
 
 

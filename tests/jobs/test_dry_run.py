@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from fcn4_dist.cli import main
+from fcn4_dist.cluster.launch import PROGRAM
 from fcn4_dist.host.driver import ROOT_VARIABLE
 from fcn4_dist.host.host import Host
 from fcn4_dist.host.npu_smi import Cards
@@ -83,7 +84,7 @@ def test_every_process_is_printed_and_no_folder_is_made(
     folder = variables_of(msrun)["FCN4_DIST_LAUNCHED"]
     assert Path(folder).parent == tmp_path / "runs"
     for command in commands:
-        assert command.endswith(f"python -m fcn4_dist train --config {folder}/settings.yaml")
+        assert command.endswith(f"python {PROGRAM} train --config {folder}/settings.yaml")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -278,7 +279,7 @@ def test_an_evaluation_is_checked_for_its_checkpoint(
     good_flags: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     _, commands, others = run(capsys, "--device_num=2", "eval", *good_flags)
-    assert " -m fcn4_dist eval --config " in commands[-1]
+    assert f" {PROGRAM} eval --config " in commands[-1]
     (warning,) = others
     assert warning.startswith("warning: would be refused: there is no checkpoint ")
 

@@ -146,6 +146,8 @@ def test_a_step_that_fails_is_named_with_its_fold(command: list[str]) -> None:
         (["--checkpoint_path", "x"], "--checkpoint_path: a cross-validation sees to it"),
         (["--pre_trained", "True"], "--pre_trained: pre_trained does not go with a cross-"),
         (["--device_num", "0"], "--device_num must be at least 1, got 0"),
+        (["--device_target", "Ascend"], "device_target is Ascend, and this machine shows no"),
+        (["--n_fft", "64"], "hop_length must be at most n_fft (64)"),
     ],
 )
 def test_what_does_not_go_with_a_cross_validation_is_refused_before_work(
@@ -166,16 +168,15 @@ def test_what_a_settings_file_says_of_a_single_job_has_no_effect(
         config.read_text()
         + "val_pattern: '*/5-*'\nget_mindrecord: 0\ndata_dir: x\nval_filename: test.mindrecord0\n"
     )
-    # It ends where training begins, for want of a card.
-    failed = run(command, "--device_target", "Ascend")
+    # It ends where training begins, for want of clips.
+    failed = run(command, "--batch_size", "1000")
     assert "fold 1: train ended with exit code 2" in failed.stderr
     assert (tmp_path / "cv/fold-1/mindrecord/manifest.json").exists()
     saved = load_settings(tmp_path / "cv/settings.yaml").settings
     assert (saved.split, saved.val_pattern, saved.data_dir) == ("kfold", "", "")
     assert (saved.val_filename, saved.model_name) == ("val.mindrecord0", "last")
     # Nothing is trained yet, so the mistake may be mended.
-    assert "device_target is Ascend, and this" in run(command, "--device_target", "Ascend").stderr
-    assert "training clips are fewer" in run(command, "--batch_size", "1000").stderr
+    assert "training clips are fewer" in run(command, "--batch_size", "2000").stderr
 
 
 def test_a_folder_of_another_job_is_left_alone(

@@ -148,8 +148,8 @@ def test_a_manifest_in_which_anything_was_changed_is_refused_by_all_that_read_it
     settings = replace(preprocessed, data_dir=str(folder))
     for read in (
         lambda: verify_shards(folder),
-        lambda: open_shards(settings, settings.train_filename),
-        lambda: open_shards(settings, settings.val_filename),
+        lambda: open_shards("train", settings),
+        lambda: open_shards("eval", settings),
     ):
         with pytest.raises(
             InputError, match=r"manifest\.json is not as it was written \(its check"

@@ -17,7 +17,7 @@ def test_shards_whose_manifest_contradicts_itself_are_refused(
     settings = replace(preprocessed, data_dir=str(tmp_path))
     manifest = read_manifest(shards)
     manifest.write(tmp_path)
-    assert open_shards(settings, settings.train_filename)[0] == manifest
+    assert open_shards("train", settings)[0] == manifest
     # Clips of which there are no rows end in the middle of training, and wrong labels never.
     first = manifest.clips[0]
     for clips in (
@@ -26,4 +26,4 @@ def test_shards_whose_manifest_contradicts_itself_are_refused(
     ):
         replace(manifest, clips=clips).write(tmp_path)
         with pytest.raises(InputError, match=r"manifest\.json contradicts itself: .*: run prepro"):
-            open_shards(settings, settings.train_filename)
+            open_shards("train", settings)

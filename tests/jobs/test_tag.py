@@ -1,6 +1,7 @@
 """The command tag: songs in, tags out."""
 
 import csv
+import io
 import json
 import os
 import shutil
@@ -14,6 +15,7 @@ import pytest
 import fcn4_dist
 from fcn4_dist.cli import main
 from fcn4_dist.tagging import Tagger, load_network
+from fcn4_dist.text import Lines, cleaned
 from tests.tagging.conftest import checkpoint, description, exported, parameters
 from tests.tagging.networks import CLASS_NAMES
 
@@ -149,7 +151,10 @@ def test_without_any_tags_it_has_failed(exported: Path, songs: Path, capsys: Cap
         (["EMPTY"], "there is no audio file (.aif, .aiff"),
         (["SONG", "--top_n", "0"], "--top_n must be at least 1, got 0"),
         (["SONG", "--processes", "-1"], "--processes must be at least 0, got -1"),
-        (["SONG", "--hop_seconds", "9"], "hop_seconds must be above 0 and at most 1.3"),
+        (
+            ["SONG", "--hop_seconds", "9"],
+            "hop_seconds must be at least 0.008, a frame, and at most 1.3",
+        ),
         (["SONG", "SONG", "--plot", "a.png"], "--plot shows one song, and 2 are named: name one"),
         (["SONG", "--html", "EMPTY"], "is a folder: name a file"),
         (["SONG", "--html", "./SONG"], "--html SONG is the song itself: name another file"),
@@ -202,3 +207,27 @@ def test_a_name_that_is_not_utf_8_is_no_obstacle(
     shutil.copy(real_clip, tmp_path / name)
     assert main(["tag", str(tmp_path), "--model", str(exported), "--json"]) == 0
     assert Path(json.loads(capsys.readouterr().out)["path"]).name == name
+
+
+def test_songs_of_hostile_names_are_rows_and_no_formulas(
+    checkpoint: Path,
+    real_clip: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    names = [f"{name}{real_clip.suffix}" for name in ("=1+1", "@\r", "a\x1b[2J\n\u202e\udce9")]
+    for name in names:
+        shutil.copy(real_clip, os.fsencode(name))
+    request = ["tag", *names, "--checkpoint", str(checkpoint), "--processes", "1"]
+    shown = {}
+    for kind in ("--csv", "--json", "--batch_size=8"):
+        command = [sys.executable, "-m", "fcn4_dist", *request, kind]
+        shown[kind] = subprocess.run(command, capture_output=True, check=True).stdout
+    text = shown["--csv"].decode("utf-8", "surrogateescape")
+    _, *rows = csv.reader(io.StringIO(text, newline=""))
+    assert [row[0] for row in rows] == [f"'{names[0]}", f"'{names[1]}", names[2]]
+    lines = shown["--json"].decode("ascii").splitlines()
+    assert [json.loads(line)["path"] for line in lines] == names
+    for_people = Lines(shown["--batch_size=8"].decode())
+    assert for_people == cleaned(for_people) and r"a\x1b[2J\n\u202e\udce9" in for_people

@@ -29,7 +29,7 @@ def test_a_shard_that_is_gone_or_cut_is_said_in_a_sentence(
 ) -> None:
     folder = Path(shutil.copytree(preprocessed.shard_folder, tmp_path / "shards"))
     settings = replace(preprocessed, data_dir=str(folder))
-    _, record_set = open_shards(settings, settings.val_filename)
+    _, record_set = open_shards("eval", settings)
     assert callable(harm)
     harm(record_set.files[0])
     with pytest.raises(Fcn4DistError, match=r"the shards of val in .* cannot be read any more"):
@@ -44,7 +44,7 @@ def test_rows_that_are_not_what_the_manifest_says_are_refused(
     if dtype != "float32":
         settings = replace(settings, mr_path=str(tmp_path), feature_dtype=dtype, get_npy=False)
         preprocess(LoadedSettings(settings, {}))
-    _, whole = open_shards(settings, settings.val_filename)
+    _, whole = open_shards("eval", settings)
     assert [len(batch) for batch in read_batches(whole, [np.arange(5)])] == [5]
     first = whole.clips[0]
     other_label = next(name for name in whole.class_names if name not in first.labels)

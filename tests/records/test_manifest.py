@@ -3,17 +3,21 @@
 import hashlib
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fcn4_dist.audio import FeatureParameters
 from fcn4_dist.config import Settings
 from fcn4_dist.errors import InputError
 from fcn4_dist.records import ClipRow, Manifest, Shard, read_manifest, set_of_file
+from tests.sealing import resealed
 
 
 @pytest.fixture
@@ -160,6 +164,40 @@ def test_a_manifest_that_lacks_something_is_refused_by_name(
     (tmp_path / "manifest.json").write_text(json.dumps(content))
     with pytest.raises(InputError, match=r"manifest\.json"):
         read_manifest(tmp_path)
+
+
+LEADS_AWAY = (
+    *("..", ".", "", "/", "/etc/passwd", "../outside", "a/b", "a\0b", "notes.txt", "manifest.json"),
+    *("../train.mindrecord0", "/train.mindrecord0", "train.mindrecord0/../../a.mindrecord0"),
+    *(
+        "train.mindrecord0\n",
+        "train.mindrecord",
+        "train.mindrecord-1",
+        "val.mindrecord0",
+        "a\udce9",
+    ),
+)
+
+
+@given(file=st.sampled_from(LEADS_AWAY) | st.text(), name=st.sampled_from(LEADS_AWAY) | st.text())
+def test_no_name_in_a_manifest_leads_to_a_file_that_is_none_of_its_shards(
+    file: str, name: str, shards: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("named", numbered=True)
+    content = json.loads((shards / "manifest.json").read_text())
+    for shard in content["shards"]:
+        shard["set"] = name if shard["set"] == "train" else shard["set"]
+    content["sets"] = [name, "val"]
+    for given_file in (file, f"{name}.mindrecord0"):
+        content["shards"][0]["file"] = given_file
+        content["shards"][1]["file"] = f"{name}.mindrecord1"
+        (folder / "manifest.json").write_bytes(resealed(content))
+        with suppress(InputError):
+            for set_name, of_set in read_manifest(folder).sets.items():
+                for number, shard in enumerate(of_set):
+                    path = folder / shard.file
+                    assert path.name == f"{set_name}.mindrecord{number}"
+                    assert path.parent == folder == path.absolute().parent
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,14 @@
 
 import json
 import math
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
+import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from fcn4_dist.errors import Fcn4DistError
 from fcn4_dist.runs.history import Epoch, Pace, RunHistory, Step, Stop
 
 PACE = Pace(samples_per_second=75.5, waiting_for_data=0.25)
@@ -109,6 +112,43 @@ def test_a_new_run_in_the_same_folder_begins_anew(tmp_path: Path) -> None:
         history.close()
     assert [line["loss"] for line in lines(tmp_path)] == [8.0, 4.0]
     assert curve(tmp_path, "train/loss") == [(1, 8.0), (2, 4.0)]
+
+
+def test_a_full_disk_ends_in_a_sentence_with_whole_lines_and_nobody_waits(
+    small_disk: Path,
+) -> None:
+    history = RunHistory(small_disk, 0)
+    write(history, range(1, 3))
+    filled = small_disk / "filling"
+    with suppress(OSError), filled.open("wb", buffering=0) as file:
+        while file.write(bytes(4096)):
+            pass
+    sentence = r"(metrics\.jsonl|tensorboard) cannot be written, so training .*disk.* is full"
+    with pytest.raises(Fcn4DistError, match=sentence):
+        # The last block of the file has room for some lines.
+        write(history, range(3, 100))
+    history.close()
+    steps = [line["global_step"] for line in lines(small_disk)]
+    assert steps == list(range(1, len(steps) + 1))
+    filled.unlink()
+    again = RunHistory(small_disk, 2, small_disk)
+    write(again, range(3, 5))
+    again.close()
+    assert [line["global_step"] for line in lines(small_disk)] == [1, 2, 3, 4]
+    assert [step for step, _ in curve(small_disk, "train/loss")] == [1, 2, 3, 4]
+
+
+def test_a_full_disk_under_the_event_file_is_told_once(small_disk: Path) -> None:
+    history = RunHistory(small_disk, 0)
+    with suppress(OSError), (small_disk / "filling").open("wb", buffering=0) as file:
+        while file.write(bytes(4096)):
+            pass
+    events = history._events
+    assert events
+    with pytest.raises(Fcn4DistError, match=r"tensorboard cannot be written, .* is full"):
+        for step in range(1, 1000):
+            history._plot("train", step, {"loss": 0.5}, flush=True)
+    history.close()
 
 
 def test_a_loss_that_is_no_number_is_null_and_the_stop_names_the_clips(tmp_path: Path) -> None:

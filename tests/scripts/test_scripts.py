@@ -86,8 +86,8 @@ def test_a_python_that_is_too_old_is_told_which_ones_are_not(tmp_path: Path) -> 
         python.symlink_to(found[0])
     else:
         older = "import sys; sys.version_info = (3, 9, 18); sys.version = '3.9.18 (main)'"
-        code = f"{older}; exec(sys.argv.pop(1))"
-        python.write_text(f'#!/bin/bash\nexec {sys.executable} -c "{code}" "${{@:2}}"\n')
+        code = f"{older}; import runpy; runpy.run_path(sys.argv[1], run_name='__main__')"
+        python.write_text(f'#!/bin/bash\nexec {sys.executable} -c "{code}" "$@"\n')
         python.chmod(0o755)
     result = subprocess.run(
         ["bash", str(SCRIPTS / "run_preprocess.sh")],

@@ -9,6 +9,7 @@ import pytest
 
 from fcn4_dist.audio import FeatureParameters
 from fcn4_dist.checkpoints.content import read_checkpoint
+from fcn4_dist.clips.class_names import parse_class_names
 from fcn4_dist.clips.gtzan import GTZAN_GENRES
 from fcn4_dist.clips.magnatagatune import MODELZOO_TAGS
 from fcn4_dist.config import Settings
@@ -16,7 +17,6 @@ from fcn4_dist.errors import InputError
 from fcn4_dist.files import sha256_of
 from fcn4_dist.tagging import ModelDescription, Tagger, describe_checkpoint, load_network
 from fcn4_dist.tagging.checkpoint_network import CheckpointNetwork
-from fcn4_dist.tagging.class_names import parse_class_names
 from tests.checkpoints.examples import DESCRIPTION, write_example
 from tests.tagging.networks import CLASS_NAMES, write_modelzoo_checkpoint
 

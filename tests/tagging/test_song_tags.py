@@ -13,8 +13,9 @@ SCORES = np.array([[0.1, 0.9, 0.5], [0.3, 0.7, 0.5], [0.8, 0.2, 0.5]])
 
 
 def song(starts: list[float], seconds: float = 10.0, window: float = 4.0) -> SongTags:
+    scores, levels = SCORES[: len(starts)], np.full(len(starts), -20.0)
     return SongTags(
-        Path("a.mp3"), seconds, ("b", "a", "c"), window, np.array(starts), SCORES[: len(starts)]
+        Path("a.mp3"), seconds, ("b", "a", "c"), window, np.array(starts), scores, levels
     )
 
 
@@ -52,7 +53,8 @@ def test_a_song_that_always_sounds_the_same_has_one_score_from_beginning_to_end(
 ) -> None:
     room = seconds - 4.0
     starts = np.linspace(0, room, 1 + int(-(-room // hop)))
-    tags = SongTags(Path("a.mp3"), seconds, ("a",), 4.0, starts, np.full((len(starts), 1), score))
+    scores = np.full((len(starts), 1), score)
+    tags = SongTags(Path("a.mp3"), seconds, ("a",), 4.0, starts, scores, 0 * starts)
     edges, scores = tags.over_time()
     assert edges[0] == 0 and edges[-1] == seconds and (np.diff(edges) > 0).all()
     assert scores == pytest.approx(np.full((len(edges) - 1, 1), score))

@@ -2,3 +2,4 @@
 
 from fcn4_dist.clips.synthetic.collection import SYNTHETIC, render_clip, write_collection
 from fcn4_dist.clips.synthetic.genres import GENRES
+from fcn4_dist.clips.synthetic.instruments import SAMPLE_RATE

@@ -4,11 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from fcn4_dist.clips.class_names import parse_class_names, unnamed
 from fcn4_dist.clips.gtzan import GTZAN_GENRES
 from fcn4_dist.clips.magnatagatune import MODELZOO_TAGS
 from fcn4_dist.errors import InputError
-from fcn4_dist.tagging.class_names import check_class_names, parse_class_names, unnamed
-from tests.checkpoints.examples import DESCRIPTION
 
 PATH = Path("weight/zoo.ckpt")
 
@@ -30,7 +29,7 @@ def test_a_collection_of_the_modelzoo_stands_for_its_classes() -> None:
 def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
     (tmp_path / "latin.txt").write_bytes(b"caf\xe9")
     with pytest.raises(
-        InputError, match=r"names of the classes from .*latin\.txt: it is not UTF-8"
+        InputError, match=r"names of the classes from .*latin\.txt': it is not UTF-8"
     ):
         parse_class_names(str(tmp_path / "latin.txt"))
 
@@ -55,14 +54,3 @@ def test_the_one_flag_for_a_checkpoint_of_the_modelzoo_is_said(classes: int, nam
         "in its order, separated by commas (or a file with a name a line)"
     )
     assert "ModelZoo" not in str(unnamed(PATH, 41))
-
-
-def test_names_are_held_against_those_of_the_shards() -> None:
-    check_class_names("gtzan", None, PATH, GTZAN_GENRES)
-    check_class_names("a,b", DESCRIPTION, PATH, ("a", "b"))
-    check_class_names("", DESCRIPTION, PATH, ("a", "b"))
-    with pytest.raises(InputError, match="does not say what its 2 classes are"):
-        check_class_names("", None, PATH, ("a", "b"))
-    for description in (None, DESCRIPTION):
-        with pytest.raises(InputError, match=r"are b, a, and those of the shards are a, b: name"):
-            check_class_names("b,a", description, PATH, ("a", "b"))

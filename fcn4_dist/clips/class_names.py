@@ -3,9 +3,9 @@
 from collections import Counter
 from pathlib import Path
 
-from fcn4_dist.checkpoints.content import CheckpointDescription
 from fcn4_dist.clips.gtzan import GTZAN_GENRES
 from fcn4_dist.clips.magnatagatune import MODELZOO_TAGS
+from fcn4_dist.config.forms import expanded, fault_of, shown
 from fcn4_dist.errors import InputError
 from fcn4_dist.findings import counted
 
@@ -35,7 +35,7 @@ def parse_class_names(text: str) -> tuple[str, ...]:
     names = [name.strip() for name in text.split(",")] if text.strip() else []
     # What has a comma may be too long for the name of a file, or no name of any.
     if len(names) == 1:
-        names = _names_in(Path(text)) or names
+        names = _names_in(text) or names
     _check(names)
     return tuple(names)
 
@@ -56,45 +56,19 @@ def unnamed(path: Path, classes: int) -> InputError:
     )
 
 
-def check_class_names(
-    text: str,
-    description: CheckpointDescription | None,
-    path: Path,
-    of_shards: tuple[str, ...],
-) -> None:
-    """Hold the names that somebody gives the classes of a checkpoint against those of shards.
-
-    Args:
-        text: As for :func:`parse_class_names`.
-        description: What the checkpoint says of itself; None for one of another program, for which
-            the names have to be given.
-        path: Where it is.
-        of_shards: Classes of the shards that it is to score; those it names itself are theirs.
-
-    Raises:
-        InputError: If they are others, or nobody says what they are.
-    """
-    names = parse_class_names(text)
-    if not names:
-        if description is None:
-            raise unnamed(path, len(of_shards))
-        return
-    if names != of_shards:
-        raise InputError(
-            f"class_names says that the classes of {path} are {', '.join(names)}, and those of the "
-            f"shards are {', '.join(of_shards)}: name shards of the same classes in the same order "
-            "with --data_dir, or mend --class_names"
-        )
-
-
-def _names_in(path: Path) -> list[str]:
+def _names_in(text: str) -> list[str]:
+    path = Path(text)
     try:
+        path = Path(expanded(text))
         if not path.is_file():
             return []
-        lines = path.read_text("utf-8").splitlines()
+        lines = path.read_text("utf-8-sig").splitlines()
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
-        raise InputError(f"cannot read the names of the classes from {path}: {reason}") from error
+        reason = "it is not UTF-8 text" if isinstance(error, UnicodeError) else str(error)
+        reason = getattr(error, "strerror", None) or reason
+        raise InputError(
+            f"cannot read the names of the classes from {shown(text)}: {reason}"
+        ) from error
     return [line.strip() for line in lines if line.strip()]
 
 
@@ -112,4 +86,4 @@ def _check(names: list[str]) -> None:
 
 
 def _can_be(name: str) -> bool:
-    return name.isprintable() and 0 < len(name) <= _LONGEST_NAME
+    return not fault_of(name) and 0 < len(name) <= _LONGEST_NAME

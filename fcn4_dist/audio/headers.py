@@ -1,0 +1,62 @@
+"""Whether the header of an audio file contradicts itself, its size or its content."""
+
+import re
+from pathlib import Path
+from typing import BinaryIO
+
+from fcn4_dist.files import open_file
+
+_SHOULD_BE = re.compile(r"^\s*(.+?)\s*: (\d+) \(should be (\d+)\)", re.MULTILINE)
+_LAYOUT = re.compile(
+    r"=> WAVE_FORMAT_(?:PCM|IEEE_FLOAT|EXTENSIBLE)\n\s+Channels\s+: (\d+)\n.*\n"
+    r"\s+Block Align\s+: (\d+)\n\s+Bit Width\s+: (\d+)"
+)
+_UNKNOWN_BYTES = 0x7FFF0000
+_SIZE_MATTERS = 0.01
+_FLAC_RATES = (0, 88200, 176400, 192000, 8000, 16000, 22050, 24000, 32000, 44100, 48000, 96000)
+"""What a frame's code of its sample rate means (RFC 9639, 9.1.2); 0: as the header says."""
+
+
+def log_contradicts(log: str) -> bool:
+    """Find in what libsndfile tells of a header a field that another one, or the size, belies.
+
+    Args:
+        log: Its ``SFC_GET_LOG_INFO``.
+    """
+    layout = _LAYOUT.search(log)
+    for field, says, should_say in _SHOULD_BE.findall(log):
+        difference = abs(int(says) - int(should_say))
+        if field == "Bytes/sec":
+            # Of what is compressed, it is about right.
+            if layout is not None and difference:
+                return True
+        # Who writes to a pipe does not know the size, and some count the header's own bytes.
+        elif 0 < int(says) < _UNKNOWN_BYTES and difference > _SIZE_MATTERS * int(says):
+            return True
+    if layout is None:
+        return False
+    channels, block, bits = map(int, layout.groups())
+    return channels * -(-bits // 8) != block
+
+
+def flac_contradicts(path: Path, rate: int) -> bool:
+    """Say whether the first frame of a FLAC file has another sample rate than its header.
+
+    Args:
+        path: The file; one that is none, or not as the RFC says, is not judged.
+        rate: What the header says, in Hz.
+    """
+    with open_file(path) as file:
+        if file.read(4) != b"fLaC":
+            return False
+        frame = _first_frame(file)
+    code = frame[2] & 0xF if len(frame) == 3 and frame[0] == 0xFF and frame[1] >> 2 == 0x3E else 0
+    return code in range(1, len(_FLAC_RATES)) and _FLAC_RATES[code] != rate
+
+
+def _first_frame(file: BinaryIO) -> bytes:
+    while len(head := file.read(4)) == 4:
+        file.seek(int.from_bytes(head[1:], "big"), 1)
+        if head[0] & 0x80:
+            return file.read(3)
+    return b""

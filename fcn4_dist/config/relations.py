@@ -1,0 +1,188 @@
+"""What settings may not be together: every relation between them, in this one place."""
+
+import re
+from bisect import bisect_right
+from collections.abc import Callable
+from math import exp, log
+from typing import TYPE_CHECKING
+
+from fcn4_dist.errors import SettingsError
+
+if TYPE_CHECKING:
+    from fcn4_dist.config.settings import Settings
+
+_LARGEST_BATCH = 4e9
+"""Bytes of a batch of features. Of a larger one, the first layer's output is beyond any card."""
+_LARGEST_FILTERS = 2**26
+"""Mel bands times samples of the FFT; the filters have half as many numbers."""
+
+
+def check_relations(settings: "Settings") -> None:
+    """Refuse settings that cannot be together, whatever the command.
+
+    Raises:
+        SettingsError: Naming the first of them that is to be changed.
+    """
+    for name, is_so, problem in _PROBLEMS:
+        if is_so(settings):
+            raise SettingsError(name, problem)
+    for name, relation in _RELATIONS:
+        if problem := relation(settings):
+            raise SettingsError(name, problem)
+
+
+def check_new_features(settings: "Settings") -> None:
+    """Refuse features that are to be made and would be of no use.
+
+    Not among the relations of all commands: what an earlier version has made of such settings is
+    still scored, and trained on.
+
+    Raises:
+        SettingsError: Naming the setting to change.
+    """
+    if settings.hop_length > settings.n_fft:
+        raise SettingsError(
+            "hop_length",
+            f"must be at most n_fft ({settings.n_fft}), or samples between two frames are in none, "
+            f"got {settings.hop_length}",
+        )
+    if settings.n_mels * settings.n_fft > _LARGEST_FILTERS:
+        raise SettingsError(
+            "n_fft",
+            f"{settings.n_fft} with n_mels {settings.n_mels} needs filters of "
+            f"{2 * settings.n_mels * settings.n_fft / 1e9:.1f} GB: lower one of them",
+        )
+    empty = empty_bands(settings.sample_rate, settings.n_fft, settings.n_mels)
+    if empty:
+        raise SettingsError(
+            "n_mels",
+            f"{settings.n_mels} leaves {empty} mel bands between the frequencies of an FFT of "
+            f"{settings.n_fft} samples, which stay silent: give fewer, or a larger --n_fft",
+        )
+
+
+def empty_bands(sample_rate: int, n_fft: int, n_mels: int) -> int:
+    """Count the mel bands whose filter has no frequency of the FFT in it.
+
+    A filter is a triangle from the centre of the band below to that of the band above, on
+    Slaney's scale (Auditory Toolbox, 1998), as ``librosa.filters.mel`` makes it.
+
+    Args:
+        sample_rate: Hz.
+        n_fft: Length of the FFT, in samples.
+        n_mels: Number of mel bands.
+    """
+    highest = _mel(sample_rate / 2)
+    edges = [_hertz(highest * number / (n_mels + 1)) for number in range(n_mels + 2)]
+    # Half a sample rate is the last edge but for rounding, and the last frequency of an even FFT.
+    edges[-1] = sample_rate / 2
+    frequencies = [number * sample_rate / n_fft for number in range(n_fft // 2 + 1)]
+    return sum(
+        not _has_between(frequencies, below, above)
+        for below, above in zip(edges, edges[2:], strict=False)
+    )
+
+
+def _has_between(frequencies: list[float], below: float, above: float) -> bool:
+    place = bisect_right(frequencies, below)
+    return place < len(frequencies) and frequencies[place] < above
+
+
+def _mel(hertz: float) -> float:
+    # Linear up to 1000 Hz, then 27 steps to 6.4 times as much.
+    return 3 * hertz / 200 if hertz < 1000 else 15 + 27 * log(hertz / 1000) / log(6.4)
+
+
+def _hertz(mel: float) -> float:
+    return 200 * mel / 3 if mel < 15 else 1000 * exp(log(6.4) * (mel - 15) / 27)
+
+
+def _set_names(settings: "Settings") -> str:
+    if len(settings.set_names) == 3 and len(set(settings.set_names)) == 3:
+        return ""
+    return f"must be two or three different names, got [{', '.join(settings.mr_name)}]"
+
+
+def _fold(settings: "Settings") -> str:
+    if settings.fold <= settings.folds:
+        return ""
+    return f"must be at most folds ({settings.folds}), got {settings.fold}"
+
+
+def _clip_seconds(settings: "Settings") -> str:
+    if not 0 < settings.clip_seconds < settings.window_seconds:
+        return ""
+    return (
+        f"must be 0 or at least window_seconds ({settings.window_seconds:g}), got "
+        f"{settings.clip_seconds:g}"
+    )
+
+
+def _at_most(name: str, limit: str) -> Callable[["Settings"], str]:
+    def relation(settings: "Settings") -> str:
+        value, largest = getattr(settings, name), getattr(settings, limit)
+        return f"must be at most {limit} ({largest:g}), got {value:g}" if value > largest else ""
+
+    return relation
+
+
+def _batch_size(settings: "Settings") -> str:
+    frames = 1 + settings.window_seconds * settings.sample_rate / settings.hop_length
+    size = 4.0 * settings.batch_size * settings.n_mels * frames
+    if size <= _LARGEST_BATCH:
+        return ""
+    return (
+        f"{settings.batch_size} makes a batch of {size / 1e9:.3g} GB, and more than "
+        f"{_LARGEST_BATCH / 1e9:g} GB fit nowhere: lower it, or window_seconds"
+    )
+
+
+def _group_pattern(settings: "Settings") -> str:
+    try:
+        re.compile(settings.group_pattern)
+    except (re.error, OverflowError, RecursionError) as error:
+        return (
+            f"{settings.group_pattern!r} is not a regular expression ({error}): mend it, or leave "
+            "out --group_pattern"
+        )
+    return ""
+
+
+_RELATIONS: tuple[tuple[str, Callable[["Settings"], str]], ...] = (
+    ("mr_name", _set_names),
+    ("fold", _fold),
+    ("clip_seconds", _clip_seconds),
+    ("freq_mask", _at_most("freq_mask", "n_mels")),
+    ("time_mask", _at_most("time_mask", "window_seconds")),
+    ("time_shift", _at_most("time_shift", "window_seconds")),
+    ("warmup_epochs", _at_most("warmup_epochs", "epoch_size")),
+    ("batch_size", _batch_size),
+    ("group_pattern", _group_pattern),
+)
+_PROBLEMS: tuple[tuple[str, Callable[["Settings"], object], str], ...] = (
+    (
+        "sink_size",
+        lambda settings: settings.sink_size and settings.accumulation_steps > 1,
+        "and accumulation_steps are both given: choose one",
+    ),
+    (
+        "patience",
+        lambda settings: settings.patience and not settings.val_interval,
+        "needs validations: give val_interval, too",
+    ),
+    (
+        "val_pattern",
+        lambda settings: settings.val_pattern and settings.split != "auto",
+        "and split are both given: choose one of them",
+    ),
+    (
+        "get_npy",
+        lambda settings: not (settings.get_npy or settings.get_mindrecord),
+        "and get_mindrecord are both off: nothing to do",
+    ),
+    (
+        "resume",
+        lambda settings: settings.resume and settings.pre_trained,
+        "and pre_trained are both given: choose one of them",
+    ),
+)

@@ -1,0 +1,85 @@
+"""What would stop a preprocess job, or leave useless shards, known before a clip is decoded."""
+
+from collections import Counter
+from pathlib import Path
+
+import soundfile
+
+from fcn4_dist.audio import FeatureParameters
+from fcn4_dist.clips import Collection, annotations_file, split_clips
+from fcn4_dist.cluster.device import check_mindspore
+from fcn4_dist.config import Settings, check_new_features
+from fcn4_dist.errors import InputError
+from fcn4_dist.files import check_writable, open_file
+from fcn4_dist.jobs.shards import check_window
+from fcn4_dist.processes import usable_cores
+from fcn4_dist.records.obstacles import check_names
+from fcn4_dist.terminal import warn
+
+# Some wait for a disk; but each takes memory of its own.
+_PROCESSES_PER_CORE = 16
+_CLIPS_LOOKED_AT = 50
+
+
+def check_preprocessing(settings: Settings) -> None:
+    """Look at all but the collection.
+
+    Raises:
+        InputError: At the first thing that is wrong.
+    """
+    check_window(FeatureParameters.from_settings(settings), settings.window_seconds)
+    if settings.get_npy:
+        check_new_features(settings)
+    most = _PROCESSES_PER_CORE * usable_cores()
+    if settings.processes > most:
+        raise InputError(
+            f"processes {settings.processes} are too many for the {usable_cores()} cores here: "
+            f"give at most {most}, or 0 for one each"
+        )
+    if settings.get_mindrecord:
+        check_mindspore()
+        check_names(Path(settings.mr_path), settings.set_names)
+    check_writable(annotations_file(settings).parent, "info_path")
+    for name in ("npy_path", "mr_path"):
+        check_writable(Path(getattr(settings, name)), name)
+
+
+def check_split(collection: Collection, settings: Settings) -> None:
+    """Try the split: one that cannot be is better known before hours of decoding than after.
+
+    What is skipped, and what is a copy, is not known yet, so it is made once more later.
+
+    Raises:
+        InputError: If there is no such split.
+    """
+    roles = Counter(split_clips(collection.clips, {}, settings).roles.values())
+    if roles["train"] < settings.batch_per_rank:
+        warn(
+            f"the training set will have {roles['train']} clips, fewer than a batch of "
+            f"{settings.batch_per_rank} (batch_size, accumulation_steps): train with a smaller one"
+        )
+
+
+def check_lengths(collection: Collection, settings: Settings) -> None:
+    """Say so if a window is longer than the clips: silence would be most of what is learnt from.
+
+    The heads of some files, spread over the collection, are read, and no audio.
+    """
+    clips = collection.clips[:: -(-len(collection.clips) // _CLIPS_LOOKED_AT)]
+    lengths = [seconds for clip in clips if (seconds := _seconds_of(clip.path))]
+    if lengths and max(lengths) < settings.window_seconds:
+        warn(
+            f"{len(lengths)} of the clips were looked at, and all are shorter than a window of "
+            f"{settings.window_seconds:g} s (the longest has {max(lengths):.2f} s); silence fills "
+            "the rest: give a shorter --window_seconds"
+        )
+
+
+def _seconds_of(path: Path) -> float:
+    """Read how long the head of an audio file says that it is; 0.0 if it does not."""
+    try:
+        with open_file(path) as file:
+            found = soundfile.info(file)
+    except (OSError, RuntimeError, ValueError):
+        return 0.0
+    return float(found.duration)
