@@ -5,6 +5,7 @@ import os
 import re
 import resource
 import signal
+import stat
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +18,7 @@ from mindspore.mindrecord import FileReader
 from fcn4_dist.audio import FeatureCache, FeatureParameters, Outcome
 from fcn4_dist.config import Settings
 from fcn4_dist.errors import Fcn4DistError, InputError
-from fcn4_dist.records import ClipRow, Shard, read_manifest
+from fcn4_dist.records import ClipRow, Shard, read_manifest, writing
 from fcn4_dist.records.layout import ShardFormat
 from fcn4_dist.records.planning import PlannedShard
 from fcn4_dist.records.writing import clear_folder, write_shard, write_shards
@@ -223,6 +224,43 @@ def test_a_run_after_an_interrupted_one_keeps_its_finished_shards_and_gives_the_
     assert all(path.stat().st_mtime_ns == before for path, before in finished.items())
     _write(planned, replace(shard_format, mr_path=tmp_path / "whole"))
     _assert_same_shards(shard_format.mr_path, tmp_path / "whole")
+
+
+def test_a_shard_that_was_written_but_does_not_know_its_set_yet_is_written_anew(
+    rows: list[ClipRow], shard_format: ShardFormat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cut(*_: object) -> None:
+        raise PowerCut
+
+    planned = _planned(rows, 2)
+    with monkeypatch.context() as patch:
+        patch.setattr(writing, "join_set", cut)
+        with pytest.raises(PowerCut):
+            _write(planned, shard_format)
+    assert _alone(shard_format.mr_path / planned[0].file)
+    _write(planned, shard_format)
+    assert not _alone(shard_format.mr_path / planned[0].file)
+
+
+def _alone(path: Path) -> bool:
+    reader = FileReader(str(path))
+    ids = [row["id"] for row in reader.get_next()]
+    reader.close()
+    return len(ids) == 11
+
+
+@pytest.mark.parametrize(("umask", "mode"), [(0o027, 0o640), (0o002, 0o664), (0o077, 0o600)])
+def test_shards_are_open_to_those_to_whom_the_umask_opens_them(
+    rows: list[ClipRow], shard_format: ShardFormat, umask: int, mode: int
+) -> None:
+    before = os.umask(umask)
+    try:
+        _write(_planned(rows, 1), shard_format)
+        assert os.umask(umask) == umask
+    finally:
+        os.umask(before)
+    modes = {stat.S_IMODE(path.stat().st_mode) for path in shard_format.mr_path.iterdir()}
+    assert modes == {mode}
 
 
 def test_no_process_stays_when_the_writing_is_given_up(
