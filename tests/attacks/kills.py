@@ -253,7 +253,7 @@ def _came_to(
     if lost := [name for name in before if name not in digests_of(work, scene.results)]:
         return Outcome(attack, LOST, ", ".join(lost))
     code, output = _run(scene, work, 0)
-    if code == 2 and "its predictions are there" in output:
+    if code == 2 and "holds an evaluation" in output:
         again = [word.replace("WORK/run", "WORK/run_again") for word in scene.arguments]
         code, output = _run(Scene(scene.name, 0, again, (), ()), work, 0)
     if code or "Traceback" in output:
