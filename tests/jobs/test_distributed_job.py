@@ -158,8 +158,7 @@ def test_ranks_with_other_shards_are_named_before_the_first_step(
 ) -> None:
     other = tmp_path / "other shards"
     shutil.copytree(settings.mr_path, other)
-    manifest = other / "manifest.json"
-    manifest.write_text(manifest.read_text().replace('"seed": 1', '"seed": 2'))
+    change_sealed(other / "manifest.json", lambda manifest: manifest["split"].update(seed=2))
     write_settings(settings)
     file = save_settings(
         LoadedSettings(replace(settings, mr_path=str(other)), {}), prefix="rank_1_"

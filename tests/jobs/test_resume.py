@@ -132,8 +132,8 @@ def test_what_could_not_go_on_unchanged_is_refused_before_anything_starts(
     monkeypatch.chdir(tmp_path)
     if "--data_dir" in flags:
         shutil.copytree(killed.settings.mr_path, "other shards")
-        manifest = Path("other shards/manifest.json")
-        manifest.write_text(manifest.read_text().replace('"seed": 1', '"seed": 2'))
+        other = Path("other shards/manifest.json")
+        change_sealed(other, lambda manifest: manifest["split"].update(seed=2))
     loaded = LoadedSettings(replace(killed.settings, run_dir=str(tmp_path)), {})
     save_settings(loaded).rename("job.yaml")
     resume = ["--config", "job.yaml", "--run_dir", "run", "--resume", "auto"]
