@@ -16,6 +16,7 @@ from fcn4_dist.cluster.supervision import run_launch
 from fcn4_dist.cluster.topology import local_topology
 from fcn4_dist.config import LoadedSettings, Settings
 from fcn4_dist.runs.folder import choose_run_folder, save_settings
+from tests.sealing import change_sealed
 
 PROGRAM = Path(__file__).with_name("sleeping_program.py")
 

@@ -17,6 +17,7 @@ from tests.jobs.recorded_training import (
     assert_same_values,
     assert_went_on_as_if_nothing_had_happened,
 )
+from tests.sealing import change_sealed
 
 
 @pytest.fixture(scope="module")
