@@ -154,12 +154,15 @@ def check_writable(folder: Path, setting: str) -> None:
     """
     existing = folder
     try:
-        while not existing.exists() and existing != existing.parent:
+        # A link to what is not there is no place either: no folder can be made of its name.
+        while not (existing.exists() or existing.is_symlink()) and existing != existing.parent:
             existing = existing.parent
     except OSError as error:
         refusal = explain(error, folder, setting=setting)
         raise InputError(f"{setting} {folder} cannot be written to: {refusal}") from error
-    if not existing.is_dir():
+    if existing.is_symlink() and not existing.exists():
+        reason = f"{existing} is a link that leads nowhere"
+    elif not existing.is_dir():
         reason = f"{existing} is a file"
     elif os.statvfs(existing).f_flag & os.ST_RDONLY:
         reason = f"the disk of {existing} can only be read"

@@ -128,6 +128,13 @@ def test_a_folder_a_file_is_in_the_way_of_is_refused_with_the_flag(
     )
 
 
+@pytest.mark.parametrize("target", ["nowhere", "link"])
+def test_a_folder_behind_a_link_that_leads_nowhere_is_refused(tmp_path: Path, target: str) -> None:
+    (tmp_path / "link").symlink_to(target)
+    with pytest.raises(InputError, match="link is a link that leads nowhere"):
+        check_writable(tmp_path / "link" / "new", "mr_path")
+
+
 @pytest.mark.parametrize("size", [0, 1, 1 << 20, (1 << 20) + 1, 3_000_000])
 def test_a_hash_is_that_of_all_bytes(tmp_path: Path, size: int) -> None:
     content = bytes(number % 251 for number in range(1000)) * (size // 1000 + 1)

@@ -4,7 +4,7 @@ import argparse
 
 from fcn4_dist.cli.command import Command, flag
 from fcn4_dist.cli.tag import CHECKPOINT_FLAGS, named_checkpoint
-from fcn4_dist.cli.values import file_path
+from fcn4_dist.cli.values import file_path, found_path
 
 
 def _export(parsed: argparse.Namespace) -> None:
@@ -43,7 +43,7 @@ EXPORT = Command(
             "file to write; default: the checkpoint's name with the format's ending, here"
         ),
         flag("--force", action="store_true").means("overwrite files that are there"),
-        flag("--songs", metavar="SONG", type=file_path, nargs="+", default=()).means(
+        flag("--songs", metavar="SONG", type=found_path, nargs="+", default=()).means(
             "audio files on which the file is compared with the network; default: three short "
             "recordings that come with the package"
         ),

@@ -4,7 +4,7 @@ import argparse
 
 from fcn4_dist.cli.command import Command, flag
 from fcn4_dist.cli.settings import load
-from fcn4_dist.cli.values import MOST_WORKERS, file_path, whole_number
+from fcn4_dist.cli.values import MOST_WORKERS, file_path, found_path, whole_number
 from fcn4_dist.config import COMMANDS
 
 
@@ -40,7 +40,7 @@ FOLDS = Command(
     "standard deviation, and those of all clips together, with intervals.",
     example="folds runs/cv/fold-*/eval --output runs/cv",
     flags=(
-        flag("folders", metavar="RUN_DIR", type=file_path, nargs="+").means(
+        flag("folders", metavar="RUN_DIR", type=found_path, nargs="+").means(
             "folder of an eval job"
         ),
         flag("--output", metavar="DIR", type=file_path).means(

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from fcn4_dist.cli.command import Command, flag
-from fcn4_dist.cli.values import file_path
+from fcn4_dist.cli.values import file_path, found_path
 
 
 def _generate(parsed: argparse.Namespace) -> None:
@@ -66,7 +66,7 @@ _MERGE = Command(
     "whatever the order of the files.",
     example="rank-table merge hccl_8p_*.json",
     flags=(
-        flag("tables", nargs="+", type=file_path, metavar="FILE").means("table of a host"),
+        flag("tables", nargs="+", type=found_path, metavar="FILE").means("table of a host"),
         *_OUTPUT,
     ),
 )
@@ -78,7 +78,7 @@ _CHECK = Command(
     "all are right, warnings or not, and 2 otherwise.",
     example="rank-table check --card A2 hccl_2s_16p.json",
     flags=(
-        flag("tables", nargs="+", type=file_path, metavar="FILE").means("table to check"),
+        flag("tables", nargs="+", type=found_path, metavar="FILE").means("table to check"),
         flag("--card", choices=("910", "A2", "A3")).means(
             "generation the table is for: 910 (910A, 910B, 910ProA, ...), A2 (910B1 to 910B4) "
             "or A3 (910C); default: that of this host's cards"

@@ -3,7 +3,7 @@
 import argparse
 
 from fcn4_dist.cli.command import Command, flag
-from fcn4_dist.cli.values import file_path
+from fcn4_dist.cli.values import file_path, found_path
 
 
 def _report(parsed: argparse.Namespace) -> None:
@@ -21,7 +21,7 @@ REPORT = Command(
     "It needs no network, and a run may still be going.",
     example="report runs/train-20261123-020000 runs/train-20261123-080000",
     flags=(
-        flag("folders", metavar="RUN_DIR", type=file_path, nargs="+").means(
+        flag("folders", metavar="RUN_DIR", type=found_path, nargs="+").means(
             "folder of a job of train or eval (its run_dir)"
         ),
         flag("--output", metavar="FILE", type=file_path).means(

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fcn4_dist.cli.command import Command, flag
-from fcn4_dist.cli.values import beginning_of_names, file_path, whole_number
+from fcn4_dist.cli.values import beginning_of_names, file_path, found_path, whole_number
 from fcn4_dist.config import SETTINGS
 from fcn4_dist.config.data import MOST_CLASSES, MOST_PROCESSES
 from fcn4_dist.errors import InputError
@@ -92,7 +92,7 @@ TAG = Command(
     "the checkpoint or the model.",
     example="tag song.mp3 --checkpoint weight/ --html song.html",
     flags=(
-        flag("songs", metavar="SONG", type=file_path, nargs="+").means(
+        flag("songs", metavar="SONG", type=found_path, nargs="+").means(
             "an audio file, or a folder of them"
         ),
         *CHECKPOINT_FLAGS,

@@ -1,6 +1,7 @@
 """What may stand behind a flag, and how often."""
 
 import argparse
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -69,6 +70,18 @@ def file_path(text: str) -> Path:
     if fault := fault_of(path, Form.PATH) if path else "not be empty":
         raise argparse.ArgumentTypeError(f"a path must {fault}, got {shown(path)}")
     return Path(path)
+
+
+def found_path(text: str) -> Path:
+    """Read the path of a file or folder as a shell's pattern gives it.
+
+    What is called so is meant, whatever is in its name: "Ke$ha.mp3" names no variable. What is
+    not there is read as :func:`file_path` reads it.
+
+    Raises:
+        argparse.ArgumentTypeError: If it cannot be one.
+    """
+    return Path(text) if os.path.lexists(text) else file_path(text)
 
 
 def beginning_of_names(text: str) -> str:

@@ -4,7 +4,7 @@ import ctypes
 import os
 import platform
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from contextlib import suppress
 from importlib import metadata
 from importlib.util import find_spec
@@ -26,6 +26,12 @@ NO_CARD = (
     "give --device_target CPU to run on the processor",
 )
 """What is wrong where there is none, and what to do."""
+_LOG_VARIABLES = {
+    "GLOG_v": ("0", "1", "2", "3", "4"),
+    "GLOG_stderrthreshold": ("0", "1", "2", "3", "4"),
+    "GLOG_logtostderr": ("0", "1"),
+}
+"""MindSpore's own (mindspore/log.py), and the values that it can be imported with."""
 
 
 def check_device(device_target: str, device_folder: Path = DEVICE_FOLDER) -> None:
@@ -42,15 +48,31 @@ def check_device(device_target: str, device_folder: Path = DEVICE_FOLDER) -> Non
         raise InputError(": ".join(NO_CARD))
 
 
-def check_mindspore() -> str:
-    """Find the installed MindSpore.
+def check_mindspore(environment: Mapping[str, str] = os.environ) -> str:
+    """Find the installed MindSpore, which has to accept the variables it reads on its import.
+
+    Args:
+        environment: The variables.
 
     Returns:
         Its version.
 
     Raises:
-        InputError: If there is none.
+        InputError: If there is none, or a variable has a value that it does not take.
     """
+    for name, values in _LOG_VARIABLES.items():
+        if (value := environment.get(name, "").strip()) and value not in values:
+            raise InputError(
+                f"the variable {name} is {value!r}, which MindSpore refuses: set it to one of "
+                f"{', '.join(values)}, or unset it"
+            )
+    if environment.get("GLOG_logtostderr", "").strip() == "0" and not environment.get(
+        "GLOG_log_dir", ""
+    ):
+        raise InputError(
+            "the variable GLOG_logtostderr is 0, and GLOG_log_dir, where MindSpore would log to, "
+            "is not set: set it, or unset GLOG_logtostderr"
+        )
     try:
         return metadata.version("mindspore")
     except metadata.PackageNotFoundError as error:
@@ -83,7 +105,7 @@ def prepare_environment(
     Raises:
         InputError: If MindSpore is not installed.
     """
-    version = version or check_mindspore()
+    version = version or check_mindspore(environment)
     # MindSpore's notes on every connection and deprecation drown the run's own lines; its
     # errors still show.
     environment.setdefault("GLOG_v", "3")

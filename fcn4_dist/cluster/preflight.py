@@ -34,7 +34,7 @@ def check_software(environment: Mapping[str, str], starter: Starter) -> list[Fin
         environment: The variables workers will start from.
         starter: What is to start them.
     """
-    findings = [finding_of("MindSpore", check_mindspore)]
+    findings = [finding_of("MindSpore", lambda: check_mindspore(environment))]
     if starter is Starter.NOTHING:
         return findings
     if starter is Starter.MSRUN and findings[0].level is Level.OK:

@@ -46,6 +46,7 @@ from fcn4_dist.records.planning import PlannedShard, plan_records
 from fcn4_dist.records.sound import check_classes, remarks_about_sound, silent_clips
 from fcn4_dist.records.writing import clear_folder, write_shards
 from fcn4_dist.refusals import explain, size_text
+from fcn4_dist.runs.occupancy import kept_to_this_job
 from fcn4_dist.terminal import Progress, say, table, warn
 from fcn4_dist.versions import package_versions
 
@@ -111,9 +112,21 @@ def _run(loaded: LoadedSettings, peers: Peers, local_size: int = 1) -> None:
         if peers.is_main:
             write_text(Path(settings.npy_path) / SETTINGS_NAME, loaded.to_yaml("preprocess"))
     if settings.get_mindrecord:
-        _npy_to_mindrecord(settings, collection, processes, peers)
-        if peers.is_main:
-            write_text(Path(settings.mr_path) / SETTINGS_NAME, loaded.to_yaml("preprocess"))
+        with _shards_kept_to_this_job(Path(settings.mr_path), peers):
+            _npy_to_mindrecord(settings, collection, processes, peers)
+            if peers.is_main:
+                write_text(Path(settings.mr_path) / SETTINGS_NAME, loaded.to_yaml("preprocess"))
+
+
+@contextmanager
+def _shards_kept_to_this_job(mr_path: Path, peers: Peers) -> Iterator[None]:
+    """Keep other jobs from writing shards of the same names, which would be of both."""
+    if not peers.is_main:
+        yield
+        return
+    mr_path.mkdir(parents=True, exist_ok=True)
+    with kept_to_this_job(mr_path, "mr_path"):
+        yield
 
 
 def _read(settings: Settings) -> Collection:
@@ -176,7 +189,6 @@ def _npy_to_mindrecord(
     if collection is not None:
         class_names = collection.class_names
         plan = _plan(settings, collection, cache)
-        mr_path.mkdir(parents=True, exist_ok=True)
         check_room(plan[0], ShardFormat(cache, mr_path, class_names, settings.feature_dtype))
         clear_folder(plan[0], mr_path)
     seen = zip(who_sees(Path(settings.npy_path), peers), who_sees(mr_path, peers), strict=True)

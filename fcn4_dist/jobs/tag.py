@@ -120,6 +120,8 @@ def _check(request: TagRequest, paths: Sequence[Path]) -> None:
             raise InputError(f"--{flag} {file} is the song itself: name another file")
         check_writable(file.parent, flag)
         check_replaceable(file, f"--{flag}", beginning)
+    if request.plot and request.html and request.plot.resolve() == request.html.resolve():
+        raise InputError(f"--plot and --html both name {request.html}: name two files")
     if request.top_n < 1:
         raise InputError(f"--top_n must be at least 1, got {request.top_n}")
     if request.processes < 0:

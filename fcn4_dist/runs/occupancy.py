@@ -21,16 +21,17 @@ _CROSS_VALIDATION, _TABLE = "a cross-validation", "the table of several folds"
 
 
 @contextmanager
-def kept_to_this_job(folder: Path) -> Iterator[None]:
+def kept_to_this_job(folder: Path, setting: str = "run_dir") -> Iterator[None]:
     """Keep every other job out of a folder while this one writes to it; for rank 0.
 
     Args:
-        folder: The job's folder, which is there.
+        folder: The folder, which is there.
+        setting: Name of the setting it comes from.
 
     Raises:
         InputError: If another job is writing there.
     """
-    lock = _hold(folder)
+    lock = _hold(folder, setting)
     try:
         yield
     finally:
@@ -134,13 +135,13 @@ def _check_free(folder: Path) -> None:
         os.close(lock)
 
 
-def _hold(folder: Path) -> int | None:
+def _hold(folder: Path, setting: str = "run_dir") -> int | None:
     try:
         return hold(folder / _LOCK_NAME)
     except HeldError as holder:
         raise InputError(
             f"another job ({holder}) writes to {folder}: wait for it, or name another folder with "
-            "--run_dir"
+            f"--{setting}"
         ) from holder
     except OSError:
         # A disk that knows no such holds, or is full, says so when something is written.

@@ -54,6 +54,22 @@ def test_what_the_user_has_set_is_left_alone() -> None:
     assert environment == {"ONEDNN_MAX_CPU_ISA": "AVX512_CORE", "GLOG_v": "0"}
 
 
+@pytest.mark.parametrize(
+    ("variables", "sentence"),
+    [
+        ({"GLOG_v": "abc"}, "GLOG_v is 'abc', which MindSpore refuses: set it to one of 0, 1, 2"),
+        ({"GLOG_stderrthreshold": "5"}, "GLOG_stderrthreshold is '5', which MindSpore refuses"),
+        ({"GLOG_logtostderr": "yes"}, "GLOG_logtostderr is 'yes', which MindSpore refuses"),
+        ({"GLOG_logtostderr": "0"}, "GLOG_log_dir, where MindSpore would log to, is not set"),
+    ],
+)
+def test_variables_that_mindspore_cannot_be_imported_with_are_refused(
+    variables: dict[str, str], sentence: str
+) -> None:
+    with pytest.raises(InputError, match=sentence):
+        device.prepare_environment("CPU", variables)
+
+
 def test_ascend_keeps_its_own_choice_of_kernels() -> None:
     environment: dict[str, str] = {}
     device.prepare_environment("Ascend", environment, version="2.10.0")

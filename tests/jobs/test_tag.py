@@ -158,6 +158,7 @@ def test_without_any_tags_it_has_failed(exported: Path, songs: Path, capsys: Cap
         (["SONG", "SONG", "--plot", "a.png"], "--plot shows one song, and 2 are named: name one"),
         (["SONG", "--html", "EMPTY"], "is a folder: name a file"),
         (["SONG", "--html", "./SONG"], "--html SONG is the song itself: name another file"),
+        (["SONG", "--html", "a", "--plot", "./a"], "--plot and --html both name a: name two files"),
         (["SONG", "--plot", "SONG/a.png"], "plot SONG cannot be written to (SONG is a file)"),
         (["SONG", "--checkpoint", "x"], "--model and --checkpoint name two networks: name one"),
     ],
@@ -217,6 +218,7 @@ def test_songs_of_hostile_names_are_rows_and_no_formulas(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     names = [f"{name}{real_clip.suffix}" for name in ("=1+1", "@\r", "a\x1b[2J\n\u202e\udce9")]
+    names.append(f"Ke$ha{real_clip.suffix}")
     for name in names:
         shutil.copy(real_clip, os.fsencode(name))
     request = ["tag", *names, "--checkpoint", str(checkpoint), "--processes", "1"]
@@ -226,7 +228,7 @@ def test_songs_of_hostile_names_are_rows_and_no_formulas(
         shown[kind] = subprocess.run(command, capture_output=True, check=True).stdout
     text = shown["--csv"].decode("utf-8", "surrogateescape")
     _, *rows = csv.reader(io.StringIO(text, newline=""))
-    assert [row[0] for row in rows] == [f"'{names[0]}", f"'{names[1]}", names[2]]
+    assert [row[0] for row in rows] == [f"'{names[0]}", f"'{names[1]}", *names[2:]]
     lines = shown["--json"].decode("ascii").splitlines()
     assert [json.loads(line)["path"] for line in lines] == names
     for_people = Lines(shown["--batch_size=8"].decode())

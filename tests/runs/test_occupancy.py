@@ -94,3 +94,9 @@ def test_two_jobs_do_not_write_to_one_folder(tmp_path: Path) -> None:
     check_unoccupied(tmp_path)
     with kept_to_this_job(tmp_path):
         pass
+
+
+def test_what_keeps_a_folder_is_named_by_its_setting(tmp_path: Path) -> None:
+    held = kept_to_this_job(tmp_path, "mr_path")
+    with held, pytest.raises(InputError, match="another folder with --mr_path"):
+        kept_to_this_job(tmp_path, "mr_path").__enter__()
