@@ -1,7 +1,7 @@
 """What every collection is checked for, and how its findings are put into sentences."""
 
 import difflib
-import posixpath
+import os
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -149,12 +149,12 @@ def _similar_classes(names: Iterable[str], where: str, places: Mapping[str, str]
 
 def _repeated(clips: Iterable[Clip]) -> list[str]:
     """Name clips that are there more than once, in whatever form their paths are written."""
-    entries = defaultdict(list)
+    entries, clips = defaultdict(list), list(clips)
+    # By its absolute path, too, a clip may be one below audio_path.
+    is_absolute = any(clip.id.startswith("/") for clip in clips)
     for clip in clips:
-        path = clip.id if clip.id.isascii() else unicodedata.normalize("NFC", clip.id)
-        if path.startswith("/"):
-            path = posixpath.normpath(path)
-        entries[path].append(clip)
+        path = os.path.abspath(clip.path) if is_absolute else clip.id
+        entries[path if path.isascii() else unicodedata.normalize("NFC", path)].append(clip)
     return [
         f"{' and '.join(_spellings(same))}{_in_lines(same)}"
         for _, same in sorted(entries.items())

@@ -50,6 +50,12 @@ def test_clips_that_are_there_twice_or_outside_the_folder_are_named() -> None:
     assert outside.startswith("clips.csv names clips outside audio_path: 1, like ../c.wav: name ")
 
 
+def test_a_clip_by_its_absolute_path_and_below_the_folder_is_there_twice(tmp_path: Path) -> None:
+    clips = tuple(Clip(name, tmp_path / name, ()) for name in ("a.wav", f"{tmp_path}/x/../a.wav"))
+    (finding,) = check_collection(Collection(("a", "b"), clips), "clips.csv", 2)
+    assert str(finding).startswith("clips.csv names clips more than once: 1, like ")
+
+
 def test_missing_audio_is_a_warning_as_long_as_some_is_there(tmp_path: Path) -> None:
     file = tmp_path / "clips.csv"
     file.write_text("path,labels\na.wav,x\nb.wav,x\nc.wav,y\n")
