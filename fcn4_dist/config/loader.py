@@ -88,7 +88,10 @@ def load_settings(
     files = [configs] if isinstance(configs, str | Path) else configs or ()
     sources = [(_from_yaml(file), "in this file") for file in files]
     sources.append((_from_flags(flags or {}), "as a flag"))
-    entries = [entry for source in sources for entry in _checked(*source, choices or {})]
+    entries: list[_Entry] = []
+    for raw_entries, source in reversed(sources):
+        later = {entry.setting.name for entry in entries}
+        entries = _checked(raw_entries, source, choices or {}, later) + entries
     values = {entry.setting.name: entry.value for entry in entries}
     origins = {entry.setting.name: entry.origin for entry in entries}
     remarks = tuple(remark for entry in entries for remark in _remarks(entry))
@@ -151,13 +154,15 @@ class _Entry:
 
 
 def _checked(
-    raw_entries: Iterable[tuple[str, object, str]], source: str, choices: _Choices
+    raw_entries: Iterable[tuple[str, object, str]], source: str, choices: _Choices, later: set[str]
 ) -> list[_Entry]:
     entries: dict[str, _Entry] = {}
     for given, raw, origin in raw_entries:
         try:
             setting = declaration_of(given)
-            value = setting.parse(raw)
+            # A path that a later source replaces may have variables that are not set here.
+            replaced = setting.is_path and setting.name in later
+            value = raw if replaced else setting.parse(raw)
             if setting.chosen_elsewhere and setting.name in choices:
                 setting.check_choice(value, choices[setting.name]())
             if setting.name in RETIRED:

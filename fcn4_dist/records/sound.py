@@ -109,4 +109,6 @@ def _silent_by_class(clips: Sequence[Clip], silent: Mapping[str, str]) -> list[F
 
 def _loudest(clip: ClipFeature) -> str:
     why = next((remark for remark in REMARKS if remark in clip.reason.split(", ")), "")
-    return f"{clip.level_dbfs:.1f} dBFS at its loudest{f' ({why})' if why else ''}"
+    # What lies beside the part that is kept may well be heard.
+    place = ", in the part that is kept" if clip.status == "cropped" else ""
+    return f"{clip.level_dbfs:.1f} dBFS at its loudest{place}{f' ({why})' if why else ''}"

@@ -64,11 +64,15 @@ def find_checkpoint(
             f"there is no checkpoint {place}: name a file, or a folder of checkpoints, with "
             "--checkpoint"
         )
+    checkpoints = CheckpointFolder(folder, prefix)
     try:
-        return CheckpointFolder(folder, prefix).find(name, warn)
+        path = checkpoints.find(name, warn)
     except InputError as error:
         which = "" if place.is_dir() else f"{place} "
         raise InputError(
             f"there is no whole {which}checkpoint {prefix}-*.ckpt in {folder}: name a file or "
             "another folder with --checkpoint, or their --prefix"
         ) from error
+    if told := checkpoints.told_of_several_runs():
+        warn(f"{told}: keep those of each run in a folder of their own; {path.name} is taken")
+    return path

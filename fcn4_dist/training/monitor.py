@@ -216,11 +216,11 @@ def say_plan(plan: TrainingPlan, settings: Settings, world_size: int) -> None:
     """Say what is going to be trained, and warn of what the user may not want; for rank 0."""
     batches = settings.accumulation_steps
     shares = f"{batches} x {settings.batch_size}" if batches > 1 else f"{settings.batch_size}"
+    left_out = f"; {plan.left_out} clips are left out of each epoch, others each time"
     say(
         f"training {plan.clips} clips, {settings.device_target} workers: {world_size}; "
         f"{plan.epochs} epochs of {plan.steps_per_epoch} steps of {plan.global_batch} clips "
-        f"({shares} a worker); {plan.left_out} clips are left out of each epoch, "
-        "others each time"
+        f"({shares} a worker){left_out if plan.left_out else ''}"
     )
     earlier = CheckpointFolder.from_settings(settings).files()
     if earlier and not plan.steps_done:

@@ -209,6 +209,15 @@ def test_what_is_a_setting_no_more_is_read_over_where_it_was_at_its_default(
     assert loaded.retired == {name: default}
 
 
+def test_a_variable_that_is_not_set_does_not_matter_in_a_path_that_a_later_source_replaces(
+    write_config: WriteConfig,
+) -> None:
+    config = write_config("mr_path: $NOT_SET_ANYWHERE/shards\n")
+    assert load_settings(config, {"mr_path": "here"}).settings.mr_path == "here"
+    with pytest.raises(InputError, match="the variable NOT_SET_ANYWHERE is not set"):
+        load_settings(config, {"lr": "0.1"})
+
+
 @pytest.mark.parametrize(
     ("line", "sentence"),
     [

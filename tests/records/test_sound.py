@@ -52,6 +52,15 @@ def test_silent_clips_are_counted_by_class(small_features: FeatureParameters) ->
     assert {finding.level for finding in findings} == {Level.WARNING}
 
 
+def test_of_a_clip_that_was_cropped_the_kept_part_is_called_silent(
+    small_features: FeatureParameters,
+) -> None:
+    cropped = ClipFeature("a/1", "a/1", "ab" * 32, "cropped", "", 5.0, -90.0)
+    assert silent_clips(FeatureIndex(small_features, (cropped,)), -70) == {
+        "a/1": "silent: -90.0 dBFS at its loudest, in the part that is kept"
+    }
+
+
 def test_why_a_mix_is_silent_is_said(small_features: FeatureParameters) -> None:
     features = index(small_features, {"a/1": -200.0}, f"silent, {REMARKS[0]}")
     assert silent_clips(features, -70) == {

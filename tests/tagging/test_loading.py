@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from fcn4_dist.errors import InputError
-from fcn4_dist.tagging import find_checkpoint
+from fcn4_dist.tagging import find_checkpoint, loading
 from tests.checkpoints.examples import write_example
 
 
@@ -25,6 +25,20 @@ def test_of_a_folder_the_best_is_taken_or_else_the_last(tmp_path: Path) -> None:
     assert find_checkpoint(tmp_path) == best
     assert find_checkpoint(Path("last"), tmp_path) == last
     assert find_checkpoint(Path("best"), tmp_path) == best
+
+
+def test_checkpoints_of_several_runs_are_told_with_the_one_that_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warnings: list[str] = []
+    monkeypatch.setattr(loading, "warn", warnings.append)
+    write_example(tmp_path)
+    find_checkpoint(tmp_path)
+    assert not warnings
+    write_example(tmp_path, 2, 1, run_id="another")
+    path = find_checkpoint(tmp_path)
+    (told,) = warnings
+    assert "of 2 runs" in told and told.endswith(f"{path.name} is taken")
 
 
 def test_other_names_are_found_by_their_prefix(tmp_path: Path) -> None:
