@@ -55,6 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit code: 0 success, 1 a failure at work, 2 bad settings or input, 130 interrupted.
     """
+    # No window is opened here, and matplotlib cannot be imported with one it does not know.
+    os.environ.pop("MPLBACKEND", None)
     codecs.register_error("names", as_bytes_or_escapes)
     for stream, errors in ((sys.stdout, "names"), (sys.stderr, "backslashreplace")):
         # A file name may hold what a terminal's encoding does not.

@@ -6,9 +6,11 @@ from pathlib import Path
 
 from fcn4_dist.errors import InputError
 from fcn4_dist.files import PAGE_BEGINNING, check_replaceable, check_writable, write_bytes
-from fcn4_dist.terminal import say
+from fcn4_dist.jobs.run_verification import faults_of_scores
+from fcn4_dist.runs.folder import REPORT_NAME
+from fcn4_dist.terminal import say, warn
 
-REPORT_NAME, COMPARISON_NAME = "report.html", "comparison.html"
+COMPARISON_NAME = "comparison.html"
 
 
 def report(folders: Sequence[Path], output: Path | None) -> None:
@@ -32,6 +34,9 @@ def report(folders: Sequence[Path], output: Path | None) -> None:
     path = output or folders[0] / (REPORT_NAME if len(folders) == 1 else COMPARISON_NAME)
     check_writable(path.parent, "output")
     check_replaceable(path, "--output", PAGE_BEGINNING)
+    for record in records:
+        for fault in faults_of_scores(record):
+            warn(f"the page shows what does not fit: {fault}")
     page = run_report(records)
     write_bytes(path, page)
     say(f"report of {len(records)} {'run' if len(records) == 1 else 'runs'}: {path}")

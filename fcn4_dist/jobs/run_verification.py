@@ -19,8 +19,8 @@ from fcn4_dist.evaluation import (
 )
 from fcn4_dist.files import read_whole
 from fcn4_dist.findings import Finding, Level, refuse_errors
-from fcn4_dist.jobs.report import REPORT_NAME
 from fcn4_dist.records import set_of_file
+from fcn4_dist.runs.folder import REPORT_NAME
 from fcn4_dist.runs.history import METRICS_LINES_NAME, Course
 from fcn4_dist.runs.reading import RunRecord, read_run
 from fcn4_dist.runs.record import RUN_RECORD_NAME, Description
@@ -69,17 +69,26 @@ def verify_run(folder: Path) -> None:
         InputError: Naming everything that does not fit, a line each; or a file that cannot be read.
     """
     record = read_run(folder)
-    metrics_file = folder / METRICS_NAME
-    metrics = documents.read(metrics_file, _Metrics) if metrics_file.exists() else None
-    refuse_errors(
-        [
-            *_scores_faults(record, metrics),
-            *_description_faults(record, metrics),
-            *_page_faults(record),
-        ]
-    )
+    refuse_errors([*faults_of_scores(record), *_page_faults(record)])
     there = [name for name in (*_NAMES, REPORT_NAME) if (folder / name).exists()]
     say(f"{folder}: {', '.join(there)}: of one run, as far as they tell")
+
+
+def faults_of_scores(record: RunRecord) -> list[Finding]:
+    """Find where a run's metrics, predictions and description are not of each other.
+
+    Args:
+        record: What is read of the run.
+
+    Returns:
+        An error for each.
+
+    Raises:
+        InputError: If its metrics cannot be read.
+    """
+    path = record.folder / METRICS_NAME
+    metrics = documents.read(path, _Metrics) if path.exists() else None
+    return [*_scores_faults(record, metrics), *_description_faults(record, metrics)]
 
 
 def _fault(problem: str, mend: str) -> Finding:

@@ -8,6 +8,7 @@ from fcn4_dist.config import LoadedSettings, Settings
 from fcn4_dist.files import check_writable, write_text
 
 SETTINGS_NAME = "settings.yaml"
+REPORT_NAME = "report.html"
 DEFAULT_RUNS = "runs"
 
 

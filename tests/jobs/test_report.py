@@ -15,12 +15,25 @@ def test_the_page_is_beside_the_first_run(
 ) -> None:
     first, second = (write_run(tmp_path / name) for name in ("first", "second"))
     assert main(["report", str(first)]) == 0
-    assert capsys.readouterr().out == f"report of 1 run: {first / 'report.html'}\n"
+    assert last_line(capsys) == f"report of 1 run: {first / 'report.html'}"
     alone = (first / "report.html").read_bytes()
     assert main(["report", str(first), str(second)]) == 0
-    assert capsys.readouterr().out == f"report of 2 runs: {first / 'comparison.html'}\n"
+    assert last_line(capsys) == f"report of 2 runs: {first / 'comparison.html'}"
     assert (first / "report.html").read_bytes() == alone
     assert not (second / "report.html").exists()
+
+
+def last_line(capsys: pytest.CaptureFixture[str]) -> str:
+    return capsys.readouterr().out.splitlines()[-1]
+
+
+def test_predictions_that_give_other_scores_than_the_run_had_are_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["report", str(write_run(tmp_path / "run"))]) == 0
+    told = capsys.readouterr().out
+    assert "the page shows what does not fit: " in told
+    assert "predictions.csv gives other scores than" in told
 
 
 def test_the_page_goes_where_it_is_wanted(tmp_path: Path) -> None:

@@ -351,7 +351,7 @@ def test_preprocessing_that_cannot_succeed_leaves_the_shards_that_are_there(
     before = {path: path.read_bytes() for path in Path("second/mindrecord").iterdir()}
     next(Path("second/npy").rglob("*.npy")).unlink()
     paths = ["--npy_path", "second/npy", "--mr_path", "second/mindrecord"]
-    assert main(["preprocess", "--config", "job.yaml", "--get_npy", "0", *paths]) == 1
+    assert main(["preprocess", "--config", "job.yaml", "--get_npy", "0", *paths]) == 2
     assert "cannot read the feature" in capsys.readouterr().err
     assert {path: path.read_bytes() for path in Path("second/mindrecord").iterdir()} == before
 
