@@ -5,9 +5,10 @@ from pathlib import Path
 
 from fcn4_dist.clips.gtzan import GTZAN_GENRES
 from fcn4_dist.clips.magnatagatune import MODELZOO_TAGS
-from fcn4_dist.config.forms import expanded, fault_of, shown
+from fcn4_dist.config.forms import expanded, fault_of
 from fcn4_dist.errors import InputError
 from fcn4_dist.findings import counted
+from fcn4_dist.text import shorten
 
 MODELZOO_CLASSES = {"gtzan": GTZAN_GENRES, "magnatagatune": MODELZOO_TAGS}
 """Classes of the ModelZoo's FCN-4 for a collection, in its order.
@@ -67,7 +68,7 @@ def _names_in(text: str) -> list[str]:
         reason = "it is not UTF-8 text" if isinstance(error, UnicodeError) else str(error)
         reason = getattr(error, "strerror", None) or reason
         raise InputError(
-            f"cannot read the names of the classes from {shown(text)}: {reason}"
+            f"cannot read the names of --class_names from {shorten(text)}: {reason}"
         ) from error
     return [line.strip() for line in lines if line.strip()]
 
