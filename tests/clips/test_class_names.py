@@ -29,7 +29,7 @@ def test_a_collection_of_the_modelzoo_stands_for_its_classes() -> None:
 def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
     (tmp_path / "latin.txt").write_bytes(b"caf\xe9")
     with pytest.raises(
-        InputError, match=r"names of the classes from .*latin\.txt': it is not UTF-8"
+        InputError, match=r"names of --class_names from .*latin\.txt: it is not UTF-8"
     ):
         parse_class_names(str(tmp_path / "latin.txt"))
 
