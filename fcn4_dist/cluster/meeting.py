@@ -56,10 +56,10 @@ def wait_for_all(nodes: Nodes, waiting: Waiting, secret: Secret) -> dict[int, Co
     others: dict[int, Connection] = {}
     next_look = 0.0
     with Callers(nodes, _listener(nodes), secret, others, waiting.say) as callers:
-        while missing := sorted(set(range(1, nodes.count)) - set(others)):
+        while missing := _still_to_come(nodes, others):
             what = f"node {', '.join(map(str, missing))} to join on port {nodes.launchers_port}"
             if not waiting.goes_on(what):
-                raise _missing(nodes, missing[0], others)
+                raise _has_not_joined(nodes, missing[0], others)
             callers.hear(_SECONDS_BETWEEN_TRIES)
             if time.monotonic() >= next_look:
                 next_look = time.monotonic() + _SECONDS_BETWEEN_TRIES
@@ -102,15 +102,27 @@ def join(nodes: Nodes, waiting: Waiting, secret: Secret) -> Connection:
     )
 
 
+def _still_to_come(nodes: Nodes, others: dict[int, Connection]) -> list[int]:
+    expected = set(range(1, nodes.count))
+    if expected == set(others):
+        # One of them may have been stopped since it joined.
+        _forget_gone(others)
+    return sorted(expected - set(others))
+
+
 def _look_at(others: dict[int, Connection]) -> None:
-    for rank, peer in list(others.items()):
+    for peer in others.values():
         # Those that have joined would miss a node 0 that says nothing.
         peer.tell(Message("alive"), 0)
-        if peer.gone():
-            del others[rank]
+    _forget_gone(others)
 
 
-def _missing(nodes: Nodes, missing: int, others: dict[int, Connection]) -> InputError:
+def _forget_gone(others: dict[int, Connection]) -> None:
+    for rank in [rank for rank, peer in others.items() if peer.gone()]:
+        del others[rank]
+
+
+def _has_not_joined(nodes: Nodes, missing: int, others: dict[int, Connection]) -> InputError:
     problem = (
         f"node {missing} has not joined: start the same script there with --node_rank {missing} "
         f"--master_addr {nodes.master_addr}, and see that ports {nodes.master_port} and "

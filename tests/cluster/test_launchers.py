@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager, suppress
@@ -368,6 +369,25 @@ def test_a_launcher_that_was_stopped_may_be_started_again_while_node_0_waits() -
         process.communicate()
         with met_nodes(nodes[1:]) as others:
             assert exchange([node_0(), *others], [0, 1, 2]) == [[0, 1, 2]] * 3
+
+
+def test_node_0_does_not_begin_with_a_launcher_that_was_stopped_before_the_last_has_joined(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Between two looks at those that have joined.
+    monkeypatch.setattr(meeting, "_SECONDS_BETWEEN_TRIES", 5.0)
+    nodes = several(3)
+    with waiting_node_0(nodes) as node_0:
+        process = another_process(nodes[1])
+        assert process.stdout and process.stdout.readline() == b"joined\n"
+        process.kill()
+        process.communicate()
+        with ThreadPoolExecutor() as pool:
+            last = pool.submit(meet, nodes[2], quiet, SECONDS)
+            time.sleep(0.3)
+            first = pool.submit(meet, nodes[1], quiet, SECONDS)
+            with closing(first.result()) as one, closing(last.result()) as two:
+                assert exchange([node_0(), one, two], [0, 1, 2]) == [[0, 1, 2]] * 3
 
 
 @pytest.mark.parametrize(
