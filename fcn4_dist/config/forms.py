@@ -103,13 +103,16 @@ def unexpanded(path: str | Path) -> str:
 
 
 def shown(value: object) -> str:
-    """Give a value as a sentence can hold it: printable, and not too long."""
+    """Give a value as a sentence can hold it: printable, and without the middle of a long one."""
     try:
         text = repr(value)
     except ValueError:
         # Python does not write out whole numbers of more than 4300 digits.
         return "a number of thousands of digits"
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}… ({len(text)} characters)"
+    if len(text) <= _SHOWN:
+        return text
+    half = _SHOWN // 2
+    return f"{text[:half]} … {text[-half:]} ({len(text)} characters)"
 
 
 def _fault_of_beginning(text: str) -> str:

@@ -18,6 +18,8 @@ from fcn4_dist.model.batch_norm import GlobalBatchNorm2d  # noqa: E402
 from fcn4_dist.model.build import build_fcn4  # noqa: E402
 from fcn4_dist.model.fcn4 import Fcn4  # noqa: E402
 from fcn4_dist.training.step import TrainingStep, step_controls  # noqa: E402
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
 from tests.cluster.peers_program import WORKS  # noqa: E402
 
 
