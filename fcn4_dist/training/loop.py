@@ -15,6 +15,7 @@ from fcn4_dist.config import Settings
 from fcn4_dist.errors import Fcn4DistError, StoppedError
 from fcn4_dist.model.build import build_network
 from fcn4_dist.records import Manifest, RecordSet
+from fcn4_dist.refusals import explain
 from fcn4_dist.runs.history import METRICS_LINES_NAME
 from fcn4_dist.runs.occupancy import find_course
 from fcn4_dist.terminal import warn
@@ -248,7 +249,9 @@ class Trainer:
         try:
             return self.validator.validate(epoch)
         except (Fcn4DistError, ImportError, MemoryError, OSError) as error:
-            reason = getattr(error, "strerror", None) or error or type(error).__name__
+            reason = str(error) or type(error).__name__
+            if isinstance(error, OSError | MemoryError):
+                reason = explain(error)
             raise Fcn4DistError(
                 f"the validation after epoch {epoch} failed ({reason}); the epoch is in "
                 f"{self.saver.file(self.position)}: --resume auto makes up for the validation and "
