@@ -135,16 +135,22 @@ class CheckpointFolder:
         return _by_run(self.files()).get(run_id, [])
 
     def told_of_several_runs(self) -> str:
-        """Say that the checkpoints, the best among them, are of several runs; "" if they are not.
+        """Say that the checkpoints, the best among them, are of several runs, and what to do.
 
         What cannot be read, or is of another program, does not say of which run it is.
+
+        Returns:
+            The sentence; "" if they are of one.
         """
         best = [self.best_file] if self.best_file.is_file() else []
         runs = _by_run([*self.files(), *best])
         if len(runs) < 2:
             return ""
         each = [f"{run[:8]}: {counted([it.name for it in files])}" for run, files in runs.items()]
-        return f"{self.path} holds {self.prefix}-*.ckpt of {len(runs)} runs ({'; '.join(each)})"
+        return (
+            f"{self.path} holds {self.prefix}-*.ckpt of {len(runs)} runs ({'; '.join(each)}): keep "
+            "those of each run in a folder of their own"
+        )
 
     def check_free(self) -> None:
         """Refuse a folder that another training run writes to.

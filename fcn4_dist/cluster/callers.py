@@ -15,13 +15,13 @@ from typing import Any
 from fcn4_dist import __version__, documents
 from fcn4_dist.cluster.connection import Connection
 from fcn4_dist.cluster.greeting import (
-    GIVE_SECRET,
     LONGEST_GREETING,
     Answer,
     Greeting,
     Hello,
     Proof,
     facts_of,
+    has_another_secret,
     is_ours,
     keys_of,
 )
@@ -158,8 +158,7 @@ class Callers:
             return str(error)
         expected = self._secret.proof("another node", *facts_of(caller.hello, caller.nonce))
         if not same(proof, expected):
-            has = "another secret than" if self._secret else "a secret, unlike"
-            return f"it has {has} node 0: {GIVE_SECRET}"
+            return has_another_secret("it", self._secret, "node 0")
         if problem := self._refusal(caller.hello):
             return problem
         self._say_to(caller, Answer(""))

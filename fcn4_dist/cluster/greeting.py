@@ -21,7 +21,6 @@ from fcn4_dist.cluster.topology import Nodes
 from fcn4_dist.errors import InputError
 
 LONGEST_GREETING = 10_000
-GIVE_SECRET = f"give every node the same {SECRET_VARIABLE}, or {SECRET_FILE_VARIABLE}"
 
 _Drawn = Annotated[str, Meta(max_length=64)]
 _Sentence = Annotated[str, Meta(max_length=LONGEST_SENTENCE)]
@@ -96,17 +95,23 @@ def greeted(nodes: Nodes, connected: socket.socket, secret: Secret) -> Connectio
         facts = facts_of(hello, answer.nonce)
         if not (answer.nonce and same(answer.proof, secret.proof("node 0", *facts))):
             _say(connected, Proof(""))
-            has = "another secret than" if secret else "a secret, unlike"
-            raise InputError(
-                f"what answers as node 0 on {nodes.master_addr}, port {nodes.launchers_port}, has "
-                f"{has} this node: {GIVE_SECRET}"
-            )
+            who = f"what answers as node 0 on {nodes.master_addr}, port {nodes.launchers_port},"
+            raise InputError(has_another_secret(who, secret, "this node"))
         if _answered(name, connected, lines, Proof(secret.proof("another node", *facts))) is None:
             return None
     except OSError:
         return None
     theirs, ours = keys_of(secret, facts)
     return Connection(connected, name, (ours, theirs), lines.rest())
+
+
+def has_another_secret(who: str, secret: Secret, than: str) -> str:
+    """Give the sentence about one who has not shown to have the secret that another has."""
+    has = "another secret than" if secret else "a secret, unlike"
+    return (
+        f"{who} has {has} {than}: give every node the same {SECRET_VARIABLE}, or "
+        f"{SECRET_FILE_VARIABLE}"
+    )
 
 
 def is_ours(line: bytes) -> bool:

@@ -74,7 +74,7 @@ def verify_checkpoints(place: Path) -> int:
             say(f"{path}: damaged: {_reason(error)}")
     mixed = [told for folder in folders_of(place) if (told := folder.told_of_several_runs())]
     for told in mixed:
-        say(f"{told}: keep those of each run in a folder of their own")
+        say(told)
     return InputError.exit_code if damaged or mixed else 0
 
 

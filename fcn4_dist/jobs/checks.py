@@ -180,8 +180,7 @@ def _remarks_on_checkpoint(command: str, settings: Settings) -> Iterator[Finding
     folder = CheckpointFolder.from_settings(settings)
     path = folder.find(settings.model_name)
     if told := folder.told_of_several_runs():
-        mend = f"keep those of each run in a folder of their own; {path.name} is taken"
-        yield Finding(Level.WARNING, told, mend, "checkpoint")
+        yield Finding(Level.WARNING, f"{told}; {path.name} is taken", check="checkpoint")
     description = read_description(path)
     if command == "eval" and description:
         manifest, record_set = open_shards("eval", settings)

@@ -74,5 +74,5 @@ def find_checkpoint(
             "another folder with --checkpoint, or their --prefix"
         ) from error
     if told := checkpoints.told_of_several_runs():
-        warn(f"{told}: keep those of each run in a folder of their own; {path.name} is taken")
+        warn(f"{told}; {path.name} is taken")
     return path
