@@ -14,6 +14,7 @@ from fcn4_dist.audio.features import (
     LONGEST_SECONDS,
     FeatureParameters,
     LogMel,
+    empty_bands,
     limit_range,
     window_starts,
 )

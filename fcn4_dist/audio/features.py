@@ -1,5 +1,6 @@
 """From a waveform to a log-mel spectrogram of fixed size."""
 
+import warnings
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any, Literal
 
@@ -83,6 +84,13 @@ class FeatureParameters:
         return round(seconds * self.sample_rate)
 
 
+def empty_bands(parameters: FeatureParameters) -> int:
+    """Count the mel bands whose filter has no frequency of the FFT in it, and which stay silent."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Empty filters")
+        return int((~_filters(parameters).any(axis=1)).sum())
+
+
 class LogMel:
     """Computes log-mel spectrograms of clips, all of one length.
 
@@ -98,13 +106,11 @@ class LogMel:
 
     def __init__(self, parameters: FeatureParameters) -> None:
         # Not where features are computed: librosa is larger than all else in such a process.
-        from librosa.filters import get_window, mel
+        from librosa.filters import get_window
 
         self.parameters = parameters
         self._taper = get_window("hann", parameters.n_fft).astype(np.float32)
-        self._filters = mel(
-            sr=parameters.sample_rate, n_fft=parameters.n_fft, n_mels=parameters.n_mels
-        )
+        self._filters = _filters(parameters)
 
     def __call__(self, waveform: np.ndarray) -> np.ndarray:
         """Compute the log-mel spectrogram of one clip.
@@ -177,3 +183,12 @@ def window_starts(room: int, step: int) -> np.ndarray:
         The first frame of each window, ascending.
     """
     return np.linspace(0, room, 1 + -(-room // step)).round().astype(int)
+
+
+def _filters(parameters: FeatureParameters) -> np.ndarray:
+    from librosa.filters import mel
+
+    filters: np.ndarray = mel(
+        sr=parameters.sample_rate, n_fft=parameters.n_fft, n_mels=parameters.n_mels
+    )
+    return filters

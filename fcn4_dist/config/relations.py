@@ -1,9 +1,7 @@
 """What settings may not be together: every relation between them, in this one place."""
 
 import re
-from bisect import bisect_right
 from collections.abc import Callable
-from math import exp, log
 from typing import TYPE_CHECKING
 
 from fcn4_dist.errors import SettingsError
@@ -52,49 +50,6 @@ def check_new_features(settings: "Settings") -> None:
             f"{settings.n_fft} with n_mels {settings.n_mels} needs filters of "
             f"{2 * settings.n_mels * settings.n_fft / 1e9:.1f} GB: lower one of them",
         )
-    empty = empty_bands(settings.sample_rate, settings.n_fft, settings.n_mels)
-    if empty:
-        raise SettingsError(
-            "n_mels",
-            f"{settings.n_mels} leaves {empty} mel bands between the frequencies of an FFT of "
-            f"{settings.n_fft} samples, which stay silent: give fewer, or a larger --n_fft",
-        )
-
-
-def empty_bands(sample_rate: int, n_fft: int, n_mels: int) -> int:
-    """Count the mel bands whose filter has no frequency of the FFT in it.
-
-    A filter is a triangle from the centre of the band below to that of the band above, on
-    Slaney's scale (Auditory Toolbox, 1998), as ``librosa.filters.mel`` makes it.
-
-    Args:
-        sample_rate: Hz.
-        n_fft: Length of the FFT, in samples.
-        n_mels: Number of mel bands.
-    """
-    highest = _mel(sample_rate / 2)
-    edges = [_hertz(highest * number / (n_mels + 1)) for number in range(n_mels + 2)]
-    # Half a sample rate is the last edge but for rounding, and the last frequency of an even FFT.
-    edges[-1] = sample_rate / 2
-    frequencies = [number * sample_rate / n_fft for number in range(n_fft // 2 + 1)]
-    return sum(
-        not _has_between(frequencies, below, above)
-        for below, above in zip(edges, edges[2:], strict=False)
-    )
-
-
-def _has_between(frequencies: list[float], below: float, above: float) -> bool:
-    place = bisect_right(frequencies, below)
-    return place < len(frequencies) and frequencies[place] < above
-
-
-def _mel(hertz: float) -> float:
-    # Linear up to 1000 Hz, then 27 steps to 6.4 times as much.
-    return 3 * hertz / 200 if hertz < 1000 else 15 + 27 * log(hertz / 1000) / log(6.4)
-
-
-def _hertz(mel: float) -> float:
-    return 200 * mel / 3 if mel < 15 else 1000 * exp(log(6.4) * (mel - 15) / 27)
 
 
 def _set_names(settings: "Settings") -> str:

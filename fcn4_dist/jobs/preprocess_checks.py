@@ -5,11 +5,11 @@ from pathlib import Path
 
 import soundfile
 
-from fcn4_dist.audio import FeatureParameters
+from fcn4_dist.audio import FeatureParameters, empty_bands
 from fcn4_dist.clips import Collection, annotations_file, split_clips
 from fcn4_dist.cluster.device import check_mindspore
 from fcn4_dist.config import Settings, check_new_features
-from fcn4_dist.errors import InputError
+from fcn4_dist.errors import InputError, SettingsError
 from fcn4_dist.files import check_writable, open_file
 from fcn4_dist.jobs.shards import check_window
 from fcn4_dist.processes import usable_cores
@@ -27,9 +27,11 @@ def check_preprocessing(settings: Settings) -> None:
     Raises:
         InputError: At the first thing that is wrong.
     """
-    check_window(FeatureParameters.from_settings(settings), settings.window_seconds)
+    parameters = FeatureParameters.from_settings(settings)
+    check_window(parameters, settings.window_seconds)
     if settings.get_npy:
         check_new_features(settings)
+        _check_bands(parameters)
     most = _PROCESSES_PER_CORE * usable_cores()
     if settings.processes > most:
         raise InputError(
@@ -72,6 +74,15 @@ def check_lengths(collection: Collection, settings: Settings) -> None:
             f"{len(lengths)} of the clips were looked at, and all are shorter than a window of "
             f"{settings.window_seconds:g} s (the longest has {max(lengths):.2f} s); silence fills "
             "the rest: give a shorter --window_seconds"
+        )
+
+
+def _check_bands(parameters: FeatureParameters) -> None:
+    if empty := empty_bands(parameters):
+        raise SettingsError(
+            "n_mels",
+            f"{parameters.n_mels} leaves {empty} mel bands between the frequencies of an FFT of "
+            f"{parameters.n_fft} samples, which stay silent: give fewer, or a larger --n_fft",
         )
 
 

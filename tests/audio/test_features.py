@@ -11,7 +11,14 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fcn4_dist.audio import FeatureParameters, LogMel, fit_to_window, load_waveform, load_window
+from fcn4_dist.audio import (
+    FeatureParameters,
+    LogMel,
+    empty_bands,
+    fit_to_window,
+    load_waveform,
+    load_window,
+)
 from fcn4_dist.config import SETTINGS, Settings
 
 DEFAULTS = FeatureParameters.from_settings(Settings())
@@ -184,3 +191,16 @@ def test_what_the_settings_allow_can_be_read_back() -> None:
         }
         for _, _, most in limits:
             assert SETTINGS[name].maximum == most
+
+
+@pytest.mark.filterwarnings("ignore:Empty filters")
+@pytest.mark.parametrize(("n_fft", "n_mels", "silent"), [(512, 96, False), (512, 300, True)])
+def test_bands_between_the_frequencies_of_the_fft_are_counted(
+    n_fft: int, n_mels: int, silent: bool
+) -> None:
+    parameters = FeatureParameters(12000, 1.0, n_fft, 256, n_mels, "power_to_db")
+    noise = np.random.default_rng(0).normal(size=12000).astype(np.float32)
+    feature = LogMel(parameters)(noise)[0]
+    floor = feature.max() - 80
+    assert empty_bands(parameters) == (feature == floor).all(axis=1).sum()
+    assert (empty_bands(parameters) > 0) == silent
