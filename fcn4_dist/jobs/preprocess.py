@@ -5,7 +5,7 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -112,21 +112,17 @@ def _run(loaded: LoadedSettings, peers: Peers, local_size: int = 1) -> None:
         if peers.is_main:
             write_text(Path(settings.npy_path) / SETTINGS_NAME, loaded.to_yaml("preprocess"))
     if settings.get_mindrecord:
-        with _shards_kept_to_this_job(Path(settings.mr_path), peers):
+        with ExitStack() as held:
+            peers.on_main(lambda: _keep_to_this_job(Path(settings.mr_path), held))
             _npy_to_mindrecord(settings, collection, processes, peers)
             if peers.is_main:
                 write_text(Path(settings.mr_path) / SETTINGS_NAME, loaded.to_yaml("preprocess"))
 
 
-@contextmanager
-def _shards_kept_to_this_job(mr_path: Path, peers: Peers) -> Iterator[None]:
+def _keep_to_this_job(mr_path: Path, held: ExitStack) -> None:
     """Keep other jobs from writing shards of the same names, which would be of both."""
-    if not peers.is_main:
-        yield
-        return
     mr_path.mkdir(parents=True, exist_ok=True)
-    with kept_to_this_job(mr_path, "mr_path"):
-        yield
+    held.enter_context(kept_to_this_job(mr_path, "mr_path"))
 
 
 def _read(settings: Settings) -> Collection:

@@ -20,6 +20,7 @@ from fcn4_dist.cli import main
 from fcn4_dist.cluster.device import prepare_environment
 from fcn4_dist.pipeline import read_batches
 from fcn4_dist.records import Manifest, read_manifest
+from fcn4_dist.runs.occupancy import kept_to_this_job
 from tests.cluster.test_mpi import MPIRUN
 
 SMALL = {
@@ -205,6 +206,19 @@ def test_with_strict_a_skip_is_a_failure_and_no_shard_is_touched(
     assert sentence in capsys.readouterr().err
     assert main(["preprocess", *flags, "--get_npy", "0"]) == 1
     assert sentence in capsys.readouterr().err
+    assert results_in(tmp_path / "job/shards") == before
+
+
+def test_shards_that_another_job_writes_are_left_to_it(
+    undisturbed: Path, clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(undisturbed, tmp_path / "job")
+    before = results_in(tmp_path / "job/shards")
+    flags = flags_of(tmp_path / "job", clips, num_consumer="1")
+    with kept_to_this_job(tmp_path / "job/shards"):
+        assert main(["preprocess", *flags]) == 2
+    told = capsys.readouterr().err
+    assert "another job (process " in told and "name another folder with --mr_path" in told
     assert results_in(tmp_path / "job/shards") == before
 
 

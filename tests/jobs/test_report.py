@@ -1,5 +1,6 @@
 """The command report."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -83,7 +84,7 @@ def test_a_package_that_is_not_installed_is_named(
     assert f"{package} is not installed in this Python: pip install" in capsys.readouterr().err
 
 
-def test_the_command_does_without_mindspore(tmp_path: Path) -> None:
+def test_the_command_does_without_mindspore_and_without_a_window(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run")
     program = (
         "import sys\n"
@@ -92,5 +93,6 @@ def test_the_command_does_without_mindspore(tmp_path: Path) -> None:
         "sys.exit(f\"{code} {'mindspore' in sys.modules}\")"
     )
     command = [sys.executable, "-c", program, str(run)]
-    result = subprocess.run(command, capture_output=True, text=True)
+    variables = {**os.environ, "MPLBACKEND": "none that is known"}
+    result = subprocess.run(command, capture_output=True, text=True, env=variables)
     assert result.stderr.strip() == "0 False"
