@@ -337,6 +337,27 @@ def test_node_0_refuses_who_does_not_belong_to_its_job_and_waits_on(
             assert exchange([node_0(), joined], [0, 1]) == [[0, 1]] * 2
 
 
+@pytest.mark.parametrize("fault", ["another key", "sent again", "one byte changed"])
+def test_a_message_without_the_seal_of_the_job_ends_the_connection_in_a_sentence(
+    fault: str,
+) -> None:
+    nodes = several(2)
+    message = {"kind": "value", "value": 1}
+    with waiting_node_0(nodes) as node_0, closing(Speaker(nodes[1])) as caller:
+        caller.greet()
+        if fault == "another key":
+            caller._key = b"x" * 64
+        elif fault == "sent again":
+            caller.say({"kind": "alive"})
+            caller._sent = 0
+        else:
+            caller.say(b'{"kind": "alive"}', end=b" \n")
+        caller.say(message)
+        launchers = node_0()
+        with closing(launchers), pytest.raises(Fcn4DistError, match="has not the seal of this job"):
+            launchers.all_gather(0)
+
+
 def test_who_is_refused_says_so_on_his_own_terminal() -> None:
     nodes = several(2)
     with waiting_node_0(nodes) as node_0:
