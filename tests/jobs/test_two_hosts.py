@@ -50,6 +50,14 @@ def hosts(
         yield pair
 
 
+@pytest.fixture(autouse=True)
+def nothing_goes_on(hosts: Hosts) -> Iterator[None]:
+    """End what a failed test left running, so that it fails no other."""
+    yield
+    for host in hosts:
+        host.end_all()
+
+
 def start_on_both(hosts: Hosts, script: str, *flags: str) -> list[subprocess.Popen[str]]:
     """Start a script with one worker on each host; only the first is given any settings."""
     command = ["bash", str(SCRIPTS / script), "1"]
@@ -268,7 +276,7 @@ def is_rank(process: psutil.Process, rank: int, host: HostOfTwo) -> bool:
             process.environ().get("RANK_ID") == str(rank)
             and process.environ().get("MS_ROLE") == "MS_WORKER"
             and process.environ().get("KEPT") == str(host.kept)
-            and "fcn4_dist" in process.cmdline()
+            and any(part.endswith("fcn4_dist/__main__.py") for part in process.cmdline())
         )
     except psutil.Error:
         return False

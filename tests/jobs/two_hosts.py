@@ -2,10 +2,11 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,6 +62,12 @@ class HostOfTwo:
         """Take the network away."""
         _run("ip", "-n", self.name, "link", "set", self.cable, "down")
 
+    def end_all(self) -> None:
+        """Kill whatever still runs on this host."""
+        for pid in _run("ip", "netns", "pids", self.name).split():
+            with suppress(ProcessLookupError):
+                os.kill(int(pid), signal.SIGKILL)
+
 
 def why_impossible() -> str:
     """Say why there cannot be two hosts here; "" if there can."""
@@ -111,5 +118,5 @@ def two_hosts(folder: Path) -> Iterator[tuple[HostOfTwo, HostOfTwo]]:
             subprocess.run(["ip", "netns", "del", host.name], capture_output=True)
 
 
-def _run(*command: str) -> None:
-    subprocess.run(command, check=True, capture_output=True)
+def _run(*command: str) -> str:
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
