@@ -124,7 +124,7 @@ def help_of(command: list[str], capsys: pytest.CaptureFixture[str]) -> str:
     """What --help prints of a command; of launch, with that of what it starts."""
     for words in [command[:1], command[1:]] if command[0] == "launch" else [command]:
         with pytest.raises(SystemExit):
-            main([*words, "--help"])
+            main([*words, "--help-all"])
     return capsys.readouterr().out
 
 
