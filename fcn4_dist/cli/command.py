@@ -66,6 +66,7 @@ class Command:
         common: Names of those settings that ``--help`` explains; the others are for ``--help-all``.
             Empty: all of them.
         actions: Its actions.
+        begins: Commands that it begins: their words stand behind its own, with flags of both.
         task: Title of the commands it stands among in the program's help.
     """
 
@@ -78,6 +79,7 @@ class Command:
     settings: tuple[str, ...] = ()
     common: tuple[str, ...] = ()
     actions: tuple["Command", ...] = ()
+    begins: tuple["Command", ...] = ()
     task: str = ""
 
     @property
@@ -169,12 +171,14 @@ def add_flags(parser: argparse.ArgumentParser, flags: Sequence[Flag], title: str
 def _add_commands(
     parser: Parser, commands: Sequence[Command], words: Sequence[str] | None, kind: str
 ) -> None:
+    # The help of the parser lists them in its own way.
+    listed = None if words is None else argparse.SUPPRESS
     subparsers = parser.add_subparsers(
-        dest=kind, metavar=kind.upper(), required=True, prog=parser.prog, help=argparse.SUPPRESS
+        dest=kind, metavar=kind.upper(), required=True, prog=parser.prog, help=listed
     )
     place = None if words is None else _place_of_command(words, commands, parser.prog)
     for command in commands:
-        of_command = subparsers.add_parser(command.name)
+        of_command = subparsers.add_parser(command.name, help=command.summary)
         if words is None:
             _complete(of_command, command, None)
         elif place is not None and command.name == words[place]:

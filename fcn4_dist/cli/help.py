@@ -49,7 +49,10 @@ class Sections(dict[str, Any]):
 def usage_of(program: str, command: "Command") -> str:
     """Write how a command is called: its arguments, and that there are flags."""
     words = [_argument(one.details, one.word) for one in command.flags if one.name == one.word]
-    words += ["ACTION ..."] if command.actions else ["[--flag VALUE ...]"]
+    if command.actions:
+        words.append("ACTION ...")
+    elif len(command.names) > len(words):
+        words.append("[FLAGS]")
     return " ".join([program, *words]).replace("%", "%%")
 
 
@@ -95,7 +98,7 @@ def program_help(commands: Sequence["Command"]) -> str:
 def _argument(details: Any, word: str) -> str:
     choices = details.get("choices")
     name = details.get("metavar") or (f"{{{','.join(choices)}}}" if choices else word)
-    shapes = {"+": "{0} [{0} ...]", "*": "[{0} ...]", "?": "[{0}]", argparse.REMAINDER: "..."}
+    shapes = {"+": "{0} ...", "*": "[{0} ...]", "?": "[{0}]", argparse.REMAINDER: "..."}
     return shapes.get(details.get("nargs", ""), "{0}").format(name)
 
 

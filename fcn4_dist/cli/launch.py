@@ -22,7 +22,7 @@ def _launch(parsed: argparse.Namespace) -> int:
     own = Parser(prog="fcn4-dist launch")
     add_flags(own, (*_OWN_FLAGS, *FLAGS_OF_ALL))
     _, of_workers = own.parse_known_args(parsed.worker_arguments, parsed)
-    worker = parse((TRAIN, EVAL), [parsed.worker_command, *of_workers], further=_OWN_FLAGS)
+    worker = parse(_BEGUN, [parsed.worker_command, *of_workers], further=_OWN_FLAGS)
     request = _launch_request(parsed)
     if parsed.dry_run:
         return dry_run(worker.command, load(worker), request)
@@ -106,6 +106,7 @@ _OWN_FLAGS = (
         "site's scheduler to do so; default: 0"
     ),
 )
+_BEGUN = (TRAIN, EVAL)
 LAUNCH = Command(
     "launch",
     "run train or eval on several workers, on this host or on several",
@@ -114,11 +115,14 @@ LAUNCH = Command(
     "launch --device_num 2 train --device_target CPU",
     flags=(
         *_OWN_FLAGS,
-        flag("worker_command", choices=("train", "eval")).means("what each worker runs"),
+        flag("worker_command", choices=[command.name for command in _BEGUN]).means(
+            "what each worker runs"
+        ),
         flag("worker_arguments", nargs=argparse.REMAINDER).means(
             "settings of that command, as in 'fcn4-dist train --help', and the flags above"
         ),
     ),
+    begins=_BEGUN,
     task="Train",
 )
 DOCTOR = Command(
@@ -144,5 +148,5 @@ DOCTOR = Command(
     ),
     settings=COMMANDS,
     common=("data_dir", "device_target", "batch_size", "checkpoint_path", "run_dir"),
-    task="Cards and hosts",
+    task="This host",
 )

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from fcn4_dist.cli.checkpoints import CHECKPOINTS
 from fcn4_dist.cli.command import parse
+from fcn4_dist.cli.completion import COMPLETION
 from fcn4_dist.cli.export import EXPORT
 from fcn4_dist.cli.folds import CROSS_VALIDATE, FOLDS
 from fcn4_dist.cli.jobs import EVAL, PREPROCESS, SYNTH, TRAIN
@@ -26,21 +27,22 @@ from fcn4_dist.terminal import fail, say
 from fcn4_dist.text import as_bytes_or_escapes
 
 COMMANDS = (
-    TRAIN,
-    EVAL,
-    CROSS_VALIDATE,
-    LAUNCH,
-    TAG,
-    EXPORT,
-    REPORT,
-    FOLDS,
-    CHECKPOINTS,
     PREPROCESS,
     INSPECT,
     VERIFY,
     SYNTH,
+    TRAIN,
+    EVAL,
+    CROSS_VALIDATE,
+    LAUNCH,
+    REPORT,
+    FOLDS,
+    CHECKPOINTS,
+    TAG,
+    EXPORT,
     DOCTOR,
     RANK_TABLE,
+    COMPLETION,
 )
 """In the order of the program's help, those of a task together."""
 INTERRUPTED = 130

@@ -101,8 +101,13 @@ def load(parsed: argparse.Namespace) -> LoadedSettings:
 
 def meaning_of(setting: Setting) -> str:
     """Say what a setting is for, and which values it can have."""
-    choices = _CHOICES[setting.name]() if setting.chosen_elsewhere else setting.choices
+    choices = choices_of(setting)
     return f"{setting.meaning}; one of {', '.join(choices)}" if choices else setting.meaning
+
+
+def choices_of(setting: Setting) -> tuple[str, ...]:
+    """Give the values that a setting can have, if they are few."""
+    return _CHOICES[setting.name]() if setting.chosen_elsewhere else setting.choices
 
 
 def _help(setting: Setting) -> str:
