@@ -31,6 +31,18 @@ CROSS_VALIDATE = Command(
         ),
     ),
     settings=COMMANDS,
+    common=(
+        "dataset",
+        "audio_path",
+        "num_classes",
+        "folds",
+        "epoch_size",
+        "batch_size",
+        "lr",
+        "device_target",
+        "run_dir",
+    ),
+    task="Train",
 )
 FOLDS = Command(
     "folds",
@@ -47,4 +59,5 @@ FOLDS = Command(
             "folder to write predictions.csv and metrics.json of all clips to; default: none"
         ),
     ),
+    task="Look at what came out",
 )

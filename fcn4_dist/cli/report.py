@@ -29,4 +29,5 @@ REPORT = Command(
             "in the first"
         ),
     ),
+    task="Look at what came out",
 )
