@@ -1,6 +1,6 @@
 """Every setting in one typed place: defaults, meanings, YAML files and flags."""
 
-from fcn4_dist.config.comparison import differences, graph_settings
+from fcn4_dist.config.comparison import differences, differing_settings, graph_settings
 from fcn4_dist.config.declaration import COMMANDS, Affects, Setting
 from fcn4_dist.config.loader import LoadedSettings, adopt_settings, load_settings, yaml_line
 from fcn4_dist.config.names import (
