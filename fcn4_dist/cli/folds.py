@@ -47,7 +47,7 @@ CROSS_VALIDATE = Command(
 )
 FOLDS = Command(
     "folds",
-    "show the folds of a cross-validation in one table, or compare cross-validations",
+    "show the folds of a cross-validation as a table, or compare several",
     _folds,
     description="Show the folds of a cross-validation: the metrics of each, their mean and "
     "standard deviation, and those of all clips together, with intervals. Of several "
