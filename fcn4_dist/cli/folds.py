@@ -32,10 +32,22 @@ CROSS_VALIDATE = Command(
         ),
     ),
     settings=COMMANDS,
+    common=(
+        "dataset",
+        "audio_path",
+        "num_classes",
+        "folds",
+        "epoch_size",
+        "batch_size",
+        "lr",
+        "device_target",
+        "run_dir",
+    ),
+    task="Train",
 )
 FOLDS = Command(
     "folds",
-    "show the folds of a cross-validation in one table, or compare cross-validations",
+    "show the folds of a cross-validation as a table, or compare several",
     _folds,
     description="Show the folds of a cross-validation: the metrics of each, their mean and "
     "standard deviation, and those of all clips together, with intervals. Of several "
@@ -46,11 +58,12 @@ FOLDS = Command(
         flag("folders", metavar="RUN_DIR", type=found_path, nargs="+").means(
             "folder of a cross-validation (its run_dir), or of the eval job of each fold"
         ),
-        flag("--format", type=str.lower, choices=TABLE_FORMATS, default="text").means(
+        flag("--format", choices=TABLE_FORMATS, default="text").means(
             "what to print the tables as: latex needs booktabs, csv has all digits; default: text"
         ),
         flag("--output", metavar="DIR", type=file_path).means(
             "folder to write predictions.csv and metrics.json of all clips to; default: none"
         ),
     ),
+    task="Look at what came out",
 )
