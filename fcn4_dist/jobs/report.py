@@ -1,14 +1,13 @@
 """The command report: what runs left, on one page."""
 
 from collections.abc import Sequence
-from importlib.util import find_spec
 from pathlib import Path
 
-from fcn4_dist.errors import InputError
 from fcn4_dist.files import PAGE_BEGINNING, check_replaceable, check_writable, write_bytes
 from fcn4_dist.jobs.run_verification import faults_of_scores
 from fcn4_dist.runs.folder import REPORT_NAME
 from fcn4_dist.terminal import say, warn
+from fcn4_dist.versions import check_extra
 
 COMPARISON_NAME = "comparison.html"
 
@@ -24,9 +23,7 @@ def report(folders: Sequence[Path], output: Path | None) -> None:
     Raises:
         InputError: If a folder holds no run, or the page cannot be written.
     """
-    for package in ("jinja2", "matplotlib"):
-        if find_spec(package) is None:
-            raise InputError(f"{package} is not installed in this Python: pip install {package}")
+    check_extra("report")
     from fcn4_dist.reports.run_report import run_report
     from fcn4_dist.runs.reading import read_run
 

@@ -109,5 +109,6 @@ def test_a_python_without_the_packages_is_told_what_to_do(tmp_path: Path) -> Non
         text=True,
     )
     assert result.returncode == 2
-    lacks = "lacks jinja2, librosa, msgspec, numpy, sklearn, tensorboardX, tqdm, yaml: activate the"
+    lacks = "lacks audioread, msgspec, numpy, psutil, scipy, soundfile, soxr, tqdm, yaml: activate"
     assert lacks in result.stderr
+    assert "pip install '.[train]' in the folder of setup.py" in result.stderr
