@@ -63,6 +63,7 @@ setup(
         "psutil>=5.9",
         "PyYAML>=6",
         "scipy>=1.10",
+        "shtab>=1.10",
         "soundfile>=0.13",
         "soxr>=0.3.2",
         "tqdm>=4.60",

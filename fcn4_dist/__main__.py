@@ -11,7 +11,18 @@ import os
 import sys
 
 _OLDEST = (3, 10)
-_NEEDED = ("audioread", "msgspec", "numpy", "psutil", "scipy", "soundfile", "soxr", "tqdm", "yaml")
+_NEEDED = (
+    "audioread",
+    "msgspec",
+    "numpy",
+    "psutil",
+    "scipy",
+    "shtab",
+    "soundfile",
+    "soxr",
+    "tqdm",
+    "yaml",
+)
 
 
 def main() -> int:
