@@ -20,7 +20,7 @@ setup(
         "fcn4_dist": [
             "py.typed",
             "clips/gtzan_filtered/*",
-            "export/clips/*",
+            "exporting/clips/*",
             "reports/templates/*",
             "trial/*.json",
         ]
