@@ -49,7 +49,7 @@ setup(
         "fcn4_dist": [
             "py.typed",
             "clips/gtzan_filtered/*",
-            "export/clips/*",
+            "exporting/clips/*",
             "reports/templates/*",
             "trial/*.json",
         ]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from fcn4_dist import documents
 from fcn4_dist.errors import Fcn4DistError, InputError
-from fcn4_dist.export import LARGEST_DIFFERENCE, Comparison, compare, comparison_windows
+from fcn4_dist.exporting import LARGEST_DIFFERENCE, Comparison, compare, comparison_windows
 from fcn4_dist.files import check_writable, write_bytes
 from fcn4_dist.host.cards import find_card_ids
 from fcn4_dist.refusals import explain
@@ -141,7 +141,7 @@ def _check_room(network: "CheckpointNetwork", path: Path, output: Path) -> None:
 def _write_and_compare(
     request: ExportRequest, network: "CheckpointNetwork", path: Path
 ) -> Comparison | None:
-    from fcn4_dist.export import formats
+    from fcn4_dist.exporting import formats
 
     if request.file_format == "AIR":
         formats.write_air(network, path)

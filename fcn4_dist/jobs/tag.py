@@ -67,7 +67,7 @@ def tag(request: TagRequest, load: Callable[[], Network]) -> int:
     Raises:
         InputError: If the request cannot be met; also if its only song cannot be decoded.
     """
-    paths = _find_songs(request.songs)
+    paths = find_songs(request.songs)
     _check(request, paths)
     with nullcontext() if request.output == "text" else stdout_is_data():
         network = load()
@@ -85,7 +85,12 @@ def tag(request: TagRequest, load: Callable[[], Network]) -> int:
     return 0 if tagged else Fcn4DistError.exit_code
 
 
-def _find_songs(places: Sequence[Path]) -> list[Path]:
+def find_songs(places: Sequence[Path]) -> list[Path]:
+    """List audio files that are named, and those in folders that are.
+
+    Raises:
+        InputError: If there is no such file or folder, or no audio file in it.
+    """
     songs: list[Path] = []
     for place in places:
         if place.is_dir():
@@ -106,6 +111,19 @@ def _find_songs(places: Sequence[Path]) -> list[Path]:
         else:
             raise InputError(f"there is no file or folder {place}")
     return songs
+
+
+def in_order(
+    results: Iterator[tuple[int, SongTags | UnreadSong]],
+) -> Iterator[SongTags | UnreadSong]:
+    """Give results in the order of the songs; those that are early wait."""
+    early: dict[int, SongTags | UnreadSong] = {}
+    awaited = 0
+    for number, result in results:
+        early[number] = result
+        while awaited in early:
+            yield early.pop(awaited)
+            awaited += 1
 
 
 def _check(request: TagRequest, paths: Sequence[Path]) -> None:
@@ -158,7 +176,7 @@ def _tag_all(tagger: Tagger, paths: Sequence[Path], request: TagRequest) -> int:
     visible = request.output == "text" or sys.stderr.isatty()
     with Progress("tagging", len(paths), "songs", visible=visible) as progress:
         processes = min(request.processes or usable_cores(), len(paths))
-        for result in _in_order(tagger.tag_all(paths, processes)):
+        for result in in_order(tagger.tag_all(paths, processes)):
             progress.count()
             if isinstance(result, UnreadSong):
                 warn(f"no tags of {result.path}: it {result.reason}")
@@ -169,19 +187,6 @@ def _tag_all(tagger: Tagger, paths: Sequence[Path], request: TagRequest) -> int:
                 _tell(result, request)
             progress.show()
     return tagged
-
-
-def _in_order(
-    results: Iterator[tuple[int, SongTags | UnreadSong]],
-) -> Iterator[SongTags | UnreadSong]:
-    """Give results in the order of the songs; those that are early wait."""
-    early: dict[int, SongTags | UnreadSong] = {}
-    awaited = 0
-    for number, result in results:
-        early[number] = result
-        while awaited in early:
-            yield early.pop(awaited)
-            awaited += 1
 
 
 def _tell(tags: SongTags, request: TagRequest) -> None:
