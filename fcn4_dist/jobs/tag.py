@@ -22,6 +22,7 @@ from fcn4_dist.processes import usable_cores
 from fcn4_dist.tagging import CLIP_TIMEOUT, Network, SongTags, Tagger, UnreadSong
 from fcn4_dist.terminal import Progress, clock, put, say, table, warn
 from fcn4_dist.text import csv_line
+from fcn4_dist.versions import check_extra
 
 _DIGITS = 6
 
@@ -140,6 +141,8 @@ def _check(request: TagRequest, paths: Sequence[Path]) -> None:
         check_replaceable(file, f"--{flag}", beginning)
     if request.plot and request.html and request.plot.resolve() == request.html.resolve():
         raise InputError(f"--plot and --html both name {request.html}: name two files")
+    if request.plot or request.html:
+        check_extra("report")
     if request.top_n < 1:
         raise InputError(f"--top_n must be at least 1, got {request.top_n}")
     if request.processes < 0:
