@@ -52,7 +52,9 @@ class Call:
         self._files = [Path(file) for file in files]
         given = {name: value for name, value in settings.items() if value is not None}
         self._flags = {name: _text(value) for name, value in given.items()}
-        self.loaded: LoadedSettings = load_settings(self._files, self._flags)
+        self.loaded: LoadedSettings = load_settings(
+            self._files, self._flags, of_shards=command in ("train", "eval")
+        )
 
     def run(self, *arguments: str, device_num: int | None = None, quiet: bool = False) -> None:
         """Run it to its end, and show what it says.
