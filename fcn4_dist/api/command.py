@@ -52,7 +52,9 @@ class Call:
         self._files = [Path(file) for file in files]
         given = {name: value for name, value in settings.items() if value is not None}
         flags = {name: _text(value) for name, value in given.items()}
-        self.loaded: LoadedSettings = load_settings(self._files, flags)
+        self.loaded: LoadedSettings = load_settings(
+            self._files, flags, of_shards=command in ("train", "eval")
+        )
         # By the names that are looked for below, whichever they were given by.
         self._flags = {declaration_of(name).name: text for name, text in flags.items()}
 
