@@ -53,7 +53,7 @@ def with_zigzag() -> MoreSettings:
 
 def help_of(command: str, capsys: pytest.CaptureFixture[str]) -> str:
     with pytest.raises(SystemExit):
-        main([command, "--help"])
+        main([command, "--help-all"])
     return " ".join(capsys.readouterr().out.split())
 
 
@@ -86,7 +86,7 @@ def test_the_help_of_its_commands_explains_it(capsys: pytest.CaptureFixture[str]
 
 def test_a_slip_is_answered_with_its_name(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train", "--zigzga", "0.1"]) == 2
-    assert "unknown flag --zigzga, did you mean 'zigzag'?" in capsys.readouterr().err
+    assert "unknown flag --zigzga, did you mean '--zigzag'?" in capsys.readouterr().err
 
 
 def test_a_command_on_which_it_has_no_effect_says_so(capsys: pytest.CaptureFixture[str]) -> None:
