@@ -21,7 +21,6 @@ from fcn4_dist.jobs import launch as jobs_launch
 from tests.docs.pages import PAGES, REPOSITORY, inline_of, tokens_of
 
 PROGRAM = "fcn4-dist"
-OPERATORS = r"\||\|\||&&|;|>|>>|<"
 
 
 def examples_in(page: str) -> list[str]:
@@ -41,9 +40,11 @@ def examples_in(page: str) -> list[str]:
 
 def calls_in(line: str) -> Iterator[list[str]]:
     """The programs of a line, each with its arguments."""
+    words = shlex.shlex(line, posix=True, punctuation_chars=True)
+    words.whitespace_split = True
     call: list[str] = []
-    for word in [*shlex.split(line, comments=True), ";"]:
-        if re.fullmatch(OPERATORS, word):
+    for word in [*words, ";"]:
+        if re.fullmatch("[();<>|&]+", word):
             yield call
             call = []
         else:
