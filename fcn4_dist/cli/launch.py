@@ -26,6 +26,11 @@ def _launch(parsed: argparse.Namespace) -> int:
     arguments = [parsed.worker_command, *of_workers]
     add_commands(parser, (TRAIN, EVAL), arguments)
     worker = parse(parser, arguments, further=_OWN_FLAGS)
+    if getattr(worker, "music", None):
+        raise InputError(
+            f"launch starts workers on shards; 'fcn4-dist train {worker.music}' makes them of "
+            "music, and starts the workers it needs itself"
+        )
     request = _launch_request(parsed)
     if parsed.dry_run:
         return dry_run(worker.command, load(worker), request)
