@@ -63,6 +63,7 @@ SYNTH = Command(
     "synth",
     "make a small synthetic music collection in GTZAN's folder layout",
     _synth,
+    example="synth --clips_per_class 20 --synth_seconds 5",
     settings=("synth",),
     flags=(
         flag("--clips_per_class", metavar="VALUE", default=argparse.SUPPRESS).means(
@@ -72,12 +73,29 @@ SYNTH = Command(
             "length of a made clip; default: 30.0 s"
         ),
     ),
+    task="Prepare",
 )
 PREPROCESS = Command(
     "preprocess",
     "turn a folder of audio for each class into MindRecord shards",
     _preprocess,
+    example="preprocess --audio_path music/ --num_classes 4\n"
+    "preprocess --dataset csv --audio_path music/ --info_path music/ --info_name labels.csv",
     settings=("preprocess",),
+    common=(
+        "dataset",
+        "audio_path",
+        "num_classes",
+        "info_path",
+        "info_name",
+        "window_seconds",
+        "split",
+        "val_ratio",
+        "seed",
+        "mr_path",
+        "processes",
+    ),
+    task="Prepare",
 )
 TRAIN = Command(
     "train",
@@ -86,7 +104,9 @@ TRAIN = Command(
     description="Train FCN-4. With MUSIC, the whole road: look at it, decide what is not given, "
     "make features and shards, train, score, and write a page. Without, train on the shards that "
     "preprocess has made.",
-    example="train music/",
+    example="train music/\n"
+    "train --data_dir data/ --device_target CPU --epoch_size 20 --lr 0.001\n"
+    "train --config configs/gtzan.yaml --resume auto",
     settings=("preprocess", "train", "eval"),
     flags=(
         flag("music", metavar="MUSIC", type=found_path, nargs="?").means(
@@ -97,7 +117,34 @@ TRAIN = Command(
             "with MUSIC: say what is decided, and write nothing"
         ),
     ),
+    common=(
+        "data_dir",
+        "epoch_size",
+        "batch_size",
+        "lr",
+        "device_target",
+        "mixed_precision",
+        "seed",
+        "checkpoint_path",
+        "resume",
+        "run_dir",
+    ),
+    task="Train",
 )
 EVAL = Command(
-    "eval", "score the validation shards with a checkpoint", _evaluate, settings=("eval",)
+    "eval",
+    "score the validation shards with a checkpoint",
+    _evaluate,
+    example="eval --data_dir data/ --checkpoint_path weight/ --model_name best",
+    settings=("eval",),
+    common=(
+        "data_dir",
+        "val_filename",
+        "checkpoint_path",
+        "model_name",
+        "batch_size",
+        "device_target",
+        "run_dir",
+    ),
+    task="Train",
 )

@@ -1,7 +1,7 @@
 """The command cross-validate: every fold preprocessed, trained and scored, then one table."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from fcn4_dist import documents
@@ -23,6 +23,7 @@ from fcn4_dist.jobs.folds import write_folds
 from fcn4_dist.jobs.prepare import Start, find_obstacles_of_host
 from fcn4_dist.jobs.preprocess_checks import check_preprocessing
 from fcn4_dist.jobs.stages import run_command
+from fcn4_dist.runs.cross_validation import CrossValidationRecord, fold_folder
 from fcn4_dist.runs.folder import DEFAULT_RUNS, choose_run_folder, save_settings, settings_file
 from fcn4_dist.runs.occupancy import CROSS_VALIDATION_NAME, check_unoccupied
 from fcn4_dist.terminal import say
@@ -30,16 +31,6 @@ from fcn4_dist.text import shell_command
 
 # How the work is done may be changed: what stopped a run may have to be mended there.
 _THE_SAME_IN_ALL = set(Affects) - {Affects.FOLD, Affects.WORK}
-
-
-@dataclass(frozen=True)
-class _Record(documents.Document):
-    """With which settings a cross-validation was begun."""
-
-    format = 1
-    mend = "name another folder with --run_dir"
-
-    settings: Mapping[str, documents.Value]
 
 
 def cross_validate(loaded: LoadedSettings, device_num: int | None) -> None:
@@ -61,7 +52,7 @@ def cross_validate(loaded: LoadedSettings, device_num: int | None) -> None:
     folder = Path(settings.run_dir)
     _check_same(folder, settings, device_num)
     config = save_settings(loaded)
-    folders = [folder / f"fold-{fold}" for fold in range(1, settings.folds + 1)]
+    folders = [fold_folder(folder, fold) for fold in range(1, settings.folds + 1)]
     for fold, of_fold in enumerate(folders, start=1):
         # They are whole if they are there, and all that is needed of a fold.
         if (of_fold / "eval" / PREDICTIONS_NAME).exists():
@@ -137,7 +128,7 @@ def _check_same(folder: Path, settings: Settings, device_num: int | None) -> Non
     record = folder / CROSS_VALIDATION_NAME
     asked = settings.as_dict() | {"device_num": device_num}
     if record.exists():
-        begun = documents.read(record, _Record).settings
+        begun = documents.read(record, CrossValidationRecord).settings
         differing = differences(begun, settings, _THE_SAME_IN_ALL)
         if begun.get("device_num") != device_num:
             differing.append(f"device_num {begun.get('device_num')} instead of {device_num}")
@@ -154,7 +145,7 @@ def _check_same(folder: Path, settings: Settings, device_num: int | None) -> Non
         )
     else:
         check_unoccupied(folder)
-    documents.write(record, _Record(asked))
+    documents.write(record, CrossValidationRecord(asked))
 
 
 def _steps(
