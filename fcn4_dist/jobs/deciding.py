@@ -38,6 +38,8 @@ _COST_OF_SQUARE, _COST_OF_WIDTH = 0.01435, 0.00785
 _COST_OF_A_CARD = 1 / 4600
 """Seconds for a second of audio, as the documented trainer tells of the first 910: expected."""
 _COST_OF_SCORING = 1 / 3
+# For a step and for the checkpoint of an epoch, at full width: all weights, however little audio.
+_COST_OF_STEP, _COST_OF_SAVING = 0.3, 0.8
 _SECONDS_TO_START = 15.0
 
 
@@ -158,12 +160,14 @@ def estimate_seconds(facts: Facts, settings: Settings, ranks: int) -> float:
     validations = 1 + settings.epoch_size // (settings.val_interval or settings.epoch_size + 1)
     scored = validations * facts.validation * clip * _COST_OF_SCORING
     width = settings.width
-    cost = _COST_OF_SQUARE * width**2 + _COST_OF_WIDTH * width
-    # Not all of a step is shared out among the cores.
-    cost /= facts.cores**0.8
+    started = 2 * _SECONDS_TO_START
     if facts.cards:
-        cost = _COST_OF_A_CARD * width / ranks
-    return 2 * _SECONDS_TO_START + (trained + scored) * cost
+        return started + (trained + scored) * _COST_OF_A_CARD * width / ranks
+    cost = (trained + scored) * (_COST_OF_SQUARE * width**2 + _COST_OF_WIDTH * width)
+    steps = settings.epoch_size * (facts.training // settings.batch_per_rank)
+    cost += (steps * _COST_OF_STEP + settings.epoch_size * _COST_OF_SAVING) * width**2
+    # Not all of it is shared out among the cores.
+    return started + cost / facts.cores**0.8
 
 
 def _batch(clips: int, ranks: int) -> int:
