@@ -25,6 +25,11 @@ def setting_names(commands: Sequence[str]) -> list[str]:
     return ["config", *names] if names else []
 
 
+def all_setting_names() -> list[str]:
+    """List the flags of all settings, by all their names, without dashes."""
+    return [*SETTINGS, *other_names(), *RETIRED]
+
+
 def add_settings(
     sections: Mapping[str, Any],
     commands: Sequence[str],
@@ -83,9 +88,10 @@ def load(parsed: argparse.Namespace, commands: Sequence[str] = ()) -> LoadedSett
     Raises:
         InputError: If one cannot be used.
     """
-    known = {*SETTINGS, *other_names(), *RETIRED}
+    known = all_setting_names()
     flags = {name: text for name, text in vars(parsed).items() if name in known}
-    loaded = load_settings(parsed.config, flags, _CHOICES)
+    of_shards = parsed.command in ("train", "eval", "doctor")
+    loaded = load_settings(parsed.config, flags, _CHOICES, of_shards=of_shards)
     for name, value in getattr(parsed, "overridden", ()):
         say(f"note: --{name} {value} is overridden by --{name} {flags[name]}, which comes later")
     for remark in loaded.remarks:
@@ -106,8 +112,12 @@ def load(parsed: argparse.Namespace, commands: Sequence[str] = ()) -> LoadedSett
 
 def meaning_of(setting: Setting) -> str:
     """Say what a setting is for, and which values it can have."""
-    choices = choices_of(setting)
-    return f"{setting.meaning}; one of {', '.join(choices)}" if choices else setting.meaning
+    parts = [setting.meaning]
+    if choices := choices_of(setting):
+        parts.append(f"one of {', '.join(choices)}")
+    if setting.of_shards:
+        parts.append("train and eval find it in the shards if it is not given")
+    return "; ".join(parts)
 
 
 def choices_of(setting: Setting) -> tuple[str, ...]:

@@ -58,6 +58,7 @@ class Setting:
         chosen_elsewhere: Whether the allowed values are known to a later room only, which hands
             them to :func:`~fcn4_dist.config.load_settings`.
         optional: Whether it may be left empty ("", null).
+        of_shards: Whether train and eval find it in the shards' manifest if it is not given.
         form: What its text is, if it is one.
         keywords: Values that are no name of a file all the same.
         earlier_names: What it was called in earlier versions; still understood.
@@ -78,6 +79,7 @@ class Setting:
     choices: tuple[str, ...] = ()
     chosen_elsewhere: bool = False
     optional: bool = False
+    of_shards: bool = False
     form: Form = Form.TEXT
     keywords: tuple[str, ...] = ()
     earlier_names: tuple[str, ...] = ()

@@ -19,8 +19,10 @@ from fcn4_dist.errors import Fcn4DistError, InputError
 from fcn4_dist.evaluation import PREDICTIONS_NAME
 from fcn4_dist.findings import refuse_errors
 from fcn4_dist.host.host import Host
+from fcn4_dist.jobs.auto_settings import choose_device, say_device
 from fcn4_dist.jobs.folds import write_folds
 from fcn4_dist.jobs.prepare import Start, find_obstacles_of_host
+from fcn4_dist.jobs.preprocess import read_and_count
 from fcn4_dist.jobs.preprocess_checks import check_preprocessing
 from fcn4_dist.jobs.stages import run_command
 from fcn4_dist.runs.cross_validation import CrossValidationRecord, fold_folder
@@ -45,9 +47,11 @@ def cross_validate(loaded: LoadedSettings, device_num: int | None) -> None:
         InputError: If a setting does not go with a cross-validation, or the folder holds another.
         Fcn4DistError: If a step fails.
     """
-    loaded = _of_all_folds(loaded)
+    loaded = choose_device(_of_all_folds(loaded))
+    say_device(loaded)
     _check_host(loaded.settings, device_num)
     loaded = choose_run_folder(loaded, "cross-validate")
+    loaded = _counted(loaded)
     settings = loaded.settings
     folder = Path(settings.run_dir)
     _check_same(folder, settings, device_num)
@@ -121,6 +125,18 @@ def _check_host(settings: Settings, device_num: int | None) -> None:
     refuse_errors(findings)
     # The shards of each fold are in the job's folder.
     check_preprocessing(replace(settings, mr_path=settings.run_dir or DEFAULT_RUNS))
+
+
+def _counted(loaded: LoadedSettings) -> LoadedSettings:
+    """Find the number of classes, if it is not given, for all folds; only once."""
+    record = Path(loaded.settings.run_dir) / CROSS_VALIDATION_NAME
+    if loaded.is_given("num_classes"):
+        return loaded
+    if record.exists():
+        begun = documents.read(record, _Record).settings
+        number = begun.get("num_classes", loaded.settings.num_classes)
+        return loaded.found({"num_classes": number}, str(record))
+    return read_and_count(loaded)[0]
 
 
 def _check_same(folder: Path, settings: Settings, device_num: int | None) -> None:
