@@ -133,7 +133,7 @@ def _counted(loaded: LoadedSettings) -> LoadedSettings:
     if loaded.is_given("num_classes"):
         return loaded
     if record.exists():
-        begun = documents.read(record, _Record).settings
+        begun = documents.read(record, CrossValidationRecord).settings
         number = begun.get("num_classes", loaded.settings.num_classes)
         return loaded.found({"num_classes": number}, str(record))
     return read_and_count(loaded)[0]

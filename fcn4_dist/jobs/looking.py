@@ -3,7 +3,7 @@
 import os
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,9 @@ from fcn4_dist.clips import (
 )
 from fcn4_dist.clips.folder import FOLDER, list_class_folders
 from fcn4_dist.clips.names import AUDIO_SUFFIXES
-from fcn4_dist.config import LoadedSettings, Settings
+from fcn4_dist.config import LoadedSettings
 from fcn4_dist.errors import InputError
-from fcn4_dist.findings import as_shown, counted
+from fcn4_dist.findings import counted
 
 _CLIPS_LOOKED_AT = 100
 _TAGS_OF_MAGNATAGATUNE = 50
@@ -78,7 +78,7 @@ def look_at(path: Path, loaded: LoadedSettings) -> Music:
     """
     _check_named_once(path, loaded)
     place = path
-    if "dataset" in loaded.origins:
+    if loaded.is_given("dataset"):
         dataset = find_dataset(loaded.settings.dataset)
     else:
         place = _below_single_folders(path)
@@ -88,12 +88,12 @@ def look_at(path: Path, loaded: LoadedSettings) -> Music:
     if dataset == FOLDER:
         _check_class_folders(place)
     found: dict[str, Any] = {"dataset": dataset.name, **_names_of(place, dataset, loaded)}
-    settings = replace(loaded.settings, **found)
-    if "num_classes" not in loaded.origins:
-        found["num_classes"] = _number_of_classes(dataset, settings)
-        settings = replace(settings, num_classes=found["num_classes"])
-    collection = read_collection(settings)
-    _check_classes(place, collection)
+    is_open = not loaded.is_given("num_classes")
+    if is_open:
+        found["num_classes"] = _TAGS_OF_MAGNATAGATUNE
+    collection = read_collection(loaded.decided(found, "found").settings, counted=is_open)
+    if is_open:
+        found["num_classes"] = len(collection.class_names)
     clips = collection.clips[:: -(-len(collection.clips) // _CLIPS_LOOKED_AT)]
     seconds = sorted(filter(None, (seconds_of(clip.path) for clip in clips)))
     return Music(place, dataset, found, collection, tuple(seconds))
@@ -181,22 +181,6 @@ def _names_of(place: Path, dataset: Dataset, loaded: LoadedSettings) -> dict[str
     given = loaded.origins.get("audio_path") == "--audio_path"
     audio_path = loaded.settings.audio_path if given else str(folder)
     return {"info_path": str(folder), "info_name": name, "audio_path": audio_path}
-
-
-def _number_of_classes(dataset: Dataset, settings: Settings) -> int:
-    if dataset.name == "magnatagatune":
-        settings = replace(settings, num_classes=_TAGS_OF_MAGNATAGATUNE)
-    return max(1, len(dataset.read(settings).class_names))
-
-
-def _check_classes(place: Path, collection: Collection) -> None:
-    """Refuse classes between which there is nothing to tell."""
-    names = collection.class_names
-    if len(names) == 1 and all(clip.labels for clip in collection.clips):
-        raise InputError(
-            f"{place} holds one class, {as_shown(names[0])}: a tagger learns to tell two or more "
-            "apart, so add a folder of other songs, or name the folder above if that holds more"
-        )
 
 
 def check_single_clips(music: Music) -> None:

@@ -18,12 +18,13 @@ from fcn4_dist.evaluation import METRICS_NAME, compute_metrics, summary_figures
 from fcn4_dist.jobs.deciding import decide_training
 from fcn4_dist.jobs.report import report
 from fcn4_dist.jobs.road_plan import (
+    DECIDED,
     RoadPlan,
     decisions_table,
     facts_of,
+    given_settings,
     plan_road,
     ranks_of,
-    with_values,
 )
 from fcn4_dist.jobs.stages import run_command
 from fcn4_dist.records import read_manifest
@@ -43,7 +44,6 @@ ROAD_NAME = "road.json"
 RunStage = Callable[[str, LoadedSettings, int], None]
 """Runs a command ("preprocess", "train", "eval") with these settings, on so many workers."""
 
-_DECIDED = "decided"
 _STOPPED_CODES = (StoppedError.exit_code, 130, 143)
 _TITLES = {
     "preprocess": "1/4 features and shards",
@@ -81,6 +81,7 @@ class _Record(documents.Document):
         song: One of the clips that are not trained on.
         settings: All settings.
         origins: Where those that are not at their default come from.
+        found_out: Those of them that nobody has given.
         done: Stages that are finished.
     """
 
@@ -91,6 +92,7 @@ class _Record(documents.Document):
     song: str
     settings: Mapping[str, documents.Value]
     origins: Mapping[str, str]
+    found_out: tuple[str, ...] = ()
     done: tuple[str, ...] = ()
 
 
@@ -149,7 +151,12 @@ class _Journey:
     def save(self) -> None:
         """Keep how far it has come."""
         settings = self.loaded.settings.as_dict()
-        record = replace(self.record, settings=settings, origins=dict(self.loaded.origins))
+        record = replace(
+            self.record,
+            settings=settings,
+            origins=self.loaded.origins,
+            found_out=tuple(sorted(self.loaded.found_out)),
+        )
         documents.write(self.folder / ROAD_NAME, record)
 
     def preprocess(self) -> None:
@@ -159,16 +166,10 @@ class _Journey:
         planned = self.loaded
         self._run("preprocess", planned, 1)
         counts = self._sets()
-        given = {
-            name: getattr(planned.settings, name)
-            for name, origin in planned.origins.items()
-            if origin != _DECIDED
-        }
         train, val, _ = planned.settings.set_names
         facts = facts_of(planned.settings, counts[train], counts[val])
-        self.loaded = with_values(
-            planned, decide_training(facts, planned.settings, given), _DECIDED
-        )
+        decided = decide_training(facts, planned.settings, given_settings(planned))
+        self.loaded = planned.decided(decided, DECIDED)
         changed = differences(planned.settings.as_dict(), self.loaded.settings, set(Affects))
         if changed:
             say(f"decided anew, as clips were skipped: {', '.join(changed)}")
@@ -195,7 +196,7 @@ class _Journey:
         is_tested = self._sets()[test] > 0
         if is_tested:
             own["val_filename"] = f"{test}.mindrecord0"
-        of_eval = with_values(self.loaded, own, _DECIDED)
+        of_eval = self.loaded.decided(own, DECIDED)
         if "eval" not in self.record.done:
             # Of a scoring that was interrupted.
             shutil.rmtree(folder, ignore_errors=True)
@@ -223,7 +224,7 @@ class _Journey:
         weights = ["--checkpoint", _shown_flag(settings.checkpoint_path)]
         output = _shown_flag(self.folder / "fcn4.onnx")
         longer = {"epoch_size": str(2 * settings.epoch_size)}
-        if settings.width < 1 and self.loaded.origins.get("width") == _DECIDED:
+        if settings.width < 1 and self.loaded.origins.get("width") == DECIDED:
             longer["width"] = "1"
         say()
         say("next, for example:")
@@ -238,10 +239,9 @@ class _Journey:
         """Write out the settings that were given, as flags."""
         settings = self.loaded.settings
         flags = {}
-        for name, origin in self.loaded.origins.items():
-            if origin in (_DECIDED, "found") or name == "run_dir":
+        for name, value in given_settings(self.loaded).items():
+            if name == "run_dir":
                 continue
-            value = getattr(settings, name)
             text = ",".join(value) if isinstance(value, tuple) else str(value)
             flags[name] = unexpanded(text) if settings.declarations[name].is_path else text
         return [word for name, text in {**flags, **instead}.items() for word in (f"--{name}", text)]
@@ -300,8 +300,8 @@ def _record(music: Path, plan: RoadPlan) -> _Journey:
     own["checkpoint_path"] = folder / "weight"
     if plan.music.dataset.lists_audio:
         own["info_path"] = folder
-    values = {name: str(path) for name, path in own.items() if name not in named.origins}
-    decided = with_values(named, values, _DECIDED)
+    values = {name: str(path) for name, path in own.items() if not named.is_given(name)}
+    decided = named.decided(values, DECIDED)
     absolute = replace(decided, settings=decided.settings.with_absolute_paths())
     Path(absolute.settings.run_dir).mkdir(parents=True, exist_ok=True)
     music, song = music.absolute(), plan.song.absolute()
@@ -328,7 +328,7 @@ def _go_on(music: Path, loaded: LoadedSettings) -> _Journey | None:
         )
     begun = Settings(**_as_values(recorded_settings(record.settings)))
     given = loaded.settings.with_absolute_paths()
-    values = {name: getattr(given, name) for name in loaded.origins}
+    values = {name: getattr(given, name) for name in given_settings(loaded)}
     now = replace(begun, **values)
     if differing := differences(begun.as_dict(), now, set(Affects) - {Affects.WORK}):
         raise InputError(
@@ -337,7 +337,9 @@ def _go_on(music: Path, loaded: LoadedSettings) -> _Journey | None:
         )
     say(f"going on in {_shown(file.parent)} behind: {', '.join(record.done) or 'the decisions'}")
     origins = {**record.origins, **loaded.origins}
-    return _Journey(record, LoadedSettings(replace(now, resume=AUTO), origins))
+    found_out = frozenset(record.found_out) - set(values)
+    now = replace(now, resume=AUTO, pre_trained=False)
+    return _Journey(record, LoadedSettings(now, origins, found_out=found_out))
 
 
 def _in_process_of_its_own(command: str, loaded: LoadedSettings, ranks: int) -> None:

@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from fcn4_dist.checkpoints.folder import AUTO
 from fcn4_dist.clips import split_clips
 from fcn4_dist.config import LoadedSettings, Settings
 from fcn4_dist.errors import InputError
-from fcn4_dist.host.cards import find_card_ids
 from fcn4_dist.host.host import Host
+from fcn4_dist.jobs.auto_settings import choose_device
 from fcn4_dist.jobs.deciding import (
     Facts,
     count_ranks,
@@ -26,7 +27,7 @@ from fcn4_dist.runs.folder import DEFAULT_RUNS
 from fcn4_dist.terminal import table
 from fcn4_dist.text import Lines, shell_command
 
-_FOUND, _DECIDED = "found", "decided"
+_FOUND, DECIDED = "found", "decided"
 _OF_SHARDS = ("data_dir", "train_filename", "val_filename")
 _WRITTEN = ("npy_path", "mr_path", "checkpoint_path")
 _LONGEST_NAMES = 40
@@ -71,28 +72,28 @@ def plan_road(path: Path, loaded: LoadedSettings) -> RoadPlan:
             f"--{names[0]} is of shards that are there, and those of {path} are to be made: leave "
             "out one of the two"
         )
-    given = {name: getattr(loaded.settings, name) for name in loaded.origins}
     music = look_at(path, loaded)
-    loaded = with_values(loaded, music.found, _FOUND)
-    loaded = with_values(loaded, _split_of(music, given), _DECIDED)
+    given = given_settings(loaded)
+    loaded = loaded.decided(music.found, _FOUND).decided(_split_of(music, given), DECIDED)
     clips = music.collection.clips
     windows = decide_windows(loaded.settings, len(clips), music.seconds, given)
-    loaded = with_values(loaded, windows, _DECIDED)
-    loaded = with_values(loaded, _device_of(given), _FOUND)
+    # What is still open of features, and not decided here, is at its default.
+    loaded = replace(choose_device(loaded), left_open=frozenset()).decided(windows, DECIDED)
     roles = split_clips(clips, {}, loaded.settings).roles
     sets = Counter(roles.values())
     facts = facts_of(loaded.settings, sets["train"], sets["val"], music.seconds)
-    decided = decide_training(facts, loaded.settings, given)
-    loaded = with_values(loaded, decided | _folders_of(music, loaded.settings, given), _DECIDED)
-    # A shard that a settings file names is of another training.
-    names_of_sets = loaded.settings.set_names
-    own = {"data_dir": "", "resume": loaded.settings.resume or _resume_of(given)}
-    own |= {"train_filename": f"{names_of_sets[0]}.mindrecord0"}
-    own |= {"val_filename": f"{names_of_sets[1]}.mindrecord0"}
-    loaded = with_values(loaded, own, _DECIDED)
+    loaded = loaded.decided(decide_training(facts, loaded.settings, given), DECIDED)
+    loaded = loaded.decided(_names_of_files(music, loaded), DECIDED)
     _check_apart(music, loaded)
     song = next(clip.path for clip in clips if roles.get(clip.id, "train") != "train")
     return RoadPlan(music, loaded, facts, sets, song)
+
+
+def given_settings(loaded: LoadedSettings) -> dict[str, Any]:
+    """Give the settings that somebody has given, by name."""
+    return {
+        name: getattr(loaded.settings, name) for name in loaded.origins if loaded.is_given(name)
+    }
 
 
 def facts_of(
@@ -108,16 +109,6 @@ def ranks_of(facts: Facts, loaded: LoadedSettings) -> int:
     """Give the workers of a training whose settings are decided."""
     settings = loaded.settings
     return count_ranks(facts, settings, {"batch_size": settings.batch_size})
-
-
-def with_values(loaded: LoadedSettings, values: Mapping[str, Any], origin: str) -> LoadedSettings:
-    """Take values for settings, and say where they come from.
-
-    Raises:
-        SettingsError: If they do not go with what was given.
-    """
-    origins = {**loaded.origins, **dict.fromkeys(values, origin)}
-    return replace(loaded, settings=replace(loaded.settings, **values), origins=origins)
 
 
 def decisions_table(plan: RoadPlan) -> Lines:
@@ -180,21 +171,18 @@ def _has_published_sets(music: Music) -> bool:
     return needed <= {(clip.labels[0], clip.role) for clip in clips}
 
 
-def _device_of(given: Mapping[str, Any]) -> dict[str, Any]:
-    if "device_target" in given:
-        return {}
-    return {"device_target": "Ascend" if find_card_ids() else "CPU"}
-
-
-def _folders_of(music: Music, settings: Settings, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Choose the folder of the features, which later runs on the same music find again."""
-    name = music.place.resolve().stem or "music"
-    found = {} if "npy_path" in given else {"npy_path": str(Path(DEFAULT_RUNS) / "features" / name)}
-    return found
-
-
-def _resume_of(given: Mapping[str, Any]) -> str:
-    return "" if given.get("pre_trained") else "auto"
+def _names_of_files(music: Music, loaded: LoadedSettings) -> dict[str, str]:
+    """Choose the folder of the features, which later runs find again, and name the shards."""
+    features = Path(DEFAULT_RUNS) / "features" / (music.place.resolve().stem or "music")
+    train, val, _ = loaded.settings.set_names
+    names = {"train_filename": f"{train}.mindrecord0", "val_filename": f"{val}.mindrecord0"}
+    # A shard or folder of them that a settings file names is of another training.
+    names["data_dir"] = ""
+    if not loaded.is_given("npy_path"):
+        names["npy_path"] = str(features)
+    if not loaded.settings.pre_trained:
+        names["resume"] = loaded.settings.resume or AUTO
+    return names
 
 
 def _check_apart(music: Music, loaded: LoadedSettings) -> None:
