@@ -1,10 +1,8 @@
 """The command report: what runs left, on one page, or their scores as a table."""
 
 from collections.abc import Sequence
-from importlib.util import find_spec
 from pathlib import Path
 
-from fcn4_dist.errors import InputError
 from fcn4_dist.files import PAGE_BEGINNING, check_replaceable, check_writable, write_bytes
 from fcn4_dist.jobs.run_verification import faults_of_scores
 from fcn4_dist.reports.table_formats import data_apart, plain_value, show_tables
@@ -12,6 +10,7 @@ from fcn4_dist.reports.tables import settings_that_differ
 from fcn4_dist.runs.folder import REPORT_NAME
 from fcn4_dist.runs.reading import RunRecord, read_run
 from fcn4_dist.terminal import say, warn
+from fcn4_dist.versions import check_extra
 
 COMPARISON_NAME = "comparison.html"
 
@@ -29,9 +28,8 @@ def report(folders: Sequence[Path], output: Path | None, form: str | None = None
     Raises:
         InputError: If a folder holds no run, or the page cannot be written.
     """
-    for package in ("jinja2", "matplotlib"):
-        if find_spec(package) is None:
-            raise InputError(f"{package} is not installed in this Python: pip install {package}")
+    if form is None:
+        check_extra("report")
     records = [read_run(folder) for folder in folders]
     if form is None:
         _write_page(records, folders, output)
