@@ -3,7 +3,7 @@
 import argparse
 
 from fcn4_dist.cli.command import Command, flag
-from fcn4_dist.cli.tag import CHECKPOINT_FLAGS, named_checkpoint
+from fcn4_dist.cli.tag import MODEL_FLAGS, named_checkpoint
 from fcn4_dist.cli.values import file_path, found_path
 
 
@@ -38,7 +38,7 @@ EXPORT = Command(
         flag("--file_format", required=True, choices=("MINDIR", "ONNX", "AIR")).means(
             "what to write"
         ),
-        *CHECKPOINT_FLAGS,
+        *MODEL_FLAGS,
         flag("--output", metavar="FILE", type=file_path).means(
             "file to write; default: the checkpoint's name with the format's ending, here"
         ),
