@@ -39,6 +39,7 @@ setup(
         "scikit-learn>=1.3",
         "PyYAML>=6",
         "scipy>=1.10",
+        "shtab>=1.10",
         "soundfile>=0.13",
         "soxr>=0.3.2",
         "tensorboardX>=2.6",

@@ -131,9 +131,10 @@ class CheckpointFolder:
         best = [self.best_file] if self.best_file.is_file() else []
         for path in [*best, *reversed(self.files())]:
             try:
-                if run_id in (read_text(path) or "") and (found := verify_checkpoint(path)):
-                    if found.run_id == run_id:
-                        return path
+                # The description alone is read of what another run has left.
+                found = verify_checkpoint(path) if run_id in (read_text(path) or "") else None
+                if found and found.run_id == run_id:
+                    return path
             except (DamagedError, OSError) as error:
                 warn(f"{path} is passed over: {getattr(error, 'strerror', None) or error}")
         return None

@@ -33,10 +33,10 @@ EXPORT = Command(
     "any number to scores (the sigmoid is inside) and logits. The file is run and its logits "
     "compared with the network's before it is kept; class names and feature parameters stand in "
     "FILE.json beside it, and inside an ONNX file.",
-    example="export --file_format ONNX --checkpoint weight/ --output fcn4.onnx",
+    example="export --model weight/ --output fcn4.onnx",
     flags=(
-        flag("--file_format", required=True, choices=("MINDIR", "ONNX", "AIR")).means(
-            "what to write"
+        flag("--file_format", choices=("MINDIR", "ONNX", "AIR"), default="").means(
+            "what to write; default: what the ending of --output says, or ONNX"
         ),
         *MODEL_FLAGS,
         flag("--output", metavar="FILE", type=file_path).means(
@@ -48,4 +48,5 @@ EXPORT = Command(
             "recordings that come with the package"
         ),
     ),
+    task="Use",
 )

@@ -4,7 +4,7 @@ import argparse
 from dataclasses import fields
 from math import inf
 
-from fcn4_dist.cli.command import Command, Parser, add_commands, add_flags, flag, parse
+from fcn4_dist.cli.command import FLAGS_OF_ALL, Command, Parser, add_flags, flag, parse
 from fcn4_dist.cli.jobs import EVAL, TRAIN
 from fcn4_dist.cli.settings import load
 from fcn4_dist.cli.values import MOST_NODES, MOST_WORKERS, file_path, whole_number
@@ -19,13 +19,10 @@ def _launch(parsed: argparse.Namespace) -> int:
     from fcn4_dist.jobs.launch import dry_run, launch
 
     # The flags of launch may stand behind the workers' command, too.
-    own = Parser(prog="fcn4-dist launch", add_help=False, allow_abbrev=False)
-    add_flags(own, _OWN_FLAGS)
+    own = Parser(prog="fcn4-dist launch")
+    add_flags(own, (*_OWN_FLAGS, *FLAGS_OF_ALL))
     _, of_workers = own.parse_known_args(parsed.worker_arguments, parsed)
-    parser = Parser(prog="fcn4-dist", allow_abbrev=False)
-    arguments = [parsed.worker_command, *of_workers]
-    add_commands(parser, (TRAIN, EVAL), arguments)
-    worker = parse(parser, arguments, further=_OWN_FLAGS)
+    worker = parse(_BEGUN, [parsed.worker_command, *of_workers], further=_OWN_FLAGS)
     request = _launch_request(parsed)
     if parsed.dry_run:
         return dry_run(worker.command, load(worker), request)
@@ -109,18 +106,24 @@ _OWN_FLAGS = (
         "site's scheduler to do so; default: 0"
     ),
 )
+_BEGUN = (TRAIN, EVAL)
 LAUNCH = Command(
     "launch",
     "run train or eval on several workers, on this host or on several",
     _launch,
-    example="launch --device_num 2 train --device_target CPU",
+    example="launch --device_num 8 train --data_dir data/\n"
+    "launch --device_num 2 train --device_target CPU",
     flags=(
         *_OWN_FLAGS,
-        flag("worker_command", choices=("train", "eval")).means("what each worker runs"),
+        flag("worker_command", choices=[command.name for command in _BEGUN]).means(
+            "what each worker runs"
+        ),
         flag("worker_arguments", nargs=argparse.REMAINDER).means(
             "settings of that command, as in 'fcn4-dist train --help', and the flags above"
         ),
     ),
+    begins=_BEGUN,
+    task="Train",
 )
 DOCTOR = Command(
     "doctor",
@@ -132,7 +135,7 @@ DOCTOR = Command(
         "step against what the CPU gave, the collectives, a restart from a checkpoint, and some "
         "training."
     ),
-    example="doctor --run --device_num 8",
+    example="doctor\ndoctor --run --device_num 8",
     flags=(
         flag("--run", action="store_true").means(
             "start workers on made music, print a table of what is right, and write one file to "
@@ -144,4 +147,6 @@ DOCTOR = Command(
         *_WORKER_FLAGS,
     ),
     settings=COMMANDS,
+    common=("data_dir", "device_target", "batch_size", "checkpoint_path", "run_dir"),
+    task="This host",
 )

@@ -7,9 +7,9 @@ import re
 import sys
 from collections.abc import Sequence
 
-from fcn4_dist import __version__
 from fcn4_dist.cli.checkpoints import CHECKPOINTS
-from fcn4_dist.cli.command import Parser, add_commands, parse
+from fcn4_dist.cli.command import parse
+from fcn4_dist.cli.completion import COMPLETION
 from fcn4_dist.cli.export import EXPORT
 from fcn4_dist.cli.folds import CROSS_VALIDATE, FOLDS
 from fcn4_dist.cli.jobs import EVAL, PREPROCESS, SYNTH, TRAIN
@@ -27,22 +27,24 @@ from fcn4_dist.terminal import fail, say
 from fcn4_dist.text import as_bytes_or_escapes
 
 COMMANDS = (
-    SYNTH,
     PREPROCESS,
+    INSPECT,
+    VERIFY,
+    SYNTH,
     TRAIN,
     EVAL,
-    LAUNCH,
-    DOCTOR,
     CROSS_VALIDATE,
-    FOLDS,
-    RANK_TABLE,
-    CHECKPOINTS,
-    VERIFY,
-    INSPECT,
+    LAUNCH,
     REPORT,
+    FOLDS,
+    CHECKPOINTS,
     TAG,
     EXPORT,
+    DOCTOR,
+    RANK_TABLE,
+    COMPLETION,
 )
+"""In the order of the program's help, those of a task together."""
 INTERRUPTED = 130
 
 
@@ -64,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors=errors)
     try:
         arguments = sys.argv[1:] if arguments is None else arguments
-        parsed = parse(_parser_for(arguments), arguments)
+        parsed = parse(COMMANDS, arguments)
         return parsed.declaration.run(parsed) or 0
     except StoppedError as stop:
         say(f"fcn4-dist: {stop}")
@@ -103,15 +105,3 @@ def _sentence_about(error: Exception) -> str:
     if refusal := refusal_in(text):
         return refusal
     return f"{type(error).__name__}: {text}; {UNEXPECTED}: please report it with the lines above"
-
-
-def _parser_for(arguments: Sequence[str]) -> Parser:
-    parser = Parser(
-        prog="fcn4-dist",
-        description="Distributed training of FCN-4 music taggers with MindSpore.",
-        epilog="'fcn4-dist COMMAND --help' explains every setting of a command.",
-        allow_abbrev=False,
-    )
-    parser.add_argument("--version", action="version", version=f"fcn4-dist {__version__}")
-    add_commands(parser, COMMANDS, arguments)
-    return parser

@@ -30,7 +30,7 @@ def _named(parsed: argparse.Namespace) -> Path | None:
 def _tag(parsed: argparse.Namespace) -> int:
     from fcn4_dist.jobs.tag import TagRequest, tag
 
-    _named(parsed)
+    model = _named(parsed)
     request = TagRequest(
         songs=parsed.songs,
         top_n=parsed.top_n,
@@ -42,14 +42,14 @@ def _tag(parsed: argparse.Namespace) -> int:
         processes=parsed.processes,
         clip_timeout=parsed.clip_timeout,
     )
-    return tag(request, lambda: _network(parsed))
+    return tag(request, lambda: _network(model, parsed))
 
 
-def _network(parsed: argparse.Namespace) -> "Network":
+def _network(model: Path | None, parsed: argparse.Namespace) -> "Network":
     from fcn4_dist.clips.class_names import parse_class_names
     from fcn4_dist.tagging.loading import load_network, named_model
 
-    found = named_model(_named(parsed), parsed.checkpoint_path, parsed.prefix)
+    found = named_model(model, parsed.checkpoint_path, parsed.prefix)
     return load_network(
         found.file,
         class_names=parse_class_names(parsed.class_names),
@@ -63,14 +63,20 @@ MODEL_FLAGS = (
         f"{SETTINGS['model'].meaning}; default: checkpoint_path, or the newest run's best where "
         "there is no such folder"
     ),
-    flag("--checkpoint", metavar="PLACE", type=file_path).means("what --model was called earlier"),
-    flag("--checkpoint_path", metavar="DIR", type=file_path).means(
+    flag("--checkpoint", group="Network", metavar="PLACE", type=file_path).means(
+        "what --model was called earlier"
+    ),
+    flag("--checkpoint_path", group="Network", metavar="DIR", type=file_path).means(
         f"folder of the checkpoints; default: {SETTINGS['checkpoint_path'].default}"
     ),
     flag(
-        "--prefix", metavar="NAME", type=beginning_of_names, default=SETTINGS["prefix"].default
+        "--prefix",
+        group="Network",
+        metavar="NAME",
+        type=beginning_of_names,
+        default=SETTINGS["prefix"].default,
     ).means("first part of the checkpoints' names; default: %(default)s"),
-    flag("--class_names", metavar="NAMES", default="").means(
+    flag("--class_names", group="Network", metavar="NAMES", default="").means(
         f"{SETTINGS['class_names'].meaning}; default: none"
     ),
     flag(
@@ -79,7 +85,7 @@ MODEL_FLAGS = (
         "Ascend, CPU, or auto: Ascend where anything says that there is a card; default: auto, but "
         "the CPU for MindIR and ONNX files"
     ),
-    flag("--device_id", metavar="N", type=whole_number(1023, 0), default=0).means(
+    flag("--device_id", group="Network", metavar="N", type=whole_number(1023, 0), default=0).means(
         "the card; default: 0"
     ),
 )
@@ -90,7 +96,8 @@ TAG = Command(
     description="Tag whole songs of any length: each is cut into windows of the network's input, "
     "and its score of a tag is the mean over them. Class names and feature parameters come from "
     "the checkpoint or the model.",
-    example="tag song.mp3 --model runs/train-20261126-101500 --html song.html",
+    example="tag song.mp3 --model runs/train-20261126-101500 --html song.html\n"
+    "tag music/ --model weight/ --csv",
     flags=(
         flag("songs", metavar="SONG", type=found_path, nargs="+").means(
             "an audio file, or a folder of them"
@@ -112,17 +119,26 @@ TAG = Command(
         flag("--html", metavar="FILE", type=file_path).means(
             "write a page that plays one song and shows the tags over time; it needs no network"
         ),
-        flag("--hop_seconds", metavar="S", type=float).means(
+        flag("--hop_seconds", group="Windows and decoding", metavar="S", type=float).means(
             "from a window's beginning to the next one's; default: the length of a window"
         ),
-        flag("--batch_size", metavar="N", type=whole_number(2**12), default=8).means(
-            "windows the network gets at once, of one song or several; default: 8"
-        ),
-        flag("--processes", metavar="N", type=whole_number(MOST_PROCESSES), default=0).means(
-            "processes that decode several songs; default: one a core"
-        ),
+        flag(
+            "--batch_size",
+            group="Windows and decoding",
+            metavar="N",
+            type=whole_number(2**12),
+            default=8,
+        ).means("windows the network gets at once, of one song or several; default: 8"),
+        flag(
+            "--processes",
+            group="Windows and decoding",
+            metavar="N",
+            type=whole_number(MOST_PROCESSES),
+            default=0,
+        ).means("processes that decode several songs; default: one a core"),
         flag(
             "--clip_timeout",
+            group="Windows and decoding",
             metavar="S",
             type=float,
             default=SETTINGS["clip_timeout"].default,
@@ -131,4 +147,5 @@ TAG = Command(
             "%(default)g"
         ),
     ),
+    task="Use",
 )

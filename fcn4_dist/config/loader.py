@@ -8,8 +8,8 @@ from typing import Any
 import yaml
 
 from fcn4_dist.config.declaration import Setting
-from fcn4_dist.config.forms import unexpanded
-from fcn4_dist.config.names import RETIRED, declaration_of
+from fcn4_dist.config.forms import as_chosen, unexpanded
+from fcn4_dist.config.names import RETIRED, declaration_of, earlier_names, with_underscores
 from fcn4_dist.config.settings import SETTINGS, Settings
 from fcn4_dist.errors import InputError, SettingsError
 from fcn4_dist.findings import Finding, Level
@@ -216,8 +216,10 @@ def _checked(
             # A path that a later source replaces may have variables that are not set here.
             replaced = setting.is_path and setting.name in later
             value = raw if replaced else setting.parse(raw)
-            if setting.chosen_elsewhere and setting.name in choices:
-                setting.check_choice(value, choices[setting.name]())
+            if isinstance(value, str) and setting.chosen_elsewhere and setting.name in choices:
+                allowed = choices[setting.name]()
+                value = as_chosen(value, allowed)
+                setting.check_choice(value, allowed)
             if setting.name in RETIRED:
                 setting.check(value)
         except SettingsError as error:
@@ -229,11 +231,11 @@ def _checked(
 
 
 def _remarks(entry: _Entry) -> Iterator[Finding]:
-    given, setting = entry.given, entry.setting
+    given, setting = with_underscores(entry.given), entry.setting
     if entry.value == setting.default:
         # As in any file that an earlier version has saved.
         return
-    if given != setting.name:
+    if given in earlier_names():
         yield Finding(Level.NOTE, f"{entry.origin}: {given} is called {setting.name} now")
     flag_of_a_command = entry.origin == f"--{given}" and setting.commands
     if given in RETIRED and not flag_of_a_command:

@@ -25,9 +25,9 @@ class Checkpoints:
     model: str = setting(
         "eval", "", Affects.FOLD, optional=True, form=Form.PATH, keywords=("best", "last")
     ).means(
-        "a trained network: the folder of a run, for its best checkpoint or else its last; a folder "
-        "of checkpoints, for the same; a checkpoint of this package or of the ModelZoo's FCN-4; for "
-        "tag also an ONNX file of export; or best or last, of checkpoint_path"
+        "a trained network: the folder of a run or of checkpoints, for its best one or else its "
+        "last; a checkpoint of this package or of the ModelZoo's FCN-4; for tag also an ONNX file "
+        "of export; or best or last, of checkpoint_path"
     )
     checkpoint_path: str = setting("train eval", "weight/", Affects.FOLD, form=Form.PATH).means(
         "folder of the checkpoints"
@@ -36,7 +36,11 @@ class Checkpoints:
         "checkpoints are named {prefix}-{epoch}_{step}.ckpt; the step counts within the epoch"
     )
     model_name: str = setting(
-        "train eval", "MusicTagger-10_24.ckpt", Affects.INPUT, form=Form.FILE
+        "train eval",
+        "MusicTagger-10_24.ckpt",
+        Affects.INPUT,
+        form=Form.FILE,
+        keywords=("best", "last"),
     ).means(
         "checkpoint to evaluate or to start from: a file in checkpoint_path, best, or last; where "
         "the documented default is not there, the best by validation, or else the last"

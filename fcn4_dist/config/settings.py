@@ -1,6 +1,6 @@
 """All settings in one class: the groups joined, what they may not be together, what follows.
 
-The YAML loader, the flags, ``--help``, the README's table, the checks and every comparison are made
+The YAML loader, the flags, ``--help``, docs/settings.md, the checks and every comparison are made
 from the declarations of the groups. Names and defaults are those of the known FCN-4 trainers for
 MindSpore.
 """

@@ -1,4 +1,4 @@
-"""What the settings of a job do not say, found in the model it scores and in the shards it reads."""
+"""What the settings of a job do not say, found in its shards and in the model it scores."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -69,6 +69,16 @@ def find_model(
     return TrainedModel(_of_folder(CheckpointFolder(folder, prefix), name, warn))
 
 
+def folder_of_checkpoints(place: Path) -> Path:
+    """Give the folder of a run's checkpoints, if it is a run's folder that is named."""
+    description = read_description(place / RUN_RECORD_NAME) if place.is_dir() else None
+    if description is None or any(place.glob("*.ckpt")):
+        return place
+    if description.command == "eval":
+        return Path(description.checkpoint or place).parent
+    return folder_of_run(place, description, "checkpoint_path")
+
+
 def newest_run(command: str = "", parent: Path = Path(DEFAULT_RUNS)) -> Path | None:
     """Find the run that was begun last.
 

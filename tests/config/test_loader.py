@@ -144,7 +144,7 @@ def test_a_wrong_value_names_the_file_the_line_and_what_is_wrong(
         ("lr", "True", "lr must be a number, got 'True'"),
         ("lr", "inf", "lr must be a finite number, got inf"),
         ("mixed_precision", "half", "mixed_precision must be True or False, got 'half'"),
-        ("device_target", "cpu", "device_target must be one of auto, Ascend, CPU, got 'cpu'"),
+        ("device_target", "GPU", "device_target must be one of auto, Ascend, CPU, got 'GPU'"),
         ("prefix", "", "prefix must not be empty"),
         ("mr_name", "train", "mr_name must be two or three different names, got [train]"),
     ],
