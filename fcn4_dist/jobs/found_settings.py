@@ -99,7 +99,8 @@ def _with_shards_of(run: Path, loaded: LoadedSettings) -> LoadedSettings:
     if description is None:
         return loaded
     folder = folder_of_run(run, description, *_DATA)
-    if not (folder / MANIFEST_NAME).is_file():
+    usual = Path(loaded.settings.shard_folder)
+    if (usual / MANIFEST_NAME).is_file() and not (folder / MANIFEST_NAME).is_file():
         return loaded
     values: dict[str, Any] = {"data_dir": str(folder)}
     filename = description.settings.get("val_filename")
