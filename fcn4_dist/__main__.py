@@ -11,7 +11,18 @@ import os
 import sys
 
 _OLDEST = (3, 10)
-_NEEDED = ("jinja2", "librosa", "msgspec", "numpy", "sklearn", "tensorboardX", "tqdm", "yaml")
+_NEEDED = (
+    "audioread",
+    "msgspec",
+    "numpy",
+    "psutil",
+    "scipy",
+    "shtab",
+    "soundfile",
+    "soxr",
+    "tqdm",
+    "yaml",
+)
 
 
 def main() -> int:
@@ -53,10 +64,14 @@ def _refuse_python() -> None:
         )
     missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
     if missing:
+        # A site's own MindSpore stays as it is.
+        extra = "train" if importlib.util.find_spec("mindspore") is None else "ascend"
         sys.exit(
             _said(
                 this + " lacks " + ", ".join(missing) + ": activate the right environment (source "
-                ".venv/bin/activate after scripts/quickstart.sh), or pip install this folder"
+                ".venv/bin/activate after scripts/quickstart.sh), or run pip install '.["
+                + extra
+                + "]' in the folder of setup.py"
             )
         )
 

@@ -5,11 +5,12 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import takewhile
 from typing import Any, NoReturn
 
 from fcn4_dist import __version__
 from fcn4_dist.cli.help import HelpFormatter, Sections, description_of, program_help, usage_of
-from fcn4_dist.cli.settings import add_settings, setting_names
+from fcn4_dist.cli.settings import add_settings, all_setting_names, setting_names
 from fcn4_dist.cli.suggestions import refusal_of_command, refusal_of_words
 from fcn4_dist.cli.values import Once
 from fcn4_dist.config import SYNONYMS, with_underscores
@@ -88,6 +89,12 @@ class Command:
         own = [one.word for one in self.flags] + setting_names(self.settings)
         return own + [name for action in self.actions for name in action.names]
 
+    @property
+    def accepted(self) -> set[str]:
+        """What is understood of it besides: synonyms, and settings that have no effect on it."""
+        own = {*self.names, *(all_setting_names() if self.settings else ())}
+        return own | {other for other, name in SYNONYMS.items() if name in own}
+
 
 FLAGS_OF_ALL: tuple[Flag, ...] = ()
 """Flags that every command and every action has, and the program, too, in front of the command.
@@ -106,6 +113,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Refuse the command line."""
+        message = message.replace("ignored explicit argument", "takes no value, got")
         raise InputError(f"{message}; '{self.prog} --help' tells what there is")
 
 
@@ -126,14 +134,19 @@ def parse(
         InputError: If it is not understood, with what was probably meant.
     """
     words = list(_spelt(arguments, commands))
-    parsed, unknown = parser_of(commands, words).parse_known_args(words)
+    named = list(_named(commands, words))
+    try:
+        parsed, unknown = parser_of(commands, words).parse_known_args(words)
+    except InputError:
+        # It is the likelier reason for what else is wrong, as the value behind it.
+        if not (unknown := _unknown_flags(words, named)):
+            raise
     if unknown:
-        command: Command = parsed.declaration
-        named = [parsed.command, *([parsed.action] if command.name != parsed.command else [])]
-        known = [*command.names, *(one.word for one in (*further, *FLAGS_OF_ALL))]
-        elsewhere = {other.name: other.names for other in commands}
-        program = " ".join(["fcn4-dist", *named])
-        raise InputError(refusal_of_words(unknown, program, known, elsewhere))
+        known = [*named[-1].names, *(one.word for one in (*further, *FLAGS_OF_ALL))]
+        program = " ".join(["fcn4-dist", *(command.name for command in named)])
+        elsewhere = {command.name: command.names for command in commands}
+        begun = [command.name for command in named[-1].begins]
+        raise InputError(refusal_of_words(unknown, program, known, elsewhere, begun))
     return parsed
 
 
@@ -254,9 +267,34 @@ def _place_of_command(
     return None
 
 
+def _named(commands: Sequence[Command], words: Sequence[str]) -> Iterator[Command]:
+    """Give the command that a command line names, and its action."""
+    for word in words:
+        for command in commands:
+            if command.name == word:
+                yield command
+                commands = command.actions
+                break
+        else:
+            if not word.startswith("-"):
+                return
+
+
+def _unknown_flags(words: Sequence[str], named: Sequence[Command]) -> list[str]:
+    if not named:
+        return []
+    begun = {command.name for command in named[-1].begins}
+    own = takewhile(lambda word: word != "--" and word not in begun, words)
+    flags = [word for word in own if word.startswith("--")]
+    known = {*named[-1].accepted, *(one.word for one in FLAGS_OF_ALL), "help", "help_all"}
+    return [flag for flag in flags if flag[2:].partition("=")[0] not in known]
+
+
 def _spelt(arguments: Sequence[str], commands: Sequence[Command]) -> Iterator[str]:
     """Spell flags with underscores, and commands and actions in small letters with hyphens."""
     names = {command.name: command for command in commands}
+    if list(arguments[:1]) == ["help"]:
+        arguments = [*arguments[1:], "--help"]
     for place, word in enumerate(arguments):
         if word == "--":
             yield from arguments[place:]

@@ -65,12 +65,13 @@ def _launch_request(parsed: argparse.Namespace) -> LaunchRequest:
     return LaunchRequest(**given)
 
 
+_HOSTS = "Several hosts"
 _WORKER_FLAGS = (
     flag("--device_num", type=whole_number(MOST_WORKERS), metavar="N").means(
         "workers on this host, one for each card, or processes on the CPU; default: those "
         "of the rank table or the pod, else one for each card found"
     ),
-    flag("--rank_table_file", type=file_path, metavar="FILE").means(
+    flag("--rank_table_file", group=_HOSTS, type=file_path, metavar="FILE").means(
         "HCCL rank table; default: the one a site names in the variable RANK_TABLE_FILE or "
         "MindCluster mounts, else none, and msrun numbers the workers"
     ),
@@ -78,19 +79,19 @@ _WORKER_FLAGS = (
         "cards to use, by their numbers in npu-smi and /dev (in a container, too), like 4-7 or "
         "0,2,5; default: the first ones"
     ),
-    flag("--nnodes", type=whole_number(MOST_NODES), metavar="N").means(
+    flag("--nnodes", group=_HOSTS, type=whole_number(MOST_NODES), metavar="N").means(
         "number of hosts; default: those of the rank table, else of the step of Slurm or the "
         "AscendJob that this is part of, else 1"
     ),
-    flag("--node_rank", type=whole_number(MOST_NODES), metavar="R").means(
+    flag("--node_rank", group=_HOSTS, type=whole_number(MOST_NODES), metavar="R").means(
         "number of this host: 0 on the one with --master_addr, 1, 2, … on the others; "
         "default: its place in the rank table, or by Slurm or Kubernetes"
     ),
-    flag("--master_addr", metavar="ADDRESS").means(
+    flag("--master_addr", group=_HOSTS, metavar="ADDRESS").means(
         "address of host 0; default: that of the rank table's first server, or by Slurm or "
         "Kubernetes"
     ),
-    flag("--master_port", type=whole_number(2**16), metavar="PORT").means(
+    flag("--master_port", group=_HOSTS, type=whole_number(2**16), metavar="PORT").means(
         "port of the scheduler on host 0, the one behind it is for the launchers; default: "
         "8118, or one by Slurm's job or Kubernetes, or a free one if there is only this host"
     ),
@@ -118,8 +119,8 @@ LAUNCH = Command(
         flag("worker_command", choices=[command.name for command in _BEGUN]).means(
             "what each worker runs"
         ),
-        flag("worker_arguments", nargs=argparse.REMAINDER).means(
-            "settings of that command, as in 'fcn4-dist train --help', and the flags above"
+        flag("worker_arguments", metavar="...", nargs=argparse.REMAINDER).means(
+            "settings of that command, as in 'fcn4-dist train --help', and the flags below"
         ),
     ),
     begins=_BEGUN,

@@ -25,6 +25,7 @@ from fcn4_dist.log import end_log
 from fcn4_dist.refusals import explain, refusal_in
 from fcn4_dist.terminal import fail, say
 from fcn4_dist.text import as_bytes_or_escapes
+from fcn4_dist.versions import missing_extra
 
 COMMANDS = (
     PREPROCESS,
@@ -74,6 +75,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Fcn4DistError as error:
         fail(str(error))
         return error.exit_code
+    except ModuleNotFoundError as error:
+        # Of commands that do not look for it first.
+        missing = missing_extra(error.name or "")
+        fail(str(missing or _sentence_about(error)), trace=missing is None)
+        return Fcn4DistError.exit_code
     except KeyboardInterrupt:
         print("fcn4-dist: interrupted", file=sys.stderr, flush=True)
         return INTERRUPTED

@@ -25,6 +25,11 @@ def setting_names(commands: Sequence[str]) -> list[str]:
     return ["config", *names] if names else []
 
 
+def all_setting_names() -> list[str]:
+    """List the flags of all settings, by all their names, without dashes."""
+    return [*SETTINGS, *other_names(), *RETIRED]
+
+
 def add_settings(
     sections: Mapping[str, Any],
     commands: Sequence[str],
@@ -79,7 +84,7 @@ def load(parsed: argparse.Namespace) -> LoadedSettings:
     Raises:
         InputError: If one cannot be used.
     """
-    known = {*SETTINGS, *other_names(), *RETIRED}
+    known = all_setting_names()
     flags = {name: text for name, text in vars(parsed).items() if name in known}
     of_shards = parsed.command in ("train", "eval", "doctor")
     loaded = load_settings(parsed.config, flags, _CHOICES, of_shards=of_shards)
@@ -102,9 +107,8 @@ def load(parsed: argparse.Namespace) -> LoadedSettings:
 
 def meaning_of(setting: Setting) -> str:
     """Say what a setting is for, and which values it can have."""
-    choices = choices_of(setting)
     parts = [setting.meaning]
-    if choices:
+    if choices := choices_of(setting):
         parts.append(f"one of {', '.join(choices)}")
     if setting.of_shards:
         parts.append("train and eval find it in the shards if it is not given")

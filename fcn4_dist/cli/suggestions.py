@@ -5,7 +5,7 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 
 from fcn4_dist.config import SYNONYMS, nearest_of, with_underscores
 from fcn4_dist.config.forms import shown
-from fcn4_dist.text import shorten
+from fcn4_dist.text import shell_word, shorten
 
 FLAGS_BY_MEANING: Mapping[str, tuple[str, ...]] = {
     "architecture": ("width",),
@@ -31,7 +31,6 @@ FLAGS_BY_MEANING: Mapping[str, tuple[str, ...]] = {
     "data": ("data_dir", "audio_path"),
     "data_path": ("data_dir", "audio_path"),
     "dataset_dir": ("data_dir", "audio_path"),
-    "debug": ("verbose",),
     "devices": ("device_id",),
     "dry": ("dry_run",),
     "duration": ("window_seconds", "synth_seconds"),
@@ -63,12 +62,11 @@ FLAGS_BY_MEANING: Mapping[str, tuple[str, ...]] = {
     "load_from": ("model", "resume"),
     "log_dir": ("run_dir",),
     "logdir": ("run_dir",),
-    "loud": ("verbose",),
     "m": ("model",),
     "max_steps": ("epoch_size",),
     "mels": ("n_mels",),
     "music": ("audio_path",),
-    "n": ("device_num", "top_n"),
+    "n": ("device_num", "top_n", "clips_per_class"),
     "name": ("run_dir",),
     "no_cuda": ("device_target",),
     "np": ("device_num",),
@@ -92,7 +90,6 @@ FLAGS_BY_MEANING: Mapping[str, tuple[str, ...]] = {
     "port": ("master_port",),
     "precision": ("mixed_precision",),
     "project": ("run_dir",),
-    "q": ("quiet",),
     "rank": ("node_rank",),
     "ranks": ("device_num",),
     "restart": ("resume", "max_restarts"),
@@ -102,7 +99,6 @@ FLAGS_BY_MEANING: Mapping[str, tuple[str, ...]] = {
     "save_dir": ("run_dir", "checkpoint_path"),
     "save_path": ("output", "run_dir"),
     "shards": ("data_dir", "num_consumer"),
-    "silent": ("quiet",),
     "smoothing": ("label_smoothing",),
     "source": ("audio_path",),
     "steps": ("epoch_size",),
@@ -115,7 +111,6 @@ FLAGS_BY_MEANING: Mapping[str, tuple[str, ...]] = {
     "timeout": ("step_timeout", "clip_timeout"),
     "train_dir": ("data_dir", "audio_path"),
     "train_ratio": ("val_ratio",),
-    "v": ("verbose",),
     "val_size": ("val_ratio",),
     "w": ("processes",),
     "warmup": ("warmup_epochs",),
@@ -187,6 +182,8 @@ COMMANDS_BY_MEANING: Mapping[str, str] = {
 }
 """Word -> the command, or the action, that does it."""
 
+_FOLDERS = ("audio_path", "data_dir")
+
 
 def flag_meant(name: str, known: Sequence[str]) -> str:
     """Give the flag that a word was probably meant for, out of known ones; "" for none.
@@ -210,6 +207,7 @@ def refusal_of_words(
     program: str,
     known: Sequence[str],
     elsewhere: Mapping[str, Container[str]],
+    begun: Container[str] = (),
 ) -> str:
     """Refuse words that a command does not take, by the first of them.
 
@@ -218,22 +216,13 @@ def refusal_of_words(
         program: The program with the command, as it is typed.
         known: The flags that the command takes, without dashes.
         elsewhere: Other commands, and what each takes.
+        begun: Those of them that the command begins.
     """
     word = unknown[0]
-    is_flag = word.startswith("-")
-    name, _, value = word.lstrip("-").partition("=")
+    is_flag = bool(word.strip("-")) and word.startswith("-")
     told = f"unknown {'flag' if is_flag else 'argument'} {shorten(word)}"
-    meant = flag_meant(name, known) if is_flag or value else ""
-    name = with_underscores(name)
-    of_others = [other for other, takes in elsewhere.items() if SYNONYMS.get(name, name) in takes]
-    if meant:
-        # Many programs take name=value.
-        hint = f", did you mean '--{meant}{'' if is_flag else '=' + shorten(value)}'?"
-    elif is_flag and of_others:
-        hint = f", which is of {_listed(of_others)};"
-    else:
-        hint = ";"
-    return f"{told}{hint} '{program} --help-all' lists them all"
+    hint = _hint_of_flag(word, known, elsewhere, begun) if is_flag else _hint_of_word(word, known)
+    return f"{told}{hint or ';'} '{program} --help-all' lists them all"
 
 
 def refusal_of_command(word: str, names: Sequence[str], program: str) -> str:
@@ -256,6 +245,34 @@ def refusal_of_command(word: str, names: Sequence[str], program: str) -> str:
     return f"there is no {kind} {shown(word)}{hint} {lists}"
 
 
-def _listed(names: Iterable[str]) -> str:
+def _hint_of_flag(
+    word: str, known: Sequence[str], elsewhere: Mapping[str, Container[str]], begun: Container[str]
+) -> str:
+    name = with_underscores(word.lstrip("-").partition("=")[0])
+    if meant := flag_meant(name, known):
+        return f", did you mean '--{meant}'?"
+    name = SYNONYMS.get(name, name)
+    for each in (name, *FLAGS_BY_MEANING.get(name, ())):
+        of = [command for command, takes in elsewhere.items() if each in takes]
+        if behind := [command for command in of if command in begun]:
+            return f", which stands behind {_listed(behind, 'or')};"
+        if of and each == name:
+            return f", which is of {_listed(of)};"
+        if of:
+            return f", did you mean '--{each}' of {_listed(of, 'or')}?"
+    return ""
+
+
+def _hint_of_word(word: str, known: Sequence[str]) -> str:
+    # Many programs take name=value, and scripts a file of settings without a flag.
+    name, _, value = word.partition("=")
+    meant = flag_meant(name, known) if value else ""
+    if not meant and os.path.lexists(word):
+        likely = ["config"] if word.lower().endswith((".yaml", ".yml")) else _FOLDERS
+        meant, value = next((each for each in likely if each in known), ""), word
+    return f", did you mean '--{meant}={shell_word(shorten(value))}'?" if meant else ""
+
+
+def _listed(names: Iterable[str], joined_by: str = "and") -> str:
     *others, last = names
-    return f"{', '.join(others)} and {last}" if others else last
+    return f"{', '.join(others)} {joined_by} {last}" if others else last

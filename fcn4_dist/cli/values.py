@@ -102,7 +102,9 @@ def whole_number(maximum: int, minimum: int | None = None) -> Callable[[str], in
         try:
             value = int(text)
         except ValueError as error:
-            raise argparse.ArgumentTypeError(f"invalid int value: {shown(text)}") from error
+            raise argparse.ArgumentTypeError(
+                f"must be a whole number, got {shown(text)}"
+            ) from error
         if value > maximum:
             raise argparse.ArgumentTypeError(f"must be at most {maximum}, got {shown(value)}")
         if minimum is not None and value < minimum:

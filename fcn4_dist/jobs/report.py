@@ -1,7 +1,6 @@
 """The command report: what runs left, on one page, or their scores as a table."""
 
 from collections.abc import Sequence
-from importlib.util import find_spec
 from pathlib import Path
 
 from fcn4_dist.errors import InputError
@@ -13,6 +12,7 @@ from fcn4_dist.runs.folder import DEFAULT_RUNS, REPORT_NAME
 from fcn4_dist.runs.reading import RunRecord, read_run
 from fcn4_dist.runs.trained import newest_run
 from fcn4_dist.terminal import say, warn
+from fcn4_dist.versions import check_extra
 
 COMPARISON_NAME = "comparison.html"
 
@@ -30,11 +30,10 @@ def report(folders: Sequence[Path], output: Path | None, form: str | None = None
     Raises:
         InputError: If a folder holds no run, or the page cannot be written.
     """
-    for package in ("jinja2", "matplotlib"):
-        if find_spec(package) is None:
-            raise InputError(f"{package} is not installed in this Python: pip install {package}")
     newest = None if folders else _newest()
     folders = [newest] if newest else folders
+    if form is None:
+        check_extra("report")
     records = [read_run(folder) for folder in folders]
     if form is None:
         _say_newest(newest)

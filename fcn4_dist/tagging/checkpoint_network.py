@@ -5,9 +5,10 @@ from pathlib import Path
 import numpy as np
 
 from fcn4_dist.checkpoints.content import read_checkpoint
-from fcn4_dist.cluster.device import check_device, prepare_environment
+from fcn4_dist.cluster.device import check_device, check_mindspore, prepare_environment
 from fcn4_dist.cluster.signs import sign_of_ascend
 from fcn4_dist.tagging.model_description import Network, describe_checkpoint
+from fcn4_dist.versions import check_extra
 
 
 class CheckpointNetwork(Network):
@@ -35,6 +36,8 @@ class CheckpointNetwork(Network):
         device_id: int = 0,
     ) -> None:
         checkpoint = read_checkpoint(path)
+        check_mindspore()
+        check_extra("ascend")
         super().__init__(describe_checkpoint(checkpoint, class_names), path)
         if device_target in ("", "auto"):
             device_target = "Ascend" if sign_of_ascend() else "CPU"

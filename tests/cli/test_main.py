@@ -8,6 +8,7 @@ import pytest
 
 from fcn4_dist import __version__
 from fcn4_dist.cli import main
+from fcn4_dist.cli.main import COMMANDS as DECLARATIONS
 from fcn4_dist.config import COMMANDS, SETTINGS
 
 CANN = Path(__file__).parents[1] / "data/cann"
@@ -31,9 +32,10 @@ def test_help_explains_every_setting_of_a_command_with_its_default_and_unit(
         main([command, "--help-all"])
     text = " ".join(capsys.readouterr().out.split())
     assert exit_.value.code == 0
+    (declaration,) = [each for each in DECLARATIONS if each.name == command]
     for setting in SETTINGS.values():
         shown = f"--{setting.name} VALUE" in text
-        assert shown == (command in setting.commands)
+        assert shown == bool({*declaration.settings}.intersection(setting.commands))
         if shown:
             assert f" {setting.meaning}" in text
             if setting.choices:
@@ -95,7 +97,29 @@ def test_the_module_and_the_console_command_are_the_same_program() -> None:
         (["tain"], "there is no command 'tain', did you mean 'fcn4-dist train'?"),
         (["train", "--batchsize", "8"], "unknown flag --batchsize, did you mean '--batch_size'?"),
         (["train", "--batch-size=0"], "--batch_size: batch_size must be at least 1, got 0"),
-        (["train", "now"], "unknown argument now"),
+        (["predict", "a.wav"], "no command 'predict', did you mean 'fcn4-dist tag'?"),
+        (["help", "me"], "there is no command 'me'; 'fcn4-dist --help' lists them all"),
+        (["rank-table"], "the following arguments are required: ACTION"),
+        (["checkpoints", "lst", "a"], "no action 'lst', did you mean 'fcn4-dist checkpoints list'"),
+        (["--lr", "3", "train"], "--lr stands in front of the command: name that first;"),
+        (["train", "--epoch_s", "3"], "unknown flag --epoch_s, did you mean '--epoch_size'?"),
+        (["train", "-lr", "3"], "unknown flag -lr, did you mean '--lr'?"),
+        (["train", "--top-n", "3"], "unknown flag --top_n, which is of tag;"),
+        (["train", "--gpus", "2"], "--gpus, did you mean '--device_num' of cross-validate, launch"),
+        (["train", "--epochs", "3", "--epoch_size=3"], "epoch_size is given twice as a flag"),
+        (["train", "--learning-rate", "fast"], "--learning_rate: lr must be a number, got 'fast'"),
+        (["train", "--lr", ""], "--lr: lr must be a number, got ''"),
+        (["eval", "--", "--lr"], "unknown argument --;"),
+        (["train", "--config"], "argument --config: expected one argument"),
+        (["train", "--config", "."], "cannot read the settings file .: Is a directory"),
+        (["eval", "."], "unknown argument ., did you mean '--data_dir=.'?"),
+        (["tag", "--epochs", "3"], "unknown flag --epochs, which is of train, cross-validate and"),
+        (["tag", "--topp", "3"], "unknown flag --topp; 'fcn4-dist tag --help-all' lists them all"),
+        (["tag", "a.wav", "--json=1"], "argument --json: takes no value, got '1'"),
+        (["tag", "a.wav", "--top_n", "five"], "--top_n: must be a whole number, got 'five'"),
+        (["launch", "--lr", "3", "train"], "unknown flag --lr, which stands behind train;"),
+        (["launch", "--workers", "3", "train"], "--workers, did you mean '--device_num'?"),
+        (["launch"], "the following arguments are required: worker_command"),
         (["train", "--lr"], "argument --lr: expected one argument"),
         (["tag", "a.wav", "--top_n=1", "--top_n=1"], "--top_n is given twice: leave one"),
         (["tag", "a.wav", "--top_n", "1" * 30], "argument --top_n: must be at most 10000, got 11"),
@@ -135,7 +159,10 @@ def test_the_module_and_the_console_command_are_the_same_program() -> None:
         (["launch", "--device_num", "2", "preprocess"], "invalid choice: 'preprocess'"),
         (["launch", "train", "--device_target", "CPU"], "how many workers? give their number"),
         (["launch", "train", "--device_num", "2", "--lr"], "argument --lr: expected one argument"),
-        (["launch", "train", "--device_num", "two"], "--device_num: invalid int value: 'two'"),
+        (
+            ["launch", "train", "--device_num", "two"],
+            "--device_num: must be a whole number, got 'two'",
+        ),
         (["launch", "train", "--devices", "7-4"], "has the descending range 7-4: turn it"),
         (["launch", "train", "--node_rnk", "1"], "--node_rnk, did you mean '--node_rank'?"),
         (["launch", "train", "--batchsize", "8"], "--batchsize, did you mean '--batch_size'?"),
@@ -191,6 +218,14 @@ def test_several_things_that_are_wrong_are_said_at_once_in_a_line_each(
     for line, sentence in zip(errors.splitlines(), sentences, strict=True):
         assert line.startswith("fcn4-dist: error: ")
         assert sentence in line
+
+
+def test_help_is_given_behind_whatever_else_is_wrong(capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in (["tag", "--topp", "3", "-h"], ["train", "--lr=", "-h"], ["help", "tag"]):
+        with pytest.raises(SystemExit) as exit_:
+            main(arguments)
+        assert exit_.value.code == 0
+        assert capsys.readouterr().out.startswith("usage: fcn4-dist t")
 
 
 def test_nothing_is_left_behind_by_a_refused_run(

@@ -12,7 +12,7 @@ import pytest
 from fcn4_dist.audio import FeatureParameters
 from fcn4_dist.cli import main
 from fcn4_dist.errors import InputError
-from fcn4_dist.export import comparison_windows, formats
+from fcn4_dist.exporting import comparison_windows, formats
 from fcn4_dist.files import sha256_of
 from fcn4_dist.jobs import export as jobs_export
 from fcn4_dist.jobs.export import ExportRequest

@@ -142,11 +142,14 @@ def test_cross_validations_are_compared_with_the_first(
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        (lambda cv: shutil.rmtree(cv / "fold-2/eval"), "fold 2 of 3 in {cv} is not scored: let its cross-validate go on"),
+        (
+            lambda cv: shutil.rmtree(cv / "fold-2/eval"),
+            "fold 2 of 3 in {cv} is not scored: let its cross-validate go on",
+        ),
         (lambda cv: shutil.rmtree(cv / "fold-3"), "fold 3 of 3 in {cv} is not scored"),
         (lambda cv: (cv / "cross_validation.json").write_text("{"), "{cv}/cross_validation.json"),
     ],
-)  # fmt: skip
+)
 def test_a_cross_validation_that_is_not_whole_is_refused(
     tmp_path: Path, change: Callable[[Path], object], sentence: str,
     capsys: pytest.CaptureFixture[str],

@@ -144,7 +144,7 @@ def test_a_package_that_is_not_installed_is_named(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     run = write_run(tmp_path / "run")
-    monkeypatch.setattr("fcn4_dist.jobs.report.find_spec", lambda name: name != package or None)
+    monkeypatch.setattr("fcn4_dist.versions.find_spec", lambda name: name != package or None)
     assert main(["report", str(run)]) == 2
     assert f"{package} is not installed in this Python: pip install" in capsys.readouterr().err
 
