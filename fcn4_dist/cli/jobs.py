@@ -139,13 +139,13 @@ EVAL = Command(
     "eval",
     "score the validation shards with a checkpoint",
     _evaluate,
-    example="eval --data_dir data/ --checkpoint_path weight/ --model_name best",
+    example="eval --model runs/train-20261126-101500\n"
+    "eval --model weight/ --data_dir data/ --val_filename test.mindrecord0",
     settings=("eval",),
     common=(
+        "model",
         "data_dir",
         "val_filename",
-        "checkpoint_path",
-        "model_name",
         "batch_size",
         "device_target",
         "run_dir",
