@@ -110,6 +110,7 @@ def test_the_module_and_the_console_command_are_the_same_program() -> None:
         (["train", "--learning-rate", "fast"], "--learning_rate: lr must be a number, got 'fast'"),
         (["train", "--lr", ""], "--lr: lr must be a number, got ''"),
         (["eval", "--", "--lr"], "unknown argument --;"),
+        (["train", "--", "--lr"], "there is no folder or file --lr: name"),
         (["train", "--config"], "argument --config: expected one argument"),
         (["train", "--config", "."], "cannot read the settings file .: Is a directory"),
         (["eval", "."], "unknown argument ., did you mean '--data_dir=.'?"),
