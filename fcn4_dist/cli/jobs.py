@@ -79,7 +79,7 @@ PREPROCESS = Command(
     "preprocess",
     "turn a folder of audio for each class into MindRecord shards",
     _preprocess,
-    example="preprocess --audio_path music/ --num_classes 4\n"
+    example="preprocess --audio_path music/\n"
     "preprocess --dataset csv --audio_path music/ --info_path music/ --info_name labels.csv",
     settings=("preprocess",),
     common=(
