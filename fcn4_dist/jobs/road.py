@@ -212,7 +212,7 @@ class _Journey:
                 "the scores are of the clips by which the best epoch was chosen, so they flatter a "
                 "little; 'fcn4-dist cross-validate' gives stricter ones"
             )
-        weights = ["--checkpoint", _shown_flag(settings.checkpoint_path)]
+        model = ["--model", _shown_flag(self.folder)]
         output = _shown_flag(self.folder / "fcn4.onnx")
         longer = {"epoch_size": str(2 * settings.epoch_size)}
         if settings.width < 1 and self.loaded.origins.get("width") == DECIDED:
@@ -220,8 +220,8 @@ class _Journey:
         say()
         say("next, for example:")
         for what, arguments in (
-            ("tag a song", ["tag", _shown(self.record.song), *weights]),
-            ("export", ["export", *weights, "--file_format", "ONNX", "--output", output]),
+            ("tag a song", ["tag", _shown(self.record.song), *model]),
+            ("export", ["export", *model, "--output", output]),
             ("train longer", ["train", _shown(self.record.music), *self._given(longer)]),
         ):
             say(f"  {what + ':':<14}{shell_command(['fcn4-dist', *arguments])}")
