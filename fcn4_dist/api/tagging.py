@@ -24,8 +24,9 @@ class Model:
     """A trained network, ready for songs; where a model is asked for, it stands for its file.
 
     Args:
-        model: A checkpoint, a folder of checkpoints (its best one, or else its last), a run, or an
-            ONNX file that ``export`` wrote, which needs no MindSpore.
+        model: A :class:`~fcn4_dist.Run`, the folder of one, a checkpoint, a folder of them (its
+            best one, or else its last), or an ONNX file that ``export`` wrote, which needs no
+            MindSpore.
         class_names: For a checkpoint that does not name its classes, what ``tag --class_names``
             takes: "gtzan" or "magnatagatune" for the ModelZoo's, or the names with commas between.
         device_target: "Ascend", "CPU", or "" for an Ascend card where there is one; ONNX files run
@@ -175,7 +176,7 @@ def tag(songs: Place | Iterable[Place], model: "Network | Model") -> SongTags | 
     Examples:
         >>> song = fcn4_dist.tag("music/rain/1-17367-A.ogg", "fcn4.onnx")
         >>> song
-        <SongTags of music/rain/1-17367-A.ogg: rain 0.7..., dog_bark 0...., rooster 0....>
+        <SongTags of music/rain/1-17367-A.ogg: rain 0.7..., dog_bark ..., rooster ...>
         >>> song.top(1)
         [('rain', 0.7...)]
         >>> song.scores.shape
