@@ -71,7 +71,7 @@ class Run:
             {name: getattr(epoch, name) for name in figures} | dict(epoch.validation)
             for epoch in self._course.epochs
         ]
-        names = dict.fromkeys(name for row in rows for name in row)
+        names = dict.fromkeys([*figures, *(name for row in rows for name in row)])
         return {name: np.array([_number(row.get(name)) for row in rows]) for name in names}
 
     @cached_property
