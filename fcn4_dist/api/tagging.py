@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, overload
 
@@ -15,6 +16,7 @@ from fcn4_dist.jobs.tag import find_songs, in_order
 from fcn4_dist.processes import usable_cores
 from fcn4_dist.tagging import SongTags, Tagger, UnreadSong, load_network, parse_class_names
 from fcn4_dist.terminal import Progress, warn
+from fcn4_dist.versions import check_extra
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -122,6 +124,7 @@ class Taggram:
         Returns:
             The picture; its ``savefig`` writes a file.
         """
+        check_extra("report")
         from fcn4_dist.reports.taggram_picture import draw_taggram
 
         return draw_taggram(self.song, self.decibels, top_n)
@@ -136,6 +139,7 @@ class Taggram:
         Returns:
             The file.
         """
+        check_extra("report")
         from fcn4_dist.reports.playable_audio import playable_audio
         from fcn4_dist.reports.taggram_page import taggram_page
 
@@ -143,7 +147,9 @@ class Taggram:
         write_bytes(Path(path), taggram_page(self.song, self.decibels, audio, top_n))
         return Path(path)
 
-    def _repr_png_(self) -> bytes:
+    def _repr_png_(self) -> bytes | None:
+        if find_spec("matplotlib") is None:
+            return None
         from fcn4_dist.reports.taggram_picture import taggram_png
 
         return taggram_png(self.song, self.decibels, top_n=5)
