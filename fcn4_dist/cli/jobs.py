@@ -4,7 +4,11 @@ import argparse
 
 from fcn4_dist.cli.command import Command, flag
 from fcn4_dist.cli.settings import load
+from fcn4_dist.cli.values import found_path
+from fcn4_dist.cluster.device import launched
+from fcn4_dist.cluster.mpi import started_by_mpi
 from fcn4_dist.cluster.stopping import hold_sigterm
+from fcn4_dist.errors import InputError
 
 
 def _synth(parsed: argparse.Namespace) -> None:
@@ -20,10 +24,37 @@ def _preprocess(parsed: argparse.Namespace) -> None:
 
 
 def _train(parsed: argparse.Namespace) -> None:
+    if parsed.music:
+        _take_road(parsed)
+        return
+    if parsed.dry_run:
+        raise InputError(
+            "--dry_run is for music, as in 'train music/ --dry_run'; of a training on shards, "
+            "'launch --dry_run train' shows what would be started"
+        )
     hold_sigterm()
     from fcn4_dist.jobs.train import train
 
     train(load(parsed))
+
+
+def _take_road(parsed: argparse.Namespace) -> None:
+    if parsed.music.suffix.lower() in (".yaml", ".yml"):
+        raise InputError(
+            f"{parsed.music} is a file of settings, not music: name it as --config {parsed.music}"
+        )
+    if launched() or started_by_mpi():
+        raise InputError(
+            f"train {parsed.music} starts the workers it needs itself: give it to 'fcn4-dist' "
+            "alone, or name shards instead of music"
+        )
+    from fcn4_dist.jobs.road import show_road, take_road
+
+    loaded = load(parsed, TRAIN.settings)
+    if parsed.dry_run:
+        show_road(parsed.music, loaded)
+    else:
+        take_road(parsed.music, loaded)
 
 
 def _evaluate(parsed: argparse.Namespace) -> None:
@@ -72,22 +103,35 @@ PREPROCESS = Command(
 )
 TRAIN = Command(
     "train",
-    "train FCN-4 on the training shards",
+    "train FCN-4 on music, or on training shards",
     _train,
-    example="train --data_dir data/ --device_target CPU --epoch_size 20 --lr 0.001\n"
+    description="Train FCN-4. With MUSIC, the whole road: look at it, decide what is not given, "
+    "make features and shards, train, score, and write a page. Without, train on the shards that "
+    "preprocess has made.",
+    example="train music/\n"
+    "train --data_dir data/ --epoch_size 20 --lr 0.001\n"
     "train --config configs/gtzan.yaml --resume auto",
-    settings=("train",),
+    settings=("preprocess", "train", "eval"),
+    flags=(
+        flag("music", metavar="MUSIC", type=found_path, nargs="?").means(
+            "a folder that holds a folder of songs for each class, a CSV file of paths and labels, "
+            "or a known collection (GTZAN, MagnaTagATune)"
+        ),
+        flag("--dry_run", action="store_true").means(
+            "with MUSIC: say what is decided, and write nothing"
+        ),
+    ),
     common=(
-        "data_dir",
         "epoch_size",
         "batch_size",
         "lr",
         "device_target",
         "mixed_precision",
         "seed",
+        "run_dir",
+        "data_dir",
         "checkpoint_path",
         "resume",
-        "run_dir",
     ),
     task="Train",
 )
@@ -95,13 +139,13 @@ EVAL = Command(
     "eval",
     "score the validation shards with a checkpoint",
     _evaluate,
-    example="eval --data_dir data/ --checkpoint_path weight/ --model_name best",
+    example="eval --model runs/train-20261126-101500\n"
+    "eval --model weight/ --data_dir data/ --val_filename test.mindrecord0",
     settings=("eval",),
     common=(
+        "model",
         "data_dir",
         "val_filename",
-        "checkpoint_path",
-        "model_name",
         "batch_size",
         "device_target",
         "run_dir",

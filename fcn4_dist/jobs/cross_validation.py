@@ -1,15 +1,10 @@
 """The command cross-validate: every fold preprocessed, trained and scored, then one table."""
 
-import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from types import FrameType
 
 from fcn4_dist import documents
-from fcn4_dist.cluster.launch import PROGRAM
 from fcn4_dist.cluster.topology import (
     LaunchRequest,
     Starter,
@@ -29,7 +24,7 @@ from fcn4_dist.jobs.folds import write_folds
 from fcn4_dist.jobs.prepare import Start, find_obstacles_of_host
 from fcn4_dist.jobs.preprocess import read_and_count
 from fcn4_dist.jobs.preprocess_checks import check_preprocessing
-from fcn4_dist.processes import die_with_parent
+from fcn4_dist.jobs.stages import run_command
 from fcn4_dist.runs.cross_validation import CrossValidationRecord, fold_folder
 from fcn4_dist.runs.folder import DEFAULT_RUNS, choose_run_folder, save_settings, settings_file
 from fcn4_dist.runs.occupancy import CROSS_VALIDATION_NAME, check_unoccupied
@@ -71,7 +66,7 @@ def cross_validate(loaded: LoadedSettings, device_num: int | None) -> None:
             say()
             say(f"fold {fold} of {settings.folds}: fcn4-dist {shell_command(arguments)}")
             say()
-            if code := _run(arguments):
+            if code := run_command(arguments):
                 error = Fcn4DistError(
                     f"fold {fold}: {name} ended with exit code {code}; the same command with "
                     f"--run_dir {folder} goes on from there"
@@ -181,32 +176,3 @@ def _steps(
     train = ["train", *job, "--run_dir", unexpanded(folder / "train"), "--resume", "auto"]
     yield "train", [*launch, *train]
     yield "eval", [*launch, "eval", *job, "--run_dir", unexpanded(folder / "eval")]
-
-
-def _run(arguments: list[str]) -> int:
-    """Run a command of ours to its end, in its own way if we are asked to stop.
-
-    Returns:
-        Its exit code, as a shell has it; not 0 if we were asked to stop.
-    """
-    # In a session of its own: a Ctrl-C reaches this process alone, from wherever it comes.
-    process = subprocess.Popen(
-        [sys.executable, PROGRAM, *arguments],
-        start_new_session=True,
-        preexec_fn=die_with_parent,
-    )
-    asked: list[int] = []
-
-    def pass_on(number: int, _: FrameType | None) -> None:
-        asked.append(number)
-        process.send_signal(number)
-
-    before = {number: signal.signal(number, pass_on) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        code = process.wait()
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-    if asked and code == 0:
-        return 128 + asked[0]
-    return code if code >= 0 else 128 - code
