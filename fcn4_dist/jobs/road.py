@@ -43,6 +43,7 @@ from fcn4_dist.text import shell_command
 
 ROAD_NAME = "road.json"
 _STOPPED_CODES = (StoppedError.exit_code, 130, 143)
+_OF_ONE_RUN = ("run_dir", "mr_path", "checkpoint_path", "resume")
 _TITLES = {
     "preprocess": "1/4 features and shards",
     "train": "2/4 training",
@@ -161,7 +162,7 @@ class _Journey:
         facts = facts_of(planned.settings, counts[train], counts[val])
         decided = decide_training(facts, planned.settings, given_settings(planned))
         self.loaded = planned.decided(decided, DECIDED)
-        changed = differences(planned.settings.as_dict(), self.loaded.settings, set(Affects))
+        changed = differences(self.loaded.settings.as_dict(), planned.settings, set(Affects))
         if changed:
             say(f"decided anew, as clips were skipped: {', '.join(changed)}")
         self._finished("preprocess")
@@ -231,7 +232,7 @@ class _Journey:
         settings = self.loaded.settings
         flags = {}
         for name, value in given_settings(self.loaded).items():
-            if name == "run_dir":
+            if name in _OF_ONE_RUN:
                 continue
             text = ",".join(value) if isinstance(value, tuple) else str(value)
             flags[name] = unexpanded(text) if settings.declarations[name].is_path else text

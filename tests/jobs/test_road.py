@@ -28,6 +28,8 @@ TINY = ["--hop_length", "96", "--n_mels", "32", "--width", "0.02"]
 def place(real_clips: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("road")
     shutil.copytree(real_clips, folder / "Björk's music")
+    for number in range(6):
+        (folder / f"Björk's music/rain/broken {number}.wav").write_bytes(b"RIFF")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         yield folder
@@ -65,8 +67,8 @@ def test_a_dry_run_says_what_is_decided_and_writes_nothing(
     told = capsys.readouterr().out
     for line in (
         "classes  3: dog_bark, rain, rooster",
-        "clips    21 of 1.5 s",
-        "sets     14 to train, 7 to validate",
+        "clips    27 of 1.5 s",
+        "sets     19 to train, 8 to validate",
         "epochs   7 of 3 steps, 21 in all",
         "--epoch_size",
     ):
@@ -84,8 +86,12 @@ def test_the_road_leads_to_a_tagger_its_scores_and_a_page(taken: Taken, place: P
     assert read_run(run).course
     assert json.loads((run / "road.json").read_text())["done"] == ["preprocess", "train", "eval"]
     # The music is as it was.
-    assert {path.suffix for path in (place / "Björk's music").rglob("*.*")} == {".ogg"}
+    assert {path.suffix for path in (place / "Björk's music").rglob("*.*")} == {".ogg", ".wav"}
     assert {path.name for path in place.iterdir()} == {"Björk's music", "a run", "runs"}
+
+
+def test_for_clips_that_were_skipped_it_decides_anew(taken: Taken) -> None:
+    assert "decided anew, as clips were skipped: batch_size 4 instead of 6" in taken.output
 
 
 def test_it_ends_with_three_commands_that_can_be_copied(taken: Taken) -> None:
@@ -103,17 +109,18 @@ def test_it_ends_with_three_commands_that_can_be_copied(taken: Taken) -> None:
     assert longer[longer.index("--n_mels") + 1] == "32"
 
 
-def test_what_is_finished_is_not_done_again(taken: Taken, place: Path) -> None:
+def test_what_is_finished_is_not_done_again(
+    taken: Taken, capsys: pytest.CaptureFixture[str]
+) -> None:
     page = taken.run / "report.html"
     page.unlink()
     made = {path: path.stat().st_mtime_ns for path in taken.run.rglob("*.ckpt")}
 
-    done = fcn4_dist(place, ["train", "Björk's music", "--run_dir", "a run"])
+    assert main(["train", "Björk's music", "--run_dir", "a run"]) == 0
 
-    assert done.returncode == 0, done.stderr
     assert page.exists()
     assert {path: path.stat().st_mtime_ns for path in taken.run.rglob("*.ckpt")} == made
-    assert len(next_lines(done.stdout)) == 3
+    assert len(next_lines(capsys.readouterr().out)) == 3
 
 
 @pytest.mark.parametrize(
