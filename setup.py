@@ -43,6 +43,7 @@ setup(
         "soxr>=0.3.2",
         "tensorboardX>=2.6",
         "tqdm>=4.60",
+        "wcwidth>=0.6",
     ],
     extras_require={
         "train": ["mindspore>=2.7.1,<2.11", "mpi4py>=3.1"],

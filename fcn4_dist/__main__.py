@@ -11,7 +11,17 @@ import os
 import sys
 
 _OLDEST = (3, 10)
-_NEEDED = ("jinja2", "librosa", "msgspec", "numpy", "sklearn", "tensorboardX", "tqdm", "yaml")
+_NEEDED = (
+    "jinja2",
+    "librosa",
+    "msgspec",
+    "numpy",
+    "sklearn",
+    "tensorboardX",
+    "tqdm",
+    "wcwidth",
+    "yaml",
+)
 
 
 def main() -> int:

@@ -60,6 +60,12 @@ def shorten(text: str) -> str:
     return f"{text[:half]} … {text[-half:]}"
 
 
+def count(number: int, noun: str) -> str:
+    """Write a number of things: "1 clip", "2 clips", "3 classes"."""
+    ending = "" if number == 1 else "es" if noun.endswith(("s", "ch", "x")) else "s"
+    return f"{number} {noun}{ending}"
+
+
 def shell_word(text: str) -> str:
     """Quote a text as one word of a command that is to be copied; it stays on its line."""
     if not any(map(is_unseen, text)):

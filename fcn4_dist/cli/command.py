@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 
 from fcn4_dist.cli.settings import add_settings, setting_names
 from fcn4_dist.cli.values import Once
+from fcn4_dist.cli.verbosity import add_verbosity
 from fcn4_dist.config import nearest_name
 from fcn4_dist.errors import InputError
 
@@ -65,10 +66,11 @@ class Command:
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser that refuses with one sentence, not with its usage text."""
+    """A parser that refuses with one sentence, not with its usage text; all have common flags."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**{"formatter_class": _HelpFormatter} | options)
+        add_verbosity(self)
 
     def error(self, message: str) -> NoReturn:
         """Refuse the command line."""

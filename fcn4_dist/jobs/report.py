@@ -8,7 +8,7 @@ from fcn4_dist.errors import InputError
 from fcn4_dist.files import PAGE_BEGINNING, check_replaceable, check_writable, write_bytes
 from fcn4_dist.jobs.run_verification import faults_of_scores
 from fcn4_dist.runs.folder import REPORT_NAME
-from fcn4_dist.terminal import say, warn
+from fcn4_dist.terminal import say_result, warn
 
 COMPARISON_NAME = "comparison.html"
 
@@ -39,4 +39,4 @@ def report(folders: Sequence[Path], output: Path | None) -> None:
             warn(f"the page shows what does not fit: {fault}")
     page = run_report(records)
     write_bytes(path, page)
-    say(f"report of {len(records)} {'run' if len(records) == 1 else 'runs'}: {path}")
+    say_result(f"report of {len(records)} {'run' if len(records) == 1 else 'runs'}: {path}")

@@ -109,5 +109,5 @@ def test_a_python_without_the_packages_is_told_what_to_do(tmp_path: Path) -> Non
         text=True,
     )
     assert result.returncode == 2
-    lacks = "lacks jinja2, librosa, msgspec, numpy, sklearn, tensorboardX, tqdm, yaml: activate the"
-    assert lacks in result.stderr
+    lacks = "lacks jinja2, librosa, msgspec, numpy, sklearn, tensorboardX, tqdm, wcwidth, yaml: "
+    assert f"{lacks}activate the" in result.stderr
