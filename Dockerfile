@@ -17,7 +17,7 @@ RUN pip install --no-cache-dir "mindspore==${MINDSPORE}" \
 
 WORKDIR /fcn4_dist
 COPY . .
-RUN pip install --no-cache-dir .
+RUN pip install --no-cache-dir '.[ascend]'
 
 # The image's own entry point sets CANN's environment.
 CMD ["fcn4-dist", "doctor"]

@@ -8,6 +8,20 @@ from setuptools import find_packages, setup
 ROOT = Path(__file__).parent
 VERSION = re.search(r'__version__ = "(.+)"', (ROOT / "fcn4_dist/__init__.py").read_text())
 
+# Songs are tagged without these.
+REPORT = ["jinja2>=3.1", "matplotlib>=3.7"]
+ASCEND = [
+    "librosa>=0.10",
+    "numba>=0.57",
+    "scikit-learn>=1.3",
+    "tensorboardX>=2.6",
+    *REPORT,
+]
+ONNX = ["onnxruntime>=1.18"]
+# ml_dtypes is onnx's: later ones need NumPy 2.
+EXPORT = ["ml_dtypes<0.6", "onnx>=1.16", *ONNX]
+TRAIN = ["mindspore>=2.7.1,<2.11", "mpi4py>=3.1", *ASCEND, *EXPORT]
+
 setup(
     name="fcn4_dist",
     version=VERSION[1],
@@ -15,12 +29,27 @@ setup(
     long_description=(ROOT / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
+    classifiers=[
+        "Development Status :: 4 - Beta",
+        "Environment :: Console",
+        "Intended Audience :: Developers",
+        "Intended Audience :: Science/Research",
+        "Operating System :: POSIX :: Linux",
+        "Programming Language :: Python :: 3",
+        "Programming Language :: Python :: 3.10",
+        "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Topic :: Multimedia :: Sound/Audio :: Analysis",
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+        "Topic :: System :: Distributed Computing",
+        "Typing :: Typed",
+    ],
     packages=find_packages(include=["fcn4_dist", "fcn4_dist.*"]),
     package_data={
         "fcn4_dist": [
             "py.typed",
             "clips/gtzan_filtered/*",
-            "export/clips/*",
+            "exporting/clips/*",
             "reports/templates/*",
             "trial/*.json",
         ]
@@ -28,27 +57,24 @@ setup(
     python_requires=">=3.10",
     install_requires=[
         "audioread>=3",
-        "jinja2>=3.1",
-        "librosa>=0.10",
-        "matplotlib>=3.7",
         "msgspec>=0.18.6",
         # MindSpore up to 2.9 needs it, and 2.10 breaks with NumPy 2 in its data sets.
         "numpy>=1.25,<2",
-        "numba>=0.57",
         "psutil>=5.9",
-        "scikit-learn>=1.3",
         "PyYAML>=6",
         "scipy>=1.10",
+        "shtab>=1.10",
         "soundfile>=0.13",
         "soxr>=0.3.2",
-        "tensorboardX>=2.6",
         "tqdm>=4.60",
         "wcwidth>=0.6",
     ],
     extras_require={
-        "train": ["mindspore>=2.7.1,<2.11", "mpi4py>=3.1"],
-        # ml_dtypes is onnx's: later ones need NumPy 2.
-        "onnx": ["ml_dtypes<0.6", "onnx>=1.16", "onnxruntime>=1.18"],
+        "train": TRAIN,
+        "ascend": ASCEND,
+        "export": EXPORT,
+        "report": REPORT,
+        "onnx": ONNX,
     },
     entry_points={"console_scripts": ["fcn4-dist = fcn4_dist.__main__:main"]},
 )

@@ -1,48 +1,70 @@
 """Distributed training of FCN-4 music taggers with MindSpore on Ascend cards.
 
+From Python, the whole way in four lines::
+
+    import fcn4_dist
+
+    run = fcn4_dist.train("music/")
+    run.tag("song.mp3").top(3)
+    run.export("fcn4.onnx")
+
+Settings are keywords with the names and the checks of the command line's flags; ``config`` names
+YAML files. What a user can do wrong is an :class:`InputError` of one sentence.
+
 The rooms of the package, in the order the data passes through them: ``config``, ``clips``,
 ``audio``, ``records``, ``pipeline``, ``model``, ``training``, ``checkpoints``, ``evaluation``;
 ``tagging``, ``export`` and ``reports`` are what people take away; ``cluster`` starts the workers
-and lets them talk, ``jobs`` puts the rooms together, ``cli`` is the command line.
+and lets them talk, ``jobs`` puts the rooms together, ``api`` and ``cli`` are for Python and for
+the command line.
 """
 
-import os
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fcn4_dist.api.evaluating import Evaluation, evaluate
+    from fcn4_dist.api.exporting import export
+    from fcn4_dist.api.tagging import Model, Taggram, load, tag, taggram, top_tags
+    from fcn4_dist.api.training import Run, preprocess, train
+    from fcn4_dist.errors import Fcn4DistError, InputError, SettingsError, StoppedError
 
 __version__ = "0.1.0"
 
+__all__ = [
+    "Evaluation",
+    "Fcn4DistError",
+    "InputError",
+    "Model",
+    "Run",
+    "SettingsError",
+    "StoppedError",
+    "Taggram",
+    "evaluate",
+    "export",
+    "load",
+    "preprocess",
+    "tag",
+    "taggram",
+    "top_tags",
+    "train",
+]
+_HOMES = {
+    "errors": ("Fcn4DistError", "InputError", "SettingsError", "StoppedError"),
+    "api.evaluating": ("Evaluation", "evaluate"),
+    "api.exporting": ("export",),
+    "api.tagging": ("Model", "Taggram", "load", "tag", "taggram", "top_tags"),
+    "api.training": ("Run", "preprocess", "train"),
+}
 
-def top_tags(
-    song: str | os.PathLike[str],
-    model: str | os.PathLike[str],
-    top_n: int = 5,
-    class_names: str = "",
-) -> list[tuple[str, float]]:
-    """Tag a song.
 
-    For many songs, load the network once (:func:`fcn4_dist.tagging.load_network`) and give it to a
-    :class:`fcn4_dist.tagging.Tagger`.
+def __getattr__(name: str) -> Any:
+    """Import what is asked for: until then, this package has cost nothing (PEP 562)."""
+    from importlib import import_module
 
-    Args:
-        song: An audio file of any length and any format librosa reads.
-        model: A checkpoint, a folder of checkpoints (its best one, or else its last), or an ONNX
-            file that ``fcn4-dist export`` wrote, which needs no MindSpore.
-        top_n: How many tags to give.
-        class_names: For a checkpoint that does not name its classes, what ``tag --class_names``
-            takes: "gtzan" or "magnatagatune" for the ModelZoo's, or the names with commas between.
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(f"{__name__}.{home}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
-    Returns:
-        Tags and their scores (0 to 1, the mean over the song), the highest first.
 
-    Raises:
-        fcn4_dist.errors.InputError: If the song or the model cannot be used.
-
-    Examples:
-        >>> fcn4_dist.top_tags("song.mp3", "weight/", top_n=2)  # doctest: +SKIP
-        [('metal', 0.934), ('rock', 0.412)]
-    """
-    from pathlib import Path
-
-    from fcn4_dist.tagging import Tagger, load_network, parse_class_names
-
-    network = load_network(model, class_names=parse_class_names(class_names))
-    return Tagger(network).tag(Path(song)).top(top_n)
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -12,12 +12,14 @@ import sys
 
 _OLDEST = (3, 10)
 _NEEDED = (
-    "jinja2",
-    "librosa",
+    "audioread",
     "msgspec",
     "numpy",
-    "sklearn",
-    "tensorboardX",
+    "psutil",
+    "scipy",
+    "shtab",
+    "soundfile",
+    "soxr",
     "tqdm",
     "wcwidth",
     "yaml",
@@ -63,10 +65,14 @@ def _refuse_python() -> None:
         )
     missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
     if missing:
+        # A site's own MindSpore stays as it is.
+        extra = "train" if importlib.util.find_spec("mindspore") is None else "ascend"
         sys.exit(
             _said(
                 this + " lacks " + ", ".join(missing) + ": activate the right environment (source "
-                ".venv/bin/activate after scripts/quickstart.sh), or pip install this folder"
+                ".venv/bin/activate after scripts/quickstart.sh), or run pip install '.["
+                + extra
+                + "]' in the folder of setup.py"
             )
         )
 

@@ -14,6 +14,7 @@ from itertools import islice
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from multiprocessing.pool import ExceptionWithTraceback  # type: ignore[attr-defined]
+from types import ModuleType
 from typing import Any, Generic, TypeVar
 
 from fcn4_dist.errors import Fcn4DistError
@@ -23,6 +24,8 @@ _Task = TypeVar("_Task")
 _SECONDS_BETWEEN_LOOKS = 0.2
 _SECONDS_TO_DIE = 5
 _PARENT_DEATH_SIGNAL = 1
+# Which knows by itself where the package is.
+_OUR_PROGRAM = os.path.join(os.path.dirname(os.path.abspath(__file__)), "__main__.py")
 # Loaded before any fork, after which little may be called.
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 _POOL_VARIABLES = {
@@ -256,12 +259,19 @@ def _as_a_process_inherits() -> Iterator[None]:
 
 @contextmanager
 def _nothing_to_import_here() -> Iterator[None]:
-    """Be in the folder of Python's own modules: a new process imports from where it is."""
+    """Be in the folder of Python's own modules: a new process imports from where it is.
+
+    Nor does it run the program of somebody who calls this package, which would call it again.
+    """
     here = os.open(".", os.O_PATH)
     os.chdir(os.path.dirname(os.__file__))
+    program = sys.modules["__main__"]
+    if getattr(program, "__file__", None) != _OUR_PROGRAM:
+        sys.modules["__main__"] = ModuleType("__main__")
     try:
         yield
     finally:
+        sys.modules["__main__"] = program
         os.fchdir(here)
         os.close(here)
 

@@ -1,6 +1,7 @@
 """What a person sees while something runs: lines, progress, tables."""
 
 import logging
+import re
 import shutil
 import sys
 import threading
@@ -19,6 +20,10 @@ _SECONDS_BETWEEN_LINES = 5.0
 _SECONDS_BETWEEN_REMINDERS = 15.0
 # Short, so that the figures behind it have room on a usual terminal.
 _BAR = "{desc}: {percentage:3.0f}%|{bar:10}| {n_fmt}/{total_fmt}{unit}, left {remaining}{postfix}"
+_PROGRESS_LINE = re.compile(
+    r"(?P<title>[^:]+): (?P<done>\d+)/(?P<total>\d+) (?P<unit>\S+)"
+    r"(?:  (?P<figures>.+?))??(?:  (?:left|took) [\d:]+)?"
+)
 
 
 def say(text: str = "") -> None:
@@ -117,6 +122,17 @@ def still_running(what: str, visible: bool = True) -> Iterator[None]:
         ended.set()
 
 
+def shows_bars() -> bool:
+    """Tell whether progress is a bar here: on a terminal, and in a notebook."""
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    return sys.stderr.isatty() or hasattr(shell, "kernel")
+
+
+def progress_in(line: str) -> re.Match[str] | None:
+    """Read a line of :class:`Progress`: its title, done, total, unit and figures, by name."""
+    return _PROGRESS_LINE.fullmatch(line)
+
+
 class Progress:
     """Progress of long work: a bar on a terminal, a line every few seconds elsewhere.
 
@@ -136,8 +152,8 @@ class Progress:
 
     def __enter__(self) -> "Progress":
         # A log is to have its lines, where the terminal is to have no bar.
-        if self._visible and sys.stderr.isatty() and log.terminal_shows(logging.INFO):
-            from tqdm import tqdm
+        if self._visible and shows_bars() and log.terminal_shows(logging.INFO):
+            from tqdm.auto import tqdm
 
             self._bar = tqdm(
                 total=self._total,

@@ -19,9 +19,9 @@ from fcn4_dist.checkpoints.container import DamagedError
 from fcn4_dist.checkpoints.content import CheckpointDescription
 from fcn4_dist.cluster.heartbeat import Beat
 from fcn4_dist.errors import InputError
-from fcn4_dist.jobs.cross_validation import _Record
 from fcn4_dist.records import ClipRow, Manifest, Shard, read_manifest
 from fcn4_dist.records.writing import _Receipt
+from fcn4_dist.runs.cross_validation import CrossValidationRecord
 from fcn4_dist.runs.reading import read_run
 from fcn4_dist.tagging import ModelDescription
 from tests.checkpoints.examples import DESCRIPTION, PARAMETERS
@@ -108,7 +108,7 @@ KINDS = [
     Kind("metrics.jsonl", write_lines, lambda folder: read_run(folder).course),
     as_file("rank_1.heartbeat", Beat(4711, 3, "reading", False)),
     as_file(".train.mindrecord0.json", _Receipt("key", SHARD)),
-    as_file("cross_validation.json", _Record(SETTINGS | {"device_num": None})),
+    as_file("cross_validation.json", CrossValidationRecord(SETTINGS | {"device_num": None})),
     as_part(
         "a feature",
         documents.to_line(Outcome("padded", "1.20 s long", 1.2)),

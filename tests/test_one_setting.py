@@ -25,8 +25,8 @@ from fcn4_dist.runs.occupancy import CROSS_VALIDATION_NAME
 from fcn4_dist.runs.reading import read_run
 from fcn4_dist.training.plan import settings_for_resuming
 from tests.checkpoints.examples import described
+from tests.docs.test_settings_page import tables
 from tests.reports.run_folders import write_run
-from tests.test_readme import settings_table
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +53,7 @@ def with_zigzag() -> MoreSettings:
 
 def help_of(command: str, capsys: pytest.CaptureFixture[str]) -> str:
     with pytest.raises(SystemExit):
-        main([command, "--help"])
+        main([command, "--help-all"])
     return " ".join(capsys.readouterr().out.split())
 
 
@@ -86,7 +86,7 @@ def test_the_help_of_its_commands_explains_it(capsys: pytest.CaptureFixture[str]
 
 def test_a_slip_is_answered_with_its_name(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train", "--zigzga", "0.1"]) == 2
-    assert "unknown flag --zigzga, did you mean 'zigzag'?" in capsys.readouterr().err
+    assert "unknown flag --zigzga, did you mean '--zigzag'?" in capsys.readouterr().err
 
 
 def test_a_command_on_which_it_has_no_effect_says_so(capsys: pytest.CaptureFixture[str]) -> None:
@@ -94,8 +94,8 @@ def test_a_command_on_which_it_has_no_effect_says_so(capsys: pytest.CaptureFixtu
     assert "note: --zigzag has no effect on preprocess" in capsys.readouterr().out
 
 
-def test_the_readme_has_to_show_it() -> None:
-    rows = [row for row in settings_table() if row.startswith("| `zigzag` ")]
+def test_its_page_has_to_show_it() -> None:
+    rows = [row for row in tables() if row.startswith("| `zigzag` ")]
     assert rows == [
         "| `zigzag` | `0.0` tenths | share of the features that each step leaves out, in tenths | "
         "train |"

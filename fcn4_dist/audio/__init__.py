@@ -16,6 +16,7 @@ from fcn4_dist.audio.features import (
     LogMel,
     empty_bands,
     limit_range,
+    mel_filters,
     window_starts,
 )
 from fcn4_dist.audio.level import LOUDEST_SINE_DBFS, REMARKS, Level, level_dbfs

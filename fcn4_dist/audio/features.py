@@ -88,7 +88,22 @@ def empty_bands(parameters: FeatureParameters) -> int:
     """Count the mel bands whose filter has no frequency of the FFT in it, and which stay silent."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Empty filters")
-        return int((~_filters(parameters).any(axis=1)).sum())
+        return int((~mel_filters(parameters).any(axis=1)).sum())
+
+
+def mel_filters(parameters: FeatureParameters) -> np.ndarray:
+    """Give librosa's mel filters.
+
+    Returns:
+        float32 of shape (n_mels, 1 + n_fft // 2): what each frequency of the FFT adds to a band.
+    """
+    # Many times larger than all else that computes features, which does without it.
+    from librosa.filters import mel
+
+    filters: np.ndarray = mel(
+        sr=parameters.sample_rate, n_fft=parameters.n_fft, n_mels=parameters.n_mels
+    )
+    return filters
 
 
 class LogMel:
@@ -102,15 +117,16 @@ class LogMel:
 
     Args:
         parameters: How to compute them.
+        filters: What :func:`mel_filters` has given for them; None for having it do so.
     """
 
-    def __init__(self, parameters: FeatureParameters) -> None:
-        # Not where features are computed: librosa is larger than all else in such a process.
-        from librosa.filters import get_window
+    def __init__(self, parameters: FeatureParameters, filters: np.ndarray | None = None) -> None:
+        # Not where features are computed: it is larger than all else in such a process.
+        from scipy.signal import get_window
 
         self.parameters = parameters
         self._taper = get_window("hann", parameters.n_fft).astype(np.float32)
-        self._filters = _filters(parameters)
+        self._filters = mel_filters(parameters) if filters is None else filters
 
     def __call__(self, waveform: np.ndarray) -> np.ndarray:
         """Compute the log-mel spectrogram of one clip.
@@ -183,12 +199,3 @@ def window_starts(room: int, step: int) -> np.ndarray:
         The first frame of each window, ascending.
     """
     return np.linspace(0, room, 1 + -(-room // step)).round().astype(int)
-
-
-def _filters(parameters: FeatureParameters) -> np.ndarray:
-    from librosa.filters import mel
-
-    filters: np.ndarray = mel(
-        sr=parameters.sample_rate, n_fft=parameters.n_fft, n_mels=parameters.n_mels
-    )
-    return filters

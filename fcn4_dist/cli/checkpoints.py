@@ -30,17 +30,29 @@ CHECKPOINTS = Command(
     "checkpoints",
     "list, show and verify checkpoints",
     description="List, show and verify checkpoints. MindSpore is not needed.",
-    example="checkpoints verify weight/",
+    example="checkpoints list weight/",
     actions=(
-        Command("list", "a line for each: epoch, step, score, run", _list, flags=_PLACE),
         Command(
-            "show", "all that a checkpoint says of itself, and its arrays", _show, flags=_PLACE
+            "list",
+            "a line for each: epoch, step, score, run",
+            _list,
+            example="checkpoints list weight/",
+            flags=_PLACE,
+        ),
+        Command(
+            "show",
+            "all that a checkpoint says of itself, and its arrays",
+            _show,
+            example="checkpoints show weight/MusicTagger-best.ckpt",
+            flags=_PLACE,
         ),
         Command(
             "verify",
             "read every checkpoint to the last bit; exit code 2 if one is damaged",
             _verify,
+            example="checkpoints verify weight/",
             flags=_PLACE,
         ),
     ),
+    task="Look at what came out",
 )

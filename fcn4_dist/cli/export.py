@@ -48,4 +48,5 @@ EXPORT = Command(
             "recordings that come with the package"
         ),
     ),
+    task="Use",
 )

@@ -6,6 +6,7 @@ from fcn4_dist.cli.command import Command, flag
 from fcn4_dist.cli.settings import load
 from fcn4_dist.cli.values import MOST_WORKERS, file_path, found_path, whole_number
 from fcn4_dist.config import COMMANDS
+from fcn4_dist.reports import TABLE_FORMATS
 
 
 def _cross_validate(parsed: argparse.Namespace) -> None:
@@ -17,7 +18,7 @@ def _cross_validate(parsed: argparse.Namespace) -> None:
 def _folds(parsed: argparse.Namespace) -> None:
     from fcn4_dist.jobs.folds import show_folds
 
-    show_folds(parsed.folders, parsed.output)
+    show_folds(parsed.folders, parsed.output, parsed.format)
 
 
 CROSS_VALIDATE = Command(
@@ -31,20 +32,38 @@ CROSS_VALIDATE = Command(
         ),
     ),
     settings=COMMANDS,
+    common=(
+        "dataset",
+        "audio_path",
+        "num_classes",
+        "folds",
+        "epoch_size",
+        "batch_size",
+        "lr",
+        "device_target",
+        "run_dir",
+    ),
+    task="Train",
 )
 FOLDS = Command(
     "folds",
-    "gather the evaluations of several folds into one table",
+    "show the folds of a cross-validation as a table, or compare several",
     _folds,
-    description="Gather the evaluations of several folds: the metrics of each, their mean and "
-    "standard deviation, and those of all clips together, with intervals.",
-    example="folds runs/cv/fold-*/eval --output runs/cv",
+    description="Show the folds of a cross-validation: the metrics of each, their mean and "
+    "standard deviation, and those of all clips together, with intervals. Of several "
+    "cross-validations, show in which settings they differ, their scores side by side, and how "
+    "far each is from the first, with paired intervals.",
+    example="folds runs/cv-a runs/cv-b --format latex",
     flags=(
         flag("folders", metavar="RUN_DIR", type=found_path, nargs="+").means(
-            "folder of an eval job"
+            "folder of a cross-validation (its run_dir), or of the eval job of each fold"
+        ),
+        flag("--format", type=str.lower, choices=TABLE_FORMATS, default="text").means(
+            "what to print the tables as: latex needs booktabs, csv has all digits; default: text"
         ),
         flag("--output", metavar="DIR", type=file_path).means(
             "folder to write predictions.csv and metrics.json of all clips to; default: none"
         ),
     ),
+    task="Look at what came out",
 )

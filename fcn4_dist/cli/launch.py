@@ -4,7 +4,7 @@ import argparse
 from dataclasses import fields
 from math import inf
 
-from fcn4_dist.cli.command import Command, Parser, add_commands, add_flags, flag, parse
+from fcn4_dist.cli.command import FLAGS_OF_ALL, Command, Parser, add_flags, flag, parse
 from fcn4_dist.cli.jobs import EVAL, TRAIN
 from fcn4_dist.cli.settings import load
 from fcn4_dist.cli.values import MOST_NODES, MOST_WORKERS, file_path, whole_number
@@ -19,13 +19,10 @@ def _launch(parsed: argparse.Namespace) -> int:
     from fcn4_dist.jobs.launch import dry_run, launch
 
     # The flags of launch may stand behind the workers' command, too.
-    own = Parser(prog="fcn4-dist launch", add_help=False, allow_abbrev=False)
-    add_flags(own, _OWN_FLAGS)
+    own = Parser(prog="fcn4-dist launch")
+    add_flags(own, (*_OWN_FLAGS, *FLAGS_OF_ALL))
     _, of_workers = own.parse_known_args(parsed.worker_arguments, parsed)
-    parser = Parser(prog="fcn4-dist", allow_abbrev=False)
-    arguments = [parsed.worker_command, *of_workers]
-    add_commands(parser, (TRAIN, EVAL), arguments)
-    worker = parse(parser, arguments, further=_OWN_FLAGS)
+    worker = parse(_BEGUN, [parsed.worker_command, *of_workers], further=_OWN_FLAGS)
     request = _launch_request(parsed)
     if parsed.dry_run:
         return dry_run(worker.command, load(worker), request)
@@ -68,12 +65,13 @@ def _launch_request(parsed: argparse.Namespace) -> LaunchRequest:
     return LaunchRequest(**given)
 
 
+_HOSTS = "Several hosts"
 _WORKER_FLAGS = (
     flag("--device_num", type=whole_number(MOST_WORKERS), metavar="N").means(
         "workers on this host, one for each card, or processes on the CPU; default: those "
         "of the rank table or the pod, else one for each card found"
     ),
-    flag("--rank_table_file", type=file_path, metavar="FILE").means(
+    flag("--rank_table_file", group=_HOSTS, type=file_path, metavar="FILE").means(
         "HCCL rank table; default: the one a site names in the variable RANK_TABLE_FILE or "
         "MindCluster mounts, else none, and msrun numbers the workers"
     ),
@@ -81,19 +79,19 @@ _WORKER_FLAGS = (
         "cards to use, by their numbers in npu-smi and /dev (in a container, too), like 4-7 or "
         "0,2,5; default: the first ones"
     ),
-    flag("--nnodes", type=whole_number(MOST_NODES), metavar="N").means(
+    flag("--nnodes", group=_HOSTS, type=whole_number(MOST_NODES), metavar="N").means(
         "number of hosts; default: those of the rank table, else of the step of Slurm or the "
         "AscendJob that this is part of, else 1"
     ),
-    flag("--node_rank", type=whole_number(MOST_NODES), metavar="R").means(
+    flag("--node_rank", group=_HOSTS, type=whole_number(MOST_NODES), metavar="R").means(
         "number of this host: 0 on the one with --master_addr, 1, 2, … on the others; "
         "default: its place in the rank table, or by Slurm or Kubernetes"
     ),
-    flag("--master_addr", metavar="ADDRESS").means(
+    flag("--master_addr", group=_HOSTS, metavar="ADDRESS").means(
         "address of host 0; default: that of the rank table's first server, or by Slurm or "
         "Kubernetes"
     ),
-    flag("--master_port", type=whole_number(2**16), metavar="PORT").means(
+    flag("--master_port", group=_HOSTS, type=whole_number(2**16), metavar="PORT").means(
         "port of the scheduler on host 0, the one behind it is for the launchers; default: "
         "8118, or one by Slurm's job or Kubernetes, or a free one if there is only this host"
     ),
@@ -109,18 +107,24 @@ _OWN_FLAGS = (
         "site's scheduler to do so; default: 0"
     ),
 )
+_BEGUN = (TRAIN, EVAL)
 LAUNCH = Command(
     "launch",
     "run train or eval on several workers, on this host or on several",
     _launch,
-    example="launch --device_num 2 train --device_target CPU",
+    example="launch --device_num 8 train --data_dir data/\n"
+    "launch --device_num 2 train --device_target CPU",
     flags=(
         *_OWN_FLAGS,
-        flag("worker_command", choices=("train", "eval")).means("what each worker runs"),
-        flag("worker_arguments", nargs=argparse.REMAINDER).means(
-            "settings of that command, as in 'fcn4-dist train --help', and the flags above"
+        flag("worker_command", choices=[command.name for command in _BEGUN]).means(
+            "what each worker runs"
+        ),
+        flag("worker_arguments", metavar="...", nargs=argparse.REMAINDER).means(
+            "settings of that command, as in 'fcn4-dist train --help', and the flags below"
         ),
     ),
+    begins=_BEGUN,
+    task="Train",
 )
 DOCTOR = Command(
     "doctor",
@@ -132,7 +136,7 @@ DOCTOR = Command(
         "step against what the CPU gave, the collectives, a restart from a checkpoint, and some "
         "training."
     ),
-    example="doctor --run --device_num 8",
+    example="doctor\ndoctor --run --device_num 8",
     flags=(
         flag("--run", action="store_true").means(
             "start workers on made music, print a table of what is right, and write one file to "
@@ -144,4 +148,6 @@ DOCTOR = Command(
         *_WORKER_FLAGS,
     ),
     settings=COMMANDS,
+    common=("data_dir", "device_target", "batch_size", "checkpoint_path", "run_dir"),
+    task="This host",
 )

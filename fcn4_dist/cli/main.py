@@ -7,9 +7,9 @@ import re
 import sys
 from collections.abc import Sequence
 
-from fcn4_dist import __version__
 from fcn4_dist.cli.checkpoints import CHECKPOINTS
-from fcn4_dist.cli.command import Parser, add_commands, parse
+from fcn4_dist.cli.command import parse
+from fcn4_dist.cli.completion import COMPLETION
 from fcn4_dist.cli.export import EXPORT
 from fcn4_dist.cli.folds import CROSS_VALIDATE, FOLDS
 from fcn4_dist.cli.jobs import EVAL, PREPROCESS, SYNTH, TRAIN
@@ -25,24 +25,27 @@ from fcn4_dist.log import Verbosity, end_log, show
 from fcn4_dist.refusals import explain, refusal_in
 from fcn4_dist.terminal import fail, say
 from fcn4_dist.text import as_bytes_or_escapes
+from fcn4_dist.versions import missing_extra
 
 COMMANDS = (
-    SYNTH,
     PREPROCESS,
+    INSPECT,
+    VERIFY,
+    SYNTH,
     TRAIN,
     EVAL,
-    LAUNCH,
-    DOCTOR,
     CROSS_VALIDATE,
-    FOLDS,
-    RANK_TABLE,
-    CHECKPOINTS,
-    VERIFY,
-    INSPECT,
+    LAUNCH,
     REPORT,
+    FOLDS,
+    CHECKPOINTS,
     TAG,
     EXPORT,
+    DOCTOR,
+    RANK_TABLE,
+    COMPLETION,
 )
+"""In the order of the program's help, those of a task together."""
 INTERRUPTED = 130
 
 
@@ -64,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors=errors)
     try:
         arguments = sys.argv[1:] if arguments is None else arguments
-        parsed = parse(_parser_for(arguments), arguments)
+        parsed = parse(COMMANDS, arguments)
         return parsed.declaration.run(parsed) or 0
     except StoppedError as stop:
         say(f"fcn4-dist: {stop}")
@@ -72,6 +75,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Fcn4DistError as error:
         fail(str(error))
         return error.exit_code
+    except ModuleNotFoundError as error:
+        # Of commands that do not look for it first.
+        missing = missing_extra(error.name or "")
+        fail(str(missing or _sentence_about(error)), trace=missing is None)
+        return Fcn4DistError.exit_code
     except KeyboardInterrupt:
         print("fcn4-dist: interrupted", file=sys.stderr, flush=True)
         return INTERRUPTED
@@ -105,15 +113,3 @@ def _sentence_about(error: Exception) -> str:
     if refusal := refusal_in(text):
         return refusal
     return f"{type(error).__name__}: {text}; {UNEXPECTED}: please report it with the lines above"
-
-
-def _parser_for(arguments: Sequence[str]) -> Parser:
-    parser = Parser(
-        prog="fcn4-dist",
-        description="Distributed training of FCN-4 music taggers with MindSpore.",
-        epilog="'fcn4-dist COMMAND --help' explains every setting of a command.",
-        allow_abbrev=False,
-    )
-    parser.add_argument("--version", action="version", version=f"fcn4-dist {__version__}")
-    add_commands(parser, COMMANDS, arguments)
-    return parser

@@ -100,4 +100,5 @@ RANK_TABLE = Command(
     "which rank. One host needs none.",
     example="rank-table check hccl_2s_16p.json",
     actions=(_GENERATE, _MERGE, _CHECK, _SHOW),
+    task="This host",
 )

@@ -4,12 +4,13 @@ import argparse
 
 from fcn4_dist.cli.command import Command, flag
 from fcn4_dist.cli.values import file_path, found_path
+from fcn4_dist.reports import TABLE_FORMATS
 
 
 def _report(parsed: argparse.Namespace) -> None:
     from fcn4_dist.jobs.report import report
 
-    report(parsed.folders, parsed.output)
+    report(parsed.folders, parsed.output, parsed.format)
 
 
 REPORT = Command(
@@ -18,7 +19,7 @@ REPORT = Command(
     _report,
     description="Write one HTML file about one run, or about several side by side: curves, "
     "scores with intervals, classes, confusion matrix, mistakes, settings, data and versions. "
-    "It needs no network, and a run may still be going.",
+    "It needs no network, and a run may still be going. Or print the scores alone as a table.",
     example="report runs/train-20261123-020000 runs/train-20261123-080000",
     flags=(
         flag("folders", metavar="RUN_DIR", type=found_path, nargs="+").means(
@@ -28,5 +29,10 @@ REPORT = Command(
             "HTML file to write; default: report.html in RUN_DIR, or of several comparison.html "
             "in the first"
         ),
+        flag("--format", type=str.lower, choices=TABLE_FORMATS, instead_of="--output").means(
+            "print the scores, and the settings that differ, instead of writing a page: latex "
+            "needs booktabs, csv has all digits"
+        ),
     ),
+    task="Look at what came out",
 )

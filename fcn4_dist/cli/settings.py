@@ -1,7 +1,8 @@
 """Settings on the command line: a flag for each, and ``--config``."""
 
 import argparse
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
+from typing import Any
 
 from fcn4_dist.cli.values import Later, file_path
 from fcn4_dist.config import (
@@ -11,57 +12,70 @@ from fcn4_dist.config import (
     LoadedSettings,
     Setting,
     declaration_of,
-    earlier_names,
     load_settings,
+    other_names,
 )
 from fcn4_dist.findings import Level
 from fcn4_dist.terminal import say, warn
 
 
-def setting_names() -> list[str]:
-    """List what :func:`add_settings` adds, without dashes and without names of earlier versions."""
-    return ["config", *SETTINGS]
+def setting_names(commands: Sequence[str]) -> list[str]:
+    """List the flags of settings that have an effect on any of these commands, without dashes."""
+    names = [name for name, each in SETTINGS.items() if set(commands).intersection(each.commands)]
+    return ["config", *names] if names else []
+
+
+def all_setting_names() -> list[str]:
+    """List the flags of all settings, by all their names, without dashes."""
+    return [*SETTINGS, *other_names(), *RETIRED]
 
 
 def add_settings(
-    parser: argparse.ArgumentParser, commands: Sequence[str], taken: Container[str] = ()
+    sections: Mapping[str, Any],
+    commands: Sequence[str],
+    taken: Container[str],
+    explained: Container[str],
+    common: tuple[str, Sequence[str]],
 ) -> None:
-    """Add a flag for each setting.
+    """Add a flag for each setting, and for each other name of it.
 
     Args:
-        parser: What to add them to.
+        sections: Sections of a parser's help, by their titles.
         commands: Names of the commands whose settings the help explains, if there are any; the
             others are understood, too, and :func:`load` says that they have no effect.
         taken: Flags it has already.
+        explained: Names of the settings to explain, as far as they are of the commands. No text is
+            made for the others, since some rooms take a moment to tell what they know.
+        common: Title of those that people use most, and their names.
     """
     if not commands:
         return
-    parser.add_argument(
+    title, first = common
+    names = setting_names(commands)
+    sections[title].add_argument(
         "--config",
         metavar="FILE",
         type=file_path,
         action="append",
         help="YAML file of settings, one 'name: value' line for each; of several, a later one wins",
     )
-    groups = {}
-    hidden = [name for name in (*earlier_names(), *RETIRED) if f"--{name}" not in taken]
-    for setting in SETTINGS.values():
-        if not set(commands).intersection(setting.commands):
-            hidden.append(setting.name)
-            continue
-        if setting.group not in groups:
-            groups[setting.group] = parser.add_argument_group(setting.group)
-        groups[setting.group].add_argument(
-            f"--{setting.name}",
+    for name in sorted(
+        SETTINGS, key=lambda name: first.index(name) if name in first else len(first)
+    ):
+        setting = SETTINGS[name]
+        shown = name in names and name in explained
+        sections[title if name in first else setting.group].add_argument(
+            f"--{name}",
             action=Later,
             metavar="VALUE",
             default=argparse.SUPPRESS,
-            help=_help(setting),
+            help=_help(setting) if shown else argparse.SUPPRESS,
         )
-    for name in hidden:
-        parser.add_argument(
-            f"--{name}", action=Later, default=argparse.SUPPRESS, help=argparse.SUPPRESS
-        )
+    for name in (*other_names(), *RETIRED):
+        if name not in taken:
+            sections[title].add_argument(
+                f"--{name}", action=Later, default=argparse.SUPPRESS, help=argparse.SUPPRESS
+            )
 
 
 def load(parsed: argparse.Namespace) -> LoadedSettings:
@@ -70,9 +84,10 @@ def load(parsed: argparse.Namespace) -> LoadedSettings:
     Raises:
         InputError: If one cannot be used.
     """
-    known = {*SETTINGS, *earlier_names(), *RETIRED}
+    known = all_setting_names()
     flags = {name: text for name, text in vars(parsed).items() if name in known}
-    loaded = load_settings(parsed.config, flags, _CHOICES)
+    of_shards = parsed.command in ("train", "eval", "doctor")
+    loaded = load_settings(parsed.config, flags, _CHOICES, of_shards=of_shards)
     for name, value in getattr(parsed, "overridden", ()):
         say(f"note: --{name} {value} is overridden by --{name} {flags[name]}, which comes later")
     for remark in loaded.remarks:
@@ -92,8 +107,17 @@ def load(parsed: argparse.Namespace) -> LoadedSettings:
 
 def meaning_of(setting: Setting) -> str:
     """Say what a setting is for, and which values it can have."""
-    choices = _CHOICES[setting.name]() if setting.chosen_elsewhere else setting.choices
-    return f"{setting.meaning}; one of {', '.join(choices)}" if choices else setting.meaning
+    parts = [setting.meaning]
+    if choices := choices_of(setting):
+        parts.append(f"one of {', '.join(choices)}")
+    if setting.of_shards:
+        parts.append("train and eval find it in the shards if it is not given")
+    return "; ".join(parts)
+
+
+def choices_of(setting: Setting) -> tuple[str, ...]:
+    """Give the values that a setting can have, if they are few."""
+    return _CHOICES[setting.name]() if setting.chosen_elsewhere else setting.choices
 
 
 def _help(setting: Setting) -> str:

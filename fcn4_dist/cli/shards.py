@@ -36,6 +36,7 @@ VERIFY = Command(
     "against itself (run.json, metrics, predictions, page); exit code 2 if anything is wrong.",
     example="verify data/",
     flags=(_ANY_FOLDER,),
+    task="Prepare",
 )
 INSPECT = Command(
     "inspect",
@@ -53,4 +54,5 @@ INSPECT = Command(
             "clips to draw of each class; default: 1"
         ),
     ),
+    task="Prepare",
 )

@@ -64,14 +64,19 @@ CHECKPOINT_FLAGS = (
     ),
     flag(
         "--checkpoint_path",
+        group="Network",
         metavar="DIR",
         type=file_path,
         default=Path(SETTINGS["checkpoint_path"].default),
     ).means("folder of the checkpoints; default: %(default)s"),
     flag(
-        "--prefix", metavar="NAME", type=beginning_of_names, default=SETTINGS["prefix"].default
+        "--prefix",
+        group="Network",
+        metavar="NAME",
+        type=beginning_of_names,
+        default=SETTINGS["prefix"].default,
     ).means("first part of the checkpoints' names; default: %(default)s"),
-    flag("--class_names", metavar="NAMES", default="").means(
+    flag("--class_names", group="Network", metavar="NAMES", default="").means(
         f"{SETTINGS['class_names'].meaning}; default: none"
     ),
     flag(
@@ -79,7 +84,7 @@ CHECKPOINT_FLAGS = (
     ).means(
         "Ascend or CPU; default: for tags and AIR files Ascend where there is a card, else the CPU"
     ),
-    flag("--device_id", metavar="N", type=whole_number(1023, 0), default=0).means(
+    flag("--device_id", group="Network", metavar="N", type=whole_number(1023, 0), default=0).means(
         "the card; default: 0"
     ),
 )
@@ -90,7 +95,8 @@ TAG = Command(
     description="Tag whole songs of any length: each is cut into windows of the network's input, "
     "and its score of a tag is the mean over them. Class names and feature parameters come from "
     "the checkpoint or the model.",
-    example="tag song.mp3 --checkpoint weight/ --html song.html",
+    example="tag song.mp3 --checkpoint weight/ --html song.html\n"
+    "tag music/ --checkpoint weight/ --csv",
     flags=(
         flag("songs", metavar="SONG", type=found_path, nargs="+").means(
             "an audio file, or a folder of them"
@@ -115,17 +121,26 @@ TAG = Command(
         flag("--html", metavar="FILE", type=file_path).means(
             "write a page that plays one song and shows the tags over time; it needs no network"
         ),
-        flag("--hop_seconds", metavar="S", type=float).means(
+        flag("--hop_seconds", group="Windows and decoding", metavar="S", type=float).means(
             "from a window's beginning to the next one's; default: the length of a window"
         ),
-        flag("--batch_size", metavar="N", type=whole_number(2**12), default=8).means(
-            "windows the network gets at once, of one song or several; default: 8"
-        ),
-        flag("--processes", metavar="N", type=whole_number(MOST_PROCESSES), default=0).means(
-            "processes that decode several songs; default: one a core"
-        ),
+        flag(
+            "--batch_size",
+            group="Windows and decoding",
+            metavar="N",
+            type=whole_number(2**12),
+            default=8,
+        ).means("windows the network gets at once, of one song or several; default: 8"),
+        flag(
+            "--processes",
+            group="Windows and decoding",
+            metavar="N",
+            type=whole_number(MOST_PROCESSES),
+            default=0,
+        ).means("processes that decode several songs; default: one a core"),
         flag(
             "--clip_timeout",
+            group="Windows and decoding",
             metavar="S",
             type=float,
             default=SETTINGS["clip_timeout"].default,
@@ -134,4 +149,5 @@ TAG = Command(
             "%(default)g"
         ),
     ),
+    task="Use",
 )

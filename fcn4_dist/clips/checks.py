@@ -34,16 +34,16 @@ def remarks_about(
     return [Finding(level, sentence)] if items else []
 
 
-def check_collection(collection: Collection, where: str, num_classes: int) -> list[Finding]:
+def check_collection(collection: Collection, where: str, num_classes: int | None) -> list[Finding]:
     """Find what is wrong with a collection, wherever it comes from.
 
     Args:
         collection: The collection.
         where: The folder or file it comes from, as the subject of a sentence.
-        num_classes: How many classes it must have.
+        num_classes: How many classes it must have; None for as many as it has.
 
     Returns:
-        An error for each kind of problem.
+        An error for each kind of problem; where the classes are counted, also a warning.
     """
     names, places = collection.class_names, _places_of_classes(collection)
     of_names = [*_damaged_classes(names, where, places), *_similar_classes(names, where, places)]
@@ -87,8 +87,10 @@ def _places_of_classes(collection: Collection) -> dict[str, str]:
 
 
 def _number_of_classes(
-    names: Sequence[str], where: str, num_classes: int, doubtful: bool
+    names: Sequence[str], where: str, num_classes: int | None, doubtful: bool
 ) -> list[Finding]:
+    if num_classes is None:
+        return [] if doubtful else _doubts_about_counted(names, where)
     # Where there are no classes, what is wrong with every clip is said instead.
     if len(names) in (0, num_classes):
         return []
@@ -107,13 +109,40 @@ def _number_of_classes(
     return [Finding(Level.ERROR, problem, mend)]
 
 
-def _doubt_about(names: Sequence[str]) -> str:
-    """Say what must be so if all the names are meant; "" if nothing about them is odd."""
+def _doubts_about_counted(names: Sequence[str], where: str) -> list[Finding]:
+    """Find what a person would have seen who had counted the classes."""
+    if len(names) == 1:
+        problem = f"{where} holds one class ({as_shown(names[0])}), from which nothing can be told"
+        mend = (
+            "name the folder in which each class has one of its own, or another collection, or "
+            "give --num_classes 1 if it is meant"
+        )
+        return [Finding(Level.ERROR, problem, mend)]
+    if doubt := _doubt_about_one(names):
+        problem = f"{where} holds {len(names)} classes, and it is not sure that all are meant"
+        mend = (
+            f"if {doubt} give --num_classes {len(names)}; else mend the names, or name another "
+            "collection"
+        )
+        return [Finding(Level.ERROR, problem, mend)]
+    if doubt := _doubt_about(names):
+        return [Finding(Level.WARNING, f"{where} holds {len(names)} classes, if {doubt[:-1]}")]
+    return []
+
+
+def _doubt_about_one(names: Sequence[str]) -> str:
     for name in names:
         if name.casefold() in _NO_LABELS:
             return f"{name!r} is a class, and no empty cell,"
         if name.lower() in SETS:
             return f"{name!r} is a class, and no set,"
+    return ""
+
+
+def _doubt_about(names: Sequence[str]) -> str:
+    """Say what must be so if all the names are meant; "" if nothing about them is odd."""
+    if doubt := _doubt_about_one(names):
+        return doubt
     compared = names[:_MOST_COMPARED]
     for name, other in combinations(compared, 2):
         slip = difflib.SequenceMatcher(None, name, other).ratio() >= _NEAR

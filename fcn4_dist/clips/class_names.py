@@ -5,7 +5,7 @@ from pathlib import Path
 
 from fcn4_dist.clips.gtzan import GTZAN_GENRES
 from fcn4_dist.clips.magnatagatune import MODELZOO_TAGS
-from fcn4_dist.config.forms import expanded, fault_of
+from fcn4_dist.config.forms import as_chosen, expanded, fault_of
 from fcn4_dist.errors import InputError
 from fcn4_dist.findings import counted
 from fcn4_dist.text import shorten
@@ -31,8 +31,8 @@ def parse_class_names(text: str) -> tuple[str, ...]:
         InputError: If the file cannot be read, or a name is empty, too long, not printable or there
             twice.
     """
-    if text in MODELZOO_CLASSES:
-        return MODELZOO_CLASSES[text]
+    if (collection := as_chosen(text, MODELZOO_CLASSES)) in MODELZOO_CLASSES:
+        return MODELZOO_CLASSES[collection]
     names = [name.strip() for name in text.split(",")] if text.strip() else []
     # What has a comma may be too long for the name of a file, or no name of any.
     if len(names) == 1:

@@ -1,6 +1,6 @@
 """The kinds of collection there are.
 
-A new one is a module that declares it, a line below, its test, and a row of the README's table.
+A new one is a module that declares it, a line below, its test, and a row of docs/prepare.md.
 """
 
 from fcn4_dist.clips.collection import Dataset

@@ -15,13 +15,16 @@ from fcn4_dist.errors import InputError
 from fcn4_dist.findings import Finding, Level, refuse_errors
 
 
-def read_collection(settings: Settings, with_audio: bool = True) -> Collection:
+def read_collection(
+    settings: Settings, with_audio: bool = True, *, counted: bool = False
+) -> Collection:
     """Read the collection of a job.
 
     Args:
         settings: The job's settings; those of the collection are used.
         with_audio: Whether the audio is at hand. Without it, nothing is looked for in audio_path:
             where the audio is the collection, the annotations file says what was there.
+        counted: Whether it may have any number of classes, which nobody has given.
 
     Returns:
         The collection, its clips sorted by id; its findings are no errors.
@@ -42,7 +45,7 @@ def read_collection(settings: Settings, with_audio: bool = True) -> Collection:
     findings = [
         *collection.findings,
         *_other_classes(collection, where, dataset, from_audio),
-        *check_collection(collection, where, settings.num_classes),
+        *check_collection(collection, where, None if counted else settings.num_classes),
         *(_missing_audio(collection, where, audio_path) if with_audio else []),
     ]
     refuse_errors(findings)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from fcn4_dist.errors import InputError
 from fcn4_dist.host.cards import DEVICE_FOLDER, find_card_ids
+from fcn4_dist.versions import install_command
 
 LAUNCHED_VARIABLE = "FCN4_DIST_LAUNCHED"
 """Set by our launcher in every process of a distributed job, to the job's folder."""
@@ -79,7 +80,7 @@ def check_mindspore(environment: Mapping[str, str] = os.environ) -> str:
         python, processor = sys.version_info[:2], platform.machine()
         if python in PYTHONS_OF_MINDSPORE and processor in _PROCESSORS_OF_MINDSPORE:
             raise InputError(
-                "MindSpore is not installed in this Python: pip install 'fcn4_dist[train]', or "
+                f"MindSpore is not installed in this Python: {install_command('train')}, or "
                 "activate the environment that has it"
             ) from error
         raise InputError(

@@ -23,6 +23,7 @@ from fcn4_dist.errors import InputError
 from fcn4_dist.findings import Finding, Level, errors_in, finding_of
 from fcn4_dist.host.host import Host
 from fcn4_dist.rank_table import check_rank_table
+from fcn4_dist.versions import check_extra
 
 MPI_PACKAGE = "mpi4py"
 
@@ -35,6 +36,9 @@ def check_software(environment: Mapping[str, str], starter: Starter) -> list[Fin
         starter: What is to start them.
     """
     findings = [finding_of("MindSpore", lambda: check_mindspore(environment))]
+    if findings[0].level is Level.OK:
+        # What brings MindSpore, too, is told otherwise.
+        findings += errors_in([finding_of("packages", _find_packages)])
     if starter is Starter.NOTHING:
         return findings
     if starter is Starter.MSRUN and findings[0].level is Level.OK:
@@ -106,6 +110,11 @@ def _find_msrun(environment: Mapping[str, str]) -> str:
             "has MindSpore"
         )
     return msrun
+
+
+def _find_packages() -> str:
+    check_extra("ascend")
+    return "all are installed"
 
 
 def _check_mpi() -> Finding:

@@ -23,10 +23,13 @@ class Collection:
     TITLE: ClassVar[str] = "Collection"
 
     dataset: str = setting("preprocess", "folder", Affects.INPUT, chosen_elsewhere=True).means(
-        "what kind of collection it is; the README's section on audio lists them"
+        "what kind of collection it is; docs/prepare.md lists them"
     )
-    num_classes: int = setting("preprocess train eval", 10, minimum=1, maximum=MOST_CLASSES).means(
-        "number of genres or tags"
+    num_classes: int = setting(
+        "preprocess train eval", 10, minimum=1, maximum=MOST_CLASSES, of_shards=True
+    ).means(
+        "number of genres or tags; preprocess counts them if it is not given, and takes the "
+        "default for the most frequent tags of MagnaTagATune"
     )
     audio_path: str = setting(
         "synth preprocess", "data/genres_original/", Affects.INPUT, form=Form.PATH
@@ -88,35 +91,60 @@ class Features:
         "run the npy -> MindRecord stage"
     )
     sample_rate: int = setting(
-        "preprocess train eval", 12000, Affects.INPUT, unit="Hz", minimum=1000, maximum=10**6
+        "preprocess train eval",
+        12000,
+        Affects.INPUT,
+        unit="Hz",
+        minimum=1000,
+        maximum=10**6,
+        of_shards=True,
     ).means("sample rate clips are resampled to")
     window_seconds: float = setting(
-        "preprocess train eval", 29.12, unit="s", above=0, maximum=86400
+        "preprocess train eval", 29.12, unit="s", above=0, maximum=86400, of_shards=True
     ).means(
         "length of the network's input; longer clips are cut to their centre, shorter ones padded "
         "with silence at the end"
     )
     clip_seconds: float = setting(
-        "preprocess train eval", 0.0, Affects.INPUT, unit="s", minimum=0, maximum=86400
+        "preprocess train eval",
+        0.0,
+        Affects.INPUT,
+        unit="s",
+        minimum=0,
+        maximum=86400,
+        of_shards=True,
     ).means(
         "how much of each clip the shards keep, from its centre, if more than one window: training "
         "takes another window of it in each epoch, at random, and evaluation all of it, window by "
         "window, of which a clip's score is the mean; 0: one window (window_seconds)"
     )
     n_fft: int = setting(
-        "preprocess train eval", 512, Affects.INPUT, unit="samples", minimum=2, maximum=2**17
+        "preprocess train eval",
+        512,
+        Affects.INPUT,
+        unit="samples",
+        minimum=2,
+        maximum=2**17,
+        of_shards=True,
     ).means("length of the FFT")
     hop_length: int = setting(
-        "preprocess train eval", 256, Affects.INPUT, unit="samples", minimum=1, maximum=2**20
+        "preprocess train eval",
+        256,
+        Affects.INPUT,
+        unit="samples",
+        minimum=1,
+        maximum=2**20,
+        of_shards=True,
     ).means("samples between two frames")
     n_mels: int = setting(
-        "preprocess train eval", 96, Affects.INPUT, minimum=1, maximum=2**12
+        "preprocess train eval", 96, Affects.INPUT, minimum=1, maximum=2**12, of_shards=True
     ).means("mel bands")
     log_mel: str = setting(
         "preprocess train eval",
         "amplitude_to_db",
         Affects.INPUT,
         choices=("amplitude_to_db", "power_to_db"),
+        of_shards=True,
     ).means(
         "decibels of the mel power: amplitude_to_db (20 log10, so they come out doubled, as in the "
         "known trainers) or power_to_db (10 log10); both keep the upper 80 dB"

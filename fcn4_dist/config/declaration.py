@@ -10,7 +10,7 @@ from enum import Enum
 from functools import cache
 from typing import Any
 
-from fcn4_dist.config.forms import Form, expanded, fault_of, shown
+from fcn4_dist.config.forms import Form, as_chosen, expanded, fault_of, shown
 from fcn4_dist.errors import SettingsError
 
 COMMANDS = ("synth", "preprocess", "train", "eval")
@@ -58,8 +58,9 @@ class Setting:
         chosen_elsewhere: Whether the allowed values are known to a later room only, which hands
             them to :func:`~fcn4_dist.config.load_settings`.
         optional: Whether it may be left empty ("", null).
+        of_shards: Whether train and eval find it in the shards' manifest if it is not given.
         form: What its text is, if it is one.
-        keywords: Values that are no path all the same.
+        keywords: Values that are no name of a file all the same.
         earlier_names: What it was called in earlier versions; still understood.
     """
 
@@ -78,6 +79,7 @@ class Setting:
     choices: tuple[str, ...] = ()
     chosen_elsewhere: bool = False
     optional: bool = False
+    of_shards: bool = False
     form: Form = Form.TEXT
     keywords: tuple[str, ...] = ()
     earlier_names: tuple[str, ...] = ()
@@ -96,7 +98,7 @@ class Setting:
         return self.affects if isinstance(self.affects, Affects) else self.affects(settings)
 
     def parse(self, raw: object) -> Any:
-        """Turn what YAML or a flag gave into a value of the right type.
+        """Turn what YAML or a flag gave into a value of the right type, a choice in its own case.
 
         Args:
             raw: Text, or from YAML also a list of texts, or None for nothing.
@@ -113,6 +115,8 @@ class Setting:
             value = _CONVERTERS[self.kind](raw)
         except (ValueError, TypeError) as error:
             raise self._error(f"must be {_KIND_NAMES[self.kind]}, got {shown(raw)}") from error
+        if isinstance(value, str):
+            value = as_chosen(value, (*self.choices, *self.keywords))
         if not self.is_path or value in self.keywords:
             return value
         try:

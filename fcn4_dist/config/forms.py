@@ -6,6 +6,7 @@ behind it.
 
 import os
 import re
+from collections.abc import Iterable
 from enum import Enum
 from pathlib import Path
 
@@ -100,6 +101,11 @@ def unexpanded(path: str | Path) -> str:
     """Write a path so that :func:`expanded` gives it back."""
     text = str(path)
     return text if text.startswith("./") else text.replace("$", "$$")
+
+
+def as_chosen(text: str, choices: Iterable[str]) -> str:
+    """Give the choice that a text is but for its case, or else the text as it is."""
+    return {choice.lower(): choice for choice in choices}.get(text.lower(), text)
 
 
 def shown(value: object) -> str:

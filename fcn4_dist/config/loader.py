@@ -1,15 +1,15 @@
 """From YAML files and flags to checked settings, each with the place it came from."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from fcn4_dist.config.declaration import Setting
-from fcn4_dist.config.forms import unexpanded
-from fcn4_dist.config.names import RETIRED, declaration_of
+from fcn4_dist.config.forms import as_chosen, unexpanded
+from fcn4_dist.config.names import RETIRED, declaration_of, earlier_names, with_underscores
 from fcn4_dist.config.settings import SETTINGS, Settings
 from fcn4_dist.errors import InputError, SettingsError
 from fcn4_dist.findings import Finding, Level
@@ -28,12 +28,55 @@ class LoadedSettings:
         origins: Name of a setting -> "configs/gtzan.yaml, line 3" or "--lr".
         retired: Values that were given to what was a setting in earlier versions, by name.
         remarks: What is to be said of names of earlier versions.
+        found_out: Names of settings that nobody has given and whose values were found out; their
+            origins say where.
+        left_open: Names of settings that are still to be found out.
     """
 
     settings: Settings
     origins: Mapping[str, str]
     retired: Mapping[str, Any] = field(default_factory=dict)
     remarks: tuple[Finding, ...] = ()
+    found_out: frozenset[str] = frozenset()
+    left_open: frozenset[str] = frozenset()
+
+    def is_given(self, name: str) -> bool:
+        """Say whether somebody has given a setting, by a file or a flag."""
+        return name in self.origins and name not in self.found_out
+
+    def found(self, values: Mapping[str, Any], where: str) -> "LoadedSettings":
+        """Take what was found out of settings that are not given; those that are, stay.
+
+        Args:
+            values: Values by name.
+            where: Where they were found, as "data/manifest.json".
+
+        Raises:
+            InputError: If one is impossible, or does not go with a setting that is given.
+        """
+        new = {name: value for name, value in values.items() if not self.is_given(name)}
+        return self.decided(new, f"found in {where}")
+
+    def decided(self, values: Mapping[str, Any], why: str) -> "LoadedSettings":
+        """Take values that were found out, also where "auto" was given.
+
+        Args:
+            values: Values by name.
+            why: Where they come from.
+
+        Raises:
+            InputError: If one is impossible, or does not go with another setting.
+        """
+        origins = {**self.origins, **dict.fromkeys(values, why)}
+        left_open = self.left_open.difference(values)
+        try:
+            settings = replace(self.settings, **values, left_open=left_open)
+        except SettingsError as error:
+            raise InputError(f"{origins.get(error.key, why)}: {error}") from error
+        found_out = self.found_out.union(values)
+        return replace(
+            self, settings=settings, origins=origins, found_out=found_out, left_open=left_open
+        )
 
     def to_yaml(self, command: str | None = None) -> Lines:
         """Write settings as YAML, in groups, each line with the place the value came from.
@@ -106,6 +149,8 @@ def load_settings(
     configs: str | Path | Sequence[str | Path] | None = None,
     flags: Mapping[str, str] | None = None,
     choices: _Choices | None = None,
+    *,
+    of_shards: bool = False,
 ) -> LoadedSettings:
     """Read settings from YAML files and from flags; a later file wins, and flags win over all.
 
@@ -116,6 +161,8 @@ def load_settings(
         configs: YAML file of ``name: value`` lines, or several; None for the defaults.
         flags: Name of a setting -> text given on the command line.
         choices: Give the allowed values of settings whose declaration leaves them to a later room.
+        of_shards: Whether they are those of a job that reads shards, whose manifest says what is
+            not given: what may not be together with that is looked at when it is found.
 
     Returns:
         The checked settings with their origins.
@@ -135,8 +182,14 @@ def load_settings(
     origins = {entry.setting.name: entry.origin for entry in entries}
     remarks = tuple(remark for entry in entries for remark in _remarks(entry))
     retired = {name: values.pop(name) for name in RETIRED if name in values}
+    left_open = frozenset(
+        name
+        for name, setting in SETTINGS.items()
+        if of_shards and setting.of_shards and name not in values
+    )
     try:
-        return LoadedSettings(Settings(**values), origins, retired, remarks)
+        settings = Settings(**values, left_open=left_open)
+        return LoadedSettings(settings, origins, retired, remarks, left_open=left_open)
     except SettingsError as error:
         raise InputError(f"{origins.get(error.key, 'settings')}: {error}") from error
 
@@ -160,7 +213,7 @@ def adopt_settings(own: LoadedSettings, main: Mapping[str, Any], command: str) -
     for name, setting in SETTINGS.items():
         theirs = _of_main(setting, main.get(name))
         ours = getattr(own.settings, name)
-        given_here = name in own.origins
+        given_here = own.is_given(name)
         if given_here and not setting.is_path and command in setting.commands and ours != theirs:
             raise InputError(
                 f"{own.origins[name]}: {name} is {ours!r} here and {theirs!r} on node 0: give "
@@ -202,8 +255,10 @@ def _checked(
             # A path that a later source replaces may have variables that are not set here.
             replaced = setting.is_path and setting.name in later
             value = raw if replaced else setting.parse(raw)
-            if setting.chosen_elsewhere and setting.name in choices:
-                setting.check_choice(value, choices[setting.name]())
+            if isinstance(value, str) and setting.chosen_elsewhere and setting.name in choices:
+                allowed = choices[setting.name]()
+                value = as_chosen(value, allowed)
+                setting.check_choice(value, allowed)
             if setting.name in RETIRED:
                 setting.check(value)
         except SettingsError as error:
@@ -215,11 +270,11 @@ def _checked(
 
 
 def _remarks(entry: _Entry) -> Iterator[Finding]:
-    given, setting = entry.given, entry.setting
+    given, setting = with_underscores(entry.given), entry.setting
     if entry.value == setting.default:
         # As in any file that an earlier version has saved.
         return
-    if given != setting.name:
+    if given in earlier_names():
         yield Finding(Level.NOTE, f"{entry.origin}: {given} is called {setting.name} now")
     flag_of_a_command = entry.origin == f"--{given}" and setting.commands
     if given in RETIRED and not flag_of_a_command:

@@ -13,8 +13,11 @@ class Device:
     TITLE: ClassVar[str] = "Device"
 
     device_target: str = setting(
-        "train eval", "Ascend", Affects.COMPUTATION, choices=("Ascend", "CPU")
-    ).means("back end the network runs on")
+        "train eval", "auto", Affects.COMPUTATION, choices=("auto", "Ascend", "CPU")
+    ).means(
+        "back end the network runs on; auto: Ascend where anything says that there is a card (in "
+        "/dev, a driver, CANN, their variables), else the CPU"
+    )
     device_id: int = setting("train eval", 0, Affects.WORK, minimum=0, maximum=1023).means(
         "card of a single-card run, counted from 0 among those that CANN is shown; ignored in a "
         "distributed one"

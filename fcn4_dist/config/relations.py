@@ -1,7 +1,7 @@
 """What settings may not be together: every relation between them, in this one place."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
 from fcn4_dist.errors import SettingsError
@@ -15,8 +15,12 @@ _LARGEST_FILTERS = 2**26
 """Mel bands times samples of the FFT; the filters have half as many numbers."""
 
 
-def check_relations(settings: "Settings") -> None:
+def check_relations(settings: "Settings", left_open: Collection[str] = ()) -> None:
     """Refuse settings that cannot be together, whatever the command.
+
+    Args:
+        settings: The settings.
+        left_open: Those whose values do not count yet; what they are related to is not looked at.
 
     Raises:
         SettingsError: Naming the first of them that is to be changed.
@@ -24,7 +28,9 @@ def check_relations(settings: "Settings") -> None:
     for name, is_so, problem in _PROBLEMS:
         if is_so(settings):
             raise SettingsError(name, problem)
-    for name, relation in _RELATIONS:
+    for name, others, relation in _RELATIONS:
+        if not {name, *others}.isdisjoint(left_open):
+            continue
         if problem := relation(settings):
             raise SettingsError(name, problem)
 
@@ -103,16 +109,17 @@ def _group_pattern(settings: "Settings") -> str:
     return ""
 
 
-_RELATIONS: tuple[tuple[str, Callable[["Settings"], str]], ...] = (
-    ("mr_name", _set_names),
-    ("fold", _fold),
-    ("clip_seconds", _clip_seconds),
-    ("freq_mask", _at_most("freq_mask", "n_mels")),
-    ("time_mask", _at_most("time_mask", "window_seconds")),
-    ("time_shift", _at_most("time_shift", "window_seconds")),
-    ("warmup_epochs", _at_most("warmup_epochs", "epoch_size")),
-    ("batch_size", _batch_size),
-    ("group_pattern", _group_pattern),
+# The setting that is to be changed, the others that it is held against, and how.
+_RELATIONS: tuple[tuple[str, tuple[str, ...], Callable[["Settings"], str]], ...] = (
+    ("mr_name", (), _set_names),
+    ("fold", ("folds",), _fold),
+    ("clip_seconds", ("window_seconds",), _clip_seconds),
+    ("freq_mask", ("n_mels",), _at_most("freq_mask", "n_mels")),
+    ("time_mask", ("window_seconds",), _at_most("time_mask", "window_seconds")),
+    ("time_shift", ("window_seconds",), _at_most("time_shift", "window_seconds")),
+    ("warmup_epochs", ("epoch_size",), _at_most("warmup_epochs", "epoch_size")),
+    ("batch_size", ("window_seconds", "sample_rate", "hop_length", "n_mels"), _batch_size),
+    ("group_pattern", (), _group_pattern),
 )
 _PROBLEMS: tuple[tuple[str, Callable[["Settings"], object], str], ...] = (
     (

@@ -29,7 +29,11 @@ class Checkpoints:
         "checkpoints are named {prefix}-{epoch}_{step}.ckpt; the step counts within the epoch"
     )
     model_name: str = setting(
-        "train eval", "MusicTagger-10_24.ckpt", Affects.INPUT, form=Form.FILE
+        "train eval",
+        "MusicTagger-10_24.ckpt",
+        Affects.INPUT,
+        form=Form.FILE,
+        keywords=("best", "last"),
     ).means(
         "checkpoint to evaluate or to start from: a file in checkpoint_path, best, or last; where "
         "the documented default is not there, the best by validation, or else the last"

@@ -1,11 +1,12 @@
 """All settings in one class: the groups joined, what they may not be together, what follows.
 
-The YAML loader, the flags, ``--help``, the README's table, the checks and every comparison are made
+The YAML loader, the flags, ``--help``, docs/settings.md, the checks and every comparison are made
 from the declarations of the groups. Names and defaults are those of the known FCN-4 trainers for
 MindSpore.
 """
 
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Collection as Names
+from dataclasses import InitVar, asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,14 +35,20 @@ class Settings(
 ):
     """All settings of a job, checked when constructed.
 
+    Args:
+        left_open: Settings whose values are still to be found out: what these may not be together
+            with others is not looked at yet.
+
     Raises:
         SettingsError: If a value has the wrong type or is impossible.
     """
 
-    def __post_init__(self) -> None:
+    left_open: InitVar[Names[str]] = ()
+
+    def __post_init__(self, left_open: Names[str]) -> None:
         for name, declaration in self.declarations.items():
             declaration.check(getattr(self, name))
-        check_relations(self)
+        check_relations(self, left_open)
 
     @property
     def declarations(self) -> dict[str, Setting]:

@@ -12,6 +12,7 @@ from fcn4_dist.evaluation.summary import (
     HOW_THE_BEST_IS_CHOSEN,
     METRICS_NAME,
     TITLES,
+    SavedMetrics,
     metrics_content,
     metrics_text,
     summary_figures,

@@ -52,8 +52,57 @@ def bootstrap_intervals(
         seed: Of the draws.
         goes_on: Told again and again what is done, since of many clips it takes minutes.
     """
-    single_label = is_single_label(labels)
-    correct = scores.argmax(axis=1) == labels.argmax(axis=1)
+    return _intervals(_resample(labels, scores, resamples, seed, goes_on))
+
+
+def bootstrap_differences(
+    labels: np.ndarray, first: np.ndarray, second: np.ndarray, resamples: int = RESAMPLES
+) -> Intervals:
+    """Compute intervals of what second scores give more than first ones, of the same clips.
+
+    Each resample has the same clips for both, so what makes clips hard or easy cancels out.
+
+    Args:
+        labels: 0/1 of shape (clips, classes).
+        first: Higher for more likely, of the same shape; none is NaN.
+        second: Likewise.
+        resamples: As in :func:`bootstrap_intervals`.
+    """
+    before, after = (_resample(labels, scores, resamples) for scores in (first, second))
+    return _intervals(
+        _Resampled(
+            roc_auc_macro=after.roc_auc_macro - before.roc_auc_macro,
+            roc_auc=after.roc_auc - before.roc_auc,
+            accuracy=after.accuracy - before.accuracy,
+        )
+    )
+
+
+@dataclass(frozen=True)
+class _Resampled:
+    """Metrics of resamples; NaN where there is none.
+
+    Attributes:
+        roc_auc_macro: Of shape (resamples,).
+        roc_auc: Of shape (classes, resamples).
+        accuracy: Of shape (resamples,).
+    """
+
+    roc_auc_macro: np.ndarray
+    roc_auc: np.ndarray
+    accuracy: np.ndarray
+
+
+def _resample(
+    labels: np.ndarray,
+    scores: np.ndarray,
+    resamples: int,
+    seed: int = SEED,
+    goes_on: Callable[[str], None] = lambda doing: None,
+) -> _Resampled:
+    correct = (scores.argmax(axis=1) == labels.argmax(axis=1)).astype(float)
+    if not is_single_label(labels):
+        correct[:] = np.nan
     roc_auc, accuracy = [], []
     classes = [ClassRanking(*column) for column in zip(labels.T, scores.T, strict=True)]
     for weights in _resampled_weights(len(labels), resamples, seed):
@@ -65,11 +114,16 @@ def bootstrap_intervals(
         accuracy.append(weights @ correct / len(labels))
     by_class = np.concatenate(roc_auc, axis=1)
     known = (~np.isnan(by_class)).sum(axis=0)
-    macro = np.nansum(by_class, axis=0)[known > 0] / known[known > 0]
+    macro = np.full(resamples, np.nan)
+    np.divide(np.nansum(by_class, axis=0), known, out=macro, where=known > 0)
+    return _Resampled(macro, by_class, np.concatenate(accuracy))
+
+
+def _intervals(resampled: _Resampled) -> Intervals:
     return Intervals(
-        roc_auc_macro=_interval(macro),
-        roc_auc=tuple(map(_interval, by_class)),
-        accuracy=_interval(np.concatenate(accuracy)) if single_label else None,
+        roc_auc_macro=_interval(resampled.roc_auc_macro),
+        roc_auc=tuple(map(_interval, resampled.roc_auc)),
+        accuracy=_interval(resampled.accuracy),
     )
 
 

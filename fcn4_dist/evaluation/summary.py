@@ -1,8 +1,9 @@
 """Metrics as people and programs take them away: a table, and the file metrics.json."""
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
+from fcn4_dist import documents
 from fcn4_dist.evaluation.intervals import LEVEL, RESAMPLES, SEED, Interval, Intervals
 from fcn4_dist.evaluation.metrics import Metrics
 from fcn4_dist.terminal import table
@@ -25,6 +26,26 @@ TITLES = {
 
 HOW_THE_BEST_IS_CHOSEN = "by macro ROC-AUC, of equals by cross-entropy"
 """Of several validations of a run."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SavedMetrics(documents.Document):
+    """What metrics.json says that is read again; None for what is not defined."""
+
+    format = _METRICS_FORMAT
+    mend = "run eval again"
+
+    clips: documents.Count
+    roc_auc_macro: float | None = None
+    accuracy: float | None = None
+    roc_auc_micro: float | None = None
+    pr_auc_macro: float | None = None
+    f1_macro: float | None = None
+    balanced_accuracy: float | None = None
+    top_3_accuracy: float | None = None
+    cross_entropy: float | None = None
+    checkpoint: str | None = None
+    shards: str | None = None
 
 
 def metrics_content(metrics: Metrics, intervals: Intervals) -> dict[str, Any]:
@@ -60,7 +81,7 @@ def metrics_text(metrics: Metrics, intervals: Intervals) -> str:
     return Lines("\n".join([table(rows), _summary(first), _summary(second)]))
 
 
-def summary_figures(metrics: Metrics) -> dict[str, float]:
+def summary_figures(metrics: Metrics | SavedMetrics) -> dict[str, float]:
     """Give the metrics that are one number each, those that are defined, by name."""
     figures = {name: getattr(metrics, name) for name in TITLES}
     return {name: value for name, value in figures.items() if value is not None}

@@ -82,6 +82,12 @@ def host_path(path: str | Path) -> Path:
     return Path(root, str(path).lstrip("/")) if root else Path(path)
 
 
+def find_program(program: str) -> str:
+    """Find a program of the driver, which need not be on the PATH; "" if it is not there."""
+    folders = os.pathsep.join(str(host_path(folder)) for folder in _FOLDERS_OF_PROGRAMS)
+    return shutil.which(program) or shutil.which(program, path=folders) or ""
+
+
 def ask(program: str, *arguments: str) -> Answer:
     """Ask a program of the driver.
 
@@ -89,8 +95,7 @@ def ask(program: str, *arguments: str) -> Answer:
         program: "npu-smi" or "hccn_tool", which need not be on the PATH.
         arguments: Its arguments.
     """
-    folders = os.pathsep.join(str(host_path(folder)) for folder in _FOLDERS_OF_PROGRAMS)
-    found = shutil.which(program) or shutil.which(program, path=folders)
+    found = find_program(program)
     if not found:
         return Answer("")
     try:

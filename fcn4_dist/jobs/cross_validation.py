@@ -3,8 +3,8 @@
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 
@@ -24,10 +24,13 @@ from fcn4_dist.errors import Fcn4DistError, InputError
 from fcn4_dist.evaluation import PREDICTIONS_NAME
 from fcn4_dist.findings import refuse_errors
 from fcn4_dist.host.host import Host
+from fcn4_dist.jobs.auto_settings import choose_device, say_device
 from fcn4_dist.jobs.folds import write_folds
 from fcn4_dist.jobs.prepare import Start, find_obstacles_of_host
+from fcn4_dist.jobs.preprocess import read_and_count
 from fcn4_dist.jobs.preprocess_checks import check_preprocessing
 from fcn4_dist.processes import die_with_parent
+from fcn4_dist.runs.cross_validation import CrossValidationRecord, fold_folder
 from fcn4_dist.runs.folder import DEFAULT_RUNS, choose_run_folder, save_settings, settings_file
 from fcn4_dist.runs.occupancy import CROSS_VALIDATION_NAME, check_unoccupied
 from fcn4_dist.terminal import say
@@ -35,16 +38,6 @@ from fcn4_dist.text import shell_command
 
 # How the work is done may be changed: what stopped a run may have to be mended there.
 _THE_SAME_IN_ALL = set(Affects) - {Affects.FOLD, Affects.WORK}
-
-
-@dataclass(frozen=True)
-class _Record(documents.Document):
-    """With which settings a cross-validation was begun."""
-
-    format = 1
-    mend = "name another folder with --run_dir"
-
-    settings: Mapping[str, documents.Value]
 
 
 def cross_validate(loaded: LoadedSettings, device_num: int | None) -> None:
@@ -59,14 +52,16 @@ def cross_validate(loaded: LoadedSettings, device_num: int | None) -> None:
         InputError: If a setting does not go with a cross-validation, or the folder holds another.
         Fcn4DistError: If a step fails.
     """
-    loaded = _of_all_folds(loaded)
+    loaded = choose_device(_of_all_folds(loaded))
+    say_device(loaded)
     _check_host(loaded.settings, device_num)
     loaded = choose_run_folder(loaded, "cross-validate")
+    loaded = _counted(loaded)
     settings = loaded.settings
     folder = Path(settings.run_dir)
     _check_same(folder, settings, device_num)
     config = save_settings(loaded)
-    folders = [folder / f"fold-{fold}" for fold in range(1, settings.folds + 1)]
+    folders = [fold_folder(folder, fold) for fold in range(1, settings.folds + 1)]
     for fold, of_fold in enumerate(folders, start=1):
         # They are whole if they are there, and all that is needed of a fold.
         if (of_fold / "eval" / PREDICTIONS_NAME).exists():
@@ -137,12 +132,24 @@ def _check_host(settings: Settings, device_num: int | None) -> None:
     check_preprocessing(replace(settings, mr_path=settings.run_dir or DEFAULT_RUNS))
 
 
+def _counted(loaded: LoadedSettings) -> LoadedSettings:
+    """Find the number of classes, if it is not given, for all folds; only once."""
+    record = Path(loaded.settings.run_dir) / CROSS_VALIDATION_NAME
+    if loaded.is_given("num_classes"):
+        return loaded
+    if record.exists():
+        begun = documents.read(record, CrossValidationRecord).settings
+        number = begun.get("num_classes", loaded.settings.num_classes)
+        return loaded.found({"num_classes": number}, str(record))
+    return read_and_count(loaded)[0]
+
+
 def _check_same(folder: Path, settings: Settings, device_num: int | None) -> None:
     """Refuse to go on with what other settings have begun to train."""
     record = folder / CROSS_VALIDATION_NAME
     asked = settings.as_dict() | {"device_num": device_num}
     if record.exists():
-        begun = documents.read(record, _Record).settings
+        begun = documents.read(record, CrossValidationRecord).settings
         differing = differences(begun, settings, _THE_SAME_IN_ALL)
         if begun.get("device_num") != device_num:
             differing.append(f"device_num {begun.get('device_num')} instead of {device_num}")
@@ -159,7 +166,7 @@ def _check_same(folder: Path, settings: Settings, device_num: int | None) -> Non
         )
     else:
         check_unoccupied(folder)
-    documents.write(record, _Record(asked))
+    documents.write(record, CrossValidationRecord(asked))
 
 
 def _steps(

@@ -17,7 +17,12 @@ from fcn4_dist.config import LoadedSettings, Settings
 from fcn4_dist.errors import InputError
 from fcn4_dist.findings import Finding, Level, errors_in
 from fcn4_dist.host.host import Host
-from fcn4_dist.jobs.auto_settings import choose_for_card
+from fcn4_dist.jobs.auto_settings import (
+    choose_device,
+    choose_for_card,
+    find_in_shards,
+    told_of_device,
+)
 from fcn4_dist.jobs.prepare import Start, find_obstacles
 from fcn4_dist.terminal import say_result, table
 from fcn4_dist.versions import installed_mindspore
@@ -34,7 +39,10 @@ def doctor(loaded: LoadedSettings, request: LaunchRequest) -> int:
         0 if nothing would stop the job, else 2.
     """
     host = Host.find()
-    findings = []
+    loaded = choose_device(loaded, request)
+    line = told_of_device(loaded)
+    findings = [Finding(Level.OK, line, check="device_target")] if line else []
+    loaded = find_in_shards(loaded)
     try:
         request, taken = at_site(request, os.environ, host.addresses)
         if taken:

@@ -5,19 +5,18 @@ import os
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fcn4_dist import documents
 from fcn4_dist.errors import Fcn4DistError, InputError
-from fcn4_dist.export import LARGEST_DIFFERENCE, Comparison, compare, comparison_windows
+from fcn4_dist.exporting import LARGEST_DIFFERENCE, Comparison, compare, comparison_windows
 from fcn4_dist.files import check_writable, write_bytes
 from fcn4_dist.host.cards import find_card_ids
 from fcn4_dist.refusals import explain
 from fcn4_dist.terminal import say, say_result
 from fcn4_dist.text import count
-from fcn4_dist.versions import package_versions
+from fcn4_dist.versions import EXTRAS, check_extra, package_versions
 
 if TYPE_CHECKING:
     from fcn4_dist.tagging.checkpoint_network import CheckpointNetwork
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
 SUFFIXES = {"MINDIR": ".mindir", "ONNX": ".onnx", "AIR": ".air"}
 # Of a model file besides its weights.
 _FURTHER_BYTES = 100_000
-_PACKAGES = {"MINDIR": (), "ONNX": ("onnx", "onnxruntime"), "AIR": ()}
 
 
 @dataclass(frozen=True)
@@ -82,7 +80,7 @@ def export(request: ExportRequest) -> None:
         "file": output.name,
         "file_format": request.file_format,
         "sha256": hashlib.sha256(model).hexdigest(),
-        "exported_by": package_versions("mindspore", *_PACKAGES[request.file_format]),
+        "exported_by": package_versions("mindspore", *_packages_for(request)),
     }
     if comparison is not None:
         content["largest_logit_difference"] = comparison.difference
@@ -98,16 +96,18 @@ def description_file(output: Path) -> Path:
     return output.with_name(f"{output.name}.json")
 
 
+def _packages_for(request: ExportRequest) -> tuple[str, ...]:
+    return EXTRAS["export"] if request.file_format == "ONNX" else ()
+
+
 def _check(request: ExportRequest, output: Path) -> None:
     if request.file_format == "AIR" and not find_card_ids():
         raise InputError(
             "AIR files can be written on a machine with an Ascend card only, and this one shows "
             "none: export MINDIR, which Ascend runs, too"
         )
-    if missing := [name for name in _PACKAGES[request.file_format] if find_spec(name) is None]:
-        raise InputError(
-            f"{' and '.join(missing)} not installed in this Python: pip install 'fcn4_dist[onnx]'"
-        )
+    if _packages_for(request):
+        check_extra("export")
     suffix = SUFFIXES[request.file_format]
     if output.suffix.lower() != suffix:
         raise InputError(f"--output {output} must end in {suffix} for {request.file_format}")
@@ -142,7 +142,7 @@ def _check_room(network: "CheckpointNetwork", path: Path, output: Path) -> None:
 def _write_and_compare(
     request: ExportRequest, network: "CheckpointNetwork", path: Path
 ) -> Comparison | None:
-    from fcn4_dist.export import formats
+    from fcn4_dist.exporting import formats
 
     if request.file_format == "AIR":
         formats.write_air(network, path)

@@ -3,7 +3,6 @@
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
 
@@ -27,6 +26,7 @@ from fcn4_dist.records import (
 from fcn4_dist.records.manifest import MANIFEST_NAME
 from fcn4_dist.terminal import Progress, clock, detail, say, say_result, still_running, table
 from fcn4_dist.text import count
+from fcn4_dist.versions import check_extra
 
 SHEET_NAME = "sheet.png"
 _EXAMPLES = 5
@@ -191,8 +191,7 @@ def _outside(manifest: Manifest) -> Iterator[str]:
 def _draw(manifest: Manifest, folder: Path, sheet: Path, per_class: int) -> None:
     try:
         check_mindspore()
-        if find_spec("matplotlib") is None:
-            raise InputError("matplotlib is not installed in this Python: pip install matplotlib")
+        check_extra("report")
     except InputError as error:
         say(f"no sheet of spectrograms: {error}")
         return

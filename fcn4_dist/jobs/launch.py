@@ -28,7 +28,7 @@ from fcn4_dist.config import LoadedSettings, Settings
 from fcn4_dist.files import write_text
 from fcn4_dist.findings import Level, refuse_errors
 from fcn4_dist.host.host import Host
-from fcn4_dist.jobs.auto_settings import choose_for_card
+from fcn4_dist.jobs.auto_settings import choose_device, choose_for_card, find_in_shards, say_device
 from fcn4_dist.jobs.prepare import Job, Start, find_obstacles, prepare
 from fcn4_dist.rank_table import TableState, read_rank_table, state_of_table
 from fcn4_dist.runs.folder import planned_run_folder, save_settings
@@ -70,6 +70,8 @@ def launch(
         InputError: If something is found wrong before a worker is started, here or on another
             node.
     """
+    loaded = choose_device(loaded, request)
+    say_device(loaded)
     with met_launchers(request) as (start, launchers):
         job = prepare(command, loaded, start, launchers)
         exit_code = run_job(job.on_port(usable_port(job.topology)), launchers)
@@ -134,8 +136,9 @@ def _to_restart(job: Job, number: int, of: int) -> Job:
     say(f"restart {number} of {of} in {seconds:g} s, from the last whole checkpoint")
     time.sleep(seconds)
     origins = {**job.loaded.origins, "resume": "--max_restarts"}
-    again = LoadedSettings(replace(settings, resume=AUTO, pre_trained=False), origins)
-    return replace(job, loaded=again).on_port(free_port(job.topology.nodes.master_addr))
+    again = replace(settings, resume=AUTO, pre_trained=False)
+    loaded = replace(job.loaded, settings=again, origins=origins)
+    return replace(job, loaded=loaded).on_port(free_port(job.topology.nodes.master_addr))
 
 
 def dry_run(command: str, loaded: LoadedSettings, request: LaunchRequest) -> int:
@@ -153,6 +156,7 @@ def dry_run(command: str, loaded: LoadedSettings, request: LaunchRequest) -> int
         InputError: If it is not clear which processes these would be.
     """
     host = Host.find()
+    loaded = find_in_shards(choose_device(loaded, request))
     request = _at_site(request, host)
     loaded = planned_run_folder(loaded, command)
     loaded = choose_for_card(loaded, host.generation, binds=True)

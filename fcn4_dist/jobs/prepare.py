@@ -22,7 +22,7 @@ from fcn4_dist.config.forms import unexpanded
 from fcn4_dist.errors import InputError
 from fcn4_dist.findings import Finding, Level, refuse_errors
 from fcn4_dist.host.host import Host
-from fcn4_dist.jobs.auto_settings import choose_for_card, leave_open
+from fcn4_dist.jobs.auto_settings import choose_for_card, find_in_shards, leave_open
 from fcn4_dist.jobs.checks import check_job
 from fcn4_dist.jobs.shown_settings import say_settings
 from fcn4_dist.records import read_manifest
@@ -107,7 +107,8 @@ def prepare(command: str, loaded: LoadedSettings, start: Start, peers: Peers) ->
 
     Args:
         command: "train" or "eval".
-        loaded: The settings; what others than number 0 leave open comes from number 0.
+        loaded: The settings, with a device; what others than number 0 leave open comes from number
+            0.
         start: How it is to be started.
         peers: This process's place among those that start it; each of them has to call this.
 
@@ -117,9 +118,12 @@ def prepare(command: str, loaded: LoadedSettings, start: Start, peers: Peers) ->
     Raises:
         InputError: On every peer, with all that any of them has found wrong.
     """
+    loaded = peers.on_main(lambda: find_in_shards(loaded)) or loaded
     if peers.is_main and start.host:
         binds = start.starter is Starter.MSRUN
         loaded = choose_for_card(loaded, start.host.generation, binds=binds)
+    left_to_host = not loaded.is_given("device_target")
+    own_device = loaded.settings.device_target
     problems: list[str] = []
     try:
         loaded = adopt_from_main(command, loaded, peers)
@@ -129,7 +133,10 @@ def prepare(command: str, loaded: LoadedSettings, start: Start, peers: Peers) ->
         problems = str(error).splitlines()
     peers.refuse_together(problems)
     if peers.size > 1:
-        peers.check_agreement(_to_agree_on(loaded.settings, topology), InputError)
+        facts = _to_agree_on(loaded.settings, topology)
+        if peers.broadcast_of(bool, left_to_host) and left_to_host:
+            facts["device"] = own_device
+        peers.check_agreement(facts, InputError)
     loaded = in_one_folder(command, loaded, peers)
     if peers.is_main:
         say_settings(loaded, command, settings_file(loaded.settings))
@@ -176,7 +183,7 @@ def in_one_folder(command: str, loaded: LoadedSettings, peers: Peers) -> LoadedS
     if not named.settings.run_dir:
         _check_folder_of_main(of_main, peers)
     run_dir = named.settings.run_dir or of_main
-    return settle_paths(LoadedSettings(replace(named.settings, run_dir=run_dir), named.origins))
+    return settle_paths(replace(named, settings=replace(named.settings, run_dir=run_dir)))
 
 
 def find_obstacles(command: str, settings: Settings, start: Start) -> list[Finding]:
@@ -241,6 +248,7 @@ def _to_agree_on(settings: Settings, topology: Topology) -> dict[str, Any]:
         "number of workers": topology.ranks,
         "shards": read_manifest(Path(settings.shard_folder)).fingerprint()[:12],
         "version of MindSpore": installed_mindspore(),
+        "device": settings.device_target,
     }
 
 

@@ -73,15 +73,11 @@ def preprocess(loaded: LoadedSettings) -> None:
         InputError: If the collection or the features are not as the settings say.
     """
     if not started_by_mpi():
-        _say_settings(loaded)
         with _refusals_told(loaded.settings):
             _run(loaded, Alone())
         return
     with MpiRanks() as ranks:
         loaded = adopt_from_main("preprocess", loaded, ranks)
-        if ranks.is_main:
-            _say_settings(loaded)
-            say(f"{ranks.size} ranks share the work")
         with _refusals_told(loaded.settings):
             _run(loaded, ranks, ranks.local_size)
 
@@ -114,7 +110,12 @@ def _run(loaded: LoadedSettings, peers: Peers, local_size: int = 1) -> None:
     collection = None
     if peers.is_main:
         check_preprocessing(settings)
-        collection = _read(settings)
+        loaded, collection = read_and_count(loaded)
+        settings = loaded.settings
+        _say_settings(loaded)
+        if peers.size > 1:
+            say(f"{peers.size} ranks share the work")
+        _check_collection(collection, settings)
     if settings.get_npy:
         _audio_to_npy(settings, collection, processes, peers)
         if peers.is_main:
@@ -133,8 +134,20 @@ def _keep_to_this_job(mr_path: Path, held: ExitStack) -> None:
     held.enter_context(kept_to_this_job(mr_path, "mr_path"))
 
 
-def _read(settings: Settings) -> Collection:
-    collection = read_collection(settings, with_audio=settings.get_npy)
+def read_and_count(loaded: LoadedSettings) -> tuple[LoadedSettings, Collection]:
+    """Read the collection of a job, and take the number of its classes where none is given.
+
+    Raises:
+        InputError: If anything is wrong with it.
+    """
+    settings, counted = loaded.settings, not loaded.is_given("num_classes")
+    collection = read_collection(settings, with_audio=settings.get_npy, counted=counted)
+    number = {"num_classes": len(collection.class_names)}
+    where = settings.audio_path if settings.get_npy else str(annotations_file(settings))
+    return loaded.found(number, where), collection
+
+
+def _check_collection(collection: Collection, settings: Settings) -> None:
     for finding in collection.findings:
         warn(str(finding))
     if settings.get_npy:
@@ -143,7 +156,6 @@ def _read(settings: Settings) -> Collection:
         check_split(collection, settings)
     if settings.get_npy and find_dataset(settings.dataset).lists_audio:
         write_annotations(collection, annotations_file(settings))
-    return collection
 
 
 def _audio_to_npy(
@@ -253,6 +265,7 @@ def _manifest(
         sets={name: tuple(of_set) for name, of_set in sets.items()},
         clips=(*(clip for shard in planned for clip in shard.clips), *outside),
         versions=package_versions("mindspore", "librosa", "numpy", "soundfile", "soxr"),
+        window_seconds=settings.window_seconds,
     )
 
 

@@ -15,6 +15,7 @@ from fcn4_dist.jobs.shards import check_window
 from fcn4_dist.processes import usable_cores
 from fcn4_dist.records.obstacles import check_names
 from fcn4_dist.terminal import warn
+from fcn4_dist.versions import check_extra
 
 # Some wait for a disk; but each takes memory of its own.
 _PROCESSES_PER_CORE = 16
@@ -27,6 +28,9 @@ def check_preprocessing(settings: Settings) -> None:
     Raises:
         InputError: At the first thing that is wrong.
     """
+    if settings.get_mindrecord:
+        check_mindspore()
+    check_extra("ascend")
     parameters = FeatureParameters.from_settings(settings)
     check_window(parameters, settings.window_seconds)
     if settings.get_npy:
@@ -39,7 +43,6 @@ def check_preprocessing(settings: Settings) -> None:
             f"give at most {most}, or 0 for one each"
         )
     if settings.get_mindrecord:
-        check_mindspore()
         check_names(Path(settings.mr_path), settings.set_names)
     check_writable(annotations_file(settings).parent, "info_path")
     for name in ("npy_path", "mr_path"):

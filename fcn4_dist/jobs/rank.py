@@ -14,6 +14,7 @@ from fcn4_dist.cluster.peers import Alone
 from fcn4_dist.cluster.topology import Starter, free_port, local_topology
 from fcn4_dist.config import LoadedSettings, Settings
 from fcn4_dist.host.host import Host
+from fcn4_dist.jobs.auto_settings import choose_device, say_device
 from fcn4_dist.jobs.prepare import Start, prepare
 from fcn4_dist.log import end_log, keep_log, log_only
 from fcn4_dist.runs.folder import save_settings, settle_paths
@@ -39,7 +40,7 @@ def become_rank(command: str, loaded: LoadedSettings) -> tuple[Settings, "Ranks"
     """
     end_log()
     if started_by_mpi():
-        loaded = _start_in_mpi_job(command, loaded)
+        loaded = _start_in_mpi_job(command, choose_device(loaded))
     elif launched():
         loaded = settle_paths(loaded)
         if os.environ.get("MS_ROLE") == "MS_WORKER":
@@ -76,6 +77,8 @@ def _start_alone(command: str, loaded: LoadedSettings) -> LoadedSettings:
     if command != "train":
         # While a graph runs, MindSpore turns Ctrl-C into a SIGTERM to its own process.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
+    loaded = choose_device(loaded)
+    say_device(loaded)
     # Nothing is asked of the cards, and their driver, where they are not used.
     host = Host.find() if loaded.settings.device_target == "Ascend" else Host((), "", ())
     start = Start(Starter.NOTHING, host, lambda settings: local_topology(1))
@@ -88,6 +91,7 @@ def _start_in_mpi_job(command: str, loaded: LoadedSettings) -> LoadedSettings:
     """Do for a process that mpirun has started what the launcher does for its workers."""
     with MpiRanks() as ranks:
         if ranks.is_main:
+            say_device(loaded)
             _say_what_mpirun_decides(loaded.settings)
         topology = ranks.topology()
         host = Host.find() if ranks.local_rank == 0 else None

@@ -1,42 +1,85 @@
-"""The command report: what runs left, on one page."""
+"""The command report: what runs left, on one page, or their scores as a table."""
 
 from collections.abc import Sequence
-from importlib.util import find_spec
 from pathlib import Path
 
-from fcn4_dist.errors import InputError
 from fcn4_dist.files import PAGE_BEGINNING, check_replaceable, check_writable, write_bytes
 from fcn4_dist.jobs.run_verification import faults_of_scores
+from fcn4_dist.reports.table_formats import data_apart, plain_value, show_tables
+from fcn4_dist.reports.tables import settings_that_differ
 from fcn4_dist.runs.folder import REPORT_NAME
+from fcn4_dist.runs.reading import RunRecord, read_run
 from fcn4_dist.terminal import say_result, warn
+from fcn4_dist.versions import check_extra
 
 COMPARISON_NAME = "comparison.html"
 
 
-def report(folders: Sequence[Path], output: Path | None) -> None:
-    """Write a page about one run, or about several side by side.
+def report(folders: Sequence[Path], output: Path | None, form: str | None = None) -> None:
+    """Write a page about one run, or about several side by side; or print their scores.
 
     Args:
         folders: Folders of jobs of train or eval.
         output: HTML file to write; None for ``report.html`` in the folder of a run, or
             ``comparison.html`` in the first of several.
+        form: One of :data:`~fcn4_dist.reports.TABLE_FORMATS` to print the scores in, and write no
+            page.
 
     Raises:
         InputError: If a folder holds no run, or the page cannot be written.
     """
-    for package in ("jinja2", "matplotlib"):
-        if find_spec(package) is None:
-            raise InputError(f"{package} is not installed in this Python: pip install {package}")
-    from fcn4_dist.reports.run_report import run_report
-    from fcn4_dist.runs.reading import read_run
-
+    if form is None:
+        check_extra("report")
     records = [read_run(folder) for folder in folders]
+    if form is None:
+        _write_page(records, folders, output)
+        return
+    with data_apart(form):
+        _warn_of_faults(records, "the table")
+        _show_scores(records, form)
+
+
+def _write_page(records: Sequence[RunRecord], folders: Sequence[Path], output: Path | None) -> None:
+    from fcn4_dist.reports.run_report import run_report
+
     path = output or folders[0] / (REPORT_NAME if len(folders) == 1 else COMPARISON_NAME)
     check_writable(path.parent, "output")
     check_replaceable(path, "--output", PAGE_BEGINNING)
-    for record in records:
-        for fault in faults_of_scores(record):
-            warn(f"the page shows what does not fit: {fault}")
+    _warn_of_faults(records, "the page")
     page = run_report(records)
     write_bytes(path, page)
     say_result(f"report of {len(records)} {'run' if len(records) == 1 else 'runs'}: {path}")
+
+
+def _show_scores(records: Sequence[RunRecord], form: str) -> None:
+    from fcn4_dist.reports.run_view import view_runs
+    from fcn4_dist.reports.score_tables import (
+        differences_table,
+        run_differences,
+        score_records,
+        scores_table,
+    )
+    from fcn4_dist.reports.setting_tables import differing_settings_of
+
+    runs = view_runs(records)
+    for run in runs:
+        if run.metrics is None:
+            warn(f"{run.name} has no scores: {run.fault or 'there is no predictions.csv'}")
+    described, settings = differing_settings_of(runs)
+    names = [run.name for run in described]
+    differences = run_differences(runs)
+    tables = [settings_that_differ(names, settings)] if settings else []
+    tables.append(scores_table(runs, while_training=form == "text"))
+    if differences:
+        tables.append(differences_table(runs[0].name, differences))
+    of_runs = {
+        name: {setting: plain_value(values[number]) for setting, values in settings.items()}
+        for number, name in enumerate(names)
+    }
+    show_tables(tables, score_records(runs, differences, of_runs), form)
+
+
+def _warn_of_faults(records: Sequence[RunRecord], shown: str) -> None:
+    for record in records:
+        for fault in faults_of_scores(record):
+            warn(f"{shown} shows what does not fit: {fault}")

@@ -3,7 +3,6 @@
 import html
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from fcn4_dist.evaluation import (
     PREDICTIONS_NAME,
     TITLES,
     Predictions,
+    SavedMetrics,
     compute_metrics,
     summary_figures,
 )
@@ -31,26 +31,6 @@ _NAMES = (RUN_RECORD_NAME, METRICS_LINES_NAME, PREDICTIONS_NAME, METRICS_NAME)
 _TOLERANCE = 1e-6
 """Of metrics computed again, perhaps by another version of scikit-learn."""
 _LARGEST_PAGE = 1 << 28
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Metrics(documents.Document):
-    """What metrics.json says that other files of a run say, too."""
-
-    format = 3
-    mend = "run eval again"
-
-    clips: documents.Count
-    roc_auc_macro: float | None = None
-    accuracy: float | None = None
-    roc_auc_micro: float | None = None
-    pr_auc_macro: float | None = None
-    f1_macro: float | None = None
-    balanced_accuracy: float | None = None
-    top_3_accuracy: float | None = None
-    cross_entropy: float | None = None
-    checkpoint: str | None = None
-    shards: str | None = None
 
 
 def holds_run(folder: Path) -> bool:
@@ -88,7 +68,7 @@ def faults_of_scores(record: RunRecord) -> list[Finding]:
         InputError: If its metrics cannot be read.
     """
     path = record.folder / METRICS_NAME
-    metrics = documents.read(path, _Metrics) if path.exists() else None
+    metrics = documents.read(path, SavedMetrics) if path.exists() else None
     return [*_scores_faults(record, metrics), *_description_faults(record, metrics)]
 
 
@@ -96,7 +76,7 @@ def _fault(problem: str, mend: str) -> Finding:
     return Finding(Level.ERROR, problem, mend)
 
 
-def _scores_faults(record: RunRecord, metrics: _Metrics | None) -> Iterator[Finding]:
+def _scores_faults(record: RunRecord, metrics: SavedMetrics | None) -> Iterator[Finding]:
     """Compute again what the predictions come to."""
     if record.predictions is None:
         return
@@ -125,7 +105,7 @@ def _scores_faults(record: RunRecord, metrics: _Metrics | None) -> Iterator[Find
         )
 
 
-def _description_faults(record: RunRecord, metrics: _Metrics | None) -> Iterator[Finding]:
+def _description_faults(record: RunRecord, metrics: SavedMetrics | None) -> Iterator[Finding]:
     description = record.description
     if description is None:
         return

@@ -22,6 +22,7 @@ from fcn4_dist.processes import usable_cores
 from fcn4_dist.tagging import CLIP_TIMEOUT, Network, SongTags, Tagger, UnreadSong
 from fcn4_dist.terminal import Progress, clock, put, say, say_result, table, warn
 from fcn4_dist.text import count, csv_line
+from fcn4_dist.versions import check_extra
 
 _DIGITS = 6
 
@@ -66,7 +67,7 @@ def tag(request: TagRequest, load: Callable[[], Network]) -> int:
     Raises:
         InputError: If the request cannot be met; also if its only song cannot be decoded.
     """
-    paths = _find_songs(request.songs)
+    paths = find_songs(request.songs)
     _check(request, paths)
     with nullcontext() if request.output == "text" else stdout_is_data():
         network = load()
@@ -84,7 +85,12 @@ def tag(request: TagRequest, load: Callable[[], Network]) -> int:
     return 0 if tagged else Fcn4DistError.exit_code
 
 
-def _find_songs(places: Sequence[Path]) -> list[Path]:
+def find_songs(places: Sequence[Path]) -> list[Path]:
+    """List audio files that are named, and those in folders that are.
+
+    Raises:
+        InputError: If there is no such file or folder, or no audio file in it.
+    """
     songs: list[Path] = []
     for place in places:
         if place.is_dir():
@@ -107,6 +113,19 @@ def _find_songs(places: Sequence[Path]) -> list[Path]:
     return songs
 
 
+def in_order(
+    results: Iterator[tuple[int, SongTags | UnreadSong]],
+) -> Iterator[SongTags | UnreadSong]:
+    """Give results in the order of the songs; those that are early wait."""
+    early: dict[int, SongTags | UnreadSong] = {}
+    awaited = 0
+    for number, result in results:
+        early[number] = result
+        while awaited in early:
+            yield early.pop(awaited)
+            awaited += 1
+
+
 def _check(request: TagRequest, paths: Sequence[Path]) -> None:
     for flag, file, beginning in (
         ("plot", request.plot, PICTURE_BEGINNING),
@@ -122,6 +141,8 @@ def _check(request: TagRequest, paths: Sequence[Path]) -> None:
         check_replaceable(file, f"--{flag}", beginning)
     if request.plot and request.html and request.plot.resolve() == request.html.resolve():
         raise InputError(f"--plot and --html both name {request.html}: name two files")
+    if request.plot or request.html:
+        check_extra("report")
     if request.top_n < 1:
         raise InputError(f"--top_n must be at least 1, got {request.top_n}")
     if request.processes < 0:
@@ -155,7 +176,7 @@ def _tag_all(tagger: Tagger, paths: Sequence[Path], request: TagRequest) -> int:
     visible = request.output == "text" or sys.stderr.isatty()
     with Progress("tagging", len(paths), "songs", visible=visible) as progress:
         processes = min(request.processes or usable_cores(), len(paths))
-        for result in _in_order(tagger.tag_all(paths, processes)):
+        for result in in_order(tagger.tag_all(paths, processes)):
             progress.count()
             if isinstance(result, UnreadSong):
                 warn(f"no tags of {result.path}: it {result.reason}")
@@ -166,19 +187,6 @@ def _tag_all(tagger: Tagger, paths: Sequence[Path], request: TagRequest) -> int:
                 _tell(result, request)
             progress.show()
     return tagged
-
-
-def _in_order(
-    results: Iterator[tuple[int, SongTags | UnreadSong]],
-) -> Iterator[SongTags | UnreadSong]:
-    """Give results in the order of the songs; those that are early wait."""
-    early: dict[int, SongTags | UnreadSong] = {}
-    awaited = 0
-    for number, result in results:
-        early[number] = result
-        while awaited in early:
-            yield early.pop(awaited)
-            awaited += 1
 
 
 def _tell(tags: SongTags, request: TagRequest) -> None:

@@ -26,6 +26,7 @@ from fcn4_dist.config.learning import Network, Training
 from fcn4_dist.config.machine import Ascend, Device, DistributedJob
 from fcn4_dist.errors import InputError, StoppedError
 from fcn4_dist.findings import Finding, Level, errors_in, refuse_errors
+from fcn4_dist.jobs.auto_settings import choose_device, say_device
 from fcn4_dist.jobs.launch import SECONDS_BETWEEN_JOBS, met_launchers, run_job
 from fcn4_dist.jobs.prepare import Job, Start, find_obstacles, in_one_folder, prepare
 from fcn4_dist.jobs.trial_data import make_shards
@@ -70,6 +71,8 @@ def try_job(loaded: LoadedSettings, request: LaunchRequest, seconds: float) -> i
         InputError: If something would stop the job before it begins.
         StoppedError: If SIGTERM has ended it; what was found until then is told and written.
     """
+    loaded = choose_device(loaded, request)
+    say_device(loaded)
     with met_launchers(request) as (start, launchers), ExitStack() as held:
         _refuse_host(loaded.settings, start)
         ranks = start.plan(loaded.settings).ranks
@@ -82,7 +85,8 @@ def try_job(loaded: LoadedSettings, request: LaunchRequest, seconds: float) -> i
             # Of a node's own paths, node 0 has none to give.
             paths = {name: "doctor --run" for name, each in SETTINGS.items() if each.is_path}
             origins = {**loaded.origins, **paths}
-            job = prepare("train", LoadedSettings(made, origins), start, launchers)
+            of_trial = replace(loaded, settings=made, origins=origins)
+            job = prepare("train", of_trial, start, launchers)
         before = find_obstacles("train", job.loaded.settings, start)
         trial = _Trial(job, launchers, folder, start.host.generation if start.host else "", seconds)
         try:
@@ -188,7 +192,7 @@ class _Trial:
         device, folder = settings.device_target, Path(settings.run_dir)
         if folder != Path(self.settings.run_dir):
             time.sleep(SECONDS_BETWEEN_JOBS[device])
-        loaded = settle_paths(LoadedSettings(settings, self.job.loaded.origins))
+        loaded = settle_paths(replace(self.job.loaded, settings=settings))
         job = replace(self.job, command=command, loaded=loaded)
         say(f"next: {_STARTS[folder.name]}")
         exit_code = run_job(job.on_port(usable_port(job.topology)), self.launchers)

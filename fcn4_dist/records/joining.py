@@ -43,7 +43,7 @@ def join_set(path: Path, rows: int, files: Sequence[str], rows_of_set: int) -> N
             raise Fcn4DistError(
                 f"the shard {path} has a header of a form that is not known, so that the shards "
                 f"would be no set for MindSpore {installed_mindspore()}: install a version of it "
-                "that README.md names"
+                "that docs/ascend.md names"
             ) from error
         file.seek(0)
         file.write(len(joined).to_bytes(_BYTES_OF_LENGTH, "little"))

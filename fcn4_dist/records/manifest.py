@@ -142,6 +142,8 @@ class Manifest:
             are in no set last.
         versions: Versions of the packages that made the shards.
         sealed: Whether its file has a checksum, which those of earlier versions have not.
+        window_seconds: Length of the network's input that they were made for; None where that was
+            not written down, as by earlier versions.
     """
 
     parameters: FeatureParameters
@@ -153,6 +155,17 @@ class Manifest:
     clips: tuple[ClipRow, ...]
     versions: Mapping[str, str]
     sealed: bool = field(default=True, compare=False)
+    window_seconds: float | None = None
+
+    def found_settings(self) -> dict[str, Any]:
+        """Give the settings, by name, that a job on these shards need not be told."""
+        kept = float(self.parameters.clip_seconds)
+        window = min(self.window_seconds or kept, kept)
+        return self.parameters.as_dict() | {
+            "num_classes": len(self.class_names),
+            "window_seconds": window,
+            "clip_seconds": 0.0 if window == kept else kept,
+        }
 
     def fingerprint(self) -> str:
         """Hash everything but the versions: equal for equal shards; computed once."""
@@ -225,7 +238,7 @@ class Manifest:
             name: getattr(self, name)
             for name in (
                 *("versions", "parameters", "feature_dtype", "dataset", "class_names", "split"),
-                "clips",
+                *("clips", "window_seconds"),
             )
         }
         content = _ManifestFile(**same, sets=tuple(self.sets), shards=shards)
@@ -255,6 +268,7 @@ class _ManifestFile(documents.Document):
     sets: tuple[str, ...]
     shards: tuple[_ShardOfSet, ...]
     clips: tuple[ClipRow, ...]
+    window_seconds: documents.Seconds | None = None
     sha256: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
@@ -298,6 +312,7 @@ def read_manifest(folder: Path) -> Manifest:
         clips=read.clips,
         versions=read.versions,
         sealed=bool(read.sha256),
+        window_seconds=read.window_seconds,
     )
 
 

@@ -62,10 +62,15 @@ def draw_spectrogram(
 
 def write_png(path: Path, figure: Figure) -> None:
     """Write a picture; the same one gives the same bytes."""
+    write_bytes(path, png_of(figure))
+
+
+def png_of(figure: Figure) -> bytes:
+    """Give a picture as PNG; the same one gives the same bytes."""
     picture = io.BytesIO()
     # Otherwise matplotlib's version would be in the file.
     figure.savefig(picture, format="png", metadata={"Software": None})
-    write_bytes(path, picture.getvalue())
+    return picture.getvalue()
 
 
 def one_line(text: str) -> str:

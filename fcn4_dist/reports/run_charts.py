@@ -9,7 +9,8 @@ from markupsafe import Markup
 from fcn4_dist.evaluation.intervals import Interval
 from fcn4_dist.evaluation.metrics import ClassMetrics
 from fcn4_dist.reports.charts import Line, draw_lines
-from fcn4_dist.reports.run_view import RunView, score_text
+from fcn4_dist.reports.run_view import RunView
+from fcn4_dist.reports.tables import score_text
 from fcn4_dist.runs.history import Epoch, Step
 from fcn4_dist.text import cleaned, shorten
 

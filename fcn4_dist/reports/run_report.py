@@ -8,11 +8,13 @@ from fcn4_dist.evaluation.metrics import THRESHOLD
 from fcn4_dist.reports.charts import PALETTE, POINTS_SHOWN, STYLES
 from fcn4_dist.reports.pages import render_page
 from fcn4_dist.reports.run_charts import class_bars, curves
-from fcn4_dist.reports.run_view import score_text, view_runs
+from fcn4_dist.reports.run_view import view_runs
 from fcn4_dist.reports.score_tables import (
     MISTAKES_SHOWN,
+    differences_table,
     epochs_table,
     mistakes_tables,
+    run_differences,
     scores_table,
 )
 from fcn4_dist.reports.setting_tables import (
@@ -20,6 +22,7 @@ from fcn4_dist.reports.setting_tables import (
     environment_table,
     settings_tables,
 )
+from fcn4_dist.reports.tables import score_text
 from fcn4_dist.runs.reading import RunRecord
 
 # A matrix of more classes says nothing to the eye.
@@ -37,6 +40,7 @@ def run_report(records: Sequence[RunRecord]) -> bytes:
     """
     runs = view_runs(records)
     axis_begin, classes = class_bars(runs)
+    differences = run_differences(runs)
     content = {
         "title": f"Run {runs[0].name}" if len(runs) == 1 else f"{len(runs)} runs side by side",
         "runs": runs,
@@ -49,6 +53,7 @@ def run_report(records: Sequence[RunRecord]) -> bytes:
         "mistakes_shown": MISTAKES_SHOWN,
         "threshold": THRESHOLD,
         "scores": scores_table(runs),
+        "differences": differences and differences_table(runs[0].name, differences),
         "curves": curves(runs),
         "epochs": [table for run in runs if (table := epochs_table(run)).rows],
         "axis_begin": axis_begin,

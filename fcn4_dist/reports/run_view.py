@@ -7,7 +7,6 @@ from pathlib import Path
 
 from fcn4_dist.errors import Fcn4DistError
 from fcn4_dist.evaluation import Intervals, Metrics, bootstrap_intervals, compute_metrics
-from fcn4_dist.evaluation.intervals import Interval
 from fcn4_dist.runs.history import Course
 from fcn4_dist.runs.reading import RunRecord
 from fcn4_dist.terminal import clock
@@ -104,13 +103,6 @@ def view_runs(records: Sequence[RunRecord]) -> list[RunView]:
         for name, record in zip(names, records, strict=True)
     ]
     return [_view(number, *each) for number, each in enumerate(zip(shown, records, strict=True))]
-
-
-def score_text(value: float | None, interval: Interval | None = None) -> str:
-    """Write a score, with its interval if there is one."""
-    if value is None:
-        return "—"
-    return f"{value:.4f}" + ("" if interval is None else " [{:.3f}, {:.3f}]".format(*interval))
 
 
 def _view(number: int, name: str, record: RunRecord) -> RunView:

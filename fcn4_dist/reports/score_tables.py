@@ -1,13 +1,23 @@
 """The tables of scores and epochs, and of the mistakes a network was most sure of."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
-from fcn4_dist.evaluation import HOW_THE_BEST_IS_CHOSEN, TITLES, Metrics, Predictions
+from fcn4_dist.evaluation import (
+    HOW_THE_BEST_IS_CHOSEN,
+    TITLES,
+    Metrics,
+    Predictions,
+    summary_figures,
+)
+from fcn4_dist.evaluation.differences import Difference, clip_differences, why_unpaired
+from fcn4_dist.evaluation.intervals import LEVEL
 from fcn4_dist.evaluation.metrics import THRESHOLD, is_single_label
-from fcn4_dist.reports.run_view import RunView, score_text
-from fcn4_dist.reports.tables import NOTHING, Row, Table
+from fcn4_dist.reports.run_view import RunView
+from fcn4_dist.reports.table_formats import Record, difference_cells, ends_of
+from fcn4_dist.reports.tables import NOTHING, Row, Table, difference_text, score_text
 from fcn4_dist.runs.history import Epoch
 from fcn4_dist.terminal import clock
 
@@ -15,17 +25,82 @@ MISTAKES_SHOWN = 15
 _CONFUSIONS_SHOWN = 10
 
 
-def scores_table(runs: Sequence[RunView]) -> Table:
-    """Lay out the scores, those by the predictions and those while training."""
+def scores_table(runs: Sequence[RunView], while_training: bool = True) -> Table:
+    """Lay out the scores by the predictions, and those while training.
+
+    Args:
+        runs: The runs.
+        while_training: Whether to give the latter, too.
+    """
     rows = [Row("scores of", [run.scored or NOTHING for run in runs])]
+    rows.append(Row("clips", [str(run.metrics.clips) if run.metrics else NOTHING for run in runs]))
     rows += [Row(title, [_score(run, name) for run in runs]) for name, title in TITLES.items()]
-    rows.append(Row("best validation", [_validation(run.course.best) for run in runs]))
-    rows.append(Row("last validation", [_validation(_last_validated(run)) for run in runs]))
-    last_epochs = [run.course.epochs[-1:] for run in runs]
-    losses = [score_text(epoch[0].loss) if epoch else NOTHING for epoch in last_epochs]
-    rows.append(Row("loss of the last epoch", losses))
+    if while_training:
+        rows.append(Row("best validation", [_validation(run.course.best) for run in runs]))
+        rows.append(Row("last validation", [_validation(_last_validated(run)) for run in runs]))
+        last_epochs = [run.course.epochs[-1:] for run in runs]
+        losses = [score_text(epoch[0].loss) if epoch else NOTHING for epoch in last_epochs]
+        rows.append(Row("loss of the last epoch", losses))
     known = [row for row in rows if set(row.cells) != {NOTHING}]
     return Table("Scores", ["score"], known, runs)
+
+
+def run_differences(runs: Sequence[RunView]) -> dict[str, dict[str, Difference]]:
+    """Compare runs with the first one, by name: those scored on its clips, with its labels."""
+    first, *others = runs
+    if first.metrics is None or first.record.predictions is None:
+        return {}
+    return {
+        run.name: clip_differences(first.record.predictions, run.record.predictions)
+        for run in others
+        if run.metrics
+        and run.record.predictions
+        and not why_unpaired(first.record.predictions, run.record.predictions)
+    }
+
+
+def differences_table(first: str, differences: Mapping[str, Mapping[str, Difference]]) -> Table:
+    """Lay out how far runs are above the first one.
+
+    Args:
+        first: Name of that one.
+        differences: As :func:`run_differences` gives them.
+    """
+    names = [name for name in TITLES if any(name in found for found in differences.values())]
+    rows = [
+        Row(TITLES[name], [difference_text(found.get(name)) for found in differences.values()])
+        for name in names
+    ]
+    columns = ["score", *(f"{name} - {first}" for name in differences)]
+    title = f"Differences of the same clips [{LEVEL:.0%} interval]"
+    return Table(title, columns, rows, numbers=True)
+
+
+def score_records(
+    runs: Sequence[RunView],
+    differences: Mapping[str, Mapping[str, Difference]],
+    settings: Mapping[str, Mapping[str, Any]],
+) -> list[Record]:
+    """Give the scores by the predictions for programs: a record for each run, and each difference.
+
+    Args:
+        runs: The runs.
+        differences: As :func:`run_differences` gives them.
+        settings: Of each run by its name, those that the runs do not have in common.
+    """
+    records: list[Record] = []
+    for run in runs:
+        figures = summary_figures(run.metrics) if run.metrics else {}
+        intervals = {name: getattr(run.intervals, name, None) for name in figures}
+        record: Record = {"run": run.name, "minus": "", "folder": str(run.record.folder)}
+        record |= settings.get(run.name, {})
+        record |= {"scores_of": run.scored, "clips": run.metrics and run.metrics.clips}
+        records.append(record | figures | ends_of(intervals))
+    records += [
+        {"run": name, "minus": runs[0].name, **difference_cells(found)}
+        for name, found in differences.items()
+    ]
+    return records
 
 
 def epochs_table(run: RunView) -> Table:

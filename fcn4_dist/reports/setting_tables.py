@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from fcn4_dist.config import SETTINGS, recorded_settings
+from fcn4_dist.config import SETTINGS, Affects, differing_settings, recorded_settings
 from fcn4_dist.reports.run_view import RunView
-from fcn4_dist.reports.tables import NOTHING, Row, Table
+from fcn4_dist.reports.tables import Row, Table, setting_text
 from fcn4_dist.runs.record import Data, Description
 from fcn4_dist.terminal import clock
 from fcn4_dist.text import count
@@ -48,7 +48,7 @@ def settings_tables(runs: Sequence[RunView]) -> list[Table]:
         "At their default": [],
     }
     for name, values in settings.items():
-        texts = [_value_text(value, name) for value in (_default(name), *values)]
+        texts = [setting_text(value, name) for value in (_default(name), *values)]
         meaning = SETTINGS[name].meaning if name in SETTINGS else "not a setting of this version"
         groups[_group(name, values)].append(Row(name, texts, meaning, marked=_differ(values)))
     return [
@@ -59,6 +59,22 @@ def settings_tables(runs: Sequence[RunView]) -> list[Table]:
     ]
 
 
+def differing_settings_of(runs: Sequence[RunView]) -> tuple[list[RunView], dict[str, list[Any]]]:
+    """Find the settings that runs do not have in common, but for those of how the work is done.
+
+    Args:
+        runs: The runs.
+
+    Returns:
+        Those whose settings are known, and the value in each of them by the setting's name.
+    """
+    pairs = [(run, run.record.description) for run in runs]
+    recorded = {run.number: _effective_settings(found) for run, found in pairs if found}
+    described = [run for run in runs if run.number in recorded]
+    settings = differing_settings(list(recorded.values()), set(Affects) - {Affects.WORK})
+    return described, settings
+
+
 def environment_table(runs: Sequence[RunView]) -> Table:
     """Lay out versions and machines; what differs between runs is marked.
 
@@ -67,7 +83,7 @@ def environment_table(runs: Sequence[RunView]) -> Table:
     """
     described, facts = _by_name(runs, _environment)
     rows = [
-        Row(name, list(map(_value_text, values)), marked=_differ(values))
+        Row(name, list(map(setting_text, values)), marked=_differ(values))
         for name, values in facts.items()
     ]
     return Table("Versions and machine", ["what"], rows, described)
@@ -164,7 +180,7 @@ def _flat(name: str, value: Any) -> Iterator[tuple[str, str]]:
         for key, inner in value.items():
             yield from _flat(f"{name} {key}".strip(), inner)
     else:
-        yield name, _value_text(value)
+        yield name, setting_text(value)
 
 
 def _counts(data: Data) -> Table:
@@ -175,14 +191,3 @@ def _counts(data: Data) -> Table:
     rows.append(Row("all clips", [str(each.clips) for each in sets]))
     columns = ["class", *data.sets]
     return Table("Clips of each class and set", columns, rows, numbers=True)
-
-
-def _value_text(value: Any, name: str = "") -> str:
-    """Write a value, with its unit if it is that of a setting of this name."""
-    if value is None:
-        return NOTHING
-    if value in ("", []):
-        return "empty"
-    text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-    unit = SETTINGS[name].unit if name in SETTINGS else ""
-    return f"{text} {unit}".rstrip()

@@ -1,9 +1,15 @@
-"""A table of a report."""
+"""A table of a report, and what its cells say."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from fcn4_dist.reports.run_view import RunView
+from fcn4_dist.config import SETTINGS
+from fcn4_dist.evaluation.differences import Difference
+from fcn4_dist.evaluation.intervals import Interval
+
+if TYPE_CHECKING:
+    from fcn4_dist.reports.run_view import RunView
 
 NOTHING = "—"
 
@@ -40,5 +46,40 @@ class Table:
     title: str
     columns: Sequence[str]
     rows: Sequence[Row]
-    runs: Sequence[RunView] = ()
+    runs: Sequence["RunView"] = ()
     numbers: bool = False
+
+
+def setting_text(value: Any, name: str = "") -> str:
+    """Write a value, with its unit if it is that of a setting of this name."""
+    if value is None:
+        return NOTHING
+    if value in ("", []):
+        return "empty"
+    text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    unit = SETTINGS[name].unit if name in SETTINGS else ""
+    return f"{text} {unit}".rstrip()
+
+
+def settings_that_differ(names: Sequence[str], settings: Mapping[str, Sequence[Any]]) -> Table:
+    """Lay out settings: a column for each of the named jobs, a row for each setting's values."""
+    rows = [
+        Row(setting, [setting_text(value, setting) for value in values])
+        for setting, values in settings.items()
+    ]
+    return Table("Settings that differ", ["setting", *names], rows)
+
+
+def score_text(value: float | None, interval: Interval | None = None) -> str:
+    """Write a score, with its interval if there is one."""
+    if value is None:
+        return NOTHING
+    return f"{value:.4f}" + ("" if interval is None else " [{:.3f}, {:.3f}]".format(*interval))
+
+
+def difference_text(difference: Difference | None) -> str:
+    """Write a difference of two scores, with its sign and its interval if it has one."""
+    if difference is None:
+        return NOTHING
+    ends = "" if difference.interval is None else " [{:+.4f}, {:+.4f}]".format(*difference.interval)
+    return f"{difference.value:+.4f}{ends}"

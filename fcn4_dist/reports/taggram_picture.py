@@ -10,13 +10,14 @@ from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpec
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from fcn4_dist.files import write_bytes
 from fcn4_dist.reports.pictures import (
     draw_spectrogram,
     empty_figure,
     fit,
     one_line,
     own_style,
-    write_png,
+    png_of,
 )
 from fcn4_dist.tagging import SongTags
 
@@ -29,24 +30,28 @@ RANGE_DB = 80
 _SCORE_COLOURS = "viridis"
 
 
-@own_style()
 def write_taggram(path: Path, song: SongTags, spectrogram: np.ndarray, top_n: int) -> None:
-    """Draw the tags of a song over time under its spectrogram, and write it as PNG.
+    """Write what :func:`taggram_png` gives to a file."""
+    write_bytes(path, taggram_png(song, spectrogram, top_n))
+
+
+@own_style()
+def taggram_png(song: SongTags, spectrogram: np.ndarray, top_n: int) -> bytes:
+    """Draw the tags of a song over time under its spectrogram, as PNG.
 
     The same input gives the same bytes.
 
     Args:
-        path: File to write.
         song: The tags.
         spectrogram: Decibels of shape (n_mels, frames), from the song's beginning to its end.
         top_n: How many tags: those of the highest scores.
     """
-    write_png(path, draw_taggram(song, spectrogram, top_n))
+    return png_of(draw_taggram(song, spectrogram, top_n))
 
 
 @own_style()
 def draw_taggram(song: SongTags, spectrogram: np.ndarray, top_n: int) -> Figure:
-    """Draw the picture that :func:`write_taggram` writes; the arguments are the same."""
+    """Draw the picture that :func:`taggram_png` gives; the arguments are the same."""
     figure, above, below, bars = _axes(min(top_n, len(song.class_names)))
     title = above.set_title(one_line(song.path.name), fontsize=_TITLE_POINTS, loc="left")
     fit(title, _WIDTH - _LEFT - _EDGE)

@@ -44,14 +44,14 @@ def name_run_folder(loaded: LoadedSettings, command: str) -> LoadedSettings:
     if loaded.settings.run_dir:
         return loaded
     folder = _new_folder(Path(DEFAULT_RUNS), _folder_name(command))
-    return LoadedSettings(replace(loaded.settings, run_dir=str(folder)), loaded.origins)
+    return replace(loaded, settings=replace(loaded.settings, run_dir=str(folder)))
 
 
 def planned_run_folder(loaded: LoadedSettings, command: str) -> LoadedSettings:
     """Say what :func:`choose_run_folder` would, and make no folder."""
     folder = loaded.settings.run_dir or str(Path(DEFAULT_RUNS) / _folder_name(command))
     settings = replace(loaded.settings, run_dir=folder).with_absolute_paths()
-    return LoadedSettings(settings, loaded.origins)
+    return replace(loaded, settings=settings)
 
 
 def settle_paths(loaded: LoadedSettings) -> LoadedSettings:
@@ -66,7 +66,7 @@ def settle_paths(loaded: LoadedSettings) -> LoadedSettings:
     folder = Path(loaded.settings.run_dir)
     check_writable(folder, "run_dir")
     folder.mkdir(parents=True, exist_ok=True)
-    return LoadedSettings(loaded.settings.with_absolute_paths(), loaded.origins)
+    return replace(loaded, settings=loaded.settings.with_absolute_paths())
 
 
 def save_settings(loaded: LoadedSettings, prefix: str = "") -> Path:

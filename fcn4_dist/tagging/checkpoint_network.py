@@ -5,9 +5,10 @@ from pathlib import Path
 import numpy as np
 
 from fcn4_dist.checkpoints.content import read_checkpoint
-from fcn4_dist.cluster.device import check_device, prepare_environment
+from fcn4_dist.cluster.device import check_device, check_mindspore, prepare_environment
 from fcn4_dist.host.cards import find_card_ids
 from fcn4_dist.tagging.model_description import Network, describe_checkpoint
+from fcn4_dist.versions import check_extra
 
 
 class CheckpointNetwork(Network):
@@ -34,6 +35,8 @@ class CheckpointNetwork(Network):
         device_id: int = 0,
     ) -> None:
         checkpoint = read_checkpoint(path)
+        check_mindspore()
+        check_extra("ascend")
         super().__init__(describe_checkpoint(checkpoint, class_names), path)
         device_target = device_target or ("Ascend" if find_card_ids() else "CPU")
         check_device(device_target)

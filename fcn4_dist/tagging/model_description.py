@@ -11,13 +11,34 @@ import numpy as np
 from msgspec import Meta
 
 from fcn4_dist import documents
-from fcn4_dist.audio import LONGEST_SECONDS, FeatureParameters
+from fcn4_dist.audio import LONGEST_SECONDS, FeatureParameters, mel_filters
 from fcn4_dist.checkpoints.content import Checkpoint
 from fcn4_dist.clips.class_names import unnamed
 from fcn4_dist.config import Settings
 from fcn4_dist.errors import InputError
 from fcn4_dist.files import sha256_of
 from fcn4_dist.model import channels
+
+
+@dataclass(frozen=True)
+class MelFilter:
+    """What the frequencies of an FFT add to one mel band; those that are not named add nothing.
+
+    Attributes:
+        first: The first of them, by its number, where 0 is the constant.
+        weights: Of this one and those behind it.
+    """
+
+    first: documents.Count
+    weights: tuple[Annotated[float, Meta(ge=0, le=1e9)], ...]
+
+    @classmethod
+    def of(cls, band: np.ndarray) -> "MelFilter":
+        """Keep the weights of one band, float32 of shape (1 + n_fft // 2,)."""
+        heard = np.flatnonzero(band)
+        if not len(heard):
+            return cls(0, ())
+        return cls(int(heard[0]), tuple(band[heard[0] : heard[-1] + 1].tolist()))
 
 
 @dataclass(frozen=True)
@@ -31,6 +52,8 @@ class ModelDescription(documents.Document):
         width: Factor on the network's channels.
         source: The checkpoint it comes from: its file name, SHA-256, epoch, step, metrics and the
             versions of the packages that trained it, as far as they are known.
+        mel_filters: Of each band, so that who runs the model needs nothing that makes them; none
+            where an earlier version has written the description.
     """
 
     format = 1
@@ -41,11 +64,29 @@ class ModelDescription(documents.Document):
     window_seconds: Annotated[float, Meta(gt=0, le=LONGEST_SECONDS)]
     width: Annotated[float, Meta(gt=0, le=16)]
     source: Mapping[str, documents.Value] = field(default_factory=dict)
+    mel_filters: tuple[MelFilter, ...] = ()
+
+    def __post_init__(self) -> None:
+        bands, bins = self.parameters.n_mels, 1 + self.parameters.n_fft // 2
+        if self.mel_filters and len(self.mel_filters) != bands:
+            raise ValueError(f"it has {len(self.mel_filters)} mel filters for {bands} bands")
+        if any(band.first + len(band.weights) > bins for band in self.mel_filters):
+            raise ValueError(f"a mel filter reaches beyond the {bins} frequencies of the FFT")
 
     @property
     def input_shape(self) -> tuple[int, int, int]:
         """Shape of one window: (1, n_mels, frames)."""
         return (1, self.parameters.n_mels, self.parameters.frames_in(self.window_seconds))
+
+    def filter_bank(self) -> np.ndarray | None:
+        """Give the mel filters as :func:`fcn4_dist.audio.mel_filters` does; None without any."""
+        if not self.mel_filters:
+            return None
+        bins = 1 + self.parameters.n_fft // 2
+        bank = np.zeros((len(self.mel_filters), bins), dtype=np.float32)
+        for row, band in zip(bank, self.mel_filters, strict=True):
+            row[band.first : band.first + len(band.weights)] = band.weights
+        return bank
 
     def as_dict(self) -> dict[str, Any]:
         """Give the description as values that JSON can hold."""
@@ -118,6 +159,7 @@ def describe_checkpoint(
             settings.window_seconds,
             width,
             source,
+            _filters(FeatureParameters.from_settings(settings)),
         )
     if class_names and class_names != description.class_names:
         raise InputError(
@@ -132,7 +174,12 @@ def describe_checkpoint(
         source
         | {"epoch": description.epoch, "step": description.step}
         | {"metrics": dict(description.metrics), "versions": dict(description.versions)},
+        _filters(description.parameters),
     )
+
+
+def _filters(parameters: FeatureParameters) -> tuple[MelFilter, ...]:
+    return tuple(map(MelFilter.of, mel_filters(parameters)))
 
 
 def _size(checkpoint: Checkpoint) -> tuple[int, float]:

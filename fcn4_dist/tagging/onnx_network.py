@@ -1,11 +1,13 @@
 """An exported network, run by onnxruntime."""
 
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 
 from fcn4_dist.errors import Fcn4DistError, InputError
 from fcn4_dist.tagging.model_description import ModelDescription, Network
+from fcn4_dist.versions import check_extra
 
 DESCRIPTION_KEY = "fcn4_dist"
 """Key of the description in the file's metadata."""
@@ -22,12 +24,9 @@ class OnnxNetwork(Network):
     """
 
     def __init__(self, path: Path) -> None:
-        try:
-            import onnxruntime
-        except ImportError as error:
-            raise InputError(
-                "onnxruntime is not installed in this Python: pip install 'fcn4_dist[onnx]'"
-            ) from error
+        check_extra("onnx")
+        import onnxruntime
+
         if not path.is_file():
             raise InputError(f"there is no model {path}: 'fcn4-dist export' writes one")
         options = onnxruntime.SessionOptions()
@@ -48,7 +47,14 @@ class OnnxNetwork(Network):
                 f"{path} does not say what it was trained on: 'fcn4-dist export --file_format "
                 "ONNX' writes models that do"
             )
-        super().__init__(ModelDescription.from_json(metadata[DESCRIPTION_KEY], str(path)), path)
+        description = ModelDescription.from_json(metadata[DESCRIPTION_KEY], str(path))
+        if not description.mel_filters and find_spec("librosa") is None:
+            raise InputError(
+                f"{path} does not hold its mel filters, since an earlier version exported it, and "
+                "librosa, which makes them, is not installed in this Python: export the "
+                "checkpoint again, or pip install librosa"
+            )
+        super().__init__(description, path)
         shape, classes = list(self.description.input_shape), len(self.description.class_names)
         takes = [(each.name, each.shape[1:]) for each in self._session.get_inputs()]
         gives = [(each.name, each.shape[1:]) for each in self._session.get_outputs()]

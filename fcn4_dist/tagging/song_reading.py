@@ -90,7 +90,7 @@ class SongReader:
 
     def __init__(self, description: ModelDescription, hop_seconds: float | None = None) -> None:
         self._parameters = parameters = description.parameters
-        self._log_mel = LogMel(parameters)
+        self._log_mel = LogMel(parameters, description.filter_bank())
         self._window_frames = description.input_shape[-1]
         self._window_samples = round(description.window_seconds * parameters.sample_rate)
         self._step = self._window_frames

@@ -69,8 +69,19 @@ class Tagger:
         Raises:
             InputError: If it cannot be decoded.
         """
+        return self.tag_read(self.read_here(path))
+
+    def read_here(self, path: Path) -> Song:
+        """Read one song, in this process, which a file that crashes the decoder ends.
+
+        Args:
+            path: Its audio file.
+
+        Raises:
+            InputError: If it cannot be decoded.
+        """
         try:
-            return self.tag_read(self.reader.read(path))
+            return self.reader.read(path)
         except UndecodableClipError as error:
             raise InputError(f"no tags of {path}: it {error}") from error
 

@@ -28,7 +28,7 @@ from mindspore import Tensor, amp, nn, ops  # noqa: E402
 from mindspore.ops import constexpr  # noqa: E402
 
 from fcn4_dist.cluster.ranks import Ranks, join_ranks  # noqa: E402
-from fcn4_dist.export.formats import write_mindir  # noqa: E402
+from fcn4_dist.exporting.formats import write_mindir  # noqa: E402
 from fcn4_dist.model.build import build_fcn4  # noqa: E402
 from fcn4_dist.model.fcn4 import Fcn4  # noqa: E402
 from fcn4_dist.tagging.checkpoint_network import CheckpointNetwork  # noqa: E402

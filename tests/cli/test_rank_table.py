@@ -211,10 +211,10 @@ def test_showing_a_wrong_table_lists_its_faults(capsys: pytest.CaptureFixture[st
 @pytest.mark.parametrize(
     ("arguments", "hint"),
     [
-        (["generate", "--device", "0-7"], "did you mean 'devices'"),
-        (["check", "--cards", "A2", "table.json"], "did you mean 'card'"),
+        (["generate", "--device", "0-7"], "did you mean '--devices'"),
+        (["check", "--cards", "A2", "table.json"], "did you mean '--card'"),
         (["check", "--card", "A9", "table.json"], "invalid choice: 'A9'"),
-        (["chek"], "invalid choice: 'chek'"),
+        (["chek"], "there is no action 'chek', did you mean 'fcn4-dist rank-table check'?"),
         ([], "required"),
         (["merge", "a.json"], "two tables or more"),
     ],

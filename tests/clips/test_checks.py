@@ -11,7 +11,9 @@ from fcn4_dist.config import Settings
 from fcn4_dist.errors import InputError
 
 
-def _sentences(classes: Sequence[str], ids: Sequence[str] = (), num_classes: int = 2) -> list[str]:
+def _sentences(
+    classes: Sequence[str], ids: Sequence[str] = (), num_classes: int | None = 2
+) -> list[str]:
     clips = tuple(Clip(clip_id, Path(clip_id), ()) for clip_id in ids)
     collection = Collection(tuple(classes), clips)
     return list(map(str, check_collection(collection, "clips.csv", num_classes)))
@@ -32,6 +34,38 @@ def test_of_many_classes_the_first_are_shown() -> None:
     (sentence,) = _sentences([f"class{number:02}" for number in range(20)])
     assert "holds 20 classes (class00, class01, " in sentence
     assert "class11, …)" in sentence
+
+
+@pytest.mark.parametrize(
+    ("classes", "sentences"),
+    [
+        (["jazz", "metal", "rock"], []),
+        (
+            ["jazz"],
+            [
+                "clips.csv holds one class (jazz), from which nothing can be told: name the folder "
+                "in which each class has one of its own, or another collection, or give "
+                "--num_classes 1 if it is meant"
+            ],
+        ),
+        (
+            ["test", "train"],
+            [
+                "clips.csv holds 2 classes, and it is not sure that all are meant: if 'test' is a "
+                "class, and no set, give --num_classes 2; else mend the names, or name another "
+                "collection"
+            ],
+        ),
+        (
+            ["jazz", "rock", "rocks"],
+            ["clips.csv holds 3 classes, if 'rock' and 'rocks' are classes of their own"],
+        ),
+    ],
+)
+def test_where_nobody_has_counted_the_classes_what_is_odd_about_them_is_said(
+    classes: list[str], sentences: list[str]
+) -> None:
+    assert _sentences(classes, num_classes=None) == sentences
 
 
 @pytest.mark.parametrize("name", ["Rock", " rock", "rock ", "ROCK "])

@@ -19,12 +19,13 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from fcn4_dist import __version__
+from fcn4_dist import __version__, versions
 from fcn4_dist.checkpoints import CheckpointFolder
 from fcn4_dist.cluster import (
     callers,
@@ -290,6 +291,10 @@ def _without(module: Any, name: str, other: Any, then: Callable[[Stage], Found])
         return then(stage)
 
     return find
+
+
+def _find_all_but_librosa(name: str) -> Any:
+    return None if name == "librosa" else find_spec(name)
 
 
 class _NoPackages:
@@ -692,6 +697,11 @@ SECTIONS = {
                 _without(sys, "version_info", (3, 13, 1), _software()),
             ),
             "MindSpore error",
+        ),
+        Case(
+            "MindSpore is installed, and something else that training needs is not",
+            _without(versions, "find_spec", _find_all_but_librosa, _software()),
+            "packages error",
         ),
         Case("msrun is on the PATH", _software(), "msrun ok"),
         Case("msrun is not on the PATH", _software(PATH="/nowhere"), "msrun error"),

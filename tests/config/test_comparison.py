@@ -5,7 +5,14 @@ from typing import Any
 
 import pytest
 
-from fcn4_dist.config import SETTINGS, Affects, Settings, differences, graph_settings
+from fcn4_dist.config import (
+    SETTINGS,
+    Affects,
+    Settings,
+    differences,
+    differing_settings,
+    graph_settings,
+)
 
 # What a resumed run must share with the one it goes on with. Of the other settings, a checkpoint
 # holds or tells what went in (INPUT, FOLD: weights, the manifest of its shards) and its global
@@ -148,3 +155,19 @@ def test_whatever_affects_the_result_or_how_it_is_computed_makes_another_graph(n
 )
 def test_a_run_that_goes_on_finds_its_graph_again(change: dict[str, Any]) -> None:
     assert graph_settings(replace(Settings(), **change)) == graph_settings(Settings())
+
+
+def test_what_several_jobs_do_not_have_in_common_is_given_for_each() -> None:
+    changed: dict[str, Any] = {"lr": 0.1, "processes": 4, "run_dir": "x", "mr_name": ("a", "b")}
+    jobs: list[dict[str, Any]] = [
+        Settings().as_dict(),
+        Settings(**changed).as_dict() | {"of a later version": 1},
+        # An earlier version's, which did not know the others.
+        {"lr": 0.1},
+    ]
+    assert differing_settings(jobs, set(Affects) - {Affects.WORK}) == {
+        "lr": [0.0005, 0.1, 0.1],
+        "mr_name": [["train", "val"], ["a", "b"], ["train", "val"]],
+        "of a later version": [None, 1, None],
+    }
+    assert differing_settings(jobs[:1] * 2, set(Affects)) == {}

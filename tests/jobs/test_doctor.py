@@ -84,8 +84,9 @@ def test_without_cards_and_shards_every_check_that_can_be_made_still_is(
     monkeypatch.setattr(Host, "find", lambda: Host((), "", ("192.0.2.1",)))
     code, rows, verdict = run(capsys)
     errors = {check for check, row in rows.items() if row.startswith("error")}
-    assert (code, errors) == (2, {"device", "workers", "shards"})
-    assert verdict == "3 would stop the job"
+    assert (code, errors) == (2, {"workers", "shards"})
+    assert verdict == "2 would stop the job"
+    assert rows["device_target"] == "ok no Ascend card or driver here: CPU"
 
 
 def test_a_host_with_cards_is_looked_at_as_it_is(

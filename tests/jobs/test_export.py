@@ -11,7 +11,7 @@ import pytest
 
 from fcn4_dist.audio import FeatureParameters
 from fcn4_dist.cli import main
-from fcn4_dist.export import comparison_windows, formats
+from fcn4_dist.exporting import comparison_windows, formats
 from fcn4_dist.files import sha256_of
 from fcn4_dist.tagging import ModelDescription, checkpoint_network, load_network
 from tests.tagging.conftest import checkpoint, description, exported, parameters

@@ -1,20 +1,28 @@
 """The commands folds and cross-validate."""
 
+import csv
+import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psutil
 import pytest
 from sklearn.metrics import accuracy_score
 
+from fcn4_dist import documents
 from fcn4_dist.cli import main
-from fcn4_dist.config import load_settings
-from fcn4_dist.evaluation import read_predictions
+from fcn4_dist.config import Settings, load_settings
+from fcn4_dist.evaluation import read_predictions, write_predictions
+from fcn4_dist.runs.cross_validation import CrossValidationRecord
 from tests.evaluation.test_folds import predictions, write
 from tests.jobs.recorded_training import wait_until
 
@@ -37,11 +45,11 @@ def test_folds_are_shown_each_by_itself_their_mean_and_spread_and_all_together(
 ) -> None:
     folders = [str(folder) for folder in write(tmp_path, predictions(1), predictions(2))]
     assert main(["folds", *folders, "--output", str(tmp_path / "all")]) == 0
-    lines = capsys.readouterr().out.splitlines()
+    title, *lines = capsys.readouterr().out.splitlines()
+    assert title == "Scores of 2 folds:"
     assert lines[0].split()[:4] == ["fold", "clips", "macro", "ROC-AUC"]
     assert [line.split()[:2] for line in lines[2:4]] == [["fold-1", "12"], ["fold-2", "12"]]
-    assert lines[4].startswith("mean  ")
-    assert lines[5].startswith("sample standard deviation  ")
+    assert lines[4].startswith("mean ± standard deviation  ")
     assert any(line.startswith("macro ROC-AUC ") and "clips 24" in line for line in lines)
     metrics = json.loads((tmp_path / "all/metrics.json").read_text())
     assert [fold["folder"] for fold in metrics["folds"]] == folders
@@ -59,6 +67,141 @@ def test_nothing_is_written_unless_it_is_asked_for(
     monkeypatch.chdir(tmp_path)
     assert main(["folds", *folders]) == 0
     assert [path.name for path in tmp_path.iterdir()] == ["folds"]
+
+
+def cross_validation(folder: Path, noise: float = 0.0, clips: int = 12, **settings: Any) -> str:
+    """The folder of a finished cross-validation of three folds."""
+    for fold in (1, 2, 3):
+        found = predictions(fold, clips)
+        added = noise * np.random.default_rng(fold).random(found.scores.shape)
+        scores = np.clip(found.scores + added, 0, 1)
+        write_predictions(
+            replace(found, scores=scores), folder / f"fold-{fold}/eval/predictions.csv"
+        )
+    begun = Settings(folds=3, run_dir=str(folder)).as_dict() | {"device_num": None} | settings
+    documents.write(folder / "cross_validation.json", CrossValidationRecord(begun))
+    return str(folder)
+
+
+def test_a_cross_validation_is_named_by_its_folder(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = cross_validation(tmp_path / "cv")
+    assert main(["folds", *(f"{folder}/fold-{fold}/eval" for fold in (1, 2, 3))]) == 0
+    by_folds = capsys.readouterr().out
+    assert main(["folds", folder]) == 0
+    assert capsys.readouterr().out == by_folds
+    assert [line.split()[0] for line in by_folds.splitlines()[3:6]] == [
+        "fold-1",
+        "fold-2",
+        "fold-3",
+    ]
+
+
+def test_cross_validations_are_compared_with_the_first(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one, two = (
+        cross_validation(tmp_path / name, noise, lr=lr, processes=processes)
+        for name, noise, lr, processes in (("plain", 0, 0.0005, 0), ("noisy", 0.4, 0.001, 4))
+    )
+    assert main(["folds", one, two]) == 0
+    text = capsys.readouterr().out
+    tables = [each.splitlines() for each in text.split("\n\n")]
+    titles = [lines[0] for lines in tables]
+    assert titles[:5] == [
+        "Settings that differ:",
+        "Mean ± standard deviation of 3 folds, mean difference [95% interval]:",
+        "All 36 clips together [95% interval]:",
+        "macro ROC-AUC of each fold:",
+        "accuracy of each fold:",
+    ]
+    assert [line.split() for line in tables[0][1::2]] == [
+        ["setting", "plain", "noisy"],
+        ["lr", "0.0005", "0.001"],
+    ]
+    for lines in tables[1:5]:
+        assert lines[1].endswith("noisy - plain")
+    assert [line.split()[0] for line in tables[3][3:]] == ["fold-1", "fold-2", "fold-3"]
+    assert "corrected for training sets that overlap" in titles[5]
+    assert "and wide, as 3 folds are few" in titles[5]
+    assert main(["folds", one, two, "--format", "CSV"]) == 0
+    data = capsys.readouterr().out
+    rows = list(csv.DictReader(io.StringIO(data)))
+    assert [(row["cross_validation"], row["minus"], row["row"]) for row in rows] == [
+        *(("plain", "", row) for row in ("fold", "fold", "fold", "mean", "all_clips")),
+        *(("noisy", "", row) for row in ("fold", "fold", "fold", "mean", "all_clips")),
+        ("noisy", "plain", "mean"),
+        ("noisy", "plain", "all_clips"),
+    ]
+    means = [float(row["accuracy"]) for row in rows if row["row"] == "mean"]
+    assert means[2] == pytest.approx(means[1] - means[0])
+    assert float(rows[10]["accuracy_lower"]) < means[2] < float(rows[10]["accuracy_upper"])
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (
+            lambda cv: shutil.rmtree(cv / "fold-2/eval"),
+            "fold 2 of 3 in {cv} is not scored: let its cross-validate go on",
+        ),
+        (lambda cv: shutil.rmtree(cv / "fold-3"), "fold 3 of 3 in {cv} is not scored"),
+        (lambda cv: (cv / "cross_validation.json").write_text("{"), "{cv}/cross_validation.json"),
+    ],
+)
+def test_a_cross_validation_that_is_not_whole_is_refused(
+    tmp_path: Path, change: Callable[[Path], object], sentence: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    one, two = (cross_validation(tmp_path / name) for name in ("one", "two"))
+    change(Path(two))
+    assert main(["folds", one, two]) == 2
+    error = capsys.readouterr().err
+    assert sentence.format(cv=two) in error
+    assert error.count("\n") == 1
+
+
+def test_what_cannot_be_paired_is_shown_without_differences(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one = cross_validation(tmp_path / "one")
+    other = cross_validation(tmp_path / "other", clips=15)
+    assert main(["folds", one, other, "--format", "markdown"]) == 0
+    shown = capsys.readouterr()
+    assert "no differences between other and one: 9 clips were scored in one of them" in shown.err
+    assert "warning" not in shown.out
+    assert "| accuracy | 0." in shown.out
+    assert {line.split("|")[-2].strip() for line in shown.out.splitlines() if "0." in line} == {"—"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["one", "two/fold-1/eval"], "one is a cross-validation and "),
+        (["one", "two", "--output", "all"], "--output is for the folds of one cross-validation"),
+        (["one", "--format", "word"], "invalid choice: 'word'"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(
+    tmp_path: Path, arguments: list[str], sentence: str, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    for name in ("one", "two"):
+        cross_validation(Path(name))
+    assert main(["folds", *arguments]) == 2
+    assert sentence in capsys.readouterr().err
+    assert not Path("all").exists()
+
+
+def test_a_cross_validation_made_by_hand_has_no_settings_to_show(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one, two = (cross_validation(tmp_path / name) for name in ("one", "two"))
+    (tmp_path / "two/cross_validation.json").unlink()
+    assert main(["folds", one, two]) == 0
+    assert "warning: the settings of two are not known" in capsys.readouterr().out
 
 
 @pytest.fixture

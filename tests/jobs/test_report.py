@@ -1,5 +1,7 @@
 """The command report."""
 
+import csv
+import io
 import os
 import subprocess
 import sys
@@ -44,6 +46,53 @@ def test_the_page_goes_where_it_is_wanted(tmp_path: Path) -> None:
     assert not (run / "report.html").exists()
 
 
+def test_scores_are_printed_as_a_table_and_no_page_is_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs = [
+        str(write_run(tmp_path / name, seed=seed, settings={"lr": lr, "processes": seed}))
+        for seed, name, lr in ((1, "R&B", 0.0005), (2, "hip_hop", 0.001))
+    ]
+    assert main(["report", *runs, "--format", "LaTeX"]) == 0
+    shown = capsys.readouterr()
+    assert "the table shows what does not fit" in shown.err
+    settings, scores, differences = shown.out.rstrip().split("\n\n")
+    assert settings.split("\n") == [
+        "% Settings that differ",
+        r"\begin{tabular}{lll}",
+        r"\toprule",
+        r"setting & R\&B & hip\_hop \\",
+        r"\midrule",
+        r"lr & 0.0005 & 0.001 \\",
+        r"\bottomrule",
+        r"\end{tabular}",
+    ]
+    assert r"clips & 80 & 80 \\" in scores
+    assert differences.startswith("% Differences of the same clips [95% interval]\n")
+    assert "best validation" not in shown.out
+    assert main(["report", *runs, "--format", "text"]) == 0
+    assert "best validation" in capsys.readouterr().out
+    assert main(["report", *runs, "--format", "csv"]) == 0
+    one, two, difference = csv.DictReader(io.StringIO(capsys.readouterr().out))
+    assert (one["run"], two["run"], one["lr"], two["lr"]) == ("R&B", "hip_hop", "0.0005", "0.001")
+    assert one["scores_of"] == "validation set, epoch 10 (best)"
+    assert "processes" not in one
+    assert (difference["run"], difference["minus"]) == ("hip_hop", "R&B")
+    expected = float(two["accuracy"]) - float(one["accuracy"])
+    assert float(difference["accuracy"]) == pytest.approx(expected)
+    assert not list(tmp_path.glob("*/*.html"))
+
+
+def test_a_run_without_predictions_has_no_scores_in_a_table(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = write_run(tmp_path / "run")
+    (run / "predictions.csv").unlink()
+    assert main(["report", str(run), "--format", "markdown"]) == 0
+    shown = capsys.readouterr()
+    assert shown.err == "warning: run has no scores: there is no predictions.csv\n"
+
+
 def test_a_folder_without_a_run_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -79,7 +128,7 @@ def test_a_package_that_is_not_installed_is_named(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     run = write_run(tmp_path / "run")
-    monkeypatch.setattr("fcn4_dist.jobs.report.find_spec", lambda name: name != package or None)
+    monkeypatch.setattr("fcn4_dist.versions.find_spec", lambda name: name != package or None)
     assert main(["report", str(run)]) == 2
     assert f"{package} is not installed in this Python: pip install" in capsys.readouterr().err
 

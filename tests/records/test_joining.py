@@ -169,22 +169,22 @@ def test_the_other_reader_of_mindspore_sees_the_whole_set_too(tmp_path: Path) ->
             np.testing.assert_array_equal(row["feature"], np.full(SMALL.shape, place))
 
 
-def test_the_readme_tells_how_mindspore_opens_them(
+def test_their_page_tells_how_mindspore_opens_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     made = Shards(tmp_path, 7, 3)
     made.write()
     made.format.mr_path.rename(tmp_path / "data")
     monkeypatch.chdir(tmp_path)
-    readme = Path(__file__).parents[2].joinpath("README.md").read_text(encoding="utf-8")
-    (example,) = re.findall(r"```python\n([^`]*MindDataset[^`]*)```", readme)
+    page = Path(__file__).parents[2].joinpath("docs/prepare.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```python\n([^`]*MindDataset[^`]*)```", page)
     exec(example, {})
     printed = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in printed] == [row.id for row in made.rows]
     assert all(f" {SMALL.shape} [" in line for line in printed)
 
 
-def test_features_of_half_precision_are_viewed_as_the_readme_says(tmp_path: Path) -> None:
+def test_features_of_half_precision_are_viewed_as_their_page_says(tmp_path: Path) -> None:
     made = Shards(tmp_path, 3, 2, dtype="float16")
     rows = ds.MindDataset(str(made.write()[1]), shuffle=False)
     for number, row in enumerate(rows.create_dict_iterator(num_epochs=1, output_numpy=True)):

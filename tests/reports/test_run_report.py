@@ -148,6 +148,8 @@ def test_several_runs_stand_side_by_side_and_what_differs_is_marked(tmp_path: Pa
     assert {b"lr", b"batch_size", b"run_dir"} == {name for name in marked if not name.isdigit()}
     assert "default first second" in page.text
     assert "The same for all runs." in page.text
+    assert "Differences of runs that scored the same clips" in page.text
+    assert "score second - first" in page.text
     label = next(attrs["aria-label"] for tag, attrs in page.tags if tag == "svg")
     assert label and "first: first" in label and "second: first" in label
 

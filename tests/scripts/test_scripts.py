@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from fcn4_dist.__main__ import _NEEDED
+
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 JOBS = [
     "run_preprocess.sh",
@@ -109,5 +111,5 @@ def test_a_python_without_the_packages_is_told_what_to_do(tmp_path: Path) -> Non
         text=True,
     )
     assert result.returncode == 2
-    lacks = "lacks jinja2, librosa, msgspec, numpy, sklearn, tensorboardX, tqdm, wcwidth, yaml: "
-    assert f"{lacks}activate the" in result.stderr
+    assert f"lacks {', '.join(_NEEDED)}: activate the right" in result.stderr
+    assert "pip install '.[train]' in the folder of setup.py" in result.stderr

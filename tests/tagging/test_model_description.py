@@ -3,11 +3,14 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from fcn4_dist.audio import FeatureParameters
+from fcn4_dist.audio import FeatureParameters, mel_filters
 from fcn4_dist.checkpoints.content import read_checkpoint
 from fcn4_dist.clips.class_names import parse_class_names
 from fcn4_dist.clips.gtzan import GTZAN_GENRES
@@ -17,6 +20,7 @@ from fcn4_dist.errors import InputError
 from fcn4_dist.files import sha256_of
 from fcn4_dist.tagging import ModelDescription, Tagger, describe_checkpoint, load_network
 from fcn4_dist.tagging.checkpoint_network import CheckpointNetwork
+from fcn4_dist.tagging.model_description import MelFilter
 from tests.checkpoints.examples import DESCRIPTION, write_example
 from tests.tagging.networks import CLASS_NAMES, write_modelzoo_checkpoint
 
@@ -35,6 +39,38 @@ def test_a_checkpoint_of_this_package_says_everything_itself(
     assert (description.source["epoch"], description.source["step"]) == (3, 24)
     assert description.source["metrics"] == DESCRIPTION.metrics
     assert description.source["versions"] == DESCRIPTION.versions
+
+
+@given(rate=st.integers(1, 100_000), n_fft=st.integers(2, 1200), bands=st.integers(1, 130))
+@settings(max_examples=50, deadline=None)
+@pytest.mark.filterwarnings("ignore:Empty filters")
+def test_its_mel_filters_are_librosas_to_the_bit_whatever_they_are(
+    rate: int, n_fft: int, bands: int
+) -> None:
+    parameters = FeatureParameters(rate, 1.0, n_fft, 256, bands, "power_to_db")
+    filters = mel_filters(parameters)
+    mel = tuple(map(MelFilter.of, filters))
+    kept = ModelDescription(("a", "b"), parameters, 1.0, 1.0, {}, mel)
+    read = ModelDescription.from_json(json.dumps(kept.as_dict()), "model.onnx")
+    bank = read.filter_bank()
+    assert bank is not None and bank.flags["C_CONTIGUOUS"]
+    np.testing.assert_array_equal(bank, filters, strict=True)
+
+
+@pytest.mark.parametrize(
+    ("filters", "fault"),
+    [
+        ([{"first": 0, "weights": [0.5]}], "it has 1 mel filters for 32 bands"),
+        ([{"first": 256, "weights": [0.5, 0.5]}] * 32, "a mel filter reaches beyond the 257"),
+        ([{"first": 0, "weights": [1e300]}] * 32, "expected float <= 1000000000.0"),
+    ],
+)
+def test_mel_filters_of_something_else_are_refused(
+    filters: list[dict[str, Any]], fault: str, description: ModelDescription
+) -> None:
+    content = description.as_dict() | {"mel_filters": filters}
+    with pytest.raises(InputError, match=fault):
+        ModelDescription.from_json(json.dumps(content), "model.onnx")
 
 
 def test_its_own_class_names_are_not_replaced(checkpoint: Path) -> None:

@@ -1,16 +1,48 @@
 """An exported network, run by onnxruntime."""
 
+import json
 from pathlib import Path
 
+import numpy as np
 import onnx
 import pytest
 
 from fcn4_dist.errors import InputError
-from fcn4_dist.tagging import load_network
+from fcn4_dist.tagging import Tagger, load_network
 
 
 def test_it_knows_what_the_checkpoint_knew(exported: Path, checkpoint: Path) -> None:
     assert load_network(exported).description == load_network(checkpoint).description
+
+
+@pytest.fixture
+def earlier(exported: Path, tmp_path: Path) -> Path:
+    """The model as earlier versions exported it: without mel filters."""
+    model = onnx.load(exported)
+    (entry,) = model.metadata_props
+    content = json.loads(entry.value)
+    del content["mel_filters"]
+    entry.value = json.dumps(content)
+    onnx.save(model, tmp_path / "earlier.onnx")
+    return tmp_path / "earlier.onnx"
+
+
+def test_a_file_of_an_earlier_version_gives_the_same_scores(
+    exported: Path, earlier: Path, real_clip: Path
+) -> None:
+    scores, expected = (
+        Tagger(load_network(path)).tag(real_clip).scores for path in (earlier, exported)
+    )
+    np.testing.assert_array_equal(scores, expected)
+
+
+def test_a_file_of_an_earlier_version_needs_librosa(
+    earlier: Path, exported: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fcn4_dist.tagging.onnx_network.find_spec", lambda name: None)
+    with pytest.raises(InputError, match=r"earlier\.onnx does not hold .* pip install librosa$"):
+        load_network(earlier)
+    load_network(exported)
 
 
 def test_a_file_that_does_not_say_what_it_was_trained_on_is_refused(

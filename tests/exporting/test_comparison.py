@@ -7,7 +7,7 @@ import pytest
 import soundfile
 
 from fcn4_dist.errors import InputError
-from fcn4_dist.export import compare, comparison_windows
+from fcn4_dist.exporting import compare, comparison_windows
 from fcn4_dist.tagging import ModelDescription
 
 WINDOWS = np.random.default_rng(1).normal(size=(11, 1, 4, 5)).astype(np.float32)

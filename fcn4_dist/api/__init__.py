@@ -1,0 +1,1 @@
+"""What ``import fcn4_dist`` offers to programs and notebooks; imported when it is used."""

@@ -1,0 +1,45 @@
+"""A trained network as a file for other programs."""
+
+from pathlib import Path
+
+from fcn4_dist.api.command import run_program
+from fcn4_dist.api.naming import Network, Place
+from fcn4_dist.tagging.loading import find_checkpoint
+
+
+def export(
+    model: Network,
+    output: Place,
+    *,
+    class_names: str = "",
+    force: bool = False,
+    quiet: bool = False,
+) -> Path:
+    """Write a trained network as ONNX, MindIR or AIR, in a process of its own.
+
+    The file is kept if it gives the network's own logits on real audio.
+
+    Args:
+        model: A checkpoint, a folder of checkpoints, or a run.
+        output: The file; its ending says what is written: .onnx, .mindir or .air.
+        class_names: For a checkpoint that does not name its classes, as of :func:`load`.
+        force: Whether to overwrite a file that is there.
+        quiet: Whether to show nothing but warnings.
+
+    Returns:
+        The file; its description stands beside it.
+
+    Raises:
+        InputError: If the checkpoint or the file cannot be used.
+        Fcn4DistError: If what was written gives other logits.
+
+    Examples:
+        >>> fcn4_dist.export("run/weight", "fcn4.onnx", quiet=True)
+        PosixPath('fcn4.onnx')
+    """
+    path = Path(output)
+    words = ["export", f"--checkpoint={find_checkpoint(Path(model)).absolute()}"]
+    words += [f"--output={path}", f"--file_format={path.suffix[1:].upper()}"]
+    words += [f"--class_names={class_names}"] if class_names else []
+    run_program([*words, *(["--force"] if force else [])], quiet=quiet)
+    return path
