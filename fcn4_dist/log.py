@@ -167,17 +167,19 @@ def say_as_logged(line: str) -> None:
     logger().log(level, Lines(text))
 
 
-def follow(path: Path, ended: threading.Event) -> Iterator[str]:
+def follow(path: Path, ended: threading.Event, begin: int = 0) -> Iterator[str]:
     """Read the lines of a file that another process writes, as they come.
 
     Args:
         path: The file; it need not be there yet.
         ended: Set when no more will come.
+        begin: Bytes at the beginning that are left out.
     """
     while not path.exists():
         if ended.wait(_SECONDS_BETWEEN_LOOKS):
             return
     with path.open(encoding="utf-8", errors="replace") as file:
+        file.seek(begin)
         last_look, rest = False, ""
         while not last_look:
             last_look = ended.wait(_SECONDS_BETWEEN_LOOKS)

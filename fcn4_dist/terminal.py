@@ -197,13 +197,18 @@ class Progress:
             now: Show it whenever the last time was.
         """
         if self._bar is not None:
-            self._bar.set_postfix_str(figures, refresh=False)
+            self._bar.set_postfix_str(figures, refresh=now)
         elif self._visible:
             time_now = time.monotonic()
             waited = time_now - self._shown >= _SECONDS_BETWEEN_LINES
             if now or waited or self.done >= self._total:
                 self._shown = time_now
                 self._print_line(figures, time_now)
+
+    def move(self, figures: str) -> None:
+        """Show on a bar alone how far a part of the work is."""
+        if self._bar is not None:
+            self._bar.set_postfix_str(figures)
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
         if self._bar is not None:
