@@ -67,7 +67,8 @@ def refuse_errors(findings: Iterable[Finding], heading: str = "") -> None:
         findings: What was found.
         heading: A line to stand above the errors, which are then indented.
     """
-    if lines := list(map(str, errors_in(findings))):
+    # Several checks may stumble over the same.
+    if lines := list(dict.fromkeys(map(str, errors_in(findings)))):
         if heading:
             lines = [cleaned(heading), *(f"  {line}" for line in lines)]
         raise InputError(Lines("\n".join(lines)))

@@ -19,7 +19,7 @@ from fcn4_dist.api.retelling import Retelling
 from fcn4_dist.cluster.device import LAUNCHED_VARIABLE
 from fcn4_dist.cluster.launch import PROGRAM
 from fcn4_dist.cluster.mpi import started_by_mpi
-from fcn4_dist.config import LoadedSettings, load_settings
+from fcn4_dist.config import LoadedSettings, declaration_of, load_settings
 from fcn4_dist.config.forms import unexpanded
 from fcn4_dist.errors import Fcn4DistError, InputError, StoppedError
 from fcn4_dist.processes import die_with_parent
@@ -51,8 +51,12 @@ class Call:
         files = [config] if isinstance(config, str | os.PathLike) else config or ()
         self._files = [Path(file) for file in files]
         given = {name: value for name, value in settings.items() if value is not None}
-        self._flags = {name: _text(value) for name, value in given.items()}
-        self.loaded: LoadedSettings = load_settings(self._files, self._flags)
+        flags = {name: _text(value) for name, value in given.items()}
+        self.loaded: LoadedSettings = load_settings(
+            self._files, flags, of_shards=command in ("train", "eval")
+        )
+        # By the names that are looked for below, whichever they were given by.
+        self._flags = {declaration_of(name).name: text for name, text in flags.items()}
 
     def run(self, *arguments: str, device_num: int | None = None, quiet: bool = False) -> None:
         """Run it to its end, and show what it says.

@@ -142,8 +142,8 @@ def preprocess(
 
     Examples:
         >>> fcn4_dist.preprocess("music/", mr_path="shards", npy_path="npy", info_path="npy",
-        ...                      num_classes=3, clip_seconds=1.5, window_seconds=1.3,
-        ...                      hop_length=96, n_mels=32, quiet=True)
+        ...                      clip_seconds=1.5, window_seconds=1.3, hop_length=96, n_mels=32,
+        ...                      quiet=True)
         PosixPath('.../shards')
     """
     call = Call("preprocess", config, {"audio_path": music, **settings})
@@ -184,9 +184,7 @@ def train(
 
     Examples:
         >>> run = fcn4_dist.train("shards", run_dir="run", epoch_size=5, batch_size=4, lr=0.003,
-        ...                       width=0.05, num_classes=3, clip_seconds=1.5,
-        ...                       window_seconds=1.3, hop_length=96, n_mels=32,
-        ...                       device_target="CPU", quiet=True)
+        ...                       width=0.05, quiet=True)
         >>> run
         <Run .../run: 5 epochs, macro ROC-AUC 1.0000, accuracy 0.8000>
         >>> run.history["loss"]

@@ -1,8 +1,10 @@
-"""Whether the header of an audio file contradicts itself, its size or its content."""
+"""What the header of an audio file says, and whether it contradicts itself or its content."""
 
 import re
 from pathlib import Path
 from typing import BinaryIO
+
+import soundfile
 
 from fcn4_dist.files import open_file
 
@@ -15,6 +17,16 @@ _UNKNOWN_BYTES = 0x7FFF0000
 _SIZE_MATTERS = 0.01
 _FLAC_RATES = (0, 88200, 176400, 192000, 8000, 16000, 22050, 24000, 32000, 44100, 48000, 96000)
 """What a frame's code of its sample rate means (RFC 9639, 9.1.2); 0: as the header says."""
+
+
+def seconds_of(path: Path) -> float:
+    """Read how long the head of an audio file says that it is, in seconds; 0.0 if it does not."""
+    try:
+        with open_file(path) as file:
+            found = soundfile.info(file)
+    except (OSError, RuntimeError, ValueError):
+        return 0.0
+    return float(found.duration)
 
 
 def log_contradicts(log: str) -> bool:

@@ -121,6 +121,24 @@ class CheckpointFolder:
                     whole.append((path, description))
         return max(whole, key=lambda entry: entry[1].global_step, default=None)
 
+    def best_of_run(self, run_id: str, warn: Callable[[str], None]) -> Path | None:
+        """Find the best checkpoint of a run, or else its last whole one; None if it has none here.
+
+        Args:
+            run_id: The run's.
+            warn: Told of damaged files that are passed over.
+        """
+        best = [self.best_file] if self.best_file.is_file() else []
+        for path in [*best, *reversed(self.files())]:
+            try:
+                # The description alone is read of what another run has left.
+                found = verify_checkpoint(path) if run_id in (read_text(path) or "") else None
+                if found and found.run_id == run_id:
+                    return path
+            except (DamagedError, OSError) as error:
+                warn(f"{path} is passed over: {getattr(error, 'strerror', None) or error}")
+        return None
+
     def _foreign_files(self) -> list[Path]:
         """List checkpoints of other programs, such as the ModelZoo's, by epoch and step."""
         found = []

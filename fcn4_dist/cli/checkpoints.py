@@ -24,7 +24,11 @@ def _verify(parsed: argparse.Namespace) -> int:
     return verify_checkpoints(parsed.place)
 
 
-_PLACE = (flag("place", metavar="DIR", type=file_path).means("a folder, or one file"),)
+_PLACE = (
+    flag("place", metavar="DIR", type=file_path).means(
+        "a folder of checkpoints, that of a run, or one file"
+    ),
+)
 
 CHECKPOINTS = Command(
     "checkpoints",

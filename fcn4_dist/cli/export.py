@@ -3,7 +3,7 @@
 import argparse
 
 from fcn4_dist.cli.command import Command, flag
-from fcn4_dist.cli.tag import CHECKPOINT_FLAGS, named_checkpoint
+from fcn4_dist.cli.tag import MODEL_FLAGS, named_checkpoint
 from fcn4_dist.cli.values import file_path, found_path
 
 
@@ -33,12 +33,12 @@ EXPORT = Command(
     "any number to scores (the sigmoid is inside) and logits. The file is run and its logits "
     "compared with the network's before it is kept; class names and feature parameters stand in "
     "FILE.json beside it, and inside an ONNX file.",
-    example="export --file_format ONNX --checkpoint weight/ --output fcn4.onnx",
+    example="export --model weight/ --output fcn4.onnx",
     flags=(
-        flag("--file_format", required=True, choices=("MINDIR", "ONNX", "AIR")).means(
-            "what to write"
+        flag("--file_format", choices=("MINDIR", "ONNX", "AIR"), default="").means(
+            "what to write; default: what the ending of --output says, or ONNX"
         ),
-        *CHECKPOINT_FLAGS,
+        *MODEL_FLAGS,
         flag("--output", metavar="FILE", type=file_path).means(
             "file to write; default: the checkpoint's name with the format's ending, here"
         ),

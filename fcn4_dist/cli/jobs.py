@@ -4,7 +4,11 @@ import argparse
 
 from fcn4_dist.cli.command import Command, flag
 from fcn4_dist.cli.settings import load
+from fcn4_dist.cli.values import found_path
+from fcn4_dist.cluster.device import launched
+from fcn4_dist.cluster.mpi import started_by_mpi
 from fcn4_dist.cluster.stopping import hold_sigterm
+from fcn4_dist.errors import InputError
 
 
 def _synth(parsed: argparse.Namespace) -> None:
@@ -20,10 +24,33 @@ def _preprocess(parsed: argparse.Namespace) -> None:
 
 
 def _train(parsed: argparse.Namespace) -> None:
+    if parsed.music:
+        _take_road(parsed)
+        return
+    if parsed.dry_run:
+        raise InputError(
+            "--dry_run is for music, as in 'train music/ --dry_run'; of a training on shards, "
+            "'launch --dry_run train' shows what would be started"
+        )
     hold_sigterm()
     from fcn4_dist.jobs.train import train
 
     train(load(parsed))
+
+
+def _take_road(parsed: argparse.Namespace) -> None:
+    if launched() or started_by_mpi():
+        raise InputError(
+            f"train {parsed.music} starts the workers it needs itself: give it to 'fcn4-dist' "
+            "alone, or name shards instead of music"
+        )
+    from fcn4_dist.jobs.road import show_road, take_road
+
+    loaded = load(parsed, TRAIN.settings)
+    if parsed.dry_run:
+        show_road(parsed.music, loaded)
+    else:
+        take_road(parsed.music, loaded)
 
 
 def _evaluate(parsed: argparse.Namespace) -> None:
@@ -52,7 +79,7 @@ PREPROCESS = Command(
     "preprocess",
     "turn a folder of audio for each class into MindRecord shards",
     _preprocess,
-    example="preprocess --audio_path music/ --num_classes 4\n"
+    example="preprocess --audio_path music/\n"
     "preprocess --dataset csv --audio_path music/ --info_path music/ --info_name labels.csv",
     settings=("preprocess",),
     common=(
@@ -72,11 +99,24 @@ PREPROCESS = Command(
 )
 TRAIN = Command(
     "train",
-    "train FCN-4 on the training shards",
+    "train FCN-4 on music, or on training shards",
     _train,
-    example="train --data_dir data/ --device_target CPU --epoch_size 20 --lr 0.001\n"
+    description="Train FCN-4. With MUSIC, the whole road: look at it, decide what is not given, "
+    "make features and shards, train, score, and write a page. Without, train on the shards that "
+    "preprocess has made.",
+    example="train music/\n"
+    "train --data_dir data/ --device_target CPU --epoch_size 20 --lr 0.001\n"
     "train --config configs/gtzan.yaml --resume auto",
-    settings=("train",),
+    settings=("preprocess", "train", "eval"),
+    flags=(
+        flag("music", metavar="MUSIC", type=found_path, nargs="?").means(
+            "a folder that holds a folder of songs for each class, a CSV file of paths and labels, "
+            "or a known collection (GTZAN, MagnaTagATune)"
+        ),
+        flag("--dry_run", action="store_true").means(
+            "with MUSIC: say what is decided, and write nothing"
+        ),
+    ),
     common=(
         "data_dir",
         "epoch_size",

@@ -23,6 +23,11 @@ def _launch(parsed: argparse.Namespace) -> int:
     add_flags(own, (*_OWN_FLAGS, *FLAGS_OF_ALL))
     _, of_workers = own.parse_known_args(parsed.worker_arguments, parsed)
     worker = parse(_BEGUN, [parsed.worker_command, *of_workers], further=_OWN_FLAGS)
+    if getattr(worker, "music", None):
+        raise InputError(
+            f"launch starts workers on shards; 'fcn4-dist train {worker.music}' makes them of "
+            "music, and starts the workers it needs itself"
+        )
     request = _launch_request(parsed)
     if parsed.dry_run:
         return dry_run(worker.command, load(worker), request)

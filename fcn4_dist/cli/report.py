@@ -22,8 +22,8 @@ REPORT = Command(
     "It needs no network, and a run may still be going. Or print the scores alone as a table.",
     example="report runs/train-20261123-020000 runs/train-20261123-080000",
     flags=(
-        flag("folders", metavar="RUN_DIR", type=found_path, nargs="+").means(
-            "folder of a job of train or eval (its run_dir)"
+        flag("folders", metavar="RUN_DIR", type=found_path, nargs="*").means(
+            "folder of a job of train or eval (its run_dir); default: the newest one in runs/"
         ),
         flag("--output", metavar="FILE", type=file_path).means(
             "HTML file to write; default: report.html in RUN_DIR, or of several comparison.html "

@@ -78,8 +78,12 @@ def add_settings(
             )
 
 
-def load(parsed: argparse.Namespace) -> LoadedSettings:
+def load(parsed: argparse.Namespace, commands: Sequence[str] = ()) -> LoadedSettings:
     """Load the settings of a command line, and say what of them has no effect.
+
+    Args:
+        parsed: The command line.
+        commands: Whose settings have one; the command's alone, if there are none.
 
     Raises:
         InputError: If one cannot be used.
@@ -98,9 +102,10 @@ def load(parsed: argparse.Namespace) -> LoadedSettings:
             warn(str(remark))
         else:
             say(f"note: {remark}")
+    commands = commands or [parsed.command]
     for name in flags:
         effective = declaration_of(name).commands
-        if effective and parsed.command in COMMANDS and parsed.command not in effective:
+        if effective and set(commands) <= set(COMMANDS) and not set(commands) & set(effective):
             say(f"note: --{name} has no effect on {parsed.command}")
     return loaded
 

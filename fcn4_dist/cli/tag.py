@@ -15,18 +15,22 @@ if TYPE_CHECKING:
 
 
 def named_checkpoint(parsed: argparse.Namespace) -> Path:
-    """Find the checkpoint that the flags in ``CHECKPOINT_FLAGS`` name."""
+    """Find the checkpoint that the flags in ``MODEL_FLAGS`` name."""
     from fcn4_dist.tagging.loading import find_checkpoint
 
-    place = parsed.checkpoint or parsed.checkpoint_path
-    return find_checkpoint(place, parsed.checkpoint_path, parsed.prefix)
+    return find_checkpoint(_named(parsed), parsed.checkpoint_path, parsed.prefix)
+
+
+def _named(parsed: argparse.Namespace) -> Path | None:
+    if parsed.model and parsed.checkpoint:
+        raise InputError("--model and --checkpoint name two networks: name one")
+    return parsed.model or parsed.checkpoint
 
 
 def _tag(parsed: argparse.Namespace) -> int:
     from fcn4_dist.jobs.tag import TagRequest, tag
 
-    if parsed.model and parsed.checkpoint:
-        raise InputError("--model and --checkpoint name two networks: name one")
+    model = _named(parsed)
     request = TagRequest(
         songs=parsed.songs,
         top_n=parsed.top_n,
@@ -38,37 +42,33 @@ def _tag(parsed: argparse.Namespace) -> int:
         processes=parsed.processes,
         clip_timeout=parsed.clip_timeout,
     )
-    return tag(request, lambda: _network(parsed))
+    return tag(request, lambda: _network(model, parsed))
 
 
-def _network(parsed: argparse.Namespace) -> "Network":
+def _network(model: Path | None, parsed: argparse.Namespace) -> "Network":
     from fcn4_dist.clips.class_names import parse_class_names
-    from fcn4_dist.tagging.loading import load_network
-    from fcn4_dist.tagging.onnx_network import OnnxNetwork
+    from fcn4_dist.tagging.loading import load_network, named_model
 
-    if parsed.model:
-        return OnnxNetwork(parsed.model)
+    found = named_model(model, parsed.checkpoint_path, parsed.prefix)
     return load_network(
-        named_checkpoint(parsed),
+        found.file,
         class_names=parse_class_names(parsed.class_names),
         device_target=parsed.device_target,
         device_id=parsed.device_id,
     )
 
 
-CHECKPOINT_FLAGS = (
-    flag("--checkpoint", metavar="PATH", type=file_path).means(
-        "a checkpoint of this package or of the ModelZoo's FCN-4; a folder of them, for "
-        "its best one or else its last; or best or last, of checkpoint_path; default: "
-        "checkpoint_path"
+MODEL_FLAGS = (
+    flag("--model", metavar="PLACE", type=file_path).means(
+        f"{SETTINGS['model'].meaning}; default: checkpoint_path, or the newest run's best where "
+        "there is no such folder"
     ),
-    flag(
-        "--checkpoint_path",
-        group="Network",
-        metavar="DIR",
-        type=file_path,
-        default=Path(SETTINGS["checkpoint_path"].default),
-    ).means("folder of the checkpoints; default: %(default)s"),
+    flag("--checkpoint", group="Network", metavar="PLACE", type=file_path).means(
+        "what --model was called earlier"
+    ),
+    flag("--checkpoint_path", group="Network", metavar="DIR", type=file_path).means(
+        f"folder of the checkpoints; default: {SETTINGS['checkpoint_path'].default}"
+    ),
     flag(
         "--prefix",
         group="Network",
@@ -82,7 +82,8 @@ CHECKPOINT_FLAGS = (
     flag(
         "--device_target", metavar="NAME", choices=SETTINGS["device_target"].choices, default=""
     ).means(
-        "Ascend or CPU; default: for tags and AIR files Ascend where there is a card, else the CPU"
+        "Ascend, CPU, or auto: Ascend where anything says that there is a card; default: auto, but "
+        "the CPU for MindIR and ONNX files"
     ),
     flag("--device_id", group="Network", metavar="N", type=whole_number(1023, 0), default=0).means(
         "the card; default: 0"
@@ -95,16 +96,13 @@ TAG = Command(
     description="Tag whole songs of any length: each is cut into windows of the network's input, "
     "and its score of a tag is the mean over them. Class names and feature parameters come from "
     "the checkpoint or the model.",
-    example="tag song.mp3 --checkpoint weight/ --html song.html\n"
-    "tag music/ --checkpoint weight/ --csv",
+    example="tag song.mp3 --model runs/train-20261126-101500 --html song.html\n"
+    "tag music/ --model weight/ --csv",
     flags=(
         flag("songs", metavar="SONG", type=found_path, nargs="+").means(
             "an audio file, or a folder of them"
         ),
-        *CHECKPOINT_FLAGS,
-        flag("--model", metavar="FILE", type=file_path).means(
-            "ONNX file of export, instead of a checkpoint; MindSpore is not needed"
-        ),
+        *MODEL_FLAGS,
         flag("--top_n", metavar="N", type=whole_number(MOST_CLASSES), default=5).means(
             "tags of a song to show; default: 5"
         ),

@@ -71,6 +71,8 @@ class Dataset:
         published_split: What its published split is, in a few words; "" if there is none.
         published_by_default: Whether ``split: auto`` means the published split.
         with_roles: Gives clips the roles of the published split, where ids alone tell them.
+        recognises: Says whether the collection at a path is of this kind, by a look at names; a
+            kind that others are told apart from says yes to none.
     """
 
     name: str
@@ -82,6 +84,7 @@ class Dataset:
     published_split: str = ""
     published_by_default: bool = False
     with_roles: Callable[[Collection], Collection] = lambda collection: collection
+    recognises: Callable[[Path], bool] = lambda path: False
 
     @property
     def lists_audio(self) -> bool:

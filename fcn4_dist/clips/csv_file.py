@@ -1,5 +1,6 @@
 """Any collection at all: a CSV file of paths and labels."""
 
+import os
 import re
 from collections import Counter
 from collections.abc import Mapping
@@ -238,4 +239,5 @@ CSV = Dataset(
     read=read_csv,
     published_split="the column `split`",
     published_by_default=True,
+    recognises=os.path.isfile,
 )

@@ -161,4 +161,5 @@ FOLDER = Dataset(
     on_disk=f"audio in the class folders at any depth (`{' '.join(sorted(AUDIO_SUFFIXES))}`)",
     read=read_folder,
     how_to_get="name the folder that holds a folder of audio files for each class",
+    recognises=os.path.isdir,
 )

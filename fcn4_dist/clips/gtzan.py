@@ -21,6 +21,7 @@ GTZAN_GENRES = (
 """Names of the genres, in the documented order."""
 
 _CLIPS_OF_A_GENRE = 100
+_NEARLY_ALL = 950
 _ROOT_NAMES = ("genres_original", "genres")
 _CLIP = re.compile(r"(?:genres(?:_original)?/)?([^/]+)/([^/.]+)\.([0-9]{5})\.(?i:wav|au)")
 
@@ -72,6 +73,17 @@ def read_gtzan(settings: Settings) -> Collection:
         *_errors(root, list(audio), clips),
     ]
     return Collection(GTZAN_GENRES, tuple(clips), tuple(findings))
+
+
+def is_gtzan(path: Path) -> bool:
+    """Say whether a folder holds GTZAN, or nearly all of it, by the names in it."""
+    root = _root(path)
+    if not os.path.isdir(root):
+        return False
+    folders = [name for name in os.listdir(root) if os.path.isdir(root / name)]
+    genres = [name for name in folders if _genre(name) in GTZAN_GENRES]
+    places = {_place(f"{name}/{file}") for name in genres for file in os.listdir(root / name)}
+    return len(genres) == len(GTZAN_GENRES) and len(places - {None}) >= _NEARLY_ALL
 
 
 def with_filtered_split(collection: Collection) -> Collection:
@@ -175,4 +187,5 @@ GTZAN = Dataset(
     class_names=GTZAN_GENRES,
     published_split="the fault-filtered one (Kereliuk, Sturm, Larsen): 443, 197 and 290 clips",
     with_roles=with_filtered_split,
+    recognises=is_gtzan,
 )

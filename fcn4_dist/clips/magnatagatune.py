@@ -1,5 +1,6 @@
 """MagnaTagATune: clips of songs with the tags that players of a game gave them."""
 
+import os
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +21,7 @@ MODELZOO_TAGS = (
 )
 """The fifty tags of the ModelZoo's FCN-4, in its order: of rising frequency."""
 
+ANNOTATIONS_NAME = "annotations_final.csv"
 _ROLE_OF_FOLDER = (
     dict.fromkeys("0123456789ab", "train") | {"c": "val"} | dict.fromkeys("def", "test")
 )
@@ -64,6 +66,14 @@ def read_magnatagatune(settings: Settings) -> Collection:
     return Collection(tags, tuple(clips), tuple(findings))
 
 
+def is_magnatagatune(path: Path) -> bool:
+    """Say whether a folder, or the annotations file in it, is of MagnaTagATune, by names."""
+    file = path if os.path.isfile(path) else path / ANNOTATIONS_NAME
+    folders = [name for name in _ROLE_OF_FOLDER if os.path.isdir(file.parent / name)]
+    # The file alone may be one that preprocess has written of a folder of classes.
+    return file.name == ANNOTATIONS_NAME and os.path.isfile(file) and bool(folders)
+
+
 def _most_frequent(annotations: Annotations, number: int) -> tuple[str, ...]:
     counts = dict(zip(annotations.tags, annotations.flags.sum(axis=0).tolist(), strict=True))
     return tuple(sorted(counts, key=lambda tag: (-counts[tag], tag))[:number])
@@ -83,4 +93,5 @@ MAGNATAGATUNE = Dataset(
     read=read_magnatagatune,
     published_split="by folder: `0` to `b`, `c`, `d` to `f`",
     published_by_default=True,
+    recognises=is_magnatagatune,
 )

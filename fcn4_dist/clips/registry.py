@@ -3,6 +3,8 @@
 A new one is a module that declares it, a line below, its test, and a row of docs/prepare.md.
 """
 
+from pathlib import Path
+
 from fcn4_dist.clips.collection import Dataset
 from fcn4_dist.clips.csv_file import CSV
 from fcn4_dist.clips.folder import FOLDER
@@ -29,6 +31,22 @@ def find_dataset(name: str) -> Dataset:
     raise SettingsError(
         "dataset", f"must be one of {', '.join(names)}, got {name!r}{nearest_name(name, names)}"
     )
+
+
+def recognise_dataset(path: Path) -> Dataset | None:
+    """Tell which kind of collection is at a path: a known one, or else any folder or file.
+
+    Args:
+        path: A folder or a file.
+
+    Returns:
+        The kind; None if there is neither.
+
+    Raises:
+        OSError: If a folder cannot be listed.
+    """
+    known_first = sorted(DATASETS, key=lambda dataset: dataset in (FOLDER, CSV))
+    return next((dataset for dataset in known_first if dataset.recognises(path)), None)
 
 
 def dataset_names() -> tuple[str, ...]:

@@ -22,6 +22,13 @@ class Checkpoints:
         "go on from a checkpoint as if the run had never stopped: auto (the newest whole one in "
         "checkpoint_path, or a new run if there is none), or a file or folder; empty: a new run"
     )
+    model: str = setting(
+        "eval", "", Affects.FOLD, optional=True, form=Form.PATH, keywords=("best", "last")
+    ).means(
+        "a trained network: the folder of a run or of checkpoints, for its best one or else its "
+        "last; a checkpoint of this package or of the ModelZoo's FCN-4; for tag also an ONNX file "
+        "of export; or best or last, of checkpoint_path"
+    )
     checkpoint_path: str = setting("train eval", "weight/", Affects.FOLD, form=Form.PATH).means(
         "folder of the checkpoints"
     )

@@ -8,6 +8,7 @@ from fcn4_dist.checkpoints.container import DamagedError, read_text, read_values
 from fcn4_dist.checkpoints.content import CheckpointDescription, verify_checkpoint
 from fcn4_dist.checkpoints.folder import folders_of
 from fcn4_dist.errors import InputError
+from fcn4_dist.runs.trained import folder_of_checkpoints
 from fcn4_dist.terminal import say_result, table
 from fcn4_dist.text import Lines, count
 
@@ -16,7 +17,7 @@ def list_checkpoints(place: Path) -> None:
     """Print a line for each checkpoint, by its own word; nothing is verified.
 
     Args:
-        place: A folder, or one file.
+        place: A folder of checkpoints, that of a run, or one file.
 
     Raises:
         InputError: If there is no checkpoint.
@@ -30,7 +31,7 @@ def show_checkpoints(place: Path) -> None:
     """Print all that checkpoints say of themselves, and the arrays they hold.
 
     Args:
-        place: A folder, or one file.
+        place: A folder of checkpoints, that of a run, or one file.
 
     Raises:
         InputError: If there is no checkpoint, or one cannot be read.
@@ -53,7 +54,7 @@ def verify_checkpoints(place: Path) -> int:
     """Read every checkpoint to the last bit, and print whether it is whole, and of its run.
 
     Args:
-        place: A folder, or one file.
+        place: A folder of checkpoints, that of a run, or one file.
 
     Returns:
         0 if all are whole, and those of a folder of one run, else 2.
@@ -74,13 +75,18 @@ def verify_checkpoints(place: Path) -> int:
         except (DamagedError, OSError) as error:
             damaged += 1
             say_result(f"{path}: damaged: {_reason(error)}")
-    mixed = [told for folder in folders_of(place) if (told := folder.told_of_several_runs())]
+    mixed = [
+        told
+        for folder in folders_of(folder_of_checkpoints(place))
+        if (told := folder.told_of_several_runs())
+    ]
     for told in mixed:
         say_result(told)
     return InputError.exit_code if damaged or mixed else 0
 
 
 def _files(place: Path) -> list[Path]:
+    place = folder_of_checkpoints(place)
     files = [place]
     if place.is_dir():
         files = sorted(path for path in place.glob("*.ckpt") if path.is_file())

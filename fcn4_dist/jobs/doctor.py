@@ -20,9 +20,9 @@ from fcn4_dist.host.host import Host
 from fcn4_dist.jobs.auto_settings import (
     choose_device,
     choose_for_card,
-    find_in_shards,
     told_of_device,
 )
+from fcn4_dist.jobs.found_settings import find_settings
 from fcn4_dist.jobs.prepare import Start, find_obstacles
 from fcn4_dist.terminal import say_result, table
 from fcn4_dist.versions import installed_mindspore
@@ -42,7 +42,6 @@ def doctor(loaded: LoadedSettings, request: LaunchRequest) -> int:
     loaded = choose_device(loaded, request)
     line = told_of_device(loaded)
     findings = [Finding(Level.OK, line, check="device_target")] if line else []
-    loaded = find_in_shards(loaded)
     try:
         request, taken = at_site(request, os.environ, host.addresses)
         if taken:
@@ -56,11 +55,13 @@ def doctor(loaded: LoadedSettings, request: LaunchRequest) -> int:
         return plan_topology(plan_nodes(request, host), request, settings.device_target, host)
 
     start = Start(Starter.MSRUN, host, plan)
-    settings = choose_for_card(loaded, host.generation, binds=True).settings
+    settings = _found("train", loaded, host, findings).settings
     findings += find_obstacles("train", settings, start)
     if installed_mindspore():
         findings.append(check_imports(os.environ))
-    evaluation = find_obstacles("eval", settings, start)
+    of_eval: list[Finding] = []
+    settings = _found("eval", loaded, host, of_eval).settings
+    evaluation = of_eval + find_obstacles("eval", settings, start)
     findings += [_for_evaluation(finding) for finding in evaluation if finding not in findings]
     rows = [["check", "result", "what was found"]]
     rows += [
@@ -72,6 +73,17 @@ def doctor(loaded: LoadedSettings, request: LaunchRequest) -> int:
         f"{errors} would stop the job" if errors else "nothing found that would stop the job"
     )
     return InputError.exit_code if errors else 0
+
+
+def _found(
+    command: str, loaded: LoadedSettings, host: Host, findings: list[Finding]
+) -> LoadedSettings:
+    """Find out what a job is not told, as its start does; what contradicts that is a finding."""
+    try:
+        loaded = find_settings(command, loaded, tell=lambda line: None)
+    except InputError as error:
+        findings.append(Finding(Level.ERROR, str(error), check="settings"))
+    return choose_for_card(loaded, host.generation, binds=True)
 
 
 def _for_evaluation(finding: Finding) -> Finding:

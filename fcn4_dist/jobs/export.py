@@ -4,7 +4,7 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,7 +32,7 @@ class ExportRequest:
 
     Attributes:
         checkpoint: The checkpoint.
-        file_format: "MINDIR", "ONNX" or "AIR".
+        file_format: "MINDIR", "ONNX" or "AIR"; "" for what the ending of the output says, or ONNX.
         output: File to write; None for the name of the checkpoint with the format's ending, in the
             working directory.
         force: Whether to overwrite files.
@@ -44,7 +44,7 @@ class ExportRequest:
     """
 
     checkpoint: Path
-    file_format: str
+    file_format: str = ""
     output: Path | None = None
     force: bool = False
     songs: Sequence[Path] = ()
@@ -60,6 +60,8 @@ def export(request: ExportRequest) -> None:
         InputError: If the request cannot be met.
         Fcn4DistError: If the exported file gives other logits; nothing is written then.
     """
+    if not request.file_format:
+        request = replace(request, file_format=_format_of(request.output))
     output = request.output or Path(f"{request.checkpoint.stem}{SUFFIXES[request.file_format]}")
     _check(request, output)
     from fcn4_dist.tagging.checkpoint_network import CheckpointNetwork
@@ -94,6 +96,20 @@ def export(request: ExportRequest) -> None:
 def description_file(output: Path) -> Path:
     """Name the description beside a model file."""
     return output.with_name(f"{output.name}.json")
+
+
+def _format_of(output: Path | None) -> str:
+    """Read the format from the ending of a file's name, or say that it is ONNX."""
+    if output is None:
+        say("format: ONNX, which most programs run; --file_format names another")
+        return "ONNX"
+    for name, suffix in SUFFIXES.items():
+        if output.suffix.lower() == suffix:
+            return name
+    raise InputError(
+        f"--output {output} does not end in {', '.join(SUFFIXES.values())}: name a file that does, "
+        "or give --file_format"
+    )
 
 
 def _packages_for(request: ExportRequest) -> tuple[str, ...]:

@@ -1,18 +1,12 @@
 """The steps of a cross-validation: commands of ours in processes of their own, and their log."""
 
 import logging
-import os
-import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from types import FrameType
 
-from fcn4_dist.cluster.launch import PROGRAM
+from fcn4_dist.jobs.stages import run_command
 from fcn4_dist.log import follow, terminal_shows
-from fcn4_dist.processes import die_with_parent
 from fcn4_dist.terminal import Progress, detail, fail, progress_in, say_result, warn
 from fcn4_dist.text import Lines, shell_command
 
@@ -46,24 +40,15 @@ class StepRunner:
         with log.open("ab") as file:
             file.write(f"$ fcn4-dist {shell_command(arguments)}\n".encode())
             file.flush()
-            begin = file.tell()
-            # In a session of its own: a Ctrl-C reaches this process alone, from wherever it comes.
-            process = subprocess.Popen(
-                [sys.executable, PROGRAM, *arguments],
-                stdout=file,
-                stderr=subprocess.STDOUT,
-                env=os.environ | {"PYTHONIOENCODING": "utf-8", "NO_COLOR": "1"},
-                start_new_session=True,
-                preexec_fn=die_with_parent,
-            )
-        ended = threading.Event()
-        teller = threading.Thread(target=self._tell, args=(title, follow(log, ended, begin)))
-        teller.start()
-        try:
-            code = _wait(process)
-        finally:
-            ended.set()
-            teller.join()
+            ended = threading.Event()
+            lines = follow(log, ended, file.tell())
+            teller = threading.Thread(target=self._tell, args=(title, lines))
+            teller.start()
+            try:
+                code = run_command(arguments, file)
+            finally:
+                ended.set()
+                teller.join()
         if code == 0:
             self._progress.count()
         return code
@@ -81,21 +66,3 @@ class StepRunner:
                 warn(f"{title}: {line.removeprefix(_WARNING)}")
             elif progress_in(line):
                 self._progress.move(f"{title}: {line}")
-
-
-def _wait(process: "subprocess.Popen[bytes]") -> int:
-    asked: list[int] = []
-
-    def pass_on(number: int, _: FrameType | None) -> None:
-        asked.append(number)
-        process.send_signal(number)
-
-    before = {number: signal.signal(number, pass_on) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        code = process.wait()
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-    if asked and code == 0:
-        return 128 + asked[0]
-    return code if code >= 0 else 128 - code

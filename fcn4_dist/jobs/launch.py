@@ -28,7 +28,8 @@ from fcn4_dist.config import LoadedSettings, Settings
 from fcn4_dist.files import write_text
 from fcn4_dist.findings import Level, refuse_errors
 from fcn4_dist.host.host import Host
-from fcn4_dist.jobs.auto_settings import choose_device, choose_for_card, find_in_shards, say_device
+from fcn4_dist.jobs.auto_settings import choose_device, choose_for_card, say_device
+from fcn4_dist.jobs.found_settings import find_settings
 from fcn4_dist.jobs.prepare import Job, Start, find_obstacles, prepare
 from fcn4_dist.rank_table import TableState, read_rank_table, state_of_table
 from fcn4_dist.runs.folder import planned_run_folder, save_settings
@@ -156,7 +157,7 @@ def dry_run(command: str, loaded: LoadedSettings, request: LaunchRequest) -> int
         InputError: If it is not clear which processes these would be.
     """
     host = Host.find()
-    loaded = find_in_shards(choose_device(loaded, request))
+    loaded = find_settings(command, choose_device(loaded, request))
     request = _at_site(request, host)
     loaded = planned_run_folder(loaded, command)
     loaded = choose_for_card(loaded, host.generation, binds=True)

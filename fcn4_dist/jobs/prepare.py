@@ -22,8 +22,9 @@ from fcn4_dist.config.forms import unexpanded
 from fcn4_dist.errors import InputError
 from fcn4_dist.findings import Finding, Level, refuse_errors
 from fcn4_dist.host.host import Host
-from fcn4_dist.jobs.auto_settings import choose_for_card, find_in_shards, leave_open
+from fcn4_dist.jobs.auto_settings import choose_for_card, leave_open
 from fcn4_dist.jobs.checks import check_job
+from fcn4_dist.jobs.found_settings import find_settings
 from fcn4_dist.jobs.shown_settings import say_settings
 from fcn4_dist.records import read_manifest
 from fcn4_dist.runs.folder import name_run_folder, settings_file, settle_paths
@@ -118,7 +119,7 @@ def prepare(command: str, loaded: LoadedSettings, start: Start, peers: Peers) ->
     Raises:
         InputError: On every peer, with all that any of them has found wrong.
     """
-    loaded = peers.on_main(lambda: find_in_shards(loaded)) or loaded
+    loaded = peers.on_main(lambda: find_settings(command, loaded)) or loaded
     if peers.is_main and start.host:
         binds = start.starter is Starter.MSRUN
         loaded = choose_for_card(loaded, start.host.generation, binds=binds)

@@ -3,14 +3,13 @@
 from collections import Counter
 from pathlib import Path
 
-import soundfile
-
 from fcn4_dist.audio import FeatureParameters, empty_bands
+from fcn4_dist.audio.headers import seconds_of
 from fcn4_dist.clips import Collection, annotations_file, split_clips
 from fcn4_dist.cluster.device import check_mindspore
 from fcn4_dist.config import Settings, check_new_features
 from fcn4_dist.errors import InputError, SettingsError
-from fcn4_dist.files import check_writable, open_file
+from fcn4_dist.files import check_writable
 from fcn4_dist.jobs.shards import check_window
 from fcn4_dist.processes import usable_cores
 from fcn4_dist.records.obstacles import check_names
@@ -71,7 +70,7 @@ def check_lengths(collection: Collection, settings: Settings) -> None:
     The heads of some files, spread over the collection, are read, and no audio.
     """
     clips = collection.clips[:: -(-len(collection.clips) // _CLIPS_LOOKED_AT)]
-    lengths = [seconds for clip in clips if (seconds := _seconds_of(clip.path))]
+    lengths = [seconds for clip in clips if (seconds := seconds_of(clip.path))]
     if lengths and max(lengths) < settings.window_seconds:
         warn(
             f"{len(lengths)} of the clips were looked at, and all are shorter than a window of "
@@ -87,13 +86,3 @@ def _check_bands(parameters: FeatureParameters) -> None:
             f"{parameters.n_mels} leaves {empty} mel bands between the frequencies of an FFT of "
             f"{parameters.n_fft} samples, which stay silent: give fewer, or a larger --n_fft",
         )
-
-
-def _seconds_of(path: Path) -> float:
-    """Read how long the head of an audio file says that it is; 0.0 if it does not."""
-    try:
-        with open_file(path) as file:
-            found = soundfile.info(file)
-    except (OSError, RuntimeError, ValueError):
-        return 0.0
-    return float(found.duration)

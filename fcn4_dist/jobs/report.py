@@ -3,13 +3,15 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from fcn4_dist.errors import InputError
 from fcn4_dist.files import PAGE_BEGINNING, check_replaceable, check_writable, write_bytes
 from fcn4_dist.jobs.run_verification import faults_of_scores
 from fcn4_dist.reports.table_formats import data_apart, plain_value, show_tables
 from fcn4_dist.reports.tables import settings_that_differ
-from fcn4_dist.runs.folder import REPORT_NAME
+from fcn4_dist.runs.folder import DEFAULT_RUNS, REPORT_NAME
 from fcn4_dist.runs.reading import RunRecord, read_run
-from fcn4_dist.terminal import say_result, warn
+from fcn4_dist.runs.trained import newest_run
+from fcn4_dist.terminal import say, say_result, warn
 from fcn4_dist.versions import check_extra
 
 COMPARISON_NAME = "comparison.html"
@@ -19,7 +21,7 @@ def report(folders: Sequence[Path], output: Path | None, form: str | None = None
     """Write a page about one run, or about several side by side; or print their scores.
 
     Args:
-        folders: Folders of jobs of train or eval.
+        folders: Folders of jobs of train or eval; none for the newest one in ``runs``.
         output: HTML file to write; None for ``report.html`` in the folder of a run, or
             ``comparison.html`` in the first of several.
         form: One of :data:`~fcn4_dist.reports.TABLE_FORMATS` to print the scores in, and write no
@@ -28,15 +30,30 @@ def report(folders: Sequence[Path], output: Path | None, form: str | None = None
     Raises:
         InputError: If a folder holds no run, or the page cannot be written.
     """
+    newest = None if folders else _newest()
+    folders = [newest] if newest else folders
     if form is None:
         check_extra("report")
     records = [read_run(folder) for folder in folders]
     if form is None:
+        _say_newest(newest)
         _write_page(records, folders, output)
         return
     with data_apart(form):
+        _say_newest(newest)
         _warn_of_faults(records, "the table")
         _show_scores(records, form)
+
+
+def _newest() -> Path:
+    if newest := newest_run():
+        return newest
+    raise InputError(f"there is no run in {DEFAULT_RUNS}: name the folder of one (its run_dir)")
+
+
+def _say_newest(newest: Path | None) -> None:
+    if newest:
+        say(f"the newest run: {newest}")
 
 
 def _write_page(records: Sequence[RunRecord], folders: Sequence[Path], output: Path | None) -> None:

@@ -5,5 +5,6 @@ from fcn4_dist.model.geometry import (
     channels,
     check_documented_size,
     check_input_size,
+    least_frames,
     parameter_shapes,
 )

@@ -66,6 +66,11 @@ def check_input_size(n_mels: int, frames: int, seconds_a_frame: float) -> None:
         )
 
 
+def least_frames() -> int:
+    """Give the frames of the shortest input that the pools leave something of."""
+    return _pooled()[1]
+
+
 def check_documented_size(
     n_mels: int, frames: int, seconds_a_frame: float, generation: str
 ) -> Finding | None:

@@ -6,7 +6,7 @@ import numpy as np
 
 from fcn4_dist.checkpoints.content import read_checkpoint
 from fcn4_dist.cluster.device import check_device, check_mindspore, prepare_environment
-from fcn4_dist.host.cards import find_card_ids
+from fcn4_dist.cluster.signs import sign_of_ascend
 from fcn4_dist.tagging.model_description import Network, describe_checkpoint
 from fcn4_dist.versions import check_extra
 
@@ -17,7 +17,8 @@ class CheckpointNetwork(Network):
     Args:
         path: Checkpoint of this package, or of the ModelZoo's FCN-4.
         class_names: Names of the classes, where the checkpoint does not say them.
-        device_target: "Ascend", "CPU", or "" for an Ascend card where there is one.
+        device_target: "Ascend", "CPU", or "auto" or "" for Ascend where anything says that there
+            is a card, else the CPU.
         device_id: The card.
 
     Attributes:
@@ -38,7 +39,8 @@ class CheckpointNetwork(Network):
         check_mindspore()
         check_extra("ascend")
         super().__init__(describe_checkpoint(checkpoint, class_names), path)
-        device_target = device_target or ("Ascend" if find_card_ids() else "CPU")
+        if device_target in ("", "auto"):
+            device_target = "Ascend" if sign_of_ascend() else "CPU"
         check_device(device_target)
         prepare_environment(device_target)
 

@@ -3,12 +3,11 @@
 import os
 from pathlib import Path
 
-from fcn4_dist.checkpoints import CheckpointFolder
-from fcn4_dist.checkpoints.folder import BEST, LAST
 from fcn4_dist.config import SETTINGS
 from fcn4_dist.errors import InputError
+from fcn4_dist.runs.trained import TrainedModel, find_model, newest_run
 from fcn4_dist.tagging.model_description import Network
-from fcn4_dist.terminal import warn
+from fcn4_dist.terminal import say, warn
 
 
 def load_network(
@@ -21,58 +20,58 @@ def load_network(
     """Load a network.
 
     Args:
-        model: A checkpoint of this package or of the ModelZoo's FCN-4, a folder of checkpoints,
-            or an ONNX file that ``export`` wrote, which needs onnxruntime and no MindSpore.
+        model: Folder of a run or of checkpoints, a checkpoint of this package or of the ModelZoo's
+            FCN-4, or an ONNX file that ``export`` wrote, which needs onnxruntime and no MindSpore.
         class_names: Names of the classes, for a checkpoint that does not say them.
-        device_target: "Ascend", "CPU", or "" for an Ascend card where there is one. ONNX files
-            run on the CPU.
+        device_target: "Ascend", "CPU", or "" for Ascend where anything says that there is a card,
+            else the CPU. ONNX files run on the CPU.
         device_id: The card.
 
     Raises:
         InputError: If there is none, or it cannot be used here.
     """
-    path = Path(model)
-    if path.suffix == ".onnx":
+    found = named_model(Path(model))
+    if found.is_exported:
         from fcn4_dist.tagging.onnx_network import OnnxNetwork
 
-        return OnnxNetwork(path)
+        return OnnxNetwork(found.file)
     from fcn4_dist.tagging.checkpoint_network import CheckpointNetwork
 
-    return CheckpointNetwork(find_checkpoint(path), class_names, device_target, device_id)
+    return CheckpointNetwork(found.file, class_names, device_target, device_id)
 
 
-def find_checkpoint(
-    place: Path, folder: Path | None = None, prefix: str = SETTINGS["prefix"].default
-) -> Path:
-    """Find the checkpoint that somebody names.
+def named_model(
+    place: Path | None, folder: Path | None = None, prefix: str = SETTINGS["prefix"].default
+) -> TrainedModel:
+    """Find the network that somebody names, and warn of what is passed over on the way.
 
     Args:
-        place: A checkpoint; a folder, for its best one or else its last; or "best" or "last".
-        folder: Where "best" and "last" are.
+        place: See :func:`fcn4_dist.runs.trained.find_model`; None for the one in the folder.
+        folder: Where "best" and "last" are; None for the documented one, or where that is not
+            there and nothing is named, for the newest run's.
         prefix: First part of the checkpoints' names.
 
     Raises:
         InputError: If there is none.
     """
-    if place.is_file():
-        return place
-    name = str(place)
-    if place.is_dir():
-        folder, name = place, SETTINGS["model_name"].default
-    if folder is None or not (place.is_dir() or name in (BEST, LAST)):
-        raise InputError(
-            f"there is no checkpoint {place}: name a file, or a folder of checkpoints, with "
-            "--checkpoint"
-        )
-    checkpoints = CheckpointFolder(folder, prefix)
-    try:
-        path = checkpoints.find(name, warn)
-    except InputError as error:
-        which = "" if place.is_dir() else f"{place} "
-        raise InputError(
-            f"there is no whole {which}checkpoint {prefix}-*.ckpt in {folder}: name a file or "
-            "another folder with --checkpoint, or their --prefix"
-        ) from error
-    if told := checkpoints.told_of_several_runs():
-        warn(f"{told}; {path.name} is taken")
-    return path
+    usual = Path(SETTINGS["checkpoint_path"].default)
+    if place is None and folder is None and not usual.exists() and (run := newest_run("train")):
+        found = find_model(run, warn=warn)
+        say(f"model: {found.file}, of the newest run, {run}")
+        return found
+    folder = folder or usual
+    return find_model(place or folder, folder, prefix, warn)
+
+
+def find_checkpoint(
+    place: Path | None, folder: Path | None = None, prefix: str = SETTINGS["prefix"].default
+) -> Path:
+    """Find the checkpoint that somebody names, as :func:`named_model` does.
+
+    Raises:
+        InputError: If there is none, or an exported model is named.
+    """
+    found = named_model(place, folder, prefix)
+    if found.is_exported:
+        raise InputError(f"{found.file} is an exported model: name a checkpoint with --model")
+    return found.file

@@ -70,6 +70,11 @@ def test_what_the_command_refuses_is_raised_and_leaves_no_folder(capsys: Capture
     assert str(refusal.value) not in "".join(capsys.readouterr())
 
 
+def test_a_keyword_may_be_the_name_that_a_setting_has_elsewhere() -> None:
+    with pytest.raises(fcn4_dist.InputError, match=r"nowhere/manifest\.json is missing"):
+        fcn4_dist.train(data_dir="nowhere", epochs=3, device="cpu", output_dir="mine")
+
+
 def test_a_rank_of_a_job_starts_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(LAUNCHED_VARIABLE, "somewhere")
     with pytest.raises(fcn4_dist.InputError, match="a rank cannot start another job"):

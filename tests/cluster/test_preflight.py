@@ -87,6 +87,7 @@ GRANTED = replace(CARDS, granted=(4, 5))
 SOME_CARDS = replace(CARDS, cards=(3, 4, 5, 6, 7))
 TLS = "tls switch[{}](0:disable, 1:enable), tls alarm time threshold[60]days"
 NO_CARDS = Host((), "", (HERE,))
+ON_ASCEND = Settings(device_target="Ascend")
 SECONDS = 20.0
 
 
@@ -347,7 +348,7 @@ def _visible(value: str) -> Callable[[Stage], Found]:
 
 def _precision_on_the_first_910(**wishes: Any) -> Callable[[Stage], Found]:
     host = replace(CARDS, generation="910")
-    return lambda stage: check_precision(Settings(**wishes), host, 8)
+    return lambda stage: check_precision(Settings(device_target="Ascend", **wishes), host, 8)
 
 
 def _site(environment: dict[str, str], **wishes: Any) -> Callable[[Stage], Found]:
@@ -403,13 +404,13 @@ def _card_network(said: str, cards: int = 2, nodes: int = 2) -> Callable[[Stage]
         )
         put_up(recording, stage.folder / "root", stage.monkeypatch)
         planned = Topology(stage.nodes(nodes), cards)
-        return check_workers(planned, Settings(), CARDS)
+        return check_workers(planned, ON_ASCEND, CARDS)
 
     return find
 
 
 def _started(starter: Starter, ranks: int = 1, device_id: int = 0) -> Callable[[Stage], Found]:
-    settings = Settings(device_id=device_id)
+    settings = replace(ON_ASCEND, device_id=device_id)
     return lambda stage: check_workers(local_topology(ranks), settings, GRANTED, starter)
 
 
@@ -417,7 +418,7 @@ def _table_went_bad(stage: Stage) -> Found:
     request = LaunchRequest(rank_table_file=stage.table((0, 1)), master_port=stage.port)
     planned = plan_topology(plan_nodes(request, CARDS), request, "Ascend", CARDS)
     stage.table((0, 1), status="initializing")
-    return check_workers(planned, Settings(), CARDS)
+    return check_workers(planned, ON_ASCEND, CARDS)
 
 
 def _taken_port(count: int) -> Callable[[Stage], Found]:
@@ -646,7 +647,7 @@ def _secret(rank: int = 0, file: str | None = None, **variables: str) -> Callabl
             (stage.folder / "secret").write_text(file)
         for name, value in variables.items():
             stage.monkeypatch.setenv(name, value.replace("FOLDER", str(stage.folder)))
-        return check_workers(Topology(stage.nodes(rank=rank), 1), Settings(), NO_CARDS)
+        return check_workers(Topology(stage.nodes(rank=rank), 1), ON_ASCEND, NO_CARDS)
 
     return find
 

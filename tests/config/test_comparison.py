@@ -25,7 +25,7 @@ THE_SAME_WHEN_RESUMED = {
 }  # fmt: skip
 SET_BY_A_CROSS_VALIDATION = {
     "split", "fold", "val_pattern", "get_mindrecord", "mr_path", "data_dir", "train_filename",
-    "val_filename", "checkpoint_path", "resume",
+    "val_filename", "model", "checkpoint_path", "resume",
 }  # fmt: skip
 MENDED_BETWEEN_TWO_STARTS = {
     # A full disk, a clip too many, a feature that is there already.

@@ -10,14 +10,15 @@ from markdown_it.token import Token
 REPOSITORY = Path(__file__).parents[2]
 
 
-def _pages(*patterns: str) -> list[str]:
+def pages(*patterns: str) -> list[str]:
+    """Files of the repository, by their names below it."""
     found = {path for pattern in patterns for path in REPOSITORY.glob(pattern)}
     return sorted(str(path.relative_to(REPOSITORY)) for path in found)
 
 
-PAGES = _pages("README*.md", "CONTRIBUTING.md", "docs/*.md", "rank_table/*.md")
+PAGES = pages("README*.md", "CONTRIBUTING.md", "docs/*.md", "rank_table/*.md")
 """For those who use the package, or change it."""
-ALL_PAGES = _pages("*.md", "*/*.md", "tests/**/*.md")
+ALL_PAGES = pages("*.md", "*/*.md", "tests/**/*.md")
 _MARKDOWN = MarkdownIt("commonmark").enable("table")
 
 

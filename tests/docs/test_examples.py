@@ -18,14 +18,20 @@ from fcn4_dist.cli import main
 from fcn4_dist.cli.main import COMMANDS
 from fcn4_dist.cli.settings import load
 from fcn4_dist.jobs import launch as jobs_launch
-from tests.docs.pages import PAGES, REPOSITORY, inline_of, tokens_of
+from tests.docs.pages import PAGES, REPOSITORY, inline_of, pages, text_of, tokens_of
 
 PROGRAM = "fcn4-dist"
-OPERATORS = r"\||\|\||&&|;|>|>>|<"
 
 
 def examples_in(page: str) -> list[str]:
-    """The commands of a page: lines of its bash blocks, and code within its text."""
+    """The commands of a page: lines of its bash blocks, and code within its text.
+
+    Of settings and scripts: what is by itself on a line of a comment, without placeholders.
+    """
+    if not page.endswith(".md"):
+        return re.findall(
+            r"^#(?: Examples?:)? +((?:bash |fcn4-dist )[^\[\n]*)$", text_of(page), re.M
+        )
     tokens = tokens_of(page)
     blocks = [one.content for one in tokens if one.type == "fence" and one.info == "bash"]
     lines = [line for block in blocks for line in block.replace("\\\n", " ").splitlines()]
@@ -41,9 +47,11 @@ def examples_in(page: str) -> list[str]:
 
 def calls_in(line: str) -> Iterator[list[str]]:
     """The programs of a line, each with its arguments."""
+    words = shlex.shlex(line, posix=True, punctuation_chars=True)
+    words.whitespace_split = True
     call: list[str] = []
-    for word in [*shlex.split(line, comments=True), ";"]:
-        if re.fullmatch(OPERATORS, word):
+    for word in [*words, ";"]:
+        if re.fullmatch("[();<>|&]+", word):
             yield call
             call = []
         else:
@@ -90,7 +98,7 @@ def parse_only(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("parse_only")
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", [*PAGES, *pages("configs/*.yaml", "scripts/*.sh")])
 def test_the_commands_of_a_page_are_understood(
     page: str,
     arguments_of_script: Any,

@@ -6,6 +6,7 @@ from fcn4_dist.cli.main import COMMANDS
 from fcn4_dist.clips import DATASETS
 from fcn4_dist.host.cann import CANN_OF_MINDSPORE
 from fcn4_dist.host.cann_errors import CANN_ERRORS
+from fcn4_dist.versions import EXTRAS
 from tests.docs.pages import rows_below, text_of
 
 
@@ -22,6 +23,11 @@ def test_every_kind_of_collection_is_there() -> None:
 def test_every_command_is_there() -> None:
     rows = [f"| `{one.name}` | {one.summary} |" for one in COMMANDS]
     assert rows_below("| command | what it does |", "docs/command_line.md") == rows
+
+
+def test_every_extra_is_there() -> None:
+    rows = rows_below("| extra | for | brings |", "docs/install.md")
+    assert {row.split("`")[1] for row in rows} == {f"[{name}]" for name in ("train", *EXTRAS)}
 
 
 def test_every_known_error_of_cann_is_there() -> None:

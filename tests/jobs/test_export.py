@@ -11,8 +11,11 @@ import pytest
 
 from fcn4_dist.audio import FeatureParameters
 from fcn4_dist.cli import main
+from fcn4_dist.errors import InputError
 from fcn4_dist.exporting import comparison_windows, formats
 from fcn4_dist.files import sha256_of
+from fcn4_dist.jobs import export as jobs_export
+from fcn4_dist.jobs.export import ExportRequest
 from fcn4_dist.tagging import ModelDescription, checkpoint_network, load_network
 from tests.tagging.conftest import checkpoint, description, exported, parameters
 from tests.tagging.networks import CLASS_NAMES, write_network
@@ -147,7 +150,7 @@ def test_the_logits_are_compared_on_songs_that_are_named(
 def test_a_file_is_compared_with_the_exact_numbers_of_the_cpu_where_there_is_a_card(
     checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(checkpoint_network, "find_card_ids", lambda: (0,))
+    monkeypatch.setattr(checkpoint_network, "sign_of_ascend", lambda: "a card")
     assert export(checkpoint, tmp_path / "fcn4.onnx") == 0
 
 
@@ -193,10 +196,38 @@ def test_the_ending_has_to_be_the_formats(
     assert "a.mindir must end in .onnx for ONNX" in capsys.readouterr().err
 
 
-def test_without_an_output_it_is_named_by_the_checkpoint(
-    parameters: FeatureParameters, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_the_ending_says_the_format(
+    checkpoint: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    command = ["export", "--model", str(checkpoint), "--output"]
+    assert main([*command, str(tmp_path / "a.txt")]) == 2
+    assert "a.txt does not end in .mindir, .onnx, .air" in capsys.readouterr().err
+    asked = []
+
+    def look(request: ExportRequest, _: Path) -> None:
+        asked.append(request.file_format)
+        raise InputError("far enough")
+
+    monkeypatch.setattr(jobs_export, "_check", look)
+    for name in ("a.onnx", "a.ONNX", "a.mindir", "a.Air"):
+        assert main([*command, str(tmp_path / name)]) == 2
+    assert asked == ["ONNX", "ONNX", "MINDIR", "AIR"]
+
+
+def test_without_an_output_it_is_onnx_and_named_by_the_checkpoint(
+    parameters: FeatureParameters,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     write_network(tmp_path / "MusicTagger-best.ckpt", parameters, window_seconds=1.3)
     monkeypatch.chdir(tmp_path)
-    assert main(["export", "--file_format", "ONNX", "--checkpoint", "."]) == 0
+    assert main(["export", "--checkpoint", "."]) == 0
     assert (tmp_path / "MusicTagger-best.onnx").is_file()
+    assert "format: ONNX" in capsys.readouterr().out
+    # What was exported cannot be exported again.
+    assert main(["export", "--model", "MusicTagger-best.onnx"]) == 2
+    assert "is an exported model: name a checkpoint" in capsys.readouterr().err

@@ -1,5 +1,7 @@
 """What need not be given: it is found in the shards, and what is given is held against it."""
 
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -101,6 +103,28 @@ def test_where_the_shards_keep_more_than_a_window_both_are_found(shards: Path) -
 def test_without_a_manifest_nothing_is_found_and_the_checks_tell_why(tmp_path: Path) -> None:
     loaded = load_settings(flags={"data_dir": str(tmp_path)}, of_shards=True)
     assert find_in_shards(loaded) == loaded
+
+
+@pytest.mark.slow
+def test_workers_need_no_more_than_their_number_and_the_folders(
+    shards: Path, tmp_path: Path
+) -> None:
+    start = [sys.executable, "-m", "fcn4_dist", "launch", "--device_num", "2"]
+    small = ["--width", "0.05", "--batch_size", "2", "--epoch_size", "1"]
+    for arguments, printed in (
+        (["train", "--data_dir", str(shards), *small], "no Ascend card or driver here: CPU"),
+        # All that the run was is known from the run.
+        (["eval"], f"shards: {shards}, of the same run"),
+        (["eval", "--data_dir", str(shards), "--n_mels", "48"], "give --n_mels 32, or run"),
+    ):
+        job = [*start, *arguments, "--run_dir", f"runs/{arguments[0]}"]
+        if arguments[0] == "train":
+            job += ["--checkpoint_path", "runs/train/weight"]
+        done = subprocess.run(job, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+        assert printed in done.stdout + done.stderr
+        assert done.returncode == (2 if "--n_mels" in arguments else 0)
+    saved = load_settings(tmp_path / "runs/eval/settings.yaml").settings
+    assert (saved.num_classes, saved.n_mels, saved.width) == (3, 32, 0.05)
 
 
 def test_the_device_follows_from_the_host_unless_it_is_given() -> None:

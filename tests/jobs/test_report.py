@@ -26,6 +26,22 @@ def test_the_page_is_beside_the_first_run(
     assert not (second / "report.html").exists()
 
 
+def test_without_a_folder_it_is_about_the_newest_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["report"]) == 2
+    assert "there is no run in runs: name the folder of one" in capsys.readouterr().err
+    older, newer = (write_run(tmp_path / "runs" / name) for name in ("older", "newer"))
+    os.utime(older / "run.json", (1000, 1000))
+    assert main(["report"]) == 0
+    assert "the newest run: runs/newer" in capsys.readouterr().out
+    assert (newer / "report.html").is_file()
+    # What a program reads has no such line.
+    assert main(["report", "--format", "csv"]) == 0
+    assert capsys.readouterr().out.startswith("run,")
+
+
 def last_line(capsys: pytest.CaptureFixture[str]) -> str:
     return capsys.readouterr().out.splitlines()[-1]
 

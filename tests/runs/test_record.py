@@ -35,7 +35,7 @@ def test_a_training_says_what_it_runs_on_what_and_where(tmp_path: Path) -> None:
 
 
 def test_what_a_command_does_not_know_is_left_out(tmp_path: Path) -> None:
-    settings = Settings(run_dir=str(tmp_path))
+    settings = Settings(device_target="Ascend", run_dir=str(tmp_path))
     write_run_record("eval", settings, MANIFEST, 1, checkpoint="/weight/a.ckpt")
     assert list(json.loads((tmp_path / "run.json").read_text())) == [
         *("format", "command", "started", "world_size", "checkpoint"),
@@ -67,7 +67,7 @@ def test_what_ascend_computes_in_depends_on_its_generation(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(record, "find_generation", lambda: generation)
-    settings = Settings(run_dir=str(tmp_path), **wishes)
+    settings = Settings(device_target="Ascend", run_dir=str(tmp_path), **wishes)
     written = write_run_record("train", settings, MANIFEST, 1)
     assert (written.machine.device, written.precision) == (device, precision)
     assert not written.repeatable

@@ -146,7 +146,7 @@ def test_a_setting_that_a_checkpoint_does_not_know_had_its_default() -> None:
         ("fixed", {"loss_scaling": "dynamic"}),
         ("dynamic", {"loss_scaling": "fixed"}),
         ("dynamic", {"loss_scaling": "auto"}),
-        ("fixed", {"mixed_precision": True, "amp_dtype": "float16"}),
+        ("fixed", {"device_target": "Ascend", "mixed_precision": True, "amp_dtype": "float16"}),
     ],
 )
 def test_a_checkpoint_tells_how_the_loss_was_scaled(before: str, now: dict[str, Any]) -> None:

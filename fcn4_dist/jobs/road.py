@@ -1,0 +1,378 @@
+"""The whole road: from a folder of music to a tagger, its scores and a page about it."""
+
+import os
+import shutil
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from fcn4_dist import documents
+from fcn4_dist.checkpoints import CheckpointFolder
+from fcn4_dist.checkpoints.folder import AUTO, BEST, LAST
+from fcn4_dist.config import Affects, LoadedSettings, Settings, differences, recorded_settings
+from fcn4_dist.config.forms import unexpanded
+from fcn4_dist.errors import Fcn4DistError, InputError, StoppedError
+from fcn4_dist.evaluation import METRICS_NAME, compute_metrics, summary_figures
+from fcn4_dist.jobs.deciding import decide_training
+from fcn4_dist.jobs.report import report
+from fcn4_dist.jobs.road_plan import (
+    DECIDED,
+    RoadPlan,
+    decisions_table,
+    facts_of,
+    given_settings,
+    plan_road,
+    ranks_of,
+)
+from fcn4_dist.jobs.stages import run_command
+from fcn4_dist.records import read_manifest
+from fcn4_dist.runs.folder import (
+    REPORT_NAME,
+    name_run_folder,
+    planned_run_folder,
+    save_settings,
+    settings_file,
+)
+from fcn4_dist.runs.occupancy import check_unoccupied
+from fcn4_dist.runs.reading import read_run
+from fcn4_dist.terminal import say, say_result, warn
+from fcn4_dist.text import shell_command
+
+ROAD_NAME = "road.json"
+RunStage = Callable[[str, LoadedSettings, int], None]
+"""Runs a command ("preprocess", "train", "eval") with these settings, on so many workers."""
+
+_STOPPED_CODES = (StoppedError.exit_code, 130, 143)
+_TITLES = {
+    "preprocess": "1/4 features and shards",
+    "train": "2/4 training",
+    "eval": "3/4 scores",
+    "report": "4/4 page",
+}
+
+
+@dataclass(frozen=True)
+class Destination:
+    """Where the road has led.
+
+    Attributes:
+        run_dir: Folder of the run.
+        shards: Folder of its MindRecord shards.
+        checkpoint: Its best checkpoint, or its last one where nothing tells which is best.
+        scores: Metrics, by name, of the test set, or of the validation set if there is none.
+        report: The page about it; None where what makes pages is not installed.
+    """
+
+    run_dir: Path
+    shards: Path
+    checkpoint: Path
+    scores: Mapping[str, float]
+    report: Path | None
+
+
+@dataclass(frozen=True)
+class _Record(documents.Document):
+    """What a run was begun with, and how far it has come.
+
+    Attributes:
+        music: The path that was named.
+        song: One of the clips that are not trained on.
+        settings: All settings.
+        origins: Where those that are not at their default come from.
+        found_out: Those of them that nobody has given.
+        done: Stages that are finished.
+    """
+
+    format = 1
+    mend = "name another folder with --run_dir"
+
+    music: str
+    song: str
+    settings: Mapping[str, documents.Value]
+    origins: Mapping[str, str]
+    found_out: tuple[str, ...] = ()
+    done: tuple[str, ...] = ()
+
+
+def show_road(music: Path, loaded: LoadedSettings) -> None:
+    """Say what :func:`take_road` would do with music, and write nothing.
+
+    Raises:
+        InputError: If the music cannot be learnt from, or a setting is impossible.
+    """
+    plan = plan_road(music, loaded)
+    say_result(decisions_table(plan))
+    say_result(
+        f"the run would be in {_shown(planned_run_folder(loaded, 'train').settings.run_dir)}"
+    )
+
+
+def take_road(
+    music: Path, loaded: LoadedSettings, run_stage: RunStage | None = None
+) -> Destination:
+    """Look at music, decide what nobody has decided, prepare, train, score and report.
+
+    Args:
+        music: A folder of class folders, a CSV file of annotations, or a known collection.
+        loaded: The settings that were given; they win over what is decided here. With a
+            ``run_dir`` in which this was begun before, it goes on there.
+        run_stage: Runs a stage; None for a process of its own for each.
+
+    Returns:
+        Where everything is.
+
+    Raises:
+        InputError: If the music cannot be learnt from, or a setting is impossible.
+        Fcn4DistError: If a stage fails.
+    """
+    journey = _go_on(music, loaded) or _begin(music, loaded)
+    journey.run_stage = run_stage or _in_process_of_its_own
+    journey.preprocess()
+    journey.train()
+    destination = journey.arrive()
+    journey.say_what_is_next(destination)
+    return destination
+
+
+class _Journey:
+    """A run on its way.
+
+    Args:
+        record: What it was begun with.
+        loaded: All its settings.
+    """
+
+    run_stage: RunStage
+
+    def __init__(self, record: _Record, loaded: LoadedSettings) -> None:
+        self.record, self.loaded = record, loaded
+        self.folder = Path(loaded.settings.run_dir)
+
+    def save(self) -> None:
+        """Keep how far it has come."""
+        settings = self.loaded.settings.as_dict()
+        record = replace(
+            self.record,
+            settings=settings,
+            origins=self.loaded.origins,
+            found_out=tuple(sorted(self.loaded.found_out)),
+        )
+        documents.write(self.folder / ROAD_NAME, record)
+
+    def preprocess(self) -> None:
+        """Make features and shards, and decide anew for the clips that could be used."""
+        if "preprocess" in self.record.done:
+            return
+        planned = self.loaded
+        self._run("preprocess", planned, 1)
+        counts = self._sets()
+        train, val, _ = planned.settings.set_names
+        facts = facts_of(planned.settings, counts[train], counts[val])
+        decided = decide_training(facts, planned.settings, given_settings(planned))
+        self.loaded = planned.decided(decided, DECIDED)
+        changed = differences(planned.settings.as_dict(), self.loaded.settings, set(Affects))
+        if changed:
+            say(f"decided anew, as clips were skipped: {', '.join(changed)}")
+        self._finished("preprocess")
+
+    def train(self) -> None:
+        """Train, or go on with it."""
+        if "train" in self.record.done:
+            return
+        counts, settings = self._sets(), self.loaded.settings
+        train, val, _ = settings.set_names
+        facts = facts_of(settings, counts[train], counts[val])
+        self._run("train", self.loaded, ranks_of(facts, self.loaded))
+        self._finished("train")
+
+    def arrive(self) -> Destination:
+        """Score the best checkpoint and write the page."""
+        settings = self.loaded.settings
+        folder = self.folder / "eval"
+        checkpoints = CheckpointFolder.from_settings(settings)
+        best = checkpoints.best_file.exists()
+        *_, test = settings.set_names
+        own: dict[str, Any] = {"run_dir": str(folder), "model_name": BEST if best else LAST}
+        is_tested = self._sets()[test] > 0
+        if is_tested:
+            own["val_filename"] = f"{test}.mindrecord0"
+        of_eval = self.loaded.decided(own, DECIDED)
+        if "eval" not in self.record.done:
+            # Of a scoring that was interrupted.
+            shutil.rmtree(folder, ignore_errors=True)
+            self._run("eval", of_eval, 1)
+            self._finished("eval")
+        say(f"{_TITLES['report']}")
+        page: Path | None = self.folder / REPORT_NAME
+        try:
+            report([self.folder, *([folder] if is_tested else [])], page)
+        except InputError as error:
+            warn(f"no page is written: {error}")
+            page = None
+        checkpoint = checkpoints.find(of_eval.settings.model_name)
+        shards = Path(settings.shard_folder)
+        return Destination(self.folder, shards, checkpoint, _scores(folder), page)
+
+    def say_what_is_next(self, destination: Destination) -> None:
+        """Give the three commands that are likely to be wanted now."""
+        settings = self.loaded.settings
+        if not self._sets()[settings.set_names[2]]:
+            say(
+                "the scores are of the clips by which the best epoch was chosen, so they flatter a "
+                "little; 'fcn4-dist cross-validate' gives stricter ones"
+            )
+        weights = ["--checkpoint", _shown_flag(settings.checkpoint_path)]
+        output = _shown_flag(self.folder / "fcn4.onnx")
+        longer = {"epoch_size": str(2 * settings.epoch_size)}
+        if settings.width < 1 and self.loaded.origins.get("width") == DECIDED:
+            longer["width"] = "1"
+        say()
+        say("next, for example:")
+        for what, arguments in (
+            ("tag a song", ["tag", _shown(self.record.song), *weights]),
+            ("export", ["export", *weights, "--file_format", "ONNX", "--output", output]),
+            ("train longer", ["train", _shown(self.record.music), *self._given(longer)]),
+        ):
+            say(f"  {what + ':':<14}{shell_command(['fcn4-dist', *arguments])}")
+
+    def _given(self, instead: Mapping[str, str]) -> list[str]:
+        """Write out the settings that were given, as flags."""
+        settings = self.loaded.settings
+        flags = {}
+        for name, value in given_settings(self.loaded).items():
+            if name == "run_dir":
+                continue
+            text = ",".join(value) if isinstance(value, tuple) else str(value)
+            flags[name] = unexpanded(text) if settings.declarations[name].is_path else text
+        return [word for name, text in {**flags, **instead}.items() for word in (f"--{name}", text)]
+
+    def _run(self, command: str, loaded: LoadedSettings, ranks: int) -> None:
+        say()
+        say(_TITLES[command])
+        try:
+            self.run_stage(command, loaded, ranks)
+        except Fcn4DistError as error:
+            raise self._unfinished(command, error) from error
+        except KeyboardInterrupt:
+            say(self._how_to_go_on())
+            raise
+
+    def _unfinished(self, command: str, error: Fcn4DistError) -> Fcn4DistError:
+        stopped = error.exit_code in _STOPPED_CODES
+        told = (StoppedError if stopped else Fcn4DistError)(
+            f"{command}: {error}; {self._how_to_go_on()}"
+        )
+        told.exit_code = error.exit_code
+        return told
+
+    def _how_to_go_on(self) -> str:
+        words = ["fcn4-dist", "train", _shown(self.record.music), "--run_dir"]
+        return f"to go on: {shell_command([*words, _shown_flag(self.folder)])}"
+
+    def _sets(self) -> Counter[str]:
+        """Count the clips of each set in the shards."""
+        manifest = read_manifest(Path(self.loaded.settings.shard_folder))
+        return Counter(clip.set for clip in manifest.clips)
+
+    def _finished(self, stage: str) -> None:
+        self.record = replace(self.record, done=(*self.record.done, stage))
+        self.save()
+
+
+def _begin(music: Path, loaded: LoadedSettings) -> _Journey:
+    """Decide, say what was decided, and make the folder of the run."""
+    if loaded.settings.run_dir:
+        folder = Path(loaded.settings.run_dir)
+        check_unoccupied(folder, "train")
+        if settings_file(loaded.settings).exists():
+            raise InputError(
+                f"run_dir {folder} holds another job: name another folder with --run_dir"
+            )
+    plan = plan_road(music, loaded)
+    say(decisions_table(plan))
+    return _record(music, plan)
+
+
+def _record(music: Path, plan: RoadPlan) -> _Journey:
+    named = name_run_folder(plan.loaded, "train")
+    folder = Path(named.settings.run_dir)
+    own = {"run_dir": folder, "mr_path": folder / "mindrecord"}
+    own["checkpoint_path"] = folder / "weight"
+    if plan.music.dataset.lists_audio:
+        own["info_path"] = folder
+    values = {name: str(path) for name, path in own.items() if not named.is_given(name)}
+    decided = named.decided(values, DECIDED)
+    absolute = replace(decided, settings=decided.settings.with_absolute_paths())
+    Path(absolute.settings.run_dir).mkdir(parents=True, exist_ok=True)
+    music, song = music.absolute(), plan.song.absolute()
+    journey = _Journey(_Record(str(music), str(song), settings={}, origins={}), absolute)
+    journey.save()
+    say(f"the run is in {_shown(absolute.settings.run_dir)}")
+    return journey
+
+
+def _go_on(music: Path, loaded: LoadedSettings) -> _Journey | None:
+    """Find what was begun in the folder of the run; None if nothing was.
+
+    Raises:
+        InputError: If it was begun with other music or settings.
+    """
+    file = Path(loaded.settings.run_dir or os.devnull) / ROAD_NAME
+    if not file.exists():
+        return None
+    record = documents.read(file, _Record)
+    if record.music != str(music.absolute()):
+        raise InputError(
+            f"{file.parent} holds a run on {record.music}: name that, or another folder with "
+            "--run_dir"
+        )
+    begun = Settings(**_as_values(recorded_settings(record.settings)))
+    given = loaded.settings.with_absolute_paths()
+    values = {name: getattr(given, name) for name in given_settings(loaded)}
+    now = replace(begun, **values)
+    if differing := differences(begun.as_dict(), now, set(Affects) - {Affects.WORK}):
+        raise InputError(
+            f"{file.parent} holds a run with other settings ({', '.join(differing)}): leave those "
+            "out to go on with it, or name another folder with --run_dir"
+        )
+    say(f"going on in {_shown(file.parent)} behind: {', '.join(record.done) or 'the decisions'}")
+    origins = {**record.origins, **loaded.origins}
+    found_out = frozenset(record.found_out) - set(values)
+    now = replace(now, resume=AUTO, pre_trained=False)
+    return _Journey(record, LoadedSettings(now, origins, found_out=found_out))
+
+
+def _in_process_of_its_own(command: str, loaded: LoadedSettings, ranks: int) -> None:
+    Path(loaded.settings.run_dir).mkdir(parents=True, exist_ok=True)
+    config = save_settings(loaded)
+    launch = ["launch", "--nnodes", "1", "--device_num", str(ranks)] if ranks > 1 else []
+    if code := run_command([*launch, command, "--config", unexpanded(config)]):
+        error = Fcn4DistError(f"ended with exit code {code}")
+        error.exit_code = code
+        raise error
+
+
+def _scores(folder: Path) -> dict[str, float]:
+    found = read_run(folder).predictions
+    assert found, f"{folder / METRICS_NAME} is written behind predictions"
+    return summary_figures(compute_metrics(found.labels, found.scores, tuple(found.class_names)))
+
+
+def _as_values(recorded: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: tuple(value) if isinstance(value, list) else value for name, value in recorded.items()
+    }
+
+
+def _shown(path: str | Path) -> str:
+    """Give a path as a person would type it here."""
+    relative = os.path.relpath(path)
+    if relative.startswith(".."):
+        return str(path)
+    return f"./{relative}" if relative.startswith("-") else relative
+
+
+def _shown_flag(path: str | Path) -> str:
+    return unexpanded(_shown(path))

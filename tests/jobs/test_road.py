@@ -1,0 +1,179 @@
+"""One command from a folder of music to a tagger: what it decides, makes and says."""
+
+import json
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from fcn4_dist.cli import main
+from fcn4_dist.cluster.launch import PROGRAM
+from fcn4_dist.evaluation import read_predictions
+from fcn4_dist.runs.reading import read_run
+
+TINY = ["--hop_length", "96", "--n_mels", "32", "--width", "0.02"]
+
+
+@pytest.fixture(scope="module")
+def place(real_clips: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    folder = tmp_path_factory.mktemp("road")
+    shutil.copytree(real_clips, folder / "Björk's music")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        yield folder
+
+
+@dataclass(frozen=True)
+class Taken:
+    """A road that has been taken: the folder of the run, what was printed, the program's name."""
+
+    run: Path
+    output: str
+
+
+@pytest.fixture(scope="module")
+def taken(place: Path) -> Taken:
+    words = ["train", "Björk's music", *TINY, "--epoch_size", "2", "--run_dir", "a run"]
+    done = fcn4_dist(place, words)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return Taken(place / "a run", done.stdout)
+
+
+def fcn4_dist(folder: Path, words: list[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, PROGRAM, *words], cwd=folder, capture_output=True, text=True
+    )
+
+
+def test_a_dry_run_says_what_is_decided_and_writes_nothing(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = sorted(place.rglob("*"))
+
+    assert main(["train", "Björk's music", "--dry_run", "--epoch_size", "7"]) == 0
+
+    told = capsys.readouterr().out
+    for line in (
+        "classes  3: dog_bark, rain, rooster",
+        "clips    21 of 1.5 s",
+        "sets     14 to train, 7 to validate",
+        "epochs   7 of 3 steps, 21 in all",
+        "--epoch_size",
+    ):
+        assert line in told
+    assert sorted(place.rglob("*")) == before
+
+
+def test_the_road_leads_to_a_tagger_its_scores_and_a_page(taken: Taken, place: Path) -> None:
+    run = taken.run
+
+    scored = read_predictions(run / "eval/predictions.csv")
+    assert set(scored.class_names) == {"dog_bark", "rain", "rooster"}
+    assert (run / "weight/MusicTagger-best.ckpt").exists()
+    assert (run / "report.html").exists()
+    assert read_run(run).course
+    assert json.loads((run / "road.json").read_text())["done"] == ["preprocess", "train", "eval"]
+    # The music is as it was.
+    assert {path.suffix for path in (place / "Björk's music").rglob("*.*")} == {".ogg"}
+    assert {path.name for path in place.iterdir()} == {"Björk's music", "a run", "runs"}
+
+
+def test_it_ends_with_three_commands_that_can_be_copied(taken: Taken) -> None:
+    commands = [shlex.split(line.split(":", 1)[1]) for line in next_lines(taken.output)]
+
+    assert [command[:2] for command in commands] == [
+        ["fcn4-dist", "tag"],
+        ["fcn4-dist", "export"],
+        ["fcn4-dist", "train"],
+    ]
+    tag, _, longer = commands
+    assert Path(tag[2]).is_file() and tag[2].startswith("Björk's music/")
+    assert longer[2] == "Björk's music"
+    assert longer[longer.index("--epoch_size") + 1] == "4"
+    assert longer[longer.index("--n_mels") + 1] == "32"
+
+
+def test_what_is_finished_is_not_done_again(taken: Taken, place: Path) -> None:
+    page = taken.run / "report.html"
+    page.unlink()
+    made = {path: path.stat().st_mtime_ns for path in taken.run.rglob("*.ckpt")}
+
+    done = fcn4_dist(place, ["train", "Björk's music", "--run_dir", "a run"])
+
+    assert done.returncode == 0, done.stderr
+    assert page.exists()
+    assert {path: path.stat().st_mtime_ns for path in taken.run.rglob("*.ckpt")} == made
+    assert len(next_lines(done.stdout)) == 3
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["Björk's music", "--run_dir", "a run", "--lr", "1"], "a run with other settings (lr "),
+        (["a run", "--run_dir", "a run"], "holds a run on"),
+        (["Björk's music", "--data_dir", "x"], "--data_dir is of shards that are there"),
+        (["Björk's music", "--run_dir", "Björk's music/run"], "lies in the music"),
+        (["--dry_run"], "--dry_run is for music"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(
+    taken: Taken, words: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", *words]) == 2
+
+    refused = capsys.readouterr().err
+    assert sentence in refused
+    assert refused.count("\n") == 1
+
+
+def test_from_within_the_music_the_command_to_type_is_told(
+    place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(place / "Björk's music")
+
+    assert main(["train", "."]) == 2
+
+    assert f"change to the folder above, {place}, and give" in capsys.readouterr().err
+
+
+def test_launch_refuses_music(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["launch", "--device_num", "2", "train", "Björk's music"]) == 2
+
+    assert "launch starts workers on shards" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_interrupted_it_goes_on_where_it_was(place: Path) -> None:
+    words = ["train", "Björk's music", *TINY, "--epoch_size", "4000", "--run_dir", "stopped"]
+    process = subprocess.Popen(
+        [sys.executable, PROGRAM, *words], cwd=place, stdout=subprocess.PIPE, text=True
+    )
+    while not list((place / "stopped/weight").glob("*.ckpt")):
+        assert process.poll() is None
+        time.sleep(0.2)
+    process.send_signal(signal.SIGINT)
+    told, _ = process.communicate()
+    assert process.returncode == 130
+    assert "to go on: fcn4-dist train" in told
+
+    steps = len(read_run(place / "stopped").course.steps)  # type: ignore[union-attr]
+    again = subprocess.Popen(
+        [sys.executable, PROGRAM, "train", "Björk's music", "--run_dir", "stopped"], cwd=place
+    )
+    while len(read_run(place / "stopped").course.steps) <= steps:  # type: ignore[union-attr]
+        assert again.poll() is None
+        time.sleep(0.2)
+    again.send_signal(signal.SIGTERM)
+    assert again.wait() != 0
+
+
+def next_lines(output: str) -> list[str]:
+    lines = output.splitlines()
+    return lines[lines.index("next, for example:") + 1 :]
