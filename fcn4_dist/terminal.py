@@ -12,7 +12,7 @@ from itertools import zip_longest
 from typing import Any
 
 from fcn4_dist import log
-from fcn4_dist.text import Lines, cleaned
+from fcn4_dist.text import Lines, cleaned, json_text
 
 _LONGEST_RULE = 40
 _WIDEST_LETTER = 2
@@ -67,6 +67,11 @@ def fail(text: str, *, trace: bool = False) -> None:
 def put(text: str) -> None:
     """Print a line of data, for another program; a terminal gets it cleaned."""
     log.write_line(cleaned(Lines(text)) if sys.stdout.isatty() else text, sys.stdout)
+
+
+def put_json(value: Any) -> None:
+    """Print a value as a line of JSON, in what the stream can hold."""
+    put(json_text(value, getattr(sys.stdout, "encoding", None) or "utf-8"))
 
 
 def table(rows: Sequence[Sequence[str]]) -> Lines:

@@ -1,6 +1,5 @@
 """The checkpoints command: what is in a folder of checkpoints, and whether it is whole."""
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 
@@ -10,7 +9,7 @@ from fcn4_dist.checkpoints.folder import folders_of
 from fcn4_dist.errors import InputError
 from fcn4_dist.runs.trained import folder_of_checkpoints
 from fcn4_dist.terminal import say_result, table
-from fcn4_dist.text import Lines, count
+from fcn4_dist.text import Lines, count, json_text
 
 
 def list_checkpoints(place: Path) -> None:
@@ -44,7 +43,7 @@ def show_checkpoints(place: Path) -> None:
             raise InputError(f"{path} is damaged: {_reason(error)}") from error
         say_result(str(path))
         if description:
-            say_result(Lines(json.dumps(asdict(description), indent=2, ensure_ascii=False)))
+            say_result(Lines(json_text(asdict(description), indent=2)))
         rows = [["array", "shape", "type"]]
         rows += [[name, str(value.shape), value.dtype.name] for name, value in values.items()]
         say_result(table(rows))

@@ -1,12 +1,12 @@
 """The command tag: songs in, tags out."""
 
-import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from fcn4_dist.clips.folder import AUDIO_SUFFIXES
 from fcn4_dist.errors import Fcn4DistError, InputError
@@ -20,7 +20,7 @@ from fcn4_dist.files import (
 from fcn4_dist.log import stdout_is_data
 from fcn4_dist.processes import usable_cores
 from fcn4_dist.tagging import CLIP_TIMEOUT, Network, SongTags, Tagger, UnreadSong
-from fcn4_dist.terminal import Progress, clock, put, say, say_result, table, warn
+from fcn4_dist.terminal import Progress, clock, put, put_json, say, say_result, table, warn
 from fcn4_dist.text import count, csv_line
 from fcn4_dist.versions import check_extra
 
@@ -181,7 +181,7 @@ def _tag_all(tagger: Tagger, paths: Sequence[Path], request: TagRequest) -> int:
             if isinstance(result, UnreadSong):
                 warn(f"no tags of {result.path}: it {result.reason}")
                 if request.output == "json":
-                    put(json.dumps({"path": str(result.path), "error": result.reason}))
+                    put_json({"path": str(result.path), "error": result.reason})
             else:
                 tagged += 1
                 _tell(result, request)
@@ -205,13 +205,13 @@ def _tell(tags: SongTags, request: TagRequest) -> None:
         say_result(table([["tag", "score"], *rows]))
         say_result("")
     elif request.output == "json":
-        put(_json(tags, request.top_n))
+        put_json(_content(tags, request.top_n))
     else:
         put(_csv(tags))
 
 
-def _json(tags: SongTags, top_n: int) -> str:
-    content = {
+def _content(tags: SongTags, top_n: int) -> dict[str, Any]:
+    return {
         "path": str(tags.path),
         "seconds": round(tags.seconds, 3),
         "top": [name for name, _ in tags.top(top_n)],
@@ -224,7 +224,6 @@ def _json(tags: SongTags, top_n: int) -> str:
             "scores": tags.window_scores.round(_DIGITS).tolist(),
         },
     }
-    return json.dumps(content)
 
 
 def _csv(tags: SongTags) -> str:
