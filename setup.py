@@ -12,7 +12,7 @@ VERSION = re.search(r'__version__ = "(.+)"', (ROOT / "fcn4_dist/__init__.py").re
 REPORT = ["jinja2>=3.1", "matplotlib>=3.7"]
 ASCEND = [
     "librosa>=0.10",
-    "numba>=0.57",
+    "numba>=0.58",
     "scikit-learn>=1.3",
     "tensorboardX>=2.6",
     *REPORT,

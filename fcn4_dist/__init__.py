@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from fcn4_dist.api.evaluating import Evaluation, evaluate
     from fcn4_dist.api.exporting import export
-    from fcn4_dist.api.tagging import Model, Taggram, load, tag, taggram, top_tags
+    from fcn4_dist.api.tagging import Model, SongTags, Taggram, load, tag, taggram, top_tags
     from fcn4_dist.api.training import Run, preprocess, train
     from fcn4_dist.errors import Fcn4DistError, InputError, SettingsError, StoppedError
 
@@ -36,6 +36,7 @@ __all__ = [
     "Model",
     "Run",
     "SettingsError",
+    "SongTags",
     "StoppedError",
     "Taggram",
     "evaluate",
@@ -51,7 +52,7 @@ _HOMES = {
     "errors": ("Fcn4DistError", "InputError", "SettingsError", "StoppedError"),
     "api.evaluating": ("Evaluation", "evaluate"),
     "api.exporting": ("export",),
-    "api.tagging": ("Model", "Taggram", "load", "tag", "taggram", "top_tags"),
+    "api.tagging": ("Model", "SongTags", "Taggram", "load", "tag", "taggram", "top_tags"),
     "api.training": ("Run", "preprocess", "train"),
 }
 

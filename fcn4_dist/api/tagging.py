@@ -174,6 +174,8 @@ def tag(songs: Place | Iterable[Place], model: "Network | Model") -> SongTags | 
 
     Examples:
         >>> song = fcn4_dist.tag("music/rain/1-17367-A.ogg", "fcn4.onnx")
+        >>> song
+        <SongTags of music/rain/1-17367-A.ogg: rain 0.7..., dog_bark 0...., rooster 0....>
         >>> song.top(1)
         [('rain', 0.7...)]
         >>> song.scores.shape

@@ -1,9 +1,10 @@
 """From music to shards, and from music or shards to a trained network."""
 
 import math
+from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from fcn4_dist.api.command import Call
 from fcn4_dist.api.evaluating import Evaluation, evaluate, main_figures, read_scores
 from fcn4_dist.api.exporting import export
 from fcn4_dist.api.naming import Files, Place
-from fcn4_dist.api.tagging import Model, Taggram, load
+from fcn4_dist.api.tagging import Model, SongTags, Taggram, load
 from fcn4_dist.checkpoints import CheckpointFolder
 from fcn4_dist.config import SETTINGS, load_settings
 from fcn4_dist.errors import InputError
@@ -90,7 +91,11 @@ class Run:
         """The network of its checkpoint, loaded when it is first asked for."""
         return load(self.checkpoint)
 
-    def tag(self, songs: Any) -> Any:
+    @overload
+    def tag(self, songs: Place) -> SongTags: ...  # type: ignore[overload-overlap]
+    @overload
+    def tag(self, songs: Iterable[Place]) -> list[SongTags]: ...
+    def tag(self, songs: Place | Iterable[Place]) -> SongTags | list[SongTags]:
         """Tag songs with it, as :func:`fcn4_dist.tag` does."""
         return self.model.tag(songs)
 

@@ -39,6 +39,10 @@ def _train(parsed: argparse.Namespace) -> None:
 
 
 def _take_road(parsed: argparse.Namespace) -> None:
+    if parsed.music.suffix.lower() in (".yaml", ".yml"):
+        raise InputError(
+            f"{parsed.music} is a file of settings, not music: name it as --config {parsed.music}"
+        )
     if launched() or started_by_mpi():
         raise InputError(
             f"train {parsed.music} starts the workers it needs itself: give it to 'fcn4-dist' "
@@ -105,7 +109,7 @@ TRAIN = Command(
     "make features and shards, train, score, and write a page. Without, train on the shards that "
     "preprocess has made.",
     example="train music/\n"
-    "train --data_dir data/ --device_target CPU --epoch_size 20 --lr 0.001\n"
+    "train --data_dir data/ --epoch_size 20 --lr 0.001\n"
     "train --config configs/gtzan.yaml --resume auto",
     settings=("preprocess", "train", "eval"),
     flags=(
@@ -118,16 +122,16 @@ TRAIN = Command(
         ),
     ),
     common=(
-        "data_dir",
         "epoch_size",
         "batch_size",
         "lr",
         "device_target",
         "mixed_precision",
         "seed",
+        "run_dir",
+        "data_dir",
         "checkpoint_path",
         "resume",
-        "run_dir",
     ),
     task="Train",
 )
@@ -135,13 +139,13 @@ EVAL = Command(
     "eval",
     "score the validation shards with a checkpoint",
     _evaluate,
-    example="eval --data_dir data/ --checkpoint_path weight/ --model_name best",
+    example="eval --model runs/train-20261126-101500\n"
+    "eval --model weight/ --data_dir data/ --val_filename test.mindrecord0",
     settings=("eval",),
     common=(
+        "model",
         "data_dir",
         "val_filename",
-        "checkpoint_path",
-        "model_name",
         "batch_size",
         "device_target",
         "run_dir",

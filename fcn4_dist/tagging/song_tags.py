@@ -7,8 +7,10 @@ import numpy as np
 
 from fcn4_dist.tagging.song_reading import SILENCE_LEVEL
 
+_SHOWN = 3
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)
 class SongTags:
     """The scores of a song.
 
@@ -31,6 +33,10 @@ class SongTags:
     window_scores: np.ndarray
     levels: np.ndarray
     remarks: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        told = [f"{name} {score:.3f}" for name, score in self.top(_SHOWN)]
+        return f"<SongTags of {self.path}: {', '.join(told)}>"
 
     @property
     def level_dbfs(self) -> float:

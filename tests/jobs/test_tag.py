@@ -69,6 +69,58 @@ def test_python_gives_the_same_in_one_line(
     assert [name for name, _ in by_onnx] == [name for name, _ in expected]
 
 
+def test_python_tags_one_song_or_many_with_a_network_that_is_loaded_once(
+    exported: Path, songs: Path, real_clip: Path, capsys: Captured
+) -> None:
+    model = fcn4_dist.load(exported)
+    assert fcn4_dist.load(model) is model
+    assert os.fspath(model) == str(exported)
+    alone = fcn4_dist.tag(real_clip, model)
+    assert repr(alone).startswith(f"<SongTags of {real_clip}: {alone.top(1)[0][0]} 0.")
+    found = model.tag([str(songs), real_clip])
+    assert [each.path for each in found] == [
+        songs / "a, <i>.OGG",
+        *sorted(songs.glob("b/*")),
+        real_clip,
+    ]
+    np.testing.assert_allclose(found[-1].scores, alone.scores, rtol=1e-5)
+    assert f"warning: no tags of {songs / 'c.mp3'}: it cannot be" in capsys.readouterr().out
+    with pytest.raises(fcn4_dist.InputError, match="is a folder: put it into a list"):
+        model.tag(songs)
+    with pytest.raises(fcn4_dist.InputError, match=r"no tags of .*c\.mp3: it cannot be decoded"):
+        model.tag(songs / "c.mp3")
+
+
+def test_python_gives_tags_over_time_as_arrays_a_picture_and_a_page(
+    exported: Path, real_clip: Path, tmp_path: Path
+) -> None:
+    over_time = fcn4_dist.taggram(real_clip, exported, hop_seconds=0.1)
+    assert over_time.times[0] == 0
+    assert over_time.times[-1] == pytest.approx(0.2)
+    assert over_time.scores.shape == (len(over_time.times), len(over_time.class_names))
+    np.testing.assert_array_equal(over_time.scores.mean(axis=0), over_time.song.scores)
+    flags = ["--model", str(exported), "--hop_seconds", "0.1", "--top_n", "5"]
+    files = [tmp_path / "flag.png", tmp_path / "flag.html"]
+    shown = ["--plot", str(files[0]), "--html", str(files[1])]
+    assert main(["tag", str(real_clip), *flags, *shown]) == 0
+    assert over_time._repr_png_() == files[0].read_bytes()
+    assert over_time.save_html(tmp_path / "own.html").read_bytes() == files[1].read_bytes()
+    over_time.plot(top_n=1).savefig(tmp_path / "one.png")
+
+
+def test_a_script_that_tags_songs_is_not_run_again_by_the_processes_that_decode(
+    exported: Path, songs: Path, tmp_path: Path
+) -> None:
+    script = tmp_path / "tags.py"
+    script.write_text(
+        "import fcn4_dist\n"
+        f"print('tagged', len(fcn4_dist.tag([{str(songs)!r}], {str(exported)!r})))\n"
+    )
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True)
+    assert [line for line in done.stdout.splitlines() if "tagged" in line] == ["tagged 3"]
+    assert done.stderr == ""
+
+
 def test_a_program_that_has_computed_with_mindspore_before_can_ask_for_tags(
     real_clip: Path, checkpoint: Path
 ) -> None:

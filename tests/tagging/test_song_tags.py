@@ -58,3 +58,7 @@ def test_a_song_that_always_sounds_the_same_has_one_score_from_beginning_to_end(
     edges, scores = tags.over_time()
     assert edges[0] == 0 and edges[-1] == seconds and (np.diff(edges) > 0).all()
     assert scores == pytest.approx(np.full((len(edges) - 1, 1), score))
+
+
+def test_it_shows_itself_in_a_line() -> None:
+    assert repr(song([0.0, 4.0])) == "<SongTags of a.mp3: a 0.800, c 0.500, b 0.200>"
