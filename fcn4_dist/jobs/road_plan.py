@@ -138,6 +138,18 @@ def decisions_table(plan: RoadPlan) -> Lines:
     return table(rows)
 
 
+def remarks_on(plan: RoadPlan) -> list[str]:
+    """Say what may make scores better than the tagger is, as far as it can be seen in names."""
+    settings, folders = plan.loaded.settings, plan.music.subfolders
+    if not folders or settings.group_pattern or settings.val_pattern:
+        return []
+    return [
+        f"{folders} folders below those of the classes hold several clips each: if they are "
+        "artists or records, clips of one on both sides flatter the scores; "
+        "--group_pattern '^[^/]+/([^/]+)/' keeps each on one side"
+    ]
+
+
 def about(seconds: float) -> str:
     """Say about how long something takes."""
     minutes = max(1, round(seconds / 60))

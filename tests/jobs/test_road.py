@@ -12,10 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import soundfile
 
 from fcn4_dist.cli import main
+from fcn4_dist.clips.synthetic.collection import render_clip
+from fcn4_dist.clips.synthetic.instruments import SAMPLE_RATE
 from fcn4_dist.cluster.launch import PROGRAM
-from fcn4_dist.evaluation import read_predictions
+from fcn4_dist.evaluation import compute_metrics, read_predictions
 from fcn4_dist.runs.reading import read_run
 
 TINY = ["--hop_length", "96", "--n_mels", "32", "--width", "0.02"]
@@ -147,6 +150,35 @@ def test_launch_refuses_music(place: Path, capsys: pytest.CaptureFixture[str]) -
     assert main(["launch", "--device_num", "2", "train", "Björk's music"]) == 2
 
     assert "launch starts workers on shards" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_sixty_made_songs_give_a_tagger_and_commands_that_work_as_they_stand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for genre in ("classical", "jazz", "metal", "reggae"):
+        folder = tmp_path / "my $ music" / genre
+        folder.mkdir(parents=True)
+        for index in range(15):
+            clip = render_clip(genre, 8.0, 3, index)
+            soundfile.write(folder / f"{index}.wav", clip, SAMPLE_RATE)
+
+    done = fcn4_dist(tmp_path, ["train", "my $ music", "--width", "0.1", "--epoch_size", "10"])
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    (run,) = (tmp_path / "runs").glob("train-*")
+    found = read_predictions(run / "eval/predictions.csv")
+    accuracy = compute_metrics(found.labels, found.scores, tuple(found.class_names)).accuracy
+    assert accuracy is not None and accuracy >= 0.6
+    tag, export, longer = (line.split(":", 1)[1] for line in next_lines(done.stdout))
+    program = f'fcn4-dist() {{ {sys.executable} {PROGRAM} "$@"; }}'
+    typed = "\n".join(["set -e", program, tag, export, f"{longer} --dry_run"])
+    told = subprocess.run(["bash", "-c", typed], capture_output=True, text=True)
+    assert told.returncode == 0, told.stdout + told.stderr
+    assert (run / "fcn4.onnx").exists()
+    for shown in ("classical", "largest difference of a logit", "epochs   20 of"):
+        assert shown in told.stdout
 
 
 @pytest.mark.slow
