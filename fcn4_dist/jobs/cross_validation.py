@@ -8,17 +8,22 @@ from fcn4_dist import documents
 from fcn4_dist.config import Affects, LoadedSettings, Settings, differences
 from fcn4_dist.config.forms import unexpanded
 from fcn4_dist.errors import Fcn4DistError, InputError
-from fcn4_dist.evaluation import PREDICTIONS_NAME
+from fcn4_dist.evaluation import PREDICTIONS_NAME, TITLES, compute_metrics, read_predictions
 from fcn4_dist.jobs.auto_settings import choose_device, say_device
+from fcn4_dist.jobs.fold_steps import StepRunner
 from fcn4_dist.jobs.folds import write_folds
 from fcn4_dist.jobs.preprocess import read_and_count
-from fcn4_dist.jobs.stages import check_stages, run_command
+from fcn4_dist.jobs.shown_settings import say_settings
+from fcn4_dist.jobs.stages import check_stages
 from fcn4_dist.runs.cross_validation import CrossValidationRecord, fold_folder
 from fcn4_dist.runs.folder import choose_run_folder, save_settings, settings_file
 from fcn4_dist.runs.occupancy import CROSS_VALIDATION_NAME, check_unoccupied
-from fcn4_dist.terminal import say
-from fcn4_dist.text import shell_command
+from fcn4_dist.terminal import Progress, say
+from fcn4_dist.text import count
 
+_STEPS = 3
+"""Of a fold: preprocess, train, eval."""
+LOG_NAME = "steps.log"
 # How the work is done may be changed: what stopped a run may have to be mended there.
 _THE_SAME_IN_ALL = set(Affects) - {Affects.FOLD, Affects.WORK}
 
@@ -44,25 +49,37 @@ def cross_validate(loaded: LoadedSettings, device_num: int | None) -> None:
     folder = Path(settings.run_dir)
     _check_same(folder, settings, device_num)
     config = save_settings(loaded)
+    say_settings(loaded, None, config)
+    say(f"what the steps of a fold print goes to {fold_folder(folder, 1).parent}/fold-N/{LOG_NAME}")
     folders = [fold_folder(folder, fold) for fold in range(1, settings.folds + 1)]
-    for fold, of_fold in enumerate(folders, start=1):
-        # They are whole if they are there, and all that is needed of a fold.
-        if (of_fold / "eval" / PREDICTIONS_NAME).exists():
-            say(f"fold {fold} of {settings.folds} is finished: {of_fold}")
-            continue
-        for name, arguments in _steps(config, fold, of_fold, device_num):
-            say()
-            say(f"fold {fold} of {settings.folds}: fcn4-dist {shell_command(arguments)}")
-            say()
-            if code := run_command(arguments):
-                error = Fcn4DistError(
-                    f"fold {fold}: {name} ended with exit code {code}; the same command with "
-                    f"--run_dir {folder} goes on from there"
-                )
-                error.exit_code = code
-                raise error
+    with Progress("cross-validation", _STEPS * settings.folds, "steps") as progress:
+        runner = StepRunner(progress)
+        for fold, of_fold in enumerate(folders, start=1):
+            title = f"fold {fold} of {settings.folds}"
+            # They are whole if they are there, and all that is needed of a fold.
+            if (of_fold / "eval" / PREDICTIONS_NAME).exists():
+                progress.count(_STEPS)
+                say(f"{title} is finished: {of_fold}")
+                continue
+            for name, arguments in _steps(config, fold, of_fold, device_num):
+                if code := runner.run(f"{title}: {name}", arguments, of_fold / LOG_NAME):
+                    error = Fcn4DistError(
+                        f"fold {fold}: {name} ended with exit code {code}; the same command with "
+                        f"--run_dir {folder} goes on from there"
+                    )
+                    error.exit_code = code
+                    raise error
+            say(f"{title}: {_main_figures(of_fold)}")
     say()
     write_folds([of_fold / "eval" for of_fold in folders], folder)
+
+
+def _main_figures(of_fold: Path) -> str:
+    scored = read_predictions(of_fold / "eval" / PREDICTIONS_NAME)
+    metrics = compute_metrics(scored.labels, scored.scores, scored.class_names)
+    figures = {name: getattr(metrics, name) for name in ("roc_auc_macro", "accuracy")}
+    texts = [f"{TITLES[name]} {value:.4f}" for name, value in figures.items() if value is not None]
+    return ", ".join([*texts, count(metrics.clips, "clip")])
 
 
 def _of_all_folds(loaded: LoadedSettings) -> LoadedSettings:

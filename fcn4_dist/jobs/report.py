@@ -11,7 +11,7 @@ from fcn4_dist.reports.tables import settings_that_differ
 from fcn4_dist.runs.folder import DEFAULT_RUNS, REPORT_NAME
 from fcn4_dist.runs.reading import RunRecord, read_run
 from fcn4_dist.runs.trained import newest_run
-from fcn4_dist.terminal import say, warn
+from fcn4_dist.terminal import say, say_result, warn
 from fcn4_dist.versions import check_extra
 
 COMPARISON_NAME = "comparison.html"
@@ -65,7 +65,7 @@ def _write_page(records: Sequence[RunRecord], folders: Sequence[Path], output: P
     _warn_of_faults(records, "the page")
     page = run_report(records)
     write_bytes(path, page)
-    say(f"report of {len(records)} {'run' if len(records) == 1 else 'runs'}: {path}")
+    say_result(f"report of {len(records)} {'run' if len(records) == 1 else 'runs'}: {path}")
 
 
 def _show_scores(records: Sequence[RunRecord], form: str) -> None:

@@ -3,7 +3,7 @@
 import os
 import shutil
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -38,7 +38,7 @@ from fcn4_dist.runs.folder import (
 )
 from fcn4_dist.runs.occupancy import check_unoccupied
 from fcn4_dist.runs.reading import read_run
-from fcn4_dist.terminal import say, warn
+from fcn4_dist.terminal import say, say_result, warn
 from fcn4_dist.text import shell_command
 
 ROAD_NAME = "road.json"
@@ -101,8 +101,10 @@ def show_road(music: Path, loaded: LoadedSettings) -> None:
     Raises:
         InputError: If the music cannot be learnt from, or a setting is impossible.
     """
-    _told_plan(music, loaded)
-    say(f"the run would be in {_shown(planned_run_folder(loaded, 'train').settings.run_dir)}")
+    _plan_and_tell(music, loaded, say_result)
+    say_result(
+        f"the run would be in {_shown(planned_run_folder(loaded, 'train').settings.run_dir)}"
+    )
 
 
 def take_road(music: Path, loaded: LoadedSettings) -> Destination:
@@ -219,13 +221,13 @@ class _Journey:
         if settings.width < 1 and self.loaded.origins.get("width") == DECIDED:
             longer["width"] = "1"
         say()
-        say("next, for example:")
+        say_result("next, for example:")
         for what, arguments in (
             ("tag a song", ["tag", _shown(self.record.song), *model]),
             ("export", ["export", *model, "--output", output]),
             ("train longer", ["train", _shown(self.record.music), *self._given(longer)]),
         ):
-            say(f"  {what + ':':<14}{shell_command(['fcn4-dist', *arguments])}")
+            say_result(f"  {what + ':':<14}{shell_command(['fcn4-dist', *arguments])}")
 
     def _given(self, instead: Mapping[str, str]) -> list[str]:
         """Write out the settings that were given, as flags."""
@@ -271,9 +273,11 @@ class _Journey:
         self.save()
 
 
-def _told_plan(music: Path, loaded: LoadedSettings) -> RoadPlan:
+def _plan_and_tell(
+    music: Path, loaded: LoadedSettings, tell: Callable[[str], None] = say
+) -> RoadPlan:
     plan = plan_road(music, loaded)
-    say(decisions_table(plan))
+    tell(decisions_table(plan))
     for remark in remarks_on(plan):
         say(f"note: {remark}")
     return plan
@@ -288,7 +292,7 @@ def _begin(music: Path, loaded: LoadedSettings) -> _Journey:
             raise InputError(
                 f"run_dir {folder} holds another job: name another folder with --run_dir"
             )
-    plan = _told_plan(music, loaded)
+    plan = _plan_and_tell(music, loaded)
     check_stages(plan.loaded.settings, plan.ranks if plan.ranks > 1 else None)
     return _settle(music, plan)
 
