@@ -25,6 +25,7 @@ from fcn4_dist.findings import refuse_errors
 from fcn4_dist.host.host import Host
 from fcn4_dist.jobs.prepare import Start, find_obstacles_of_host
 from fcn4_dist.jobs.preprocess_checks import check_preprocessing
+from fcn4_dist.jobs.shown_settings import TOLD_VARIABLE
 from fcn4_dist.log import terminal_shows
 from fcn4_dist.processes import die_with_parent
 from fcn4_dist.runs.folder import DEFAULT_RUNS
@@ -73,7 +74,7 @@ def run_command(arguments: Sequence[str], log: BinaryIO | None = None) -> int:
         [sys.executable, PROGRAM, *_verbosity(in_log=log is not None), *arguments],
         stdout=log,
         stderr=log and subprocess.STDOUT,
-        env=os.environ | (_PLAIN if log else {}),
+        env=os.environ | {TOLD_VARIABLE: "1"} | (_PLAIN if log else {}),
         start_new_session=True,
         preexec_fn=die_with_parent,
     )
