@@ -163,8 +163,8 @@ def train(
 ) -> Run:
     """Train a tagger, in a process of its own.
 
-    Ctrl-C, or a notebook's stop, ends it with a checkpoint: the same call with ``run_dir`` and
-    ``resume="auto"`` goes on from there.
+    Ctrl-C, or a notebook's stop, ends it with a checkpoint: the same call with that ``run_dir``
+    goes on from there; of a training on shards, with ``resume="auto"`` besides.
 
     Args:
         data: Music, from which everything is made; or a folder of shards, as :func:`preprocess`
