@@ -67,6 +67,7 @@ setup(
         "soundfile>=0.13",
         "soxr>=0.3.2",
         "tqdm>=4.60",
+        "wcwidth>=0.6",
     ],
     extras_require={
         "train": TRAIN,

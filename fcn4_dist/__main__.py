@@ -21,6 +21,7 @@ _NEEDED = (
     "soundfile",
     "soxr",
     "tqdm",
+    "wcwidth",
     "yaml",
 )
 

@@ -1,35 +1,73 @@
 """Where lines for people go, by :mod:`logging`: the terminal, and files with time, level and rank.
 
 Everything said passes through here, and is cleaned (:mod:`fcn4_dist.text`): a line stays a line,
-and nothing in it steers a terminal.
+and nothing in it steers a terminal. The terminal shows what it is asked for (:class:`Verbosity`);
+files hold all.
 """
 
 import logging
+import os
 import re
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from enum import IntEnum
 from pathlib import Path
 from typing import TextIO
 
 from fcn4_dist.text import Lines, cleaned
 
 _LOGGER = logging.getLogger("fcn4_dist")
-_BEGINNINGS = {"INFO": "", "WARNING": "warning: ", "ERROR": "fcn4-dist: error: "}
+RESULT = 25
+"""The level of what a command is called for: more than a line on the way, no warning."""
+_LEVELS = {
+    "DEBUG": logging.DEBUG,
+    "INFO": logging.INFO,
+    "RESULT": RESULT,
+    "WARNING": logging.WARNING,
+    "ERROR": logging.ERROR,
+}
+_BEGINNINGS = {logging.WARNING: "warning: ", logging.ERROR: "fcn4-dist: error: "}
+_COLOURS = {logging.WARNING: "\x1b[1;33m", logging.ERROR: "\x1b[1;31m"}
+_NO_COLOUR = "\x1b[0m"
 _LINE = re.compile(
-    r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d (INFO|WARNING|ERROR) rank \d+: ?(.*)", re.DOTALL
+    rf"\d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d ({'|'.join(_LEVELS)}) rank \d+: ?(.*)", re.DOTALL
 )
+_SECONDS_BETWEEN_LOOKS = 0.1
+
+
+class Verbosity(IntEnum):
+    """What the terminal shows: the least level."""
+
+    QUIET = RESULT
+    NORMAL = logging.INFO
+    VERBOSE = logging.DEBUG
 
 
 def logger() -> logging.Logger:
     """Give the package's logger; on first use it begins to write to the terminal."""
     if not any(isinstance(each, _Terminal | _LogFile) for each in _LOGGER.handlers):
-        _LOGGER.setLevel(logging.INFO)
+        logging.addLevelName(RESULT, "RESULT")
+        _LOGGER.setLevel(logging.DEBUG)
         _LOGGER.propagate = False
         _LOGGER.addHandler(_Terminal())
     return _LOGGER
+
+
+def terminal_shows(level: int) -> bool:
+    """Tell whether the terminal shows lines of a level."""
+    logger()
+    return any(level >= each.level for each in _terminals())
+
+
+def show(wanted: Verbosity) -> None:
+    """Have the terminal show this from now on."""
+    logger()
+    for terminal in _terminals():
+        terminal.setLevel(wanted)
 
 
 def write_line(text: str, stream: TextIO | None) -> None:
@@ -81,16 +119,16 @@ def kept_off_terminal(path: Path) -> Iterator[None]:
     Args:
         path: The file; its folder is there.
     """
-    terminals = [each for each in logger().handlers if isinstance(each, _Terminal)]
     keep_log(path, 0)
-    for terminal in terminals:
+    levels = {terminal: terminal.level for terminal in _terminals()}
+    for terminal in levels:
         terminal.setLevel(logging.ERROR)
     try:
         yield
     finally:
         end_log()
-        for terminal in terminals:
-            terminal.setLevel(logging.NOTSET)
+        for terminal, level in levels.items():
+            terminal.setLevel(level)
 
 
 def log_only(rank: int) -> None:
@@ -114,15 +152,48 @@ def as_shown(line: str) -> str:
     Args:
         line: Of a file of :func:`keep_log` or :func:`log_only`, or anything else that was printed.
     """
-    match = _LINE.fullmatch(line)
+    level, text = _level_and_text(line)
     # Tabs of other programs stay.
-    return Lines(f"{_BEGINNINGS[match[1]]}{match[2]}" if match else line)
+    return Lines(f"{_BEGINNINGS.get(level, '')}{text}")
+
+
+def say_as_logged(line: str) -> None:
+    """Say a line of another process's log here, as loudly as it was said there.
+
+    Args:
+        line: Of a file of :func:`log_only`; what other programs have printed is an ordinary line.
+    """
+    level, text = _level_and_text(line)
+    logger().log(level, Lines(text))
+
+
+def follow(path: Path, ended: threading.Event, begin: int = 0) -> Iterator[str]:
+    """Read the lines of a file that another process writes, as they come.
+
+    Args:
+        path: The file; it need not be there yet.
+        ended: Set when no more will come.
+        begin: Bytes at the beginning that are left out.
+    """
+    while not path.exists():
+        if ended.wait(_SECONDS_BETWEEN_LOOKS):
+            return
+    with path.open(encoding="utf-8", errors="replace") as file:
+        file.seek(begin)
+        last_look, rest = False, ""
+        while not last_look:
+            last_look = ended.wait(_SECONDS_BETWEEN_LOOKS)
+            *lines, rest = (rest + file.read()).split("\n")
+            if last_look and rest:
+                lines.append(rest)
+            yield from lines
 
 
 @contextmanager
 def stdout_is_data() -> Iterator[None]:
     """Send lines for people to standard error in this context."""
-    terminals = [each for each in logger().handlers if isinstance(each, _Terminal)]
+    logger()
+    terminals = _terminals()
     for terminal in terminals:
         terminal.beside = True
     try:
@@ -132,10 +203,14 @@ def stdout_is_data() -> Iterator[None]:
             terminal.beside = False
 
 
+def _terminals() -> list["_Terminal"]:
+    return [each for each in _LOGGER.handlers if isinstance(each, _Terminal)]
+
+
 def _replace_terminal(handler: logging.Handler) -> None:
-    for earlier in list(logger().handlers):
-        if isinstance(earlier, _Terminal):
-            _LOGGER.removeHandler(earlier)
+    logger()
+    for earlier in _terminals():
+        _LOGGER.removeHandler(earlier)
     _LOGGER.addHandler(handler)
 
 
@@ -148,14 +223,15 @@ class _Terminal(logging.Handler):
     """
 
     def __init__(self, errors: TextIO | None = None, beginning: str = "") -> None:
-        super().__init__(logging.NOTSET if errors is None else logging.ERROR)
+        super().__init__(logging.INFO if errors is None else logging.ERROR)
         self._errors, self._beginning = errors, beginning
         self.beside = False
 
     def emit(self, record: logging.LogRecord) -> None:
-        text, beginning = _text_of(record), _BEGINNINGS[record.levelname]
+        text = _text_of(record)
         if record.levelno < logging.ERROR:
-            write_line(beginning + text, sys.stderr if self.beside else sys.stdout)
+            stream = sys.stderr if self.beside else sys.stdout
+            write_line(_beginning_of(record, stream) + text, stream)
             return
         if sys.stdout:
             sys.stdout.flush()
@@ -164,11 +240,11 @@ class _Terminal(logging.Handler):
             write_line(f"{self._beginning}{line}", stream)
         # Checks find several things at once: a line each.
         for line in text.split("\n"):
-            write_line(f"{beginning}{self._beginning}{line}", stream)
+            write_line(f"{_beginning_of(record, stream)}{self._beginning}{line}", stream)
 
 
 class _LogFile(logging.Handler):
-    """Writes lines with time, level and rank."""
+    """Writes all lines, with time, level and rank."""
 
     def __init__(self, stream: TextIO, rank: int) -> None:
         super().__init__()
@@ -178,13 +254,34 @@ class _LogFile(logging.Handler):
         when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(record.created))
         lines = _trace_of(record)
         for number, line in enumerate(_text_of(record).split("\n")):
-            # A warning of several lines is one warning.
-            level = record.levelname if number == 0 or record.levelname == "ERROR" else "INFO"
+            # A warning of several lines is one warning, of which nothing is to be lost.
+            level = "RESULT" if number and record.levelname == "WARNING" else record.levelname
             lines.append(f"{when} {level} rank {self._rank}: {line}".rstrip())
         # A disk that is full must not end the job that is to be logged.
         with suppress(OSError):
             self.stream.write("\n".join(lines) + "\n")
             self.stream.flush()
+
+
+def _beginning_of(record: logging.LogRecord, stream: TextIO | None) -> str:
+    beginning = _BEGINNINGS.get(record.levelno, "")
+    if not beginning or stream is None or not _has_colours(stream):
+        return beginning
+    return f"{_COLOURS[record.levelno]}{beginning.strip()}{_NO_COLOUR} "
+
+
+def _has_colours(stream: TextIO) -> bool:
+    """Tell whether to colour a stream: no-color.org and force-color.org, then what it is."""
+    if os.environ.get("NO_COLOR"):
+        return False
+    if os.environ.get("FORCE_COLOR"):
+        return True
+    return stream.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def _level_and_text(line: str) -> tuple[int, str]:
+    match = _LINE.fullmatch(line)
+    return (_LEVELS[match[1]], match[2]) if match else (logging.INFO, line)
 
 
 def _text_of(record: logging.LogRecord) -> str:

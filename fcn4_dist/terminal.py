@@ -1,21 +1,22 @@
 """What a person sees while something runs: lines, progress, tables."""
 
+import logging
 import re
 import shutil
 import sys
-import textwrap
 import threading
 import time
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import zip_longest
 from typing import Any
 
 from fcn4_dist import log
-from fcn4_dist.text import Lines, cleaned
+from fcn4_dist.text import Lines, cleaned, json_text
 
 _LONGEST_RULE = 40
-_NARROWEST_SENTENCE = 30
+_WIDEST_LETTER = 2
 _SECONDS_BETWEEN_LINES = 5.0
 _SECONDS_BETWEEN_REMINDERS = 15.0
 # Short, so that the figures behind it have room on a usual terminal.
@@ -33,6 +34,20 @@ def say(text: str = "") -> None:
         text: A line, which what is in it cannot break; or :class:`Lines`, as of a table.
     """
     log.logger().info(text)
+
+
+def detail(text: str) -> None:
+    """Print a line for those who asked for more (``--verbose``)."""
+    log.logger().debug(text)
+
+
+def say_result(text: str) -> None:
+    """Print what the command was called for, also where little is to be shown (``--quiet``).
+
+    Args:
+        text: As of :func:`say`.
+    """
+    log.logger().log(log.RESULT, text)
 
 
 def warn(text: str) -> None:
@@ -55,33 +70,32 @@ def put(text: str) -> None:
     log.write_line(cleaned(Lines(text)) if sys.stdout.isatty() else text, sys.stdout)
 
 
+def put_json(value: Any) -> None:
+    """Print a value as a line of JSON, in what the stream can hold."""
+    put(json_text(value, getattr(sys.stdout, "encoding", None) or "utf-8"))
+
+
 def table(rows: Sequence[Sequence[str]]) -> Lines:
-    """Lay out rows of cells in columns; the first row is the heading."""
+    """Lay out rows of cells in columns; the first row is the heading.
+
+    On a terminal, cells are broken so that no line is longer than it is wide; elsewhere, as in a
+    pipe, each row is one line.
+    """
+    from wcwidth import ljust, width
+
     rows = [[cleaned(cell) for cell in row] for row in rows]
-    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
-    lines = [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    ]
+    room = _widths(list(zip(*rows, strict=True)))
+    broken = [[_broken(cell, most) for cell, most in zip(row, room, strict=True)] for row in rows]
+    columns = zip(*broken, strict=True)
+    widths = [max(width(part) for cell in column for part in cell) for column in columns]
     # Sentences in the last column do not need a rule of their length.
-    widths[-1] = min(widths[-1], _LONGEST_RULE)
-    return Lines("\n".join([lines[0], "  ".join("-" * width for width in widths), *lines[1:]]))
-
-
-def table_of_sentences(rows: Sequence[Sequence[str]]) -> Lines:
-    """Lay out rows that end in a sentence; on a terminal, it is broken within its column."""
-    if not sys.stdout.isatty():
-        return table(rows)
-    rows = [[cleaned(cell) for cell in row] for row in rows]
-    before = sum(max(map(len, column)) + 2 for column in list(zip(*rows, strict=True))[:-1])
-    room = max(shutil.get_terminal_size().columns - before, _NARROWEST_SENTENCE)
-    broken = []
-    for *cells, sentence in rows:
-        # What is to be copied, such as a path or a flag, stays whole.
-        parts = textwrap.wrap(sentence, room, break_long_words=False, break_on_hyphens=False)
-        for number, part in enumerate(parts or [""]):
-            broken.append([*([""] * len(cells) if number else cells), part])
-    return table(broken)
+    rule = [["-" * wide] for wide in (*widths[:-1], min(widths[-1], _LONGEST_RULE))]
+    lines = []
+    for row in (broken[0], rule, *broken[1:]):
+        for cells in zip_longest(*row, fillvalue=""):
+            line = "  ".join(ljust(cell, wide) for cell, wide in zip(cells, widths, strict=True))
+            lines.append(line.rstrip())
+    return Lines("\n".join(lines))
 
 
 def clock(seconds: float) -> str:
@@ -149,7 +163,8 @@ class Progress:
         self._bar: Any = None
 
     def __enter__(self) -> "Progress":
-        if self._visible and shows_bars():
+        # A log is to have its lines, where the terminal is to have no bar.
+        if self._visible and shows_bars() and log.terminal_shows(logging.INFO):
             from tqdm.auto import tqdm
 
             self._bar = tqdm(
@@ -194,13 +209,18 @@ class Progress:
             now: Show it whenever the last time was.
         """
         if self._bar is not None:
-            self._bar.set_postfix_str(figures, refresh=False)
+            self._bar.set_postfix_str(figures, refresh=now)
         elif self._visible:
             time_now = time.monotonic()
             waited = time_now - self._shown >= _SECONDS_BETWEEN_LINES
             if now or waited or self.done >= self._total:
                 self._shown = time_now
                 self._print_line(figures, time_now)
+
+    def move(self, figures: str) -> None:
+        """Show on a bar alone how far a part of the work is."""
+        if self._bar is not None:
+            self._bar.set_postfix_str(figures)
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
         if self._bar is not None:
@@ -216,3 +236,39 @@ class Progress:
             time_text = ""
         counted = f"{self._title}: {self.done}/{self._total} {self._unit}"
         say("  ".join(part for part in (counted, figures, time_text) if part))
+
+
+def _widths(columns: Sequence[Sequence[str]]) -> list[int]:
+    """Choose how wide each column is, in cells of a terminal."""
+    from wcwidth import width
+
+    most = [max(map(width, column)) for column in columns]
+    room = shutil.get_terminal_size().columns - 2 * (len(columns) - 1)
+    if not sys.stdout.isatty() or sum(most) <= room:
+        return most
+    # A narrow column stays as it is, and words stay whole, as long as there is room for that.
+    words = [max(map(_longest_word, column)) for column in columns]
+    least = words
+    if sum(words) > room:
+        least, most = [min(_WIDEST_LETTER, word) for word in words], words
+    for widest in range(max(most), 0, -1):
+        widths = [min(max(widest, a), b) for a, b in zip(least, most, strict=True)]
+        if sum(widths) <= room:
+            return widths
+    return least
+
+
+def _longest_word(cell: str) -> int:
+    from wcwidth import width, wrap
+
+    parts = wrap(cell, 1, break_long_words=False, break_on_hyphens=False)
+    return max(map(width, parts), default=0)
+
+
+def _broken(cell: str, room: int) -> list[str]:
+    """Break a cell into lines; what is to be copied, such as a flag, stays whole if it can."""
+    from wcwidth import width, wrap
+
+    if width(cell) <= room:
+        return [cell]
+    return wrap(cell, max(room, 1), break_on_hyphens=_longest_word(cell) > room) or [""]

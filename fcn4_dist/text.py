@@ -4,10 +4,13 @@ Names of files, texts of other hosts and messages of libraries may hold what ste
 what is not seen, and line breaks that look like another line of ours.
 """
 
+import json
 import re
 import shlex
 import unicodedata
 from collections.abc import Iterable
+from contextlib import suppress
+from typing import Any
 
 _LONGEST = 160
 _TO_QUOTE = re.compile('[",\r\n]')
@@ -58,6 +61,28 @@ def shorten(text: str) -> str:
         return text
     half = _LONGEST // 2
     return f"{text[:half]} … {text[-half:]}"
+
+
+def count(number: int, noun: str) -> str:
+    """Write a number of things: "1 clip", "2 clips", "3 classes"."""
+    ending = "" if number == 1 else "es" if noun.endswith(("s", "x", "sh", "tch")) else "s"
+    return f"{number} {noun}{ending}"
+
+
+def json_text(value: Any, encoding: str = "utf-8", **options: Any) -> str:
+    """Write a value as JSON: letters of any script as they are, what is not seen as its escape.
+
+    Args:
+        value: What JSON can hold.
+        encoding: Of the stream it goes to; what that lacks is an escape, too.
+        options: Of :func:`json.dumps`.
+    """
+    text = json.dumps(value, ensure_ascii=False, **options)
+    with suppress(UnicodeEncodeError):
+        text.encode(encoding)
+        if all(map(str.isprintable, text.split("\n"))):
+            return text
+    return json.dumps(value, **options)
 
 
 def shell_word(text: str) -> str:

@@ -13,7 +13,7 @@ import pytest
 
 from fcn4_dist import log
 from fcn4_dist.cli import main
-from fcn4_dist.terminal import fail, put, say, warn
+from fcn4_dist.terminal import detail, fail, put, say, say_result, warn
 from fcn4_dist.text import Lines
 
 
@@ -21,8 +21,10 @@ from fcn4_dist.text import Lines
 def handlers() -> Iterator[None]:
     """Leave the logger as it was."""
     before = list(log.logger().handlers)
+    log.show(log.Verbosity.NORMAL)
     yield
     log.logger().handlers[:] = before
+    log.show(log.Verbosity.NORMAL)
 
 
 def test_the_terminal_shows_lines_as_they_are_and_errors_on_standard_error(
@@ -156,3 +158,81 @@ def test_lines_can_be_kept_off_the_terminal_but_not_errors(
     assert captured.err == "fcn4-dist: error: an error\n"
     kept = [log.as_shown(line) for line in (tmp_path / "kept.log").read_text().splitlines()]
     assert kept == ["a line", "warning: a warning", "fcn4-dist: error: an error"]
+
+
+LINES = ["a detail", "a line", "a result", "warning: a warning", "fcn4-dist: error: an error"]
+
+
+def say_each_kind() -> None:
+    detail("a detail")
+    say("a line")
+    say_result("a result")
+    warn("a warning")
+    fail("an error")
+
+
+@pytest.mark.parametrize(
+    ("verbosity", "first"),
+    [(log.Verbosity.VERBOSE, 0), (log.Verbosity.NORMAL, 1), (log.Verbosity.QUIET, 2)],
+)
+def test_the_terminal_shows_what_is_asked_for_and_a_log_holds_all_of_it(
+    verbosity: log.Verbosity, first: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log.keep_log(tmp_path / "rank_0.log", rank=0)
+    log.show(verbosity)
+    say_each_kind()
+    log.end_log()
+    shown = capsys.readouterr()
+    assert (shown.out + shown.err).splitlines() == LINES[first:]
+    kept = (tmp_path / "rank_0.log").read_text().splitlines()
+    assert [log.as_shown(line) for line in kept] == LINES
+    # As a launcher shows what its worker has logged.
+    for line in kept:
+        log.say_as_logged(line)
+    assert capsys.readouterr() == shown
+
+
+def test_a_warning_of_several_lines_stays_whole_where_little_is_shown(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log.keep_log(tmp_path / "rank_0.log", rank=0)
+    warn(Lines("two are short\n  a.wav"))
+    log.show(log.Verbosity.QUIET)
+    capsys.readouterr()
+    for line in (tmp_path / "rank_0.log").read_text().splitlines():
+        log.say_as_logged(line)
+    assert capsys.readouterr().out == "warning: two are short\n  a.wav\n"
+
+
+@pytest.mark.parametrize(
+    ("variables", "is_terminal", "coloured"),
+    [
+        ({}, True, True),
+        ({}, False, False),
+        ({"TERM": "dumb"}, True, False),
+        ({"NO_COLOR": "1"}, True, False),
+        ({"NO_COLOR": ""}, True, True),
+        ({"FORCE_COLOR": "1"}, False, True),
+        ({"FORCE_COLOR": "1", "NO_COLOR": "1"}, True, False),
+    ],
+)
+def test_warnings_and_errors_have_colour_on_a_terminal_alone(
+    variables: dict[str, str],
+    is_terminal: bool,
+    coloured: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for name, value in {"TERM": "xterm", "NO_COLOR": "", "FORCE_COLOR": "", **variables}.items():
+        monkeypatch.setenv(name, value)
+    for stream in (sys.stdout, sys.stderr):
+        monkeypatch.setattr(stream, "isatty", lambda: is_terminal, raising=False)
+    log.keep_log(tmp_path / "rank_0.log", rank=0)
+    say_each_kind()
+    shown = capsys.readouterr()
+    assert ("\x1b[1;33mwarning:\x1b[0m a warning" in shown.out) == coloured
+    assert ("\x1b[1;31mfcn4-dist: error:\x1b[0m an error" in shown.err) == coloured
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", shown.out + shown.err)
+    assert plain.splitlines() == LINES[1:]
+    assert "\x1b" not in (tmp_path / "rank_0.log").read_text()

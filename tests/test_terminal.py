@@ -5,10 +5,16 @@ import pty
 import subprocess
 import sys
 import time
+import unicodedata
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from wcwidth import width
 
 from fcn4_dist import terminal
+from fcn4_dist.text import cleaned
+from tests.letters import ANY_TEXT
 
 
 def test_long_silent_work_is_announced_and_said_to_go_on(
@@ -46,15 +52,70 @@ def test_a_sentence_is_broken_within_its_column_on_a_terminal_alone(
 ) -> None:
     sentence = "8118 is in use: give --master_port 20000 on all"
     rows = [["check", "what was found"], ["port", sentence]]
-    assert sentence in terminal.table_of_sentences(rows)
+    assert sentence in terminal.table(rows)
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
     monkeypatch.setenv("COLUMNS", "39")
-    assert terminal.table_of_sentences(rows).splitlines() == [
+    assert terminal.table(rows).splitlines() == [
         "check  what was found",
         "-----  --------------------------",
         "port   8118 is in use: give",
         "       --master_port 20000 on all",
     ]
+
+
+# Each is one letter to who reads it, of 0 to 2 cells.
+LETTERS = [
+    "a",
+    "b",
+    " ",
+    "-",
+    "_",
+    "/",
+    "é",
+    "e\u0301",
+    "音",
+    "한",
+    "\uff41",
+    "नि",
+    "👩\u200d🎤",
+    "🇩🇪",
+]
+CELLS = st.lists(st.sampled_from(LETTERS), max_size=60).map("".join) | ANY_TEXT.filter(
+    # A mark that belongs to no letter is shown in as many ways as there are terminals.
+    lambda text: not any(unicodedata.category(letter)[0] == "M" for letter in text)
+)
+ROWS = st.integers(1, 8).flatmap(
+    lambda columns: st.lists(
+        st.lists(CELLS, min_size=columns, max_size=columns), min_size=1, max_size=5
+    )
+)
+
+
+def without_spaces(text: str) -> str:
+    return "".join(text.split())
+
+
+@given(rows=ROWS, columns=st.integers(40, 200))
+def test_a_table_fits_the_terminal_and_loses_nothing(rows: list[list[str]], columns: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+        patch.setenv("COLUMNS", str(columns))
+        lines = terminal.table(rows).split("\n")
+    assert max(map(width, lines)) <= columns
+    shown = sorted(without_spaces("".join(lines)).replace("-", ""))
+    meant = without_spaces("".join(cleaned(cell) for row in rows for cell in row))
+    assert shown == sorted(meant.replace("-", ""))
+
+
+@given(rows=ROWS)
+def test_elsewhere_a_row_is_a_line_with_its_cells_below_each_other(rows: list[list[str]]) -> None:
+    # Of what is seen, the last column begins in the same place in all of them.
+    rows = [[*row, "|"] for row in rows]
+    heading, _, *lines = terminal.table(rows).split("\n")
+    assert len(lines) == len(rows) - 1
+    assert len({width(line.removesuffix("|")) for line in [heading, *lines]}) == 1
+    for line, row in zip([heading, *lines], rows, strict=True):
+        assert all(cleaned(cell).strip() in line for cell in row)
 
 
 WORK = """

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import os
 import pickle
 import subprocess
@@ -13,7 +14,16 @@ from hypothesis import strategies as st
 
 from fcn4_dist.errors import Fcn4DistError, InputError, SettingsError
 from fcn4_dist.findings import Finding, Level, refuse_errors
-from fcn4_dist.text import Lines, cell_of, cleaned, csv_line, shell_command, text_of_cell
+from fcn4_dist.text import (
+    Lines,
+    cell_of,
+    cleaned,
+    count,
+    csv_line,
+    json_text,
+    shell_command,
+    text_of_cell,
+)
 from tests.letters import ANY_TEXT
 
 
@@ -89,3 +99,28 @@ def test_no_cell_is_a_formula_and_every_text_comes_back(text: str) -> None:
     assert text_of_cell(cell) == text
     # What earlier versions have written as it is.
     assert cell == text or text.lstrip("'")[0] in "=+-@\t\r\n\uff1d\uff0b\uff0d\uff20"
+
+
+@pytest.mark.parametrize(
+    ("number", "noun", "text"),
+    [
+        (1, "clip", "1 clip"),
+        (0, "clip", "0 clips"),
+        (2, "epoch", "2 epochs"),
+        (2, "batch", "2 batches"),
+        (3, "class", "3 classes"),
+    ],
+)
+def test_things_are_counted_in_words(number: int, noun: str, text: str) -> None:
+    assert count(number, noun) == text
+
+
+@given(ANY_TEXT)
+def test_json_says_any_text_and_keeps_what_can_be_seen_as_far_as_the_stream_has_it(
+    text: str,
+) -> None:
+    for encoding in ("utf-8", "ascii", "latin-1"):
+        line = json_text({text: [text]}, encoding)
+        assert json.loads(line) == {text: [text]}
+        assert line.encode(encoding) and line.isprintable()
+    assert (f'"{text}"' in json_text(text)) == (text.isprintable() and not set('"\\\\') & set(text))

@@ -12,10 +12,11 @@ from fcn4_dist import __version__
 from fcn4_dist.cli.help import HelpFormatter, Sections, description_of, program_help, usage_of
 from fcn4_dist.cli.settings import add_settings, all_setting_names, setting_names
 from fcn4_dist.cli.suggestions import refusal_of_command, refusal_of_words
-from fcn4_dist.cli.values import Once
+from fcn4_dist.cli.values import Once, Show
 from fcn4_dist.config import SYNONYMS, with_underscores
 from fcn4_dist.config.forms import as_chosen
 from fcn4_dist.errors import InputError
+from fcn4_dist.log import Verbosity
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,14 @@ class Command:
         return own | {other for other, name in SYNONYMS.items() if name in own}
 
 
-FLAGS_OF_ALL: tuple[Flag, ...] = ()
+FLAGS_OF_ALL = (
+    flag("--quiet", action=Show, nargs=0, const=Verbosity.QUIET, default=argparse.SUPPRESS).means(
+        "print the result, warnings and errors alone"
+    ),
+    flag(
+        "--verbose", action=Show, nargs=0, const=Verbosity.VERBOSE, default=argparse.SUPPRESS
+    ).means("print more: all settings, what checks have looked at, each file"),
+)
 """Flags that every command and every action has, and the program, too, in front of the command.
 
 They take no value, and their default is ``argparse.SUPPRESS``: behind the command they would else

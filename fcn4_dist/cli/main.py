@@ -21,7 +21,7 @@ from fcn4_dist.cli.tag import TAG
 from fcn4_dist.errors import UNEXPECTED, Fcn4DistError, StoppedError
 from fcn4_dist.host.memory import MORE_MEMORY, no_memory, refused_memory
 from fcn4_dist.host.plog import report_in
-from fcn4_dist.log import end_log
+from fcn4_dist.log import Verbosity, end_log, show
 from fcn4_dist.refusals import explain, refusal_in
 from fcn4_dist.terminal import fail, say
 from fcn4_dist.text import as_bytes_or_escapes
@@ -97,6 +97,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return Fcn4DistError.exit_code
     finally:
         end_log()
+        # What is called next in this process is another command.
+        show(Verbosity.NORMAL)
 
 
 def _sentence_about(error: Exception) -> str:

@@ -40,6 +40,8 @@ FLAGS_BY_MEANING: Mapping[str, tuple[str, ...]] = {
     "f": ("force",),
     "fft": ("n_fft",),
     "file": ("output",),
+    "fmt": ("file_format", "format"),
+    "format": ("csv",),
     "fp16": ("mixed_precision",),
     "from_scratch": ("resume",),
     "gpu": ("device_target", "device_num"),

@@ -1,11 +1,13 @@
 """What may stand behind a flag, and how often."""
 
 import argparse
+import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from fcn4_dist import log
 from fcn4_dist.config.forms import Form, expanded, fault_of, shown
 from fcn4_dist.errors import InputError
 
@@ -55,6 +57,27 @@ class Later(argparse.Action):
         if earlier != values:
             vars(namespace).setdefault("overridden", []).append((self.dest, earlier))
         setattr(namespace, self.dest, values)
+
+
+class Show(argparse.Action):
+    """Has the terminal show more, or less."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        """Set it.
+
+        Raises:
+            InputError: If the opposite was asked for before.
+        """
+        usual = log.terminal_shows(logging.INFO) and not log.terminal_shows(logging.DEBUG)
+        if not usual and log.terminal_shows(logging.DEBUG) != (self.const == logging.DEBUG):
+            raise InputError("--quiet and --verbose contradict each other: leave one of them out")
+        log.show(self.const)
 
 
 def file_path(text: str) -> Path:

@@ -26,9 +26,9 @@ from fcn4_dist.cluster.launchers import Launchers
 from fcn4_dist.cluster.local_workers import LocalWorkers
 from fcn4_dist.errors import StoppedError
 from fcn4_dist.host.memory import out_of_memory_kills
-from fcn4_dist.log import as_shown
+from fcn4_dist.log import follow, say_as_logged
 from fcn4_dist.processes import die_with_parent
-from fcn4_dist.terminal import say
+from fcn4_dist.terminal import say, say_result
 
 _SECONDS_BETWEEN_LOOKS = 0.3
 _SECONDS_TO_STOP = 5.0
@@ -74,9 +74,9 @@ def run_launch(launch: Launch, launchers: Launchers | None = None) -> int:
             _stop(msrun, launch)
     _tidy(launch)
     for line in problems:
-        say(line)
+        say_result(line)
     if problems:
-        say(f"the job failed; every rank's log is in {launch.log_folder}")
+        say_result(f"the job failed; every rank's log is in {launch.log_folder}")
         return 1
     printed = launch.msrun_log.read_text("utf-8", "replace")
     return StoppedError.exit_code if stopped_on_request(printed) else 0
@@ -160,20 +160,10 @@ def _shown_log(launch: Launch) -> Iterator[None]:
 
 
 def _show_log(path: Path, ended: threading.Event) -> None:
-    while not path.exists():
-        if ended.wait(0.1):
-            return
-    with path.open(encoding="utf-8", errors="replace") as file:
-        last_look, rest = False, ""
-        while not last_look:
-            last_look = ended.wait(0.1)
-            *lines, rest = (rest + file.read()).split("\n")
-            if last_look and rest:
-                lines.append(rest)
-            for line in lines:
-                # MindSpore's communication library notes its end here, at any log level.
-                if not line.startswith("[INFO]"):
-                    say(as_shown(line))
+    for line in follow(path, ended):
+        # MindSpore's communication library notes its end here, at any log level.
+        if not line.startswith("[INFO]"):
+            say_as_logged(line)
 
 
 class _Stop:

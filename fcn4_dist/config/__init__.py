@@ -2,7 +2,13 @@
 
 from fcn4_dist.config.comparison import differences, differing_settings, graph_settings
 from fcn4_dist.config.declaration import COMMANDS, Affects, Setting
-from fcn4_dist.config.loader import LoadedSettings, adopt_settings, load_settings, yaml_line
+from fcn4_dist.config.loader import (
+    LoadedSettings,
+    adopt_settings,
+    load_settings,
+    yaml_line,
+    yaml_text,
+)
 from fcn4_dist.config.names import (
     RETIRED,
     SYNONYMS,

@@ -86,24 +86,63 @@ class LoadedSettings:
         """
         lines = []
         group = ""
-        values = self.settings.as_dict()
-        for name, setting in self.settings.declarations.items():
-            if command and command not in setting.commands:
-                continue
+        for setting in self._of(command):
             if setting.group != group:
                 group = setting.group
                 lines.append(f"# {group}")
-            value = unexpanded(values[name]) if setting.is_path else values[name]
-            lines.append(yaml_line(name, value, self.origins.get(name, "default")))
+            value = self._in_file(setting)
+            lines.append(yaml_line(setting.name, value, self.origins.get(setting.name, "default")))
         return Lines("\n".join(lines) + "\n")
+
+    def changed(self, command: str | None = None) -> list[tuple[str, str, str]]:
+        """List the settings that were given or found out, and are not at their default.
+
+        Args:
+            command: As of :meth:`to_yaml`.
+
+        Returns:
+            Name, value as a settings file has it, and where it came from, of each.
+        """
+        return [
+            (setting.name, yaml_text(self._in_file(setting)), self.origins[setting.name])
+            for setting in self._of(command)
+            if setting.name in self.origins and not self._is_default(setting)
+        ]
+
+    def _of(self, command: str | None) -> Iterator[Setting]:
+        for setting in self.settings.declarations.values():
+            if not command or command in setting.commands:
+                yield setting
+
+    def _in_file(self, setting: Setting) -> object:
+        value = getattr(self.settings, setting.name)
+        if isinstance(value, tuple):
+            return list(value)
+        return unexpanded(value) if setting.is_path else value
+
+    def _is_default(self, setting: Setting) -> bool:
+        value = getattr(self.settings, setting.name)
+        # A relative one is settled when a job begins.
+        settled = setting.is_path and setting.default and str(Path(setting.default).absolute())
+        return value == setting.default or bool(settled and value == settled)
 
 
 def yaml_line(name: str, value: object, origin: str) -> str:
     """Write a value as a line of a settings file, with the place it came from."""
-    text = yaml.safe_dump(value, default_flow_style=True, width=10_000)
-    text = text.removesuffix("...\n").strip()
     # A file may have a name that would be a line of its own.
-    return f"{name + ': ' + text:<48} # {cleaned(origin)}"
+    return f"{name + ': ' + yaml_text(value):<48} # {cleaned(origin)}"
+
+
+def yaml_text(value: object) -> str:
+    """Write a value as a settings file has it."""
+    text = _dumped(value, allow_unicode=True)
+    # What is not seen is an escape, which no reader takes for a line break.
+    return text if text.isprintable() else _dumped(value, allow_unicode=False)
+
+
+def _dumped(value: object, allow_unicode: bool) -> str:
+    text = yaml.safe_dump(value, default_flow_style=True, width=10_000, allow_unicode=allow_unicode)
+    return text.removesuffix("...\n").strip()
 
 
 def load_settings(

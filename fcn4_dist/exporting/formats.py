@@ -1,6 +1,5 @@
 """Writing a network in the formats other programs run, and running what was written."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +11,7 @@ from mindspore import Tensor, nn, ops
 from fcn4_dist.errors import Fcn4DistError
 from fcn4_dist.tagging.checkpoint_network import CheckpointNetwork
 from fcn4_dist.tagging.onnx_network import DESCRIPTION_KEY, OnnxNetwork
+from fcn4_dist.text import json_text
 
 if TYPE_CHECKING:
     import onnx
@@ -37,7 +37,7 @@ def write_onnx(network: CheckpointNetwork, path: Path) -> None:
     model = onnx.load(str(path))
     _name_logits(model.graph, len(network.description.class_names))
     entry = model.metadata_props.add()
-    entry.key, entry.value = DESCRIPTION_KEY, json.dumps(network.description.as_dict())
+    entry.key, entry.value = DESCRIPTION_KEY, json_text(network.description.as_dict())
     onnx.checker.check_model(model, full_check=True)
     # MindSpore writes no more than its owner may read.
     path.unlink()

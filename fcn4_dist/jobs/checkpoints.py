@@ -1,6 +1,5 @@
 """The checkpoints command: what is in a folder of checkpoints, and whether it is whole."""
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 
@@ -9,8 +8,8 @@ from fcn4_dist.checkpoints.content import CheckpointDescription, verify_checkpoi
 from fcn4_dist.checkpoints.folder import folders_of
 from fcn4_dist.errors import InputError
 from fcn4_dist.runs.trained import folder_of_checkpoints
-from fcn4_dist.terminal import say, table
-from fcn4_dist.text import Lines
+from fcn4_dist.terminal import say_result, table
+from fcn4_dist.text import Lines, count, json_text
 
 
 def list_checkpoints(place: Path) -> None:
@@ -24,7 +23,7 @@ def list_checkpoints(place: Path) -> None:
     """
     rows = [["file", "epoch", "step", "global step", "ROC-AUC", "run", "MB"]]
     rows += [_row(path) for path in _files(place)]
-    say(table(rows))
+    say_result(table(rows))
 
 
 def show_checkpoints(place: Path) -> None:
@@ -42,12 +41,12 @@ def show_checkpoints(place: Path) -> None:
             values = read_values(path)
         except (DamagedError, OSError) as error:
             raise InputError(f"{path} is damaged: {_reason(error)}") from error
-        say(str(path))
+        say_result(str(path))
         if description:
-            say(Lines(json.dumps(asdict(description), indent=2, ensure_ascii=False)))
+            say_result(Lines(json_text(asdict(description), indent=2)))
         rows = [["array", "shape", "type"]]
         rows += [[name, str(value.shape), value.dtype.name] for name, value in values.items()]
-        say(table(rows))
+        say_result(table(rows))
 
 
 def verify_checkpoints(place: Path) -> int:
@@ -66,20 +65,22 @@ def verify_checkpoints(place: Path) -> int:
     for path in _files(place):
         try:
             if verify_checkpoint(path):
-                say(f"{path}: whole")
+                say_result(f"{path}: whole")
             else:
                 arrays = len(read_values(path))
-                say(f"{path}: {arrays} arrays of another program, which writes no checksum")
+                say_result(
+                    f"{path}: {count(arrays, 'array')} of another program, which writes no checksum"
+                )
         except (DamagedError, OSError) as error:
             damaged += 1
-            say(f"{path}: damaged: {_reason(error)}")
+            say_result(f"{path}: damaged: {_reason(error)}")
     mixed = [
         told
         for folder in folders_of(folder_of_checkpoints(place))
         if (told := folder.told_of_several_runs())
     ]
     for told in mixed:
-        say(told)
+        say_result(told)
     return InputError.exit_code if damaged or mixed else 0
 
 

@@ -25,6 +25,7 @@ from fcn4_dist.model import check_documented_size
 from fcn4_dist.records import check_shards
 from fcn4_dist.runs.folder import DEFAULT_RUNS
 from fcn4_dist.runs.occupancy import check_goes_on, check_unoccupied
+from fcn4_dist.text import count
 from fcn4_dist.training.plan import plan_run, plan_training
 
 
@@ -83,7 +84,8 @@ def _check_shards(command: str, settings: Settings, about_sets: list[Finding]) -
     # The first validation may come after hours.
     if command == "train" and (validation := find_validation_set(settings, manifest)):
         check_shards(validation)
-    return f"{len(record_set)} clips in {len(record_set.shards)} shards of {record_set.folder}"
+    shards = count(len(record_set.shards), "shard")
+    return f"{count(len(record_set), 'clip')} in {shards} of {record_set.folder}"
 
 
 def _check_window(settings: Settings, generation: str) -> list[Finding]:
@@ -126,7 +128,7 @@ def _why_no_best(settings: Settings) -> str:
     clips = Counter(label for clip in validation.clips for label in clip.labels)
     if not any(0 < clips[name] < len(validation) for name in validation.class_names):
         return (
-            f"each class has all of the {len(validation)} clips of the set of "
+            f"each class has all of the {count(len(validation), 'clip')} of the set of "
             f"{settings.val_filename}, or none"
         )
     return ""
@@ -135,7 +137,7 @@ def _why_no_best(settings: Settings) -> str:
 def _check_steps(settings: Settings, world_size: int) -> str:
     _, record_set = open_shards("train", settings)
     plan = plan_training(len(record_set), settings, world_size)
-    return f"{plan.steps_per_epoch} an epoch, of {plan.global_batch} clips"
+    return f"{plan.steps_per_epoch} an epoch, of {count(plan.global_batch, 'clip')}"
 
 
 def _check_checkpoint(command: str, settings: Settings) -> str:
@@ -233,10 +235,10 @@ def _check_reader_threads(settings: Settings) -> str:
     cores = os.cpu_count() or 1
     if settings.reader_threads > cores:
         raise InputError(
-            f"reader_threads {settings.reader_threads} are more than the {cores} cores of this "
-            "host, which MindSpore refuses: give fewer, or 0"
+            f"reader_threads {settings.reader_threads} are more than the "
+            f"{count(cores, 'core')} of this host, which MindSpore refuses: give fewer, or 0"
         )
-    return f"{settings.reader_threads} threads to read shards, on {cores} cores"
+    return f"{settings.reader_threads} threads to read shards, on {count(cores, 'core')}"
 
 
 def _check_lock(settings: Settings) -> str:

@@ -5,32 +5,25 @@ from dataclasses import replace
 from pathlib import Path
 
 from fcn4_dist import documents
-from fcn4_dist.cluster.topology import (
-    LaunchRequest,
-    Starter,
-    Topology,
-    local_topology,
-    plan_nodes,
-    plan_topology,
-)
 from fcn4_dist.config import Affects, LoadedSettings, Settings, differences
 from fcn4_dist.config.forms import unexpanded
 from fcn4_dist.errors import Fcn4DistError, InputError
-from fcn4_dist.evaluation import PREDICTIONS_NAME
-from fcn4_dist.findings import refuse_errors
-from fcn4_dist.host.host import Host
+from fcn4_dist.evaluation import PREDICTIONS_NAME, TITLES, compute_metrics, read_predictions
 from fcn4_dist.jobs.auto_settings import choose_device, say_device
+from fcn4_dist.jobs.fold_steps import StepRunner
 from fcn4_dist.jobs.folds import write_folds
-from fcn4_dist.jobs.prepare import Start, find_obstacles_of_host
 from fcn4_dist.jobs.preprocess import read_and_count
-from fcn4_dist.jobs.preprocess_checks import check_preprocessing
-from fcn4_dist.jobs.stages import run_command
+from fcn4_dist.jobs.shown_settings import say_settings
+from fcn4_dist.jobs.stages import check_stages
 from fcn4_dist.runs.cross_validation import CrossValidationRecord, fold_folder
-from fcn4_dist.runs.folder import DEFAULT_RUNS, choose_run_folder, save_settings, settings_file
+from fcn4_dist.runs.folder import choose_run_folder, save_settings, settings_file
 from fcn4_dist.runs.occupancy import CROSS_VALIDATION_NAME, check_unoccupied
-from fcn4_dist.terminal import say
-from fcn4_dist.text import shell_command
+from fcn4_dist.terminal import Progress, say
+from fcn4_dist.text import count
 
+_STEPS = 3
+"""Of a fold: preprocess, train, eval."""
+LOG_NAME = "steps.log"
 # How the work is done may be changed: what stopped a run may have to be mended there.
 _THE_SAME_IN_ALL = set(Affects) - {Affects.FOLD, Affects.WORK}
 
@@ -49,32 +42,44 @@ def cross_validate(loaded: LoadedSettings, device_num: int | None) -> None:
     """
     loaded = choose_device(_of_all_folds(loaded))
     say_device(loaded)
-    _check_host(loaded.settings, device_num)
+    check_stages(loaded.settings, device_num)
     loaded = choose_run_folder(loaded, "cross-validate")
     loaded = _counted(loaded)
     settings = loaded.settings
     folder = Path(settings.run_dir)
     _check_same(folder, settings, device_num)
     config = save_settings(loaded)
+    say_settings(loaded, None, config)
+    say(f"what the steps of a fold print goes to {fold_folder(folder, 1).parent}/fold-N/{LOG_NAME}")
     folders = [fold_folder(folder, fold) for fold in range(1, settings.folds + 1)]
-    for fold, of_fold in enumerate(folders, start=1):
-        # They are whole if they are there, and all that is needed of a fold.
-        if (of_fold / "eval" / PREDICTIONS_NAME).exists():
-            say(f"fold {fold} of {settings.folds} is finished: {of_fold}")
-            continue
-        for name, arguments in _steps(config, fold, of_fold, device_num):
-            say()
-            say(f"fold {fold} of {settings.folds}: fcn4-dist {shell_command(arguments)}")
-            say()
-            if code := run_command(arguments):
-                error = Fcn4DistError(
-                    f"fold {fold}: {name} ended with exit code {code}; the same command with "
-                    f"--run_dir {folder} goes on from there"
-                )
-                error.exit_code = code
-                raise error
+    with Progress("cross-validation", _STEPS * settings.folds, "steps") as progress:
+        runner = StepRunner(progress)
+        for fold, of_fold in enumerate(folders, start=1):
+            title = f"fold {fold} of {settings.folds}"
+            # They are whole if they are there, and all that is needed of a fold.
+            if (of_fold / "eval" / PREDICTIONS_NAME).exists():
+                progress.count(_STEPS)
+                say(f"{title} is finished: {of_fold}")
+                continue
+            for name, arguments in _steps(config, fold, of_fold, device_num):
+                if code := runner.run(f"{title}: {name}", arguments, of_fold / LOG_NAME):
+                    error = Fcn4DistError(
+                        f"fold {fold}: {name} ended with exit code {code}; the same command with "
+                        f"--run_dir {folder} goes on from there"
+                    )
+                    error.exit_code = code
+                    raise error
+            say(f"{title}: {_main_figures(of_fold)}")
     say()
     write_folds([of_fold / "eval" for of_fold in folders], folder)
+
+
+def _main_figures(of_fold: Path) -> str:
+    scored = read_predictions(of_fold / "eval" / PREDICTIONS_NAME)
+    metrics = compute_metrics(scored.labels, scored.scores, scored.class_names)
+    figures = {name: getattr(metrics, name) for name in ("roc_auc_macro", "accuracy")}
+    texts = [f"{TITLES[name]} {value:.4f}" for name, value in figures.items() if value is not None]
+    return ", ".join([*texts, count(metrics.clips, "clip")])
 
 
 def _of_all_folds(loaded: LoadedSettings) -> LoadedSettings:
@@ -108,23 +113,6 @@ def _of_all_folds(loaded: LoadedSettings) -> LoadedSettings:
         settings=replace(settings, **own),
         origins={**origins, **dict.fromkeys(own, "cross-validate")},
     )
-
-
-def _check_host(settings: Settings, device_num: int | None) -> None:
-    """Refuse, before the first fold is preprocessed, what no training would be started with."""
-    request = LaunchRequest(device_num=device_num, nnodes=1)
-    host = Host.find() if settings.device_target == "Ascend" else Host((), "", ())
-
-    def plan(settings: Settings) -> Topology:
-        if device_num is None:
-            return local_topology(1)
-        return plan_topology(plan_nodes(request, host), request, settings.device_target, host)
-
-    start = Start(Starter.MSRUN if device_num else Starter.NOTHING, host, plan)
-    findings, _ = find_obstacles_of_host(settings, start, host)
-    refuse_errors(findings)
-    # The shards of each fold are in the job's folder.
-    check_preprocessing(replace(settings, mr_path=settings.run_dir or DEFAULT_RUNS))
 
 
 def _counted(loaded: LoadedSettings) -> LoadedSettings:

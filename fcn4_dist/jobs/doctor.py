@@ -24,7 +24,7 @@ from fcn4_dist.jobs.auto_settings import (
 )
 from fcn4_dist.jobs.found_settings import find_settings
 from fcn4_dist.jobs.prepare import Start, find_obstacles
-from fcn4_dist.terminal import say, table_of_sentences
+from fcn4_dist.terminal import say_result, table
 from fcn4_dist.versions import installed_mindspore
 
 
@@ -67,9 +67,11 @@ def doctor(loaded: LoadedSettings, request: LaunchRequest) -> int:
     rows += [
         [each.check, each.level.value, line] for each in findings for line in str(each).splitlines()
     ]
-    say(table_of_sentences(rows))
+    say_result(table(rows))
     errors = len(errors_in(findings))
-    say(f"{errors} would stop the job" if errors else "nothing found that would stop the job")
+    say_result(
+        f"{errors} would stop the job" if errors else "nothing found that would stop the job"
+    )
     return InputError.exit_code if errors else 0
 
 

@@ -25,7 +25,8 @@ from fcn4_dist.jobs.rank import become_rank
 from fcn4_dist.jobs.shards import open_shards
 from fcn4_dist.runs.occupancy import kept_to_this_job
 from fcn4_dist.runs.record import write_run_record
-from fcn4_dist.terminal import say, warn
+from fcn4_dist.terminal import say, say_result, warn
+from fcn4_dist.text import count
 
 if TYPE_CHECKING:
     from fcn4_dist.cluster.ranks import Ranks
@@ -101,7 +102,7 @@ def write_scores(
         write_predictions(windows, folder / WINDOW_PREDICTIONS_NAME, goes_on)
     metrics = compute_metrics(clips.labels, clips.scores, clips.class_names, goes_on)
     intervals = bootstrap_intervals(clips.labels, clips.scores, goes_on=goes_on)
-    say(metrics_text(metrics, intervals))
+    say_result(metrics_text(metrics, intervals))
     if metrics.left_out:
         warn(
             "left out of the means, because all clips or none have the label: "
@@ -110,7 +111,7 @@ def write_scores(
     content = metrics_content(metrics, intervals)
     if windows:
         of_windows = compute_metrics(windows.labels, windows.scores, windows.class_names, goes_on)
-        say(f"each of {of_windows.clips} windows by itself: {summary_text(of_windows)}")
+        say(f"each of {count(of_windows.clips, 'window')} by itself: {summary_text(of_windows)}")
         figures = {"windows": of_windows.clips, **summary_figures(of_windows)}
         content = content | {"windows": figures}
     documents.write(folder / METRICS_NAME, content | dict(details))

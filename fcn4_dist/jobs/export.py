@@ -14,7 +14,8 @@ from fcn4_dist.exporting import LARGEST_DIFFERENCE, Comparison, compare, compari
 from fcn4_dist.files import check_writable, write_bytes
 from fcn4_dist.host.cards import find_card_ids
 from fcn4_dist.refusals import explain
-from fcn4_dist.terminal import say
+from fcn4_dist.terminal import say, say_result
+from fcn4_dist.text import count
 from fcn4_dist.versions import EXTRAS, check_extra, package_versions
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def export(request: ExportRequest) -> None:
     # The description comes first: a model file that is there has one.
     documents.write(description, content)
     write_bytes(output, model)
-    say(f"{request.file_format}: {output}")
+    say_result(f"{request.file_format}: {output}")
     say(f"description: {description}")
 
 
@@ -171,8 +172,9 @@ def _write_and_compare(
     write(network, path)
     comparison = compare(run(path), network.logits, windows)
     say(
-        f"largest difference of a logit from the network's on {comparison.windows} windows of real "
-        f"audio: {comparison.difference:.2g}, {comparison.relative:.2g} of the largest"
+        "largest difference of a logit from the network's on "
+        f"{count(comparison.windows, 'window')} of real audio: {comparison.difference:.2g}, "
+        f"{comparison.relative:.2g} of the largest"
     )
     if comparison.failed:
         raise Fcn4DistError(

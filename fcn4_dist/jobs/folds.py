@@ -33,7 +33,7 @@ from fcn4_dist.runs.cross_validation import (
     read_cross_validation,
 )
 from fcn4_dist.runs.occupancy import check_unoccupied
-from fcn4_dist.terminal import say, warn
+from fcn4_dist.terminal import say, say_result, warn
 
 # Of fewer folds, t is so large that an interval tells little apart.
 _FEW_FOLDS = 5
@@ -86,9 +86,9 @@ def write_folds(folders: Sequence[Path], output: Path | None, form: str = "text"
     # Text for people goes on with all clips together, each class by itself.
     show_tables([folds_table(scored, pooled=form != "text")], folds_records(scored), form)
     if form == "text":
-        say(f"all {metrics.clips} clips together:")
-        say()
-        say(metrics_text(metrics, intervals))
+        say_result(f"all {metrics.clips} clips together:")
+        say_result("")
+        say_result(metrics_text(metrics, intervals))
     if output:
         content = metrics_content(metrics, intervals) | _folds_content(folders, scored)
         documents.write(output / METRICS_NAME, content)
@@ -104,7 +104,7 @@ def _show_comparison(found: Sequence[CrossValidation], form: str) -> None:
     show_tables(tables, comparison_records(scored, comparisons, settings), form)
     if any(each.of_folds for each in comparisons):
         folds = len(scored[0].folds.clips)
-        say(
+        say_result(
             "the intervals of mean differences are of Student's t, corrected for training sets "
             "that overlap (Nadeau and Bengio 2003)"
             + (f", and wide, as {folds} folds are few" if folds < _FEW_FOLDS else "")

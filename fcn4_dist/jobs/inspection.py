@@ -24,7 +24,8 @@ from fcn4_dist.records import (
     row_faults,
 )
 from fcn4_dist.records.manifest import MANIFEST_NAME
-from fcn4_dist.terminal import Progress, clock, say, still_running, table
+from fcn4_dist.terminal import Progress, clock, detail, say, say_result, still_running, table
+from fcn4_dist.text import count
 from fcn4_dist.versions import check_extra
 
 SHEET_NAME = "sheet.png"
@@ -51,6 +52,7 @@ def verify_shards(folder: Path) -> None:
     with Progress("verifying", clips, "clips") as progress:
         for name, shard in shards:
             of_files = list(file_faults(shard, folder))
+            detail(f"{folder / shard.file}: {shard.rows} clips, {'wrong' if of_files else 'read'}")
             findings += of_files
             # MindSpore may crash on a damaged file.
             if not of_files:
@@ -59,9 +61,12 @@ def verify_shards(folder: Path) -> None:
     for name, of_set in manifest.sets.items():
         megabytes = sum(shard.bytes for shard in of_set) / 1e6
         rows = sum(shard.rows for shard in of_set)
-        say(f"{name}: {rows} clips in {len(of_set)} shards, {megabytes:.0f} MB: whole")
+        say_result(
+            f"{name}: {count(rows, 'clip')} in {count(len(of_set), 'shard')}, "
+            f"{megabytes:.0f} MB: whole"
+        )
     if not manifest.sealed:
-        say(
+        say_result(
             f"{folder / MANIFEST_NAME} is of an earlier version, which wrote no checksum: clips, "
             "labels and the form of features were held against the shards; whether anything else "
             "in it was changed cannot be told; preprocess, run again, gives it a checksum and "
@@ -85,17 +90,17 @@ def inspect_shards(folder: Path, sheet: Path | None, per_class: int) -> None:
     if sheet:
         check_writable(sheet.parent, "sheet")
     for line in _origin(manifest, folder):
-        say(line)
-    say()
-    say(table(_counts(manifest)))
-    say()
-    say(table(_durations(manifest)))
-    say()
+        say_result(line)
+    say_result("")
+    say_result(table(_counts(manifest)))
+    say_result("")
+    say_result(table(_durations(manifest)))
+    say_result("")
     for line in _levels(manifest):
-        say(line)
+        say_result(line)
     for line in _outside(manifest):
-        say(line)
-    say()
+        say_result(line)
+    say_result("")
     _draw(manifest, folder, sheet or folder / SHEET_NAME, per_class)
 
 
@@ -104,7 +109,7 @@ def _origin(manifest: Manifest, folder: Path) -> list[str]:
     rule = ", ".join(f"{name} {value}" for name, value in manifest.split.items())
     versions = ", ".join(f"{name} {version}" for name, version in manifest.versions.items())
     return [
-        f"{folder}: dataset {manifest.dataset}, {len(manifest.clips)} clips",
+        f"{folder}: dataset {manifest.dataset}, {count(len(manifest.clips), 'clip')}",
         f"sets: {rule}",
         f"features: {parameters.clip_seconds:g} s of a clip at {parameters.sample_rate} Hz, "
         f"n_fft {parameters.n_fft} samples, hop_length {parameters.hop_length} samples, "
@@ -209,7 +214,7 @@ def _draw(manifest: Manifest, folder: Path, sheet: Path, per_class: int) -> None
         seconds=manifest.parameters.clip_seconds,
         decibels=f"dB ({manifest.parameters.log_mel})",
     )
-    say(f"mel-spectrograms of {len(features)} clips: {sheet}")
+    say_result(f"mel-spectrograms of {count(len(features), 'clip')}: {sheet}")
 
 
 def _examples(manifest: Manifest, class_name: str, count: int) -> list[ClipRow]:

@@ -33,7 +33,8 @@ from fcn4_dist.jobs.found_settings import find_settings
 from fcn4_dist.jobs.prepare import Job, Start, find_obstacles, prepare
 from fcn4_dist.rank_table import TableState, read_rank_table, state_of_table
 from fcn4_dist.runs.folder import planned_run_folder, save_settings
-from fcn4_dist.terminal import put, say, warn
+from fcn4_dist.terminal import put, say, say_result, warn
+from fcn4_dist.text import count
 
 COMMAND_NAME = "command.txt"
 RESTART_EXIT_CODE = 76
@@ -76,7 +77,9 @@ def launch(
         job = prepare(command, loaded, start, launchers)
         exit_code = run_job(job.on_port(usable_port(job.topology)), launchers)
         if exit_code == 1 and max_restarts and launchers.size > 1:
-            say("start the job again on every node with --resume auto (exit code 76 asks for it)")
+            say_result(
+                "start the job again on every node with --resume auto (exit code 76 asks for it)"
+            )
             return RESTART_EXIT_CODE
         restarts = 0
         while exit_code == 1 and restarts < max_restarts:
@@ -216,7 +219,9 @@ def _wait_until_complete(path: Path) -> None:
 
 def _workers(topology: Topology) -> str:
     if topology.nodes.count == 1:
-        return f"{topology.ranks} workers"
+        return f"{count(topology.ranks, 'worker')}"
     here = topology.ranks_here
     ranks = f"rank {here[0]}" if len(here) == 1 else f"ranks {here[0]} to {here[-1]}"
-    return f"{topology.ranks} workers on {topology.nodes.count} nodes, {ranks} here"
+    return (
+        f"{count(topology.ranks, 'worker')} on {count(topology.nodes.count, 'node')}, {ranks} here"
+    )

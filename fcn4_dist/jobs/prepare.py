@@ -25,9 +25,10 @@ from fcn4_dist.host.host import Host
 from fcn4_dist.jobs.auto_settings import choose_for_card, leave_open
 from fcn4_dist.jobs.checks import check_job
 from fcn4_dist.jobs.found_settings import find_settings
+from fcn4_dist.jobs.shown_settings import say_settings
 from fcn4_dist.records import read_manifest
 from fcn4_dist.runs.folder import name_run_folder, settings_file, settle_paths
-from fcn4_dist.terminal import say, warn
+from fcn4_dist.terminal import detail, warn
 from fcn4_dist.versions import installed_mindspore
 
 
@@ -139,7 +140,7 @@ def prepare(command: str, loaded: LoadedSettings, start: Start, peers: Peers) ->
         peers.check_agreement(facts, InputError)
     loaded = in_one_folder(command, loaded, peers)
     if peers.is_main:
-        say(loaded.to_yaml(command))
+        say_settings(loaded, command, settings_file(loaded.settings))
     return Job(command, loaded, topology, start.starter, start.host)
 
 
@@ -239,6 +240,8 @@ def _heed(findings: list[Finding], peers: Peers) -> None:
     for finding in findings:
         if finding.level is Level.WARNING:
             warn(f"{who}{finding}")
+        else:
+            detail(f"{who}{finding.check}: {finding}")
 
 
 def _to_agree_on(settings: Settings, topology: Topology) -> dict[str, Any]:

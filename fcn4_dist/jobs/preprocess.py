@@ -38,6 +38,7 @@ from fcn4_dist.findings import Finding, Level, as_shown, refuse_errors
 from fcn4_dist.jobs.feature_gathering import gather_features, who_sees
 from fcn4_dist.jobs.prepare import adopt_from_main
 from fcn4_dist.jobs.preprocess_checks import check_lengths, check_preprocessing, check_split
+from fcn4_dist.jobs.shown_settings import say_settings
 from fcn4_dist.processes import usable_cores
 from fcn4_dist.records import Manifest, Shard
 from fcn4_dist.records.layout import ShardFormat
@@ -46,8 +47,9 @@ from fcn4_dist.records.planning import PlannedShard, plan_records
 from fcn4_dist.records.sound import check_classes, remarks_about_sound, silent_clips
 from fcn4_dist.records.writing import clear_folder, write_shards
 from fcn4_dist.refusals import explain, size_text
-from fcn4_dist.runs.occupancy import kept_to_this_job
-from fcn4_dist.terminal import Progress, say, table, warn
+from fcn4_dist.runs.occupancy import in_turn, kept_to_this_job
+from fcn4_dist.terminal import Progress, detail, say, say_result, table, warn
+from fcn4_dist.text import count
 from fcn4_dist.versions import package_versions
 
 SETTINGS_NAME = "preprocess_settings.yaml"
@@ -80,6 +82,12 @@ def preprocess(loaded: LoadedSettings) -> None:
             _run(loaded, ranks, ranks.local_size)
 
 
+def _say_settings(loaded: LoadedSettings) -> None:
+    settings = loaded.settings
+    folder = settings.mr_path if settings.get_mindrecord else settings.npy_path
+    say_settings(loaded, "preprocess", Path(folder) / SETTINGS_NAME)
+
+
 @contextmanager
 def _refusals_told(settings: Settings) -> Iterator[None]:
     """Tell what the system refuses with the setting that names another folder."""
@@ -104,20 +112,29 @@ def _run(loaded: LoadedSettings, peers: Peers, local_size: int = 1) -> None:
         check_preprocessing(settings)
         loaded, collection = read_and_count(loaded)
         settings = loaded.settings
-        say(loaded.to_yaml("preprocess"))
+        _say_settings(loaded)
         if peers.size > 1:
             say(f"{peers.size} ranks share the work")
         _check_collection(collection, settings)
-    if settings.get_npy:
-        _audio_to_npy(settings, collection, processes, peers)
-        if peers.is_main:
-            write_text(Path(settings.npy_path) / SETTINGS_NAME, loaded.to_yaml("preprocess"))
-    if settings.get_mindrecord:
-        with ExitStack() as held:
+    with ExitStack() as held:
+        # The index of the features is of one job at a time.
+        peers.on_main(lambda: _wait_for_features(settings, held))
+        if settings.get_npy:
+            _audio_to_npy(settings, collection, processes, peers)
+            if peers.is_main:
+                write_text(Path(settings.npy_path) / SETTINGS_NAME, loaded.to_yaml("preprocess"))
+        if settings.get_mindrecord:
             peers.on_main(lambda: _keep_to_this_job(Path(settings.mr_path), held))
             _npy_to_mindrecord(settings, collection, processes, peers)
             if peers.is_main:
                 write_text(Path(settings.mr_path) / SETTINGS_NAME, loaded.to_yaml("preprocess"))
+
+
+def _wait_for_features(settings: Settings, held: ExitStack) -> None:
+    npy_path = Path(settings.npy_path)
+    if settings.get_npy:
+        npy_path.mkdir(parents=True, exist_ok=True)
+    held.enter_context(in_turn(npy_path))
 
 
 def _keep_to_this_job(mr_path: Path, held: ExitStack) -> None:
@@ -174,6 +191,7 @@ def _audio_to_npy(
             settings.clip_timeout,
         ):
             done.append(clip)
+            detail(f"{as_shown(clip.id)}: {clip.status}{clip.reason and f': {clip.reason}'}")
             progress.advance()
     gather_features(done, cache, peers, seen[peers.rank])
     gathered = peers.gather(done)
@@ -302,7 +320,7 @@ def _check_room_for_features(clips: int, cache: FeatureCache) -> None:
         missing = clips - sum(1 for _ in cache.folder.glob("*/*.npy"))
         if missing * of_one > free:
             raise InputError(
-                f"the features of {missing} clips need {size_text(missing * of_one)}, and "
+                f"the features of {count(missing, 'clip')} need {size_text(missing * of_one)}, and "
                 f"{cache.folder.parent} has {size_text(free)} left: make room, or name another "
                 "folder with --npy_path"
             )
@@ -322,7 +340,7 @@ def _report(features: Sequence[ClipFeature], settings: Settings) -> None:
     say(", ".join(f"{counts[status]} {status}" for status in sorted(counts)))
     skipped = [clip for clip in features if clip.skipped]
     if skipped:
-        warn(f"skipped {len(skipped)} of {len(features)} clips:")
+        warn(f"skipped {len(skipped)} of {count(len(features), 'clip')}:")
         for clip in skipped[:_SHOWN_SKIPS]:
             say(f"  {as_shown(clip.id)}: {clip.reason}")
         if len(skipped) > _SHOWN_SKIPS:
@@ -355,4 +373,4 @@ def _summarise(manifest: Manifest, settings: Settings) -> None:
     rows.append(["all", *(str(totals[column]) for column in columns)])
     say(table(rows))
     shards = ", ".join(f"{len(shards)} {name}" for name, shards in manifest.sets.items())
-    say(f"shards in {settings.mr_path}: {shards}; manifest.json says what is in them")
+    say_result(f"shards in {settings.mr_path}: {shards}; manifest.json says what is in them")

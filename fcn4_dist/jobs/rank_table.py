@@ -21,7 +21,7 @@ from fcn4_dist.rank_table import (
     merged_name,
     read_rank_table,
 )
-from fcn4_dist.terminal import say, table, warn
+from fcn4_dist.terminal import say, say_result, table, warn
 
 _WORD_OF_LEVEL = {Level.ERROR: "fault", Level.WARNING: "warning", Level.NOTE: "note"}
 
@@ -113,7 +113,7 @@ def show(path: Path) -> None:
         for device in server.devices:
             card, address = str(device.device_id), device.device_ip or "-"
             rows.append((str(device.rank_id), server.server_id, card, address))
-    say(table(rows))
+    say_result(table(rows))
 
 
 def _choose_cards(devices: str | None, host: Host) -> Sequence[int]:
@@ -145,7 +145,7 @@ def _write(content: Mapping[str, Any], path: Path, output_dir: Path, force: bool
     if different and not force:
         raise InputError(f"{path} is there and different: look at it, then give --force")
     write_text(path, text)
-    say(f"wrote {path}")
+    say_result(f"wrote {path}")
 
 
 def _print(path: Path, findings: Sequence[Finding]) -> None:
@@ -156,6 +156,6 @@ def _print(path: Path, findings: Sequence[Finding]) -> None:
         if word != "note"
     )
     verdict = "wrong" if errors_in(findings) else "right"
-    say(f"{path}: {verdict}{f' ({counts})' if counts else ''}")
+    say_result(f"{path}: {verdict}{f' ({counts})' if counts else ''}")
     for finding in findings:
-        say(f"  {_WORD_OF_LEVEL[finding.level]}: {finding}")
+        say_result(f"  {_WORD_OF_LEVEL[finding.level]}: {finding}")

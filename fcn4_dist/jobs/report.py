@@ -11,10 +11,11 @@ from fcn4_dist.reports.tables import settings_that_differ
 from fcn4_dist.runs.folder import DEFAULT_RUNS, REPORT_NAME
 from fcn4_dist.runs.reading import RunRecord, read_run
 from fcn4_dist.runs.trained import newest_run
-from fcn4_dist.terminal import say, warn
+from fcn4_dist.terminal import say, say_result, warn
 from fcn4_dist.versions import check_extra
 
 COMPARISON_NAME = "comparison.html"
+_FORMATS_OF_TABLES = {".csv": "csv", ".md": "markdown", ".tex": "latex"}
 
 
 def report(folders: Sequence[Path], output: Path | None, form: str | None = None) -> None:
@@ -60,12 +61,17 @@ def _write_page(records: Sequence[RunRecord], folders: Sequence[Path], output: P
     from fcn4_dist.reports.run_report import run_report
 
     path = output or folders[0] / (REPORT_NAME if len(folders) == 1 else COMPARISON_NAME)
+    if table := _FORMATS_OF_TABLES.get(path.suffix.lower()):
+        raise InputError(
+            f"--output {path} is for a page of HTML: for a table, give --format {table} instead, "
+            "and send what is printed to the file with >"
+        )
     check_writable(path.parent, "output")
     check_replaceable(path, "--output", PAGE_BEGINNING)
     _warn_of_faults(records, "the page")
     page = run_report(records)
     write_bytes(path, page)
-    say(f"report of {len(records)} {'run' if len(records) == 1 else 'runs'}: {path}")
+    say_result(f"report of {len(records)} {'run' if len(records) == 1 else 'runs'}: {path}")
 
 
 def _show_scores(records: Sequence[RunRecord], form: str) -> None:

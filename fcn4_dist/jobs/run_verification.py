@@ -24,7 +24,8 @@ from fcn4_dist.runs.folder import REPORT_NAME
 from fcn4_dist.runs.history import METRICS_LINES_NAME, Course
 from fcn4_dist.runs.reading import RunRecord, read_run
 from fcn4_dist.runs.record import RUN_RECORD_NAME, Description
-from fcn4_dist.terminal import say
+from fcn4_dist.terminal import say_result
+from fcn4_dist.text import count
 
 _NAMES = (RUN_RECORD_NAME, METRICS_LINES_NAME, PREDICTIONS_NAME, METRICS_NAME)
 _TOLERANCE = 1e-6
@@ -51,7 +52,7 @@ def verify_run(folder: Path) -> None:
     record = read_run(folder)
     refuse_errors([*faults_of_scores(record), *_page_faults(record)])
     there = [name for name in (*_NAMES, REPORT_NAME) if (folder / name).exists()]
-    say(f"{folder}: {', '.join(there)}: of one run, as far as they tell")
+    say_result(f"{folder}: {', '.join(there)}: of one run, as far as they tell")
 
 
 def faults_of_scores(record: RunRecord) -> list[Finding]:
@@ -91,7 +92,7 @@ def _scores_faults(record: RunRecord, metrics: SavedMetrics | None) -> Iterator[
             )
         elif metrics.clips != len(record.predictions.ids):
             yield _fault(
-                f"{path} has {len(record.predictions.ids)} clips, and "
+                f"{path} has {count(len(record.predictions.ids), 'clip')}, and "
                 f"{record.folder / METRICS_NAME} is of {metrics.clips}",
                 "run eval again into a new folder",
             )

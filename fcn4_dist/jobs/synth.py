@@ -4,12 +4,13 @@ import shutil
 from pathlib import Path
 
 from fcn4_dist.clips.synthetic import GENRES, SAMPLE_RATE, write_collection
-from fcn4_dist.config import RETIRED, LoadedSettings, yaml_line
+from fcn4_dist.config import RETIRED, LoadedSettings, yaml_line, yaml_text
 from fcn4_dist.errors import InputError
 from fcn4_dist.files import check_writable, write_text
+from fcn4_dist.jobs.shown_settings import say_settings
 from fcn4_dist.refusals import size_text
-from fcn4_dist.terminal import Progress, say
-from fcn4_dist.text import Lines
+from fcn4_dist.terminal import Progress, say_result
+from fcn4_dist.text import count
 
 
 def synth(loaded: LoadedSettings) -> None:
@@ -32,13 +33,21 @@ def synth(loaded: LoadedSettings) -> None:
         text += yaml_line(name, value, loaded.origins.get(name, "default")) + "\n"
     check_writable(folder, "audio_path")
     _check_room(folder, clips * len(GENRES) * seconds)
-    say(Lines(text))
+    file = folder.parent / "synth_settings.yaml"
+    changed = [
+        (name, yaml_text(value), loaded.origins[name])
+        for name, value in flags.items()
+        if name in loaded.origins
+    ]
+    say_settings(loaded, "synth", file, changed)
     paths = write_collection(folder, clips, seconds, settings.seed)
     with Progress("playing", clips * len(GENRES), "clips") as progress:
         for _ in paths:
             progress.advance()
-    write_text(folder.parent / "synth_settings.yaml", text)
-    say(f"{clips} clips of {seconds:g} s for each of {len(GENRES)} genres in {folder}")
+    write_text(file, text)
+    say_result(
+        f"{count(clips, 'clip')} of {seconds:g} s for each of {len(GENRES)} genres in {folder}"
+    )
 
 
 def _check_room(folder: Path, seconds: float) -> None:

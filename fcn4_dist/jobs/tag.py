@@ -1,12 +1,12 @@
 """The command tag: songs in, tags out."""
 
-import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from fcn4_dist.clips.folder import AUDIO_SUFFIXES
 from fcn4_dist.errors import Fcn4DistError, InputError
@@ -20,8 +20,8 @@ from fcn4_dist.files import (
 from fcn4_dist.log import stdout_is_data
 from fcn4_dist.processes import usable_cores
 from fcn4_dist.tagging import CLIP_TIMEOUT, Network, SongTags, Tagger, UnreadSong
-from fcn4_dist.terminal import Progress, clock, put, say, table, warn
-from fcn4_dist.text import csv_line
+from fcn4_dist.terminal import Progress, clock, put, put_json, say, say_result, table, warn
+from fcn4_dist.text import count, csv_line
 from fcn4_dist.versions import check_extra
 
 _DIGITS = 6
@@ -81,7 +81,7 @@ def tag(request: TagRequest, load: Callable[[], Network]) -> int:
             _tag_one(tagger, paths[0], request)
             return 0
         tagged = _tag_all(tagger, paths, request)
-        say(f"{tagged} of {len(paths)} songs have tags")
+        say(f"{tagged} of {count(len(paths), 'song')} have tags")
     return 0 if tagged else Fcn4DistError.exit_code
 
 
@@ -159,14 +159,14 @@ def _tag_one(tagger: Tagger, path: Path, request: TagRequest) -> None:
         from fcn4_dist.reports.taggram_picture import write_taggram
 
         write_taggram(request.plot, tags, song.decibels, request.top_n)
-        say(f"tags over time: {request.plot}")
+        say_result(f"tags over time: {request.plot}")
     if request.html is not None:
         from fcn4_dist.reports.playable_audio import playable_audio
         from fcn4_dist.reports.taggram_page import taggram_page
 
         page = taggram_page(tags, song.decibels, playable_audio(path), request.top_n)
         write_bytes(request.html, page)
-        say(f"tags over time, with the music: {request.html}")
+        say_result(f"tags over time, with the music: {request.html}")
 
 
 def _tag_all(tagger: Tagger, paths: Sequence[Path], request: TagRequest) -> int:
@@ -181,7 +181,7 @@ def _tag_all(tagger: Tagger, paths: Sequence[Path], request: TagRequest) -> int:
             if isinstance(result, UnreadSong):
                 warn(f"no tags of {result.path}: it {result.reason}")
                 if request.output == "json":
-                    put(json.dumps({"path": str(result.path), "error": result.reason}))
+                    put_json({"path": str(result.path), "error": result.reason})
             else:
                 tagged += 1
                 _tell(result, request)
@@ -200,18 +200,18 @@ def _tell(tags: SongTags, request: TagRequest) -> None:
         warn(f"{tags.path}: {remarks}; its tags are of what was decoded")
     if request.output == "text":
         rows = [[name, f"{score:.3f}"] for name, score in tags.top(request.top_n)]
-        some = f", {silent} of {windows} windows silent" if silent else ""
-        say(f"{tags.path} ({clock(tags.seconds)}{some})")
-        say(table([["tag", "score"], *rows]))
-        say()
+        some = f", {silent} of {count(windows, 'window')} silent" if silent else ""
+        say_result(f"{tags.path} ({clock(tags.seconds)}{some})")
+        say_result(table([["tag", "score"], *rows]))
+        say_result("")
     elif request.output == "json":
-        put(_json(tags, request.top_n))
+        put_json(_content(tags, request.top_n))
     else:
         put(_csv(tags))
 
 
-def _json(tags: SongTags, top_n: int) -> str:
-    content = {
+def _content(tags: SongTags, top_n: int) -> dict[str, Any]:
+    return {
         "path": str(tags.path),
         "seconds": round(tags.seconds, 3),
         "top": [name for name, _ in tags.top(top_n)],
@@ -224,7 +224,6 @@ def _json(tags: SongTags, top_n: int) -> str:
             "scores": tags.window_scores.round(_DIGITS).tolist(),
         },
     }
-    return json.dumps(content)
 
 
 def _csv(tags: SongTags) -> str:

@@ -14,7 +14,8 @@ from fcn4_dist.jobs.rank import become_rank
 from fcn4_dist.jobs.shards import find_validation_set, open_shards
 from fcn4_dist.runs.occupancy import kept_to_this_job
 from fcn4_dist.runs.record import write_run_record
-from fcn4_dist.terminal import say
+from fcn4_dist.terminal import say, say_result
+from fcn4_dist.text import count
 
 if TYPE_CHECKING:
     from fcn4_dist.training.loop import Trainer, TrainingSummary
@@ -65,7 +66,7 @@ def _say_summary(summary: "TrainingSummary", settings: Settings) -> None:
     if summary.epoch_losses:
         _say_figures(summary)
     elif not summary.ended_early:
-        say(
+        say_result(
             f"the run has had all its {settings.epoch_size} epochs: nothing is left to train; "
             "raise --epoch_size to go on"
         )
@@ -75,13 +76,13 @@ def _say_summary(summary: "TrainingSummary", settings: Settings) -> None:
             "the best"
         )
     say(f"settings, metrics.jsonl and logs: {settings.run_dir}")
-    say(f"last checkpoint: {summary.checkpoint}")
+    say_result(f"last checkpoint: {summary.checkpoint}")
     if summary.best:
         scores = {name: value for name, value in summary.best.items() if name in TITLES}
         texts = [f"{TITLES[name]} {value:.4f}" for name, value in scores.items()]
         best_file = CheckpointFolder.from_settings(settings).best_file
         kept = f" ({best_file})" if best_file.exists() else ""
-        say(
+        say_result(
             f"best epoch: {summary.best['epoch']:.0f}{kept}, {', '.join(texts)}; chosen "
             f"{HOW_THE_BEST_IS_CHOSEN}"
         )
@@ -90,10 +91,13 @@ def _say_summary(summary: "TrainingSummary", settings: Settings) -> None:
 def _say_figures(summary: "TrainingSummary") -> None:
     peak_memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     rate = summary.samples_per_second
+    losses = summary.epoch_losses
+    mean_loss = f"mean loss {losses[0]:.4f}"
+    if len(losses) > 1:
+        mean_loss += f" in the first and {losses[-1]:.4f} in the last"
     speed = "" if rate is None else f"{rate:.1f} samples/s, "
-    say(
-        f"trained {len(summary.epoch_losses)} epochs, mean loss {summary.epoch_losses[0]:.4f} in "
-        f"the first and {summary.epoch_losses[-1]:.4f} in the last, {speed}peak memory of rank 0 "
+    say_result(
+        f"trained {count(len(losses), 'epoch')}, {mean_loss}, {speed}peak memory of rank 0 "
         f"{peak_memory:.2f} GB"
     )
     if summary.loss_scale is not None:

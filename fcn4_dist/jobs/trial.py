@@ -34,7 +34,7 @@ from fcn4_dist.jobs.trial_rank import SECTIONS
 from fcn4_dist.log import kept_off_terminal
 from fcn4_dist.runs.folder import settle_paths
 from fcn4_dist.runs.history import Step, read_course
-from fcn4_dist.terminal import say, table_of_sentences
+from fcn4_dist.terminal import say, say_result, table
 from fcn4_dist.trial.judging import RESTART, TRAINING, judge_restart, judge_speed, verdict
 from fcn4_dist.trial.record import Line, findings_of, read_record, record_file
 from fcn4_dist.versions import installed_mindspore, package_versions
@@ -102,9 +102,9 @@ def _tell(trial: "_Trial", before: Sequence[Finding]) -> None:
     shown = [each for each in before if each.level is Level.WARNING] + trial.findings
     rows = [["section", "result", "what was found"]]
     rows += [[each.check, each.level.value, str(each)] for each in shown]
-    say(table_of_sentences(rows))
-    say(verdict(shown))
-    say(f"to send in: {_archive(trial.folder)}")
+    say_result(table(rows))
+    say_result(verdict(shown))
+    say_result(f"to send in: {_archive(trial.folder)}")
 
 
 def _refuse_host(settings: Settings, start: Start) -> None:

@@ -28,8 +28,3 @@ def render_page(template: str, content: dict[str, Any], **filters: Any) -> bytes
     )
     environment.filters |= {"shorten": shorten, **filters}
     return environment.get_template(template).render(content).encode()
-
-
-def counted(number: int, noun: str) -> str:
-    """Write a number of things."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

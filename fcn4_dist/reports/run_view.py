@@ -7,10 +7,10 @@ from pathlib import Path
 
 from fcn4_dist.errors import Fcn4DistError
 from fcn4_dist.evaluation import Intervals, Metrics, bootstrap_intervals, compute_metrics
-from fcn4_dist.reports.pages import counted
 from fcn4_dist.runs.history import Course
 from fcn4_dist.runs.reading import RunRecord
 from fcn4_dist.terminal import clock
+from fcn4_dist.text import count
 
 _COMMANDS = {"train": "training", "eval": "evaluation"}
 
@@ -46,18 +46,16 @@ class RunView:
         facts = []
         if description := self.record.description:
             facts.append(_COMMANDS.get(description.command, description.command))
-            facts.append(
-                f"{counted(description.world_size, 'rank')} on {description.machine.device}"
-            )
+            facts.append(f"{count(description.world_size, 'rank')} on {description.machine.device}")
             facts.append(description.started.replace("T", " ").replace("+00:00", " UTC"))
         if course := self.record.course:
             facts.append(_progress(self.record, course))
             if seconds := sum(epoch.seconds or 0 for epoch in course.epochs):
                 facts.append(f"trained for {clock(seconds)}")
             if skipped := sum(step.skipped for step in course.steps):
-                facts.append(f"{counted(skipped, 'step')} skipped for an overflow")
+                facts.append(f"{count(skipped, 'step')} skipped for an overflow")
         if self.metrics:
-            facts.append(f"{counted(self.metrics.clips, 'clip')} scored")
+            facts.append(f"{count(self.metrics.clips, 'clip')} scored")
         return [fact for fact in facts if fact]
 
     @property
@@ -70,7 +68,7 @@ class RunView:
         taken = [step for step in steps if not step.skipped]
         if lost := [step.global_step for step in taken if step.loss is None]:
             warnings.append(
-                f"the loss was no finite number at {len(lost)} of {counted(len(steps), 'step')}, "
+                f"the loss was no finite number at {len(lost)} of {count(len(steps), 'step')}, "
                 f"first at step {lost[0]}"
             )
         return warnings
@@ -121,7 +119,7 @@ def _view(number: int, name: str, record: RunRecord) -> RunView:
 def _progress(record: RunRecord, course: Course) -> str:
     done = len(course.epochs) and course.epochs[-1].epoch
     asked = _epochs_asked(record)
-    return f"{done} of {counted(asked, 'epoch')}" if asked else counted(done, "epoch")
+    return f"{done} of {count(asked, 'epoch')}" if asked else count(done, "epoch")
 
 
 def _epochs_asked(record: RunRecord) -> int:
@@ -148,6 +146,6 @@ def _missing(record: RunRecord) -> Iterator[str]:
             yield f"{_progress(record, record.course)}: it is still going, or ended early"
         if record.course.unreadable:
             yield (
-                f"{counted(record.course.unreadable, 'unreadable line')} of metrics.jsonl left "
+                f"{count(record.course.unreadable, 'unreadable line')} of metrics.jsonl left "
                 "out, as the torn last one of a killed run"
             )

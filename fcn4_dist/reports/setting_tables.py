@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from fcn4_dist.config import SETTINGS, Affects, differing_settings, recorded_settings
-from fcn4_dist.reports.pages import counted
 from fcn4_dist.reports.run_view import RunView
 from fcn4_dist.reports.tables import Row, Table, setting_text
 from fcn4_dist.runs.record import Data, Description
 from fcn4_dist.terminal import clock
+from fcn4_dist.text import count
 
 _SKIPPED_SHOWN = 50
 
@@ -162,10 +162,10 @@ def _data_summary(data: Data, runs: Sequence[RunView]) -> DataSummary:
     skipped = [Row(clip.id, [clip.reason, clip.path]) for clip in data.skipped[:_SKIPPED_SHOWN]]
     facts = [("dataset", data.dataset), *_flat("", data.split)]
     facts += [
-        (f"set {name}", f"{counted(each.clips, 'clip')}, {clock(each.hours * 3600)} hours")
+        (f"set {name}", f"{count(each.clips, 'clip')}, {clock(each.hours * 3600)} hours")
         for name, each in data.sets.items()
     ]
-    facts.append(("skipped", counted(len(data.skipped), "clip")))
+    facts.append(("skipped", count(len(data.skipped), "clip")))
     return DataSummary(
         runs,
         facts,

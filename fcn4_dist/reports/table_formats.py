@@ -9,7 +9,7 @@ from fcn4_dist.evaluation.differences import Difference
 from fcn4_dist.evaluation.intervals import Interval
 from fcn4_dist.log import stdout_is_data
 from fcn4_dist.reports.tables import Table
-from fcn4_dist.terminal import put, say, table
+from fcn4_dist.terminal import put, say_result, table
 from fcn4_dist.text import cleaned, csv_line
 
 Record = dict[str, Any]
@@ -50,9 +50,9 @@ def show_tables(tables: Sequence[Table], records: Sequence[Record], form: str) -
     """
     if form == "text":
         for each in tables:
-            say(f"{each.title}:")
-            say(table(_rows(each)))
-            say()
+            say_result(f"{each.title}:")
+            say_result(table(_rows(each)))
+            say_result("")
     elif form == "csv":
         put(csv_text(records))
     else:

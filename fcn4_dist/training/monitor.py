@@ -15,6 +15,7 @@ from fcn4_dist.cluster.ranks import Ranks
 from fcn4_dist.config import Settings
 from fcn4_dist.runs.history import METRICS_LINES_NAME, Epoch, Pace, RunHistory, Step, Stop
 from fcn4_dist.terminal import Progress, say, warn
+from fcn4_dist.text import count
 from fcn4_dist.training.plan import FEW_STEPS, Position, TrainingPlan
 from fcn4_dist.training.schedule import Schedule
 from fcn4_dist.training.stepping import Outcome, StepsTaken, StepTimes
@@ -208,7 +209,7 @@ def say_batch_size(given: Settings, kept: Settings, plan: TrainingPlan) -> None:
     if kept.batch_size != given.batch_size:
         say(
             f"batch_size is {kept.batch_size} instead of {given.batch_size}, so that the global "
-            f"batch stays {plan.global_batch} clips"
+            f"batch stays {count(plan.global_batch, 'clip')}"
         )
 
 
@@ -216,10 +217,12 @@ def say_plan(plan: TrainingPlan, settings: Settings, world_size: int) -> None:
     """Say what is going to be trained, and warn of what the user may not want; for rank 0."""
     batches = settings.accumulation_steps
     shares = f"{batches} x {settings.batch_size}" if batches > 1 else f"{settings.batch_size}"
-    left_out = f"; {plan.left_out} clips are left out of each epoch, others each time"
+    are = "is" if plan.left_out == 1 else "are"
+    left_out = f"; {count(plan.left_out, 'clip')} {are} left out of each epoch, others each time"
     say(
-        f"training {plan.clips} clips, {settings.device_target} workers: {world_size}; "
-        f"{plan.epochs} epochs of {plan.steps_per_epoch} steps of {plan.global_batch} clips "
+        f"training {count(plan.clips, 'clip')}, {settings.device_target} workers: {world_size}; "
+        f"{count(plan.epochs, 'epoch')} of {count(plan.steps_per_epoch, 'step')} of "
+        f"{count(plan.global_batch, 'clip')} "
         f"({shares} a worker){left_out if plan.left_out else ''}"
     )
     earlier = CheckpointFolder.from_settings(settings).files()
@@ -231,6 +234,6 @@ def say_plan(plan: TrainingPlan, settings: Settings, world_size: int) -> None:
         )
     if plan.steps_per_epoch < FEW_STEPS:
         warn(
-            f"only {plan.steps_per_epoch} steps an epoch, fewer than {FEW_STEPS}: a smaller "
-            "--batch_size or fewer workers may train better"
+            f"only {count(plan.steps_per_epoch, 'step')} an epoch, fewer than {FEW_STEPS}: a "
+            "smaller --batch_size or fewer workers may train better"
         )

@@ -11,6 +11,7 @@ from fcn4_dist import documents
 from fcn4_dist.cluster.ranks import Ranks
 from fcn4_dist.config import Settings
 from fcn4_dist.terminal import say, table, warn
+from fcn4_dist.text import count
 from fcn4_dist.training.stepping import StepsTaken, StepTimes
 
 PROFILE_NAME = "profile"
@@ -104,7 +105,7 @@ class StepProfiler:
             {"steps": steps, "seconds_a_step": split, "operator_seconds_a_step": kinds},
         )
         say()
-        say(f"profile of {steps} steps, milliseconds a step")
+        say(f"profile of {count(steps, 'step')}, milliseconds a step")
         say(_table(split, kinds))
         where = timelines[0] if timelines else self._folder
         say(f"timeline, for chrome://tracing or MindStudio Insight: {where}")

@@ -245,7 +245,11 @@ def test_every_clip_is_scored_once_by_a_network_that_has_not_seen_it(
     metrics = json.loads((tmp_path / "cv/metrics.json").read_text())
     expected = accuracy_score(pooled.labels.argmax(axis=1), pooled.scores.argmax(axis=1))
     assert metrics["accuracy"] == expected
-    assert "MusicTagger-2_2.ckpt (epoch 2, step 2)" in done.stdout
+    log = (tmp_path / "cv/fold-1/steps.log").read_text()
+    assert "MusicTagger-2_2.ckpt (epoch 2, step 2)" in log
+    # Settings are printed once, and a warning that all folds have, too.
+    assert [done.stdout.count(text) for text in ("batch_size  ", "only 2 steps")] == [1, 1]
+    assert len(done.stdout.splitlines()) < 60
     again = run(command, "--device_num", "2")
     assert again.returncode == 0
     assert "fold 1 of 2 is finished" in again.stdout
@@ -271,7 +275,7 @@ def test_one_that_is_stopped_goes_on_where_it_was(command: list[str], tmp_path: 
     ) in output
     done = run(command)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "goes on from" in done.stdout
+    assert "goes on from" in (folder / "fold-1/steps.log").read_text()
     assert (tmp_path / "cv/metrics.json").exists()
 
 
@@ -279,6 +283,7 @@ def test_a_step_that_fails_is_named_with_its_fold(command: list[str]) -> None:
     failed = run(command, "--num_classes", "4")
     assert failed.returncode == 2
     assert "fold 1: preprocess ended with exit code 2" in failed.stderr
+    assert "fcn4-dist: error: fold 1 of 2: preprocess: " in failed.stderr
 
 
 @pytest.mark.parametrize(

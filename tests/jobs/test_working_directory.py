@@ -73,7 +73,7 @@ def test_every_way_of_working_does_without_the_modules_there(trapped: Path) -> N
     run(trapped, "bash", str(SCRIPTS / "run_preprocess.sh"), "job.yaml", "--processes", "2")
     config = ["--config", "job.yaml"]
     train = ["bash", str(SCRIPTS / "run_distribute_train.sh"), "2", "job.yaml"]
-    assert "trained 1 epochs" in run(trapped, *train, "--run_dir", "runs/launched", PYTHONPATH=":")
+    assert "trained 1 epoch," in run(trapped, *train, "--run_dir", "runs/launched", PYTHONPATH=":")
     program = [sys.executable, PROGRAM]
     run(trapped, *program, "train", *config, "--run_dir", "runs/single", "--prefix", "single")
     mpirun = [str(Path(sys.executable).with_name(MPIRUN[0])), *MPIRUN[1:], "-n", "2"]

@@ -1,0 +1,31 @@
+"""The settings of a job as they are printed before it begins."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from fcn4_dist.config import LoadedSettings
+from fcn4_dist.log import terminal_shows
+from fcn4_dist.terminal import detail, say, table
+
+
+def say_settings(
+    loaded: LoadedSettings,
+    command: str | None,
+    file: Path,
+    further: Sequence[tuple[str, str, str]] = (),
+) -> None:
+    """Print the settings that are not at their default, or for ``--verbose`` all of them.
+
+    Args:
+        loaded: The settings.
+        command: Only those that have an effect on this command; None for all.
+        file: Where all of them are kept.
+        further: What else a command takes: name, value, where that came from.
+    """
+    if terminal_shows(logging.DEBUG):
+        detail(loaded.to_yaml(command))
+    rows = [*loaded.changed(command), *further]
+    if rows:
+        say(table([("setting", "value", "from"), *rows]))
+    say(f"{'all others are' if rows else 'all settings are'} at their defaults, see {file}")
