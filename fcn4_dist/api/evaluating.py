@@ -18,6 +18,7 @@ from fcn4_dist.evaluation import (
     read_predictions,
     summary_figures,
 )
+from fcn4_dist.text import count
 
 
 @dataclass(frozen=True, repr=False)
@@ -44,7 +45,7 @@ class Evaluation:
     class_names: tuple[str, ...]
 
     def __repr__(self) -> str:
-        told = [f"{len(self.ids)} clips", *main_figures(self.scores)]
+        told = [count(len(self.ids), "clip"), *main_figures(self.scores)]
         return f"<Evaluation {self.folder}: {', '.join(told)}>"
 
 

@@ -16,6 +16,7 @@ from fcn4_dist.jobs.tag import find_songs, in_order
 from fcn4_dist.processes import usable_cores
 from fcn4_dist.tagging import SongTags, Tagger, UnreadSong, load_network, parse_class_names
 from fcn4_dist.terminal import Progress, warn
+from fcn4_dist.text import count
 from fcn4_dist.versions import check_extra
 
 if TYPE_CHECKING:
@@ -155,7 +156,7 @@ class Taggram:
         return taggram_png(self.song, self.decibels, top_n=5)
 
     def __repr__(self) -> str:
-        return f"<Taggram of {self.song.path}: {len(self.times)} windows>"
+        return f"<Taggram of {self.song.path}: {count(len(self.times), 'window')}>"
 
 
 @overload

@@ -19,6 +19,7 @@ from fcn4_dist.records.manifest import MANIFEST_NAME
 from fcn4_dist.runs.folder import REPORT_NAME
 from fcn4_dist.runs.history import Course, read_course
 from fcn4_dist.runs.trained import find_model
+from fcn4_dist.text import count
 
 
 class Run:
@@ -118,8 +119,7 @@ class Run:
         return str(self.folder)
 
     def __repr__(self) -> str:
-        epochs = len(self._course.epochs)
-        told = [f"{epochs} epoch{'s' if epochs != 1 else ''}", *main_figures(self.scores)]
+        told = [count(len(self._course.epochs), "epoch"), *main_figures(self.scores)]
         return f"<Run {self.folder}: {', '.join(told)}>"
 
 
@@ -163,8 +163,8 @@ def train(
 ) -> Run:
     """Train a tagger, in a process of its own.
 
-    Ctrl-C, or a notebook's stop, ends it with a checkpoint: the same call with ``run_dir`` and
-    ``resume="auto"`` goes on from there.
+    Ctrl-C, or a notebook's stop, ends it with a checkpoint: the same call with that ``run_dir``
+    goes on from there; of a training on shards, with ``resume="auto"`` besides.
 
     Args:
         data: Music, from which everything is made; or a folder of shards, as :func:`preprocess`
