@@ -8,7 +8,7 @@ from fcn4_dist import documents
 from fcn4_dist.config import Affects, LoadedSettings, Settings, differences
 from fcn4_dist.config.forms import unexpanded
 from fcn4_dist.errors import Fcn4DistError, InputError
-from fcn4_dist.evaluation import PREDICTIONS_NAME, TITLES, compute_metrics, read_predictions
+from fcn4_dist.evaluation import PREDICTIONS_NAME, compute_metrics, read_predictions, summary_text
 from fcn4_dist.jobs.auto_settings import choose_device, say_device
 from fcn4_dist.jobs.fold_steps import StepRunner
 from fcn4_dist.jobs.folds import write_folds
@@ -77,9 +77,7 @@ def cross_validate(loaded: LoadedSettings, device_num: int | None) -> None:
 def _main_figures(of_fold: Path) -> str:
     scored = read_predictions(of_fold / "eval" / PREDICTIONS_NAME)
     metrics = compute_metrics(scored.labels, scored.scores, scored.class_names)
-    figures = {name: getattr(metrics, name) for name in ("roc_auc_macro", "accuracy")}
-    texts = [f"{TITLES[name]} {value:.4f}" for name, value in figures.items() if value is not None]
-    return ", ".join([*texts, count(metrics.clips, "clip")])
+    return f"{summary_text(metrics)}, {count(metrics.clips, 'clip')}"
 
 
 def _of_all_folds(loaded: LoadedSettings) -> LoadedSettings:
