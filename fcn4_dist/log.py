@@ -37,6 +37,8 @@ _LINE = re.compile(
     rf"\d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d ({'|'.join(_LEVELS)}) rank \d+: ?(.*)", re.DOTALL
 )
 _SECONDS_BETWEEN_LOOKS = 0.1
+MPI_SIZE_VARIABLES = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE")
+"""Of the environment of a rank that mpirun has started."""
 
 
 class Verbosity(IntEnum):
@@ -68,6 +70,14 @@ def show(wanted: Verbosity) -> None:
     logger()
     for terminal in _terminals():
         terminal.setLevel(wanted)
+
+
+def is_terminal(stream: TextIO) -> bool:
+    """Tell whether people see what is written to a stream as it is written.
+
+    Open MPI gives its ranks terminals of their own, whose text it writes wherever its own goes.
+    """
+    return stream.isatty() and not any(name in os.environ for name in MPI_SIZE_VARIABLES)
 
 
 def write_line(text: str, stream: TextIO | None) -> None:
@@ -276,7 +286,7 @@ def _has_colours(stream: TextIO) -> bool:
         return False
     if os.environ.get("FORCE_COLOR"):
         return True
-    return stream.isatty() and os.environ.get("TERM") != "dumb"
+    return is_terminal(stream) and os.environ.get("TERM") != "dumb"
 
 
 def _level_and_text(line: str) -> tuple[int, str]:

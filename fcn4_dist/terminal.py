@@ -244,7 +244,7 @@ def _widths(columns: Sequence[Sequence[str]]) -> list[int]:
 
     most = [max(map(width, column)) for column in columns]
     room = shutil.get_terminal_size().columns - 2 * (len(columns) - 1)
-    if not sys.stdout.isatty() or sum(most) <= room:
+    if not log.is_terminal(sys.stdout) or sum(most) <= room:
         return most
     # A narrow column stays as it is, and words stay whole, as long as there is room for that.
     words = [max(map(_longest_word, column)) for column in columns]

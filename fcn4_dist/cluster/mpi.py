@@ -19,11 +19,10 @@ from fcn4_dist.cluster.peers import Peers
 from fcn4_dist.cluster.topology import LOOP_BACK, Nodes, Topology
 from fcn4_dist.errors import Fcn4DistError, InputError
 from fcn4_dist.host.cards import find_main_address
-from fcn4_dist.log import errors_only, keep_log
+from fcn4_dist.log import MPI_SIZE_VARIABLES, errors_only, keep_log
 from fcn4_dist.terminal import fail
 from fcn4_dist.text import Lines
 
-_SIZE_VARIABLES = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE")
 _SECONDS_FOR_SCHEDULER = 30.0
 
 
@@ -31,7 +30,7 @@ def started_by_mpi(environment: Mapping[str, str] = os.environ) -> bool:
     """Tell whether this process is one of several that mpirun has started."""
     if LAUNCHED_VARIABLE in environment:
         return False
-    sizes = [environment[name] for name in _SIZE_VARIABLES if name in environment]
+    sizes = [environment[name] for name in MPI_SIZE_VARIABLES if name in environment]
     # A step of srun has its own number of tasks; a batch script that runs in none has not.
     if not sizes and "SLURM_PROCID" in environment:
         sizes = [environment.get("SLURM_STEP_NUM_TASKS", "1")]

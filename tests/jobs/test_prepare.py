@@ -110,7 +110,7 @@ def test_a_warning_is_printed_once_for_a_host_before_the_settings(
     monkeypatch.setenv("ASCEND_HOME_PATH", str(cann))
     # It fails in the end, as there are no cards.
     _, printed = start(before, arguments, "A2")
-    warned, settings, _ = printed.partition("batch_size:")
+    warned, settings, _ = printed.partition("at their defaults, see ")
     assert settings
     assert printed.count(f"CANN 1.0 in {cann} does not match") == 1, printed
     assert f"warning: CANN 1.0 in {cann}" in warned
