@@ -3,7 +3,8 @@
     python benchmarks/terminal_picture.py --output docs/quickstart.svg --title "60 songs, no card" \
         "fcn4-dist train music/ --run_dir runs/mine" "fcn4-dist tag song.mp3 --model runs/mine"
 
-The commands are run, in a terminal of their own. Of a bar that moves only its last state is shown.
+The commands are run, in a terminal of their own. Of a bar that moves only its last state is shown;
+where lines are left out (``--hide``), there is a "…".
 """
 
 import argparse
@@ -24,6 +25,12 @@ def main() -> None:
     parser.add_argument("commands", nargs="+", metavar="COMMAND", help="as a shell takes it")
     parser.add_argument("--output", type=Path, required=True, metavar="FILE.svg")
     parser.add_argument("--title", default="", metavar="TEXT", help="in the window's frame")
+    parser.add_argument(
+        "--hide",
+        default="$^",
+        metavar="PATTERN",
+        help="lines to leave out, as a regular expression",
+    )
     parsed = parser.parse_args()
     with open(os.devnull, "w") as nowhere:
         console = Console(
@@ -31,7 +38,14 @@ def main() -> None:
         )
         for command in parsed.commands:
             console.print(Text(f"$ {command}", style="bold green"))
+            hidden = False
             for line in printed_by(command):
+                if re.search(parsed.hide, line):
+                    if not hidden:
+                        console.print(Text("…", style="bright_black"))
+                    hidden = True
+                    continue
+                hidden = False
                 console.print(Text.from_ansi(line), overflow="ellipsis", no_wrap=True)
         console.save_svg(str(parsed.output), title=parsed.title)
 

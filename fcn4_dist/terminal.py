@@ -6,6 +6,7 @@ import shutil
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import zip_longest
@@ -130,7 +131,13 @@ def still_running(what: str, visible: bool = True) -> Iterator[None]:
 def shows_bars() -> bool:
     """Tell whether progress is a bar here: on a terminal, and in a notebook."""
     shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
-    return sys.stderr.isatty() or hasattr(shell, "kernel")
+    if not hasattr(shell, "kernel"):
+        return sys.stderr.isatty()
+    with warnings.catch_warnings():
+        # Of what a notebook's own bars need; without it, they are lines of text.
+        warnings.simplefilter("ignore")
+        import tqdm.auto  # noqa: F401
+    return True
 
 
 def progress_in(line: str) -> re.Match[str] | None:

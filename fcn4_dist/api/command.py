@@ -167,4 +167,5 @@ def _error(code: int, told: Sequence[str]) -> Fcn4DistError:
 def _text(value: object) -> str:
     if isinstance(value, list | tuple):
         return ",".join(map(_text, value))
-    return os.fspath(value) if isinstance(value, os.PathLike) else str(value)
+    # The text of a path may hold ~ and variables, as that of a flag; a path is what it is.
+    return unexpanded(os.fspath(value)) if isinstance(value, os.PathLike) else str(value)

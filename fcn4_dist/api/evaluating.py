@@ -9,7 +9,7 @@ import numpy as np
 
 from fcn4_dist import documents
 from fcn4_dist.api.command import Call
-from fcn4_dist.api.naming import Files, Network, Place, settings_naming
+from fcn4_dist.api.naming import Files, Network, Place
 from fcn4_dist.evaluation import (
     METRICS_NAME,
     PREDICTIONS_NAME,
@@ -18,6 +18,7 @@ from fcn4_dist.evaluation import (
     read_predictions,
     summary_figures,
 )
+from fcn4_dist.text import count
 
 
 @dataclass(frozen=True, repr=False)
@@ -44,7 +45,7 @@ class Evaluation:
     class_names: tuple[str, ...]
 
     def __repr__(self) -> str:
-        told = [f"{len(self.ids)} clips", *main_figures(self.scores)]
+        told = [count(len(self.ids), "clip"), *main_figures(self.scores)]
         return f"<Evaluation {self.folder}: {', '.join(told)}>"
 
 
@@ -60,9 +61,10 @@ def evaluate(
     """Score every clip of the validation set, in a process of its own.
 
     Args:
-        model: A checkpoint, a folder of checkpoints (its best one, or else its last), or a
-            :class:`~fcn4_dist.Run`.
-        data: Folder of the shards; None for what the settings name (``data_dir``, ``mr_path``).
+        model: A :class:`~fcn4_dist.Run`, the folder of one, a checkpoint, or a folder of them (its
+            best one, or else its last).
+        data: Folder of the shards; None for those of the run, or what the settings name
+            (``data_dir``, ``mr_path``).
         config: YAML files of settings.
         device_num: Workers to launch; None for one.
         quiet: Whether to show nothing but warnings.
@@ -84,7 +86,7 @@ def evaluate(
         >>> found.scores["accuracy"] == run.scores["accuracy"]
         True
     """
-    call = Call("eval", config, {"data_dir": data, **settings_naming(model), **settings})
+    call = Call("eval", config, {"model": Path(model), "data_dir": data, **settings})
     return read_evaluation(call.run_in_folder(device_num=device_num, quiet=quiet))
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from fcn4_dist.api.command import run_program
 from fcn4_dist.api.naming import Network, Place
-from fcn4_dist.tagging.loading import find_checkpoint
+from fcn4_dist.config.forms import unexpanded
 
 
 def export(
@@ -20,7 +20,7 @@ def export(
     The file is kept if it gives the network's own logits on real audio.
 
     Args:
-        model: A checkpoint, a folder of checkpoints, or a run.
+        model: As of :func:`fcn4_dist.evaluate`.
         output: The file; its ending says what is written: .onnx, .mindir or .air.
         class_names: For a checkpoint that does not name its classes, as of :func:`load`.
         force: Whether to overwrite a file that is there.
@@ -34,12 +34,12 @@ def export(
         Fcn4DistError: If what was written gives other logits.
 
     Examples:
-        >>> fcn4_dist.export("run/weight", "fcn4.onnx", quiet=True)
+        >>> fcn4_dist.export("run", "fcn4.onnx", quiet=True)
         PosixPath('fcn4.onnx')
     """
     path = Path(output)
-    words = ["export", f"--checkpoint={find_checkpoint(Path(model)).absolute()}"]
-    words += [f"--output={path}", f"--file_format={path.suffix[1:].upper()}"]
+    words = ["export", f"--model={unexpanded(Path(model).absolute())}"]
+    words += [f"--output={unexpanded(path.absolute())}"]
     words += [f"--class_names={class_names}"] if class_names else []
     run_program([*words, *(["--force"] if force else [])], quiet=quiet)
     return path

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, overload
 
@@ -15,6 +16,8 @@ from fcn4_dist.jobs.tag import find_songs, in_order
 from fcn4_dist.processes import usable_cores
 from fcn4_dist.tagging import SongTags, Tagger, UnreadSong, load_network, parse_class_names
 from fcn4_dist.terminal import Progress, warn
+from fcn4_dist.text import count
+from fcn4_dist.versions import check_extra
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -24,8 +27,9 @@ class Model:
     """A trained network, ready for songs; where a model is asked for, it stands for its file.
 
     Args:
-        model: A checkpoint, a folder of checkpoints (its best one, or else its last), a run, or an
-            ONNX file that ``export`` wrote, which needs no MindSpore.
+        model: A :class:`~fcn4_dist.Run`, the folder of one, a checkpoint, a folder of them (its
+            best one, or else its last), or an ONNX file that ``export`` wrote, which needs no
+            MindSpore.
         class_names: For a checkpoint that does not name its classes, what ``tag --class_names``
             takes: "gtzan" or "magnatagatune" for the ModelZoo's, or the names with commas between.
         device_target: "Ascend", "CPU", or "" for an Ascend card where there is one; ONNX files run
@@ -121,6 +125,7 @@ class Taggram:
         Returns:
             The picture; its ``savefig`` writes a file.
         """
+        check_extra("report")
         from fcn4_dist.reports.taggram_picture import draw_taggram
 
         return draw_taggram(self.song, self.decibels, top_n)
@@ -135,6 +140,7 @@ class Taggram:
         Returns:
             The file.
         """
+        check_extra("report")
         from fcn4_dist.reports.playable_audio import playable_audio
         from fcn4_dist.reports.taggram_page import taggram_page
 
@@ -142,13 +148,15 @@ class Taggram:
         write_bytes(Path(path), taggram_page(self.song, self.decibels, audio, top_n))
         return Path(path)
 
-    def _repr_png_(self) -> bytes:
+    def _repr_png_(self) -> bytes | None:
+        if find_spec("matplotlib") is None:
+            return None
         from fcn4_dist.reports.taggram_picture import taggram_png
 
         return taggram_png(self.song, self.decibels, top_n=5)
 
     def __repr__(self) -> str:
-        return f"<Taggram of {self.song.path}: {len(self.times)} windows>"
+        return f"<Taggram of {self.song.path}: {count(len(self.times), 'window')}>"
 
 
 @overload
@@ -175,7 +183,7 @@ def tag(songs: Place | Iterable[Place], model: "Network | Model") -> SongTags | 
     Examples:
         >>> song = fcn4_dist.tag("music/rain/1-17367-A.ogg", "fcn4.onnx")
         >>> song
-        <SongTags of music/rain/1-17367-A.ogg: rain 0.7..., dog_bark 0...., rooster 0....>
+        <SongTags of music/rain/1-17367-A.ogg: rain 0.7..., dog_bark ..., rooster ...>
         >>> song.top(1)
         [('rain', 0.7...)]
         >>> song.scores.shape

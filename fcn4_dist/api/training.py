@@ -13,17 +13,17 @@ from fcn4_dist.api.evaluating import Evaluation, evaluate, main_figures, read_sc
 from fcn4_dist.api.exporting import export
 from fcn4_dist.api.naming import Files, Place
 from fcn4_dist.api.tagging import Model, SongTags, Taggram, load
-from fcn4_dist.checkpoints import CheckpointFolder
-from fcn4_dist.config import SETTINGS, load_settings
 from fcn4_dist.errors import InputError
 from fcn4_dist.evaluation import METRICS_NAME
 from fcn4_dist.records.manifest import MANIFEST_NAME
-from fcn4_dist.runs.folder import REPORT_NAME, SETTINGS_NAME
+from fcn4_dist.runs.folder import REPORT_NAME
 from fcn4_dist.runs.history import Course, read_course
+from fcn4_dist.runs.trained import find_model
+from fcn4_dist.text import count
 
 
 class Run:
-    """What a training has left in its folder; where a model is asked for, it is its checkpoint.
+    """What a training has left in its folder; where a model is asked for, it is one.
 
     Args:
         folder: The ``run_dir`` of a training, perhaps of an earlier day.
@@ -45,8 +45,7 @@ class Run:
     @property
     def checkpoint(self) -> Path:
         """The best checkpoint, or the last one where no validation has said which is best."""
-        settings = load_settings(self.folder / SETTINGS_NAME).settings
-        return CheckpointFolder.from_settings(settings).find(SETTINGS["model_name"].default)
+        return find_model(self.folder).file
 
     @property
     def scores(self) -> dict[str, float]:
@@ -73,7 +72,7 @@ class Run:
             {name: getattr(epoch, name) for name in figures} | dict(epoch.validation)
             for epoch in self._course.epochs
         ]
-        names = dict.fromkeys(name for row in rows for name in row)
+        names = dict.fromkeys([*figures, *(name for row in rows for name in row)])
         return {name: np.array([_number(row.get(name)) for row in rows]) for name in names}
 
     @cached_property
@@ -89,7 +88,7 @@ class Run:
     @cached_property
     def model(self) -> Model:
         """The network of its checkpoint, loaded when it is first asked for."""
-        return load(self.checkpoint)
+        return load(self)
 
     @overload
     def tag(self, songs: Place) -> SongTags: ...  # type: ignore[overload-overlap]
@@ -110,19 +109,17 @@ class Run:
             data: Folder of shards.
             settings: As of :func:`fcn4_dist.evaluate`.
         """
-        own = {"config": self.folder / SETTINGS_NAME, "run_dir": ""}
-        return evaluate(self, data, **{**own, **settings})
+        return evaluate(self, data, **settings)
 
     def export(self, output: Place, **options: Any) -> Path:
         """Write its network for other programs, as :func:`fcn4_dist.export` does."""
         return export(self, output, **options)
 
     def __fspath__(self) -> str:
-        return str(self.checkpoint)
+        return str(self.folder)
 
     def __repr__(self) -> str:
-        epochs = len(self._course.epochs)
-        told = [f"{epochs} epoch{'s' if epochs != 1 else ''}", *main_figures(self.scores)]
+        told = [count(len(self._course.epochs), "epoch"), *main_figures(self.scores)]
         return f"<Run {self.folder}: {', '.join(told)}>"
 
 
@@ -166,8 +163,8 @@ def train(
 ) -> Run:
     """Train a tagger, in a process of its own.
 
-    Ctrl-C, or a notebook's stop, ends it with a checkpoint: the same call with ``run_dir`` and
-    ``resume="auto"`` goes on from there.
+    Ctrl-C, or a notebook's stop, ends it with a checkpoint: the same call with that ``run_dir``
+    goes on from there; of a training on shards, with ``resume="auto"`` besides.
 
     Args:
         data: Music, from which everything is made; or a folder of shards, as :func:`preprocess`

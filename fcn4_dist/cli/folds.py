@@ -58,7 +58,7 @@ FOLDS = Command(
         flag("folders", metavar="RUN_DIR", type=found_path, nargs="+").means(
             "folder of a cross-validation (its run_dir), or of the eval job of each fold"
         ),
-        flag("--format", type=str.lower, choices=TABLE_FORMATS, default="text").means(
+        flag("--format", choices=TABLE_FORMATS, default="text").means(
             "what to print the tables as: latex needs booktabs, csv has all digits; default: text"
         ),
         flag("--output", metavar="DIR", type=file_path).means(

@@ -29,7 +29,7 @@ REPORT = Command(
             "HTML file to write; default: report.html in RUN_DIR, or of several comparison.html "
             "in the first"
         ),
-        flag("--format", type=str.lower, choices=TABLE_FORMATS, instead_of="--output").means(
+        flag("--format", choices=TABLE_FORMATS, instead_of="--output").means(
             "print the scores, and the settings that differ, instead of writing a page: latex "
             "needs booktabs, csv has all digits"
         ),

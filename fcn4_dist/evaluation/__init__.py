@@ -13,6 +13,7 @@ from fcn4_dist.evaluation.summary import (
     METRICS_NAME,
     TITLES,
     SavedMetrics,
+    main_figures_text,
     metrics_content,
     metrics_text,
     summary_figures,

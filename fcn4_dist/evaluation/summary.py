@@ -1,5 +1,6 @@
 """Metrics as people and programs take them away: a table, and the file metrics.json."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -23,6 +24,9 @@ TITLES = {
     "cross_entropy": "cross-entropy",
 }
 """What the metrics that are one number each are called where people read them."""
+
+MAIN_METRICS = ("roc_auc_macro", "accuracy", "cross_entropy")
+"""Those that one line has room for."""
 
 HOW_THE_BEST_IS_CHOSEN = "by macro ROC-AUC, of equals by cross-entropy"
 """Of several validations of a run."""
@@ -88,12 +92,16 @@ def summary_figures(metrics: Metrics | SavedMetrics) -> dict[str, float]:
 
 
 def summary_text(metrics: Metrics) -> str:
-    """Give those metrics in one line."""
-    figures = summary_figures(metrics)
-    texts = [f"{TITLES[name]} {value:.4f}" for name, value in figures.items()]
+    """Give the main ones of those metrics in one line."""
+    texts = [main_figures_text(summary_figures(metrics))]
     if metrics.roc_auc_macro is None:
         texts.insert(0, "no macro ROC-AUC, since no class has both kinds of clips")
     return ", ".join(texts)
+
+
+def main_figures_text(figures: Mapping[str, float]) -> str:
+    """Give the main ones of figures of :func:`summary_figures` in one line."""
+    return ", ".join(f"{TITLES[k]} {figures[k]:.4f}" for k in MAIN_METRICS if k in figures)
 
 
 def _figure(value: float | None, interval: Interval | None = None) -> str:

@@ -5,29 +5,18 @@ from dataclasses import replace
 from pathlib import Path
 
 from fcn4_dist import documents
-from fcn4_dist.cluster.topology import (
-    LaunchRequest,
-    Starter,
-    Topology,
-    local_topology,
-    plan_nodes,
-    plan_topology,
-)
 from fcn4_dist.config import Affects, LoadedSettings, Settings, differences
 from fcn4_dist.config.forms import unexpanded
 from fcn4_dist.errors import Fcn4DistError, InputError
-from fcn4_dist.evaluation import PREDICTIONS_NAME, TITLES, compute_metrics, read_predictions
-from fcn4_dist.findings import refuse_errors
-from fcn4_dist.host.host import Host
+from fcn4_dist.evaluation import PREDICTIONS_NAME, compute_metrics, read_predictions, summary_text
 from fcn4_dist.jobs.auto_settings import choose_device, say_device
 from fcn4_dist.jobs.fold_steps import StepRunner
 from fcn4_dist.jobs.folds import write_folds
-from fcn4_dist.jobs.prepare import Start, find_obstacles_of_host
 from fcn4_dist.jobs.preprocess import read_and_count
-from fcn4_dist.jobs.preprocess_checks import check_preprocessing
 from fcn4_dist.jobs.shown_settings import say_settings
+from fcn4_dist.jobs.stages import check_stages
 from fcn4_dist.runs.cross_validation import CrossValidationRecord, fold_folder
-from fcn4_dist.runs.folder import DEFAULT_RUNS, choose_run_folder, save_settings, settings_file
+from fcn4_dist.runs.folder import choose_run_folder, save_settings, settings_file
 from fcn4_dist.runs.occupancy import CROSS_VALIDATION_NAME, check_unoccupied
 from fcn4_dist.terminal import Progress, say
 from fcn4_dist.text import count
@@ -53,7 +42,7 @@ def cross_validate(loaded: LoadedSettings, device_num: int | None) -> None:
     """
     loaded = choose_device(_of_all_folds(loaded))
     say_device(loaded)
-    _check_host(loaded.settings, device_num)
+    check_stages(loaded.settings, device_num)
     loaded = choose_run_folder(loaded, "cross-validate")
     loaded = _counted(loaded)
     settings = loaded.settings
@@ -88,9 +77,7 @@ def cross_validate(loaded: LoadedSettings, device_num: int | None) -> None:
 def _main_figures(of_fold: Path) -> str:
     scored = read_predictions(of_fold / "eval" / PREDICTIONS_NAME)
     metrics = compute_metrics(scored.labels, scored.scores, scored.class_names)
-    figures = {name: getattr(metrics, name) for name in ("roc_auc_macro", "accuracy")}
-    texts = [f"{TITLES[name]} {value:.4f}" for name, value in figures.items() if value is not None]
-    return ", ".join([*texts, count(metrics.clips, "clip")])
+    return f"{summary_text(metrics)}, {count(metrics.clips, 'clip')}"
 
 
 def _of_all_folds(loaded: LoadedSettings) -> LoadedSettings:
@@ -124,23 +111,6 @@ def _of_all_folds(loaded: LoadedSettings) -> LoadedSettings:
         settings=replace(settings, **own),
         origins={**origins, **dict.fromkeys(own, "cross-validate")},
     )
-
-
-def _check_host(settings: Settings, device_num: int | None) -> None:
-    """Refuse, before the first fold is preprocessed, what no training would be started with."""
-    request = LaunchRequest(device_num=device_num, nnodes=1)
-    host = Host.find() if settings.device_target == "Ascend" else Host((), "", ())
-
-    def plan(settings: Settings) -> Topology:
-        if device_num is None:
-            return local_topology(1)
-        return plan_topology(plan_nodes(request, host), request, settings.device_target, host)
-
-    start = Start(Starter.MSRUN if device_num else Starter.NOTHING, host, plan)
-    findings, _ = find_obstacles_of_host(settings, start, host)
-    refuse_errors(findings)
-    # The shards of each fold are in the job's folder.
-    check_preprocessing(replace(settings, mr_path=settings.run_dir or DEFAULT_RUNS))
 
 
 def _counted(loaded: LoadedSettings) -> LoadedSettings:

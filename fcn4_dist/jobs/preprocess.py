@@ -47,7 +47,7 @@ from fcn4_dist.records.planning import PlannedShard, plan_records
 from fcn4_dist.records.sound import check_classes, remarks_about_sound, silent_clips
 from fcn4_dist.records.writing import clear_folder, write_shards
 from fcn4_dist.refusals import explain, size_text
-from fcn4_dist.runs.occupancy import kept_to_this_job
+from fcn4_dist.runs.occupancy import in_turn, kept_to_this_job
 from fcn4_dist.terminal import Progress, detail, say, say_result, table, warn
 from fcn4_dist.text import count
 from fcn4_dist.versions import package_versions
@@ -116,16 +116,25 @@ def _run(loaded: LoadedSettings, peers: Peers, local_size: int = 1) -> None:
         if peers.size > 1:
             say(f"{peers.size} ranks share the work")
         _check_collection(collection, settings)
-    if settings.get_npy:
-        _audio_to_npy(settings, collection, processes, peers)
-        if peers.is_main:
-            write_text(Path(settings.npy_path) / SETTINGS_NAME, loaded.to_yaml("preprocess"))
-    if settings.get_mindrecord:
-        with ExitStack() as held:
+    with ExitStack() as held:
+        # The index of the features is of one job at a time.
+        peers.on_main(lambda: _wait_for_features(settings, held))
+        if settings.get_npy:
+            _audio_to_npy(settings, collection, processes, peers)
+            if peers.is_main:
+                write_text(Path(settings.npy_path) / SETTINGS_NAME, loaded.to_yaml("preprocess"))
+        if settings.get_mindrecord:
             peers.on_main(lambda: _keep_to_this_job(Path(settings.mr_path), held))
             _npy_to_mindrecord(settings, collection, processes, peers)
             if peers.is_main:
                 write_text(Path(settings.mr_path) / SETTINGS_NAME, loaded.to_yaml("preprocess"))
+
+
+def _wait_for_features(settings: Settings, held: ExitStack) -> None:
+    npy_path = Path(settings.npy_path)
+    if settings.get_npy:
+        npy_path.mkdir(parents=True, exist_ok=True)
+    held.enter_context(in_turn(npy_path))
 
 
 def _keep_to_this_job(mr_path: Path, held: ExitStack) -> None:

@@ -15,6 +15,7 @@ from fcn4_dist.terminal import say, say_result, warn
 from fcn4_dist.versions import check_extra
 
 COMPARISON_NAME = "comparison.html"
+_FORMATS_OF_TABLES = {".csv": "csv", ".md": "markdown", ".tex": "latex"}
 
 
 def report(folders: Sequence[Path], output: Path | None, form: str | None = None) -> None:
@@ -60,6 +61,11 @@ def _write_page(records: Sequence[RunRecord], folders: Sequence[Path], output: P
     from fcn4_dist.reports.run_report import run_report
 
     path = output or folders[0] / (REPORT_NAME if len(folders) == 1 else COMPARISON_NAME)
+    if table := _FORMATS_OF_TABLES.get(path.suffix.lower()):
+        raise InputError(
+            f"--output {path} is for a page of HTML: for a table, give --format {table} instead, "
+            "and send what is printed to the file with >"
+        )
     check_writable(path.parent, "output")
     check_replaceable(path, "--output", PAGE_BEGINNING)
     _warn_of_faults(records, "the page")

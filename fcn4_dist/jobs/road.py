@@ -25,8 +25,9 @@ from fcn4_dist.jobs.road_plan import (
     given_settings,
     plan_road,
     ranks_of,
+    remarks_on,
 )
-from fcn4_dist.jobs.stages import run_command
+from fcn4_dist.jobs.stages import check_stages, run_command
 from fcn4_dist.records import read_manifest
 from fcn4_dist.runs.folder import (
     REPORT_NAME,
@@ -41,10 +42,8 @@ from fcn4_dist.terminal import say, say_result, warn
 from fcn4_dist.text import shell_command
 
 ROAD_NAME = "road.json"
-RunStage = Callable[[str, LoadedSettings, int], None]
-"""Runs a command ("preprocess", "train", "eval") with these settings, on so many workers."""
-
 _STOPPED_CODES = (StoppedError.exit_code, 130, 143)
+_OF_ONE_RUN = ("run_dir", "mr_path", "checkpoint_path", "resume")
 _TITLES = {
     "preprocess": "1/4 features and shards",
     "train": "2/4 training",
@@ -102,23 +101,19 @@ def show_road(music: Path, loaded: LoadedSettings) -> None:
     Raises:
         InputError: If the music cannot be learnt from, or a setting is impossible.
     """
-    plan = plan_road(music, loaded)
-    say_result(decisions_table(plan))
+    _plan_and_tell(music, loaded, say_result)
     say_result(
         f"the run would be in {_shown(planned_run_folder(loaded, 'train').settings.run_dir)}"
     )
 
 
-def take_road(
-    music: Path, loaded: LoadedSettings, run_stage: RunStage | None = None
-) -> Destination:
+def take_road(music: Path, loaded: LoadedSettings) -> Destination:
     """Look at music, decide what nobody has decided, prepare, train, score and report.
 
     Args:
         music: A folder of class folders, a CSV file of annotations, or a known collection.
         loaded: The settings that were given; they win over what is decided here. With a
             ``run_dir`` in which this was begun before, it goes on there.
-        run_stage: Runs a stage; None for a process of its own for each.
 
     Returns:
         Where everything is.
@@ -128,7 +123,6 @@ def take_road(
         Fcn4DistError: If a stage fails.
     """
     journey = _go_on(music, loaded) or _begin(music, loaded)
-    journey.run_stage = run_stage or _in_process_of_its_own
     journey.preprocess()
     journey.train()
     destination = journey.arrive()
@@ -143,8 +137,6 @@ class _Journey:
         record: What it was begun with.
         loaded: All its settings.
     """
-
-    run_stage: RunStage
 
     def __init__(self, record: _Record, loaded: LoadedSettings) -> None:
         self.record, self.loaded = record, loaded
@@ -172,7 +164,7 @@ class _Journey:
         facts = facts_of(planned.settings, counts[train], counts[val])
         decided = decide_training(facts, planned.settings, given_settings(planned))
         self.loaded = planned.decided(decided, DECIDED)
-        changed = differences(planned.settings.as_dict(), self.loaded.settings, set(Affects))
+        changed = differences(self.loaded.settings.as_dict(), planned.settings, set(Affects))
         if changed:
             say(f"decided anew, as clips were skipped: {', '.join(changed)}")
         self._finished("preprocess")
@@ -223,26 +215,26 @@ class _Journey:
                 "the scores are of the clips by which the best epoch was chosen, so they flatter a "
                 "little; 'fcn4-dist cross-validate' gives stricter ones"
             )
-        weights = ["--checkpoint", _shown_flag(settings.checkpoint_path)]
+        model = ["--model", _shown_flag(self.folder)]
         output = _shown_flag(self.folder / "fcn4.onnx")
         longer = {"epoch_size": str(2 * settings.epoch_size)}
         if settings.width < 1 and self.loaded.origins.get("width") == DECIDED:
             longer["width"] = "1"
         say()
-        say("next, for example:")
+        say_result("next, for example:")
         for what, arguments in (
-            ("tag a song", ["tag", _shown(self.record.song), *weights]),
-            ("export", ["export", *weights, "--file_format", "ONNX", "--output", output]),
+            ("tag a song", ["tag", _shown(self.record.song), *model]),
+            ("export", ["export", *model, "--output", output]),
             ("train longer", ["train", _shown(self.record.music), *self._given(longer)]),
         ):
-            say(f"  {what + ':':<14}{shell_command(['fcn4-dist', *arguments])}")
+            say_result(f"  {what + ':':<14}{shell_command(['fcn4-dist', *arguments])}")
 
     def _given(self, instead: Mapping[str, str]) -> list[str]:
         """Write out the settings that were given, as flags."""
         settings = self.loaded.settings
         flags = {}
         for name, value in given_settings(self.loaded).items():
-            if name == "run_dir":
+            if name in _OF_ONE_RUN:
                 continue
             text = ",".join(value) if isinstance(value, tuple) else str(value)
             flags[name] = unexpanded(text) if settings.declarations[name].is_path else text
@@ -252,7 +244,7 @@ class _Journey:
         say()
         say(_TITLES[command])
         try:
-            self.run_stage(command, loaded, ranks)
+            _run_stage(command, loaded, ranks)
         except Fcn4DistError as error:
             raise self._unfinished(command, error) from error
         except KeyboardInterrupt:
@@ -281,6 +273,16 @@ class _Journey:
         self.save()
 
 
+def _plan_and_tell(
+    music: Path, loaded: LoadedSettings, tell: Callable[[str], None] = say
+) -> RoadPlan:
+    plan = plan_road(music, loaded)
+    tell(decisions_table(plan))
+    for remark in remarks_on(plan):
+        say(f"note: {remark}")
+    return plan
+
+
 def _begin(music: Path, loaded: LoadedSettings) -> _Journey:
     """Decide, say what was decided, and make the folder of the run."""
     if loaded.settings.run_dir:
@@ -290,12 +292,13 @@ def _begin(music: Path, loaded: LoadedSettings) -> _Journey:
             raise InputError(
                 f"run_dir {folder} holds another job: name another folder with --run_dir"
             )
-    plan = plan_road(music, loaded)
-    say(decisions_table(plan))
-    return _record(music, plan)
+    plan = _plan_and_tell(music, loaded)
+    check_stages(plan.loaded.settings, plan.ranks if plan.ranks > 1 else None)
+    return _settle(music, plan)
 
 
-def _record(music: Path, plan: RoadPlan) -> _Journey:
+def _settle(music: Path, plan: RoadPlan) -> _Journey:
+    """Make the folder of the run, and keep there what was decided."""
     named = name_run_folder(plan.loaded, "train")
     folder = Path(named.settings.run_dir)
     own = {"run_dir": folder, "mr_path": folder / "mindrecord"}
@@ -344,7 +347,7 @@ def _go_on(music: Path, loaded: LoadedSettings) -> _Journey | None:
     return _Journey(record, LoadedSettings(now, origins, found_out=found_out))
 
 
-def _in_process_of_its_own(command: str, loaded: LoadedSettings, ranks: int) -> None:
+def _run_stage(command: str, loaded: LoadedSettings, ranks: int) -> None:
     Path(loaded.settings.run_dir).mkdir(parents=True, exist_ok=True)
     config = save_settings(loaded)
     launch = ["launch", "--nnodes", "1", "--device_num", str(ranks)] if ranks > 1 else []

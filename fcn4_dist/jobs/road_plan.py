@@ -122,7 +122,7 @@ def decisions_table(plan: RoadPlan) -> Lines:
         ["what", "which", "why"],
         ["music", str(music.place), music.dataset.title],
         ["classes", f"{len(names)}: {shown}", _origin(plan, "num_classes")],
-        ["clips", _clips_text(music), "as heads of files say"],
+        ["clips", _clips_text(music), "found"],
         ["sets", _sets_text(plan), _split_text(plan)],
         ["device", _device_text(plan), _origin(plan, "device_target")],
         ["window", _window_text(settings), _origin(plan, "window_seconds", "clip_seconds")],
@@ -136,6 +136,18 @@ def decisions_table(plan: RoadPlan) -> Lines:
         ["time", about(seconds), "estimated"],
     ]
     return table(rows)
+
+
+def remarks_on(plan: RoadPlan) -> list[str]:
+    """Say what may make scores better than the tagger is, as far as it can be seen in names."""
+    settings, folders = plan.loaded.settings, plan.music.subfolders
+    if not folders or settings.group_pattern or settings.val_pattern:
+        return []
+    return [
+        f"{folders} folders below those of the classes hold several clips each: if they are "
+        "artists or records, clips of one on both sides flatter the scores; "
+        "--group_pattern '^[^/]+/([^/]+)/' keeps each on one side"
+    ]
 
 
 def about(seconds: float) -> str:
@@ -227,7 +239,7 @@ def _sets_text(plan: RoadPlan) -> str:
 def _split_text(plan: RoadPlan) -> str:
     settings = plan.loaded.settings
     if settings.split == "published":
-        return f"published: {plan.music.dataset.published_split}"
+        return f"published: {plan.music.dataset.published_split}".replace("`", "")
     if settings.val_pattern:
         return f"val_pattern {settings.val_pattern}"
     if settings.split == "kfold":

@@ -1,12 +1,16 @@
 """The settings of a job as they are printed before it begins."""
 
 import logging
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from fcn4_dist.config import LoadedSettings
 from fcn4_dist.log import terminal_shows
 from fcn4_dist.terminal import detail, say, table
+
+TOLD_VARIABLE = "FCN4_DIST_SETTINGS_TOLD"
+"""Set for the commands that a job runs one after the other: it has told what they are to do."""
 
 
 def say_settings(
@@ -25,6 +29,9 @@ def say_settings(
     """
     if terminal_shows(logging.DEBUG):
         detail(loaded.to_yaml(command))
+    if TOLD_VARIABLE in os.environ:
+        say(f"settings: {file}")
+        return
     rows = [*loaded.changed(command), *further]
     if rows:
         say(table([("setting", "value", "from"), *rows]))

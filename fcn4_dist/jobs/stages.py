@@ -7,12 +7,54 @@ import subprocess
 import sys
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from types import FrameType
 from typing import BinaryIO
 
 from fcn4_dist.cluster.launch import PROGRAM
+from fcn4_dist.cluster.topology import (
+    LaunchRequest,
+    Starter,
+    Topology,
+    local_topology,
+    plan_nodes,
+    plan_topology,
+)
+from fcn4_dist.config import Settings
+from fcn4_dist.findings import refuse_errors
+from fcn4_dist.host.host import Host
+from fcn4_dist.jobs.prepare import Start, find_obstacles_of_host
+from fcn4_dist.jobs.preprocess_checks import check_preprocessing
+from fcn4_dist.jobs.shown_settings import TOLD_VARIABLE
 from fcn4_dist.log import terminal_shows
 from fcn4_dist.processes import die_with_parent
+from fcn4_dist.runs.folder import DEFAULT_RUNS
+
+
+def check_stages(settings: Settings, device_num: int | None) -> None:
+    """Refuse, before music is preprocessed, what no training would be started with.
+
+    Args:
+        settings: The settings, with a decided device.
+        device_num: Workers of the training; None for a single one, not launched.
+
+    Raises:
+        InputError: With a line for each thing that is wrong.
+    """
+    request = LaunchRequest(device_num=device_num, nnodes=1)
+    host = Host.find() if settings.device_target == "Ascend" else Host((), "", ())
+
+    def plan(settings: Settings) -> Topology:
+        if device_num is None:
+            return local_topology(1)
+        return plan_topology(plan_nodes(request, host), request, settings.device_target, host)
+
+    start = Start(Starter.MSRUN if device_num else Starter.NOTHING, host, plan)
+    findings, _ = find_obstacles_of_host(settings, start, host)
+    refuse_errors(findings)
+    # The shards are in the job's folder.
+    check_preprocessing(replace(settings, mr_path=settings.run_dir or DEFAULT_RUNS))
+
 
 _PLAIN = {"PYTHONIOENCODING": "utf-8", "NO_COLOR": "1"}
 
@@ -32,7 +74,7 @@ def run_command(arguments: Sequence[str], log: BinaryIO | None = None) -> int:
         [sys.executable, PROGRAM, *_verbosity(in_log=log is not None), *arguments],
         stdout=log,
         stderr=log and subprocess.STDOUT,
-        env=os.environ | (_PLAIN if log else {}),
+        env=os.environ | {TOLD_VARIABLE: "1"} | (_PLAIN if log else {}),
         start_new_session=True,
         preexec_fn=die_with_parent,
     )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from fcn4_dist.checkpoints import CheckpointFolder
 from fcn4_dist.cluster.stopping import StopRequest
 from fcn4_dist.config import LoadedSettings, Settings
-from fcn4_dist.evaluation import HOW_THE_BEST_IS_CHOSEN, TITLES
+from fcn4_dist.evaluation import HOW_THE_BEST_IS_CHOSEN, main_figures_text
 from fcn4_dist.jobs.rank import become_rank
 from fcn4_dist.jobs.shards import find_validation_set, open_shards
 from fcn4_dist.runs.occupancy import kept_to_this_job
@@ -78,13 +78,11 @@ def _say_summary(summary: "TrainingSummary", settings: Settings) -> None:
     say(f"settings, metrics.jsonl and logs: {settings.run_dir}")
     say_result(f"last checkpoint: {summary.checkpoint}")
     if summary.best:
-        scores = {name: value for name, value in summary.best.items() if name in TITLES}
-        texts = [f"{TITLES[name]} {value:.4f}" for name, value in scores.items()]
         best_file = CheckpointFolder.from_settings(settings).best_file
         kept = f" ({best_file})" if best_file.exists() else ""
         say_result(
-            f"best epoch: {summary.best['epoch']:.0f}{kept}, {', '.join(texts)}; chosen "
-            f"{HOW_THE_BEST_IS_CHOSEN}"
+            f"best epoch: {summary.best['epoch']:.0f}{kept}, {main_figures_text(summary.best)}; "
+            f"chosen {HOW_THE_BEST_IS_CHOSEN}"
         )
 
 

@@ -1,6 +1,7 @@
 """One folder, one job: what a folder holds already is neither replaced nor mixed with another's."""
 
 import os
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -11,11 +12,13 @@ from fcn4_dist.files import HeldError, hold
 from fcn4_dist.runs.history import METRICS_LINES_NAME, Course, read_course
 from fcn4_dist.runs.reading import read_description
 from fcn4_dist.runs.record import RUN_RECORD_NAME
+from fcn4_dist.terminal import say
 
 CROSS_VALIDATION_NAME = "cross_validation.json"
 
 
-_LOCK_NAME = ".run.lock"
+_LOCK_NAME, _TURN_NAME = ".run.lock", ".turn.lock"
+_SECONDS_BETWEEN_LOOKS = 0.5
 _TRAINING, _EVALUATION = "a training", "an evaluation"
 _CROSS_VALIDATION, _TABLE = "a cross-validation", "the table of several folds"
 
@@ -37,6 +40,33 @@ def kept_to_this_job(folder: Path, setting: str = "run_dir") -> Iterator[None]:
     finally:
         if lock is not None:
             (folder / _LOCK_NAME).unlink(missing_ok=True)
+            os.close(lock)
+
+
+@contextmanager
+def in_turn(folder: Path) -> Iterator[None]:
+    """Work in a folder that several jobs share when no other one does; for rank 0.
+
+    Args:
+        folder: The folder, which is there.
+    """
+    lock, told = None, False
+    while lock is None:
+        try:
+            lock = hold(folder / _TURN_NAME)
+        except HeldError as holder:
+            if not told:
+                say(f"waiting for another job ({holder}), which works in {folder} …")
+            told = True
+            time.sleep(_SECONDS_BETWEEN_LOOKS)
+        except OSError:
+            # A disk that knows no such holds, or is not to be written to.
+            break
+    try:
+        yield
+    finally:
+        if lock is not None:
+            (folder / _TURN_NAME).unlink(missing_ok=True)
             os.close(lock)
 
 

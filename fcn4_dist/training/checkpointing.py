@@ -22,7 +22,7 @@ from fcn4_dist.config import Settings
 from fcn4_dist.errors import InputError
 from fcn4_dist.model.batch_norm import moving_statistics
 from fcn4_dist.records import Manifest
-from fcn4_dist.terminal import say, warn
+from fcn4_dist.terminal import detail, say, warn
 from fcn4_dist.training.plan import Position, TrainingPlan
 from fcn4_dist.training.step import names_in_checkpoint
 from fcn4_dist.training.stepping import StepsTaken
@@ -94,7 +94,7 @@ class Saver:
         self._writer.save(values, description, is_best=validation.is_best)
         waited = time.monotonic() - begun
         scores = " with its scores" if validation.scores else ""
-        say(f"saving the checkpoint of {position}{scores}; training waited {waited:.2f} s")
+        detail(f"saving the checkpoint of {position}{scores}; training waited {waited:.2f} s")
 
     def file(self, position: Position) -> Path:
         """Name the checkpoint of a step."""

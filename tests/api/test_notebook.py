@@ -45,3 +45,22 @@ def test_it_goes_from_music_to_tags(notebook: Any) -> None:
     (picture,) = [cell for cell in notebook.cells if cell.source.startswith("over_time")]
     assert "image/png" in picture.outputs[-1]["data"]
     assert "did you mean 'batch_size'?" in output_of("batchsize")
+
+
+@pytest.mark.slow
+def test_progress_is_a_bar_there_and_lines_stay_lines() -> None:
+    program = (
+        "from fcn4_dist.api.retelling import Retelling\n"
+        "with Retelling(quiet=False) as retelling:\n"
+        "    retelling.say('training: 1/4 steps  epoch 1/2  left 0:00:10')\n"
+        "    retelling.say('saving the checkpoint')\n"
+        "    retelling.say('training: 4/4 steps  epoch 2/2  took 0:00:20')\n"
+    )
+    cell = nbformat.v4.new_code_cell(program)
+    NotebookClient(nbformat.v4.new_notebook(cells=[cell]), kernel_name="python3").execute()
+    shown: dict[str, str] = {"stdout": "", "stderr": ""}
+    for output in cell.outputs:
+        shown[output.name] += output.text
+    assert shown["stdout"] == "saving the checkpoint\n"
+    assert "100%|██████████| 4/4 steps" in shown["stderr"]
+    assert "Warning" not in shown["stderr"]

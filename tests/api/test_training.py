@@ -109,4 +109,6 @@ def test_ctrl_c_ends_it_with_a_checkpoint(small: dict[str, Any], tmp_path: Path)
     assert state_of_this_process() == before
     run = fcn4_dist.Run("long")
     assert run.checkpoint.parent == tmp_path / "long/weight"
-    assert 0 < len(run.history["loss"]) < 5000 or run.checkpoint.name.startswith("MusicTagger-1_")
+    # It may have been stopped within its first epoch.
+    assert len(run.history["loss"]) < 5000
+    assert run.scores == {}

@@ -63,7 +63,7 @@ def test_a_word_may_be_spelt_as_it_is_elsewhere(
         ([*SING, "--top_n=1", "--top-k=1"], "--top_k is given twice: leave one of them out"),
         ([*SING, "--json", "--csv"], "argument --csv: not allowed with argument --json"),
         ([*SING, "--top"], "unknown flag --top, did you mean '--top_n'?"),
-        ([*SING, "--loud"], "flag --loud; 'fcn4-dist sing-along --help-all' lists them all"),
+        ([*SING, "--forte"], "flag --forte; 'fcn4-dist sing-along --help-all' lists them all"),
         ([*SING, "--lr=1"], "unknown flag --lr=1, which is of learn;"),
         ([*SING, "--learning-rate=1"], "unknown flag --learning_rate=1, which is of learn;"),
         ([*SING, "-n", "3"], "unknown flag -n, did you mean '--top_n'?"),

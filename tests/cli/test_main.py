@@ -114,6 +114,7 @@ def test_the_module_and_the_console_command_are_the_same_program() -> None:
         (["train", "--config"], "argument --config: expected one argument"),
         (["train", "--config", "."], "cannot read the settings file .: Is a directory"),
         (["train", "my.yaml"], "my.yaml is a file of settings, not music: name it as --config my"),
+        (["eval", "-v"], "unknown flag -v, did you mean '--verbose'?"),
         (["eval", "."], "unknown argument ., did you mean '--data_dir=.'?"),
         (["tag", "--epochs", "3"], "unknown flag --epochs, which is of train, cross-validate and"),
         (["tag", "--topp", "3"], "unknown flag --topp; 'fcn4-dist tag --help-all' lists them all"),

@@ -32,7 +32,7 @@ passed = 0
 original: dict[str, Callable[..., Any]] = {}
 
 
-def load_and_change(*arguments: Any) -> Any:
+def load_and_change(*arguments: Any, **options: Any) -> Any:
     """Load the settings, and change the command, which has imported now what it needs so far."""
     if sys.argv[1] == "launch":
         change("fcn4_dist.jobs.prepare", "plan_launch", plan_recorded)
@@ -43,7 +43,7 @@ def load_and_change(*arguments: Any) -> Any:
         change("pathlib", "Path.replace", replace_dangerously)
         change("pathlib", "Path.unlink", unlink_dangerously)
         change("os", "fsync", fsync_dangerously)
-    return original["load_settings"](*arguments)
+    return original["load_settings"](*arguments, **options)
 
 
 def change(module: str, name: str, by: Any) -> None:

@@ -125,6 +125,7 @@ def test_a_folder_without_a_run_is_refused(
     [
         ("", "is a folder: name a file"),
         ("run/run.json", "run.json is there, and is another kind of file, which would be lost"),
+        ("scores.TeX", "is for a page of HTML: for a table, give --format latex instead"),
         ("run/run.json/page.html", "run.json is a file): name another folder with --output"),
     ],
 )

@@ -12,10 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import soundfile
 
 from fcn4_dist.cli import main
+from fcn4_dist.clips.synthetic.collection import render_clip
+from fcn4_dist.clips.synthetic.instruments import SAMPLE_RATE
 from fcn4_dist.cluster.launch import PROGRAM
-from fcn4_dist.evaluation import read_predictions
+from fcn4_dist.evaluation import compute_metrics, read_predictions
 from fcn4_dist.runs.reading import read_run
 
 TINY = ["--hop_length", "96", "--n_mels", "32", "--width", "0.02"]
@@ -25,6 +28,8 @@ TINY = ["--hop_length", "96", "--n_mels", "32", "--width", "0.02"]
 def place(real_clips: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("road")
     shutil.copytree(real_clips, folder / "Björk's music")
+    for number in range(6):
+        (folder / f"Björk's music/rain/broken {number}.wav").write_bytes(b"RIFF")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         yield folder
@@ -62,8 +67,8 @@ def test_a_dry_run_says_what_is_decided_and_writes_nothing(
     told = capsys.readouterr().out
     for line in (
         "classes  3: dog_bark, rain, rooster",
-        "clips    21 of 1.5 s",
-        "sets     14 to train, 7 to validate",
+        "clips    27 of 1.5 s",
+        "sets     19 to train, 8 to validate",
         "epochs   7 of 3 steps, 21 in all",
         "--epoch_size",
     ):
@@ -81,8 +86,12 @@ def test_the_road_leads_to_a_tagger_its_scores_and_a_page(taken: Taken, place: P
     assert read_run(run).course
     assert json.loads((run / "road.json").read_text())["done"] == ["preprocess", "train", "eval"]
     # The music is as it was.
-    assert {path.suffix for path in (place / "Björk's music").rglob("*.*")} == {".ogg"}
+    assert {path.suffix for path in (place / "Björk's music").rglob("*.*")} == {".ogg", ".wav"}
     assert {path.name for path in place.iterdir()} == {"Björk's music", "a run", "runs"}
+
+
+def test_for_clips_that_were_skipped_it_decides_anew(taken: Taken) -> None:
+    assert "decided anew, as clips were skipped: batch_size 4 instead of 6" in taken.output
 
 
 def test_it_ends_with_three_commands_that_can_be_copied(taken: Taken) -> None:
@@ -100,17 +109,18 @@ def test_it_ends_with_three_commands_that_can_be_copied(taken: Taken) -> None:
     assert longer[longer.index("--n_mels") + 1] == "32"
 
 
-def test_what_is_finished_is_not_done_again(taken: Taken, place: Path) -> None:
+def test_what_is_finished_is_not_done_again(
+    taken: Taken, capsys: pytest.CaptureFixture[str]
+) -> None:
     page = taken.run / "report.html"
     page.unlink()
     made = {path: path.stat().st_mtime_ns for path in taken.run.rglob("*.ckpt")}
 
-    done = fcn4_dist(place, ["train", "Björk's music", "--run_dir", "a run"])
+    assert main(["train", "Björk's music", "--run_dir", "a run"]) == 0
 
-    assert done.returncode == 0, done.stderr
     assert page.exists()
     assert {path: path.stat().st_mtime_ns for path in taken.run.rglob("*.ckpt")} == made
-    assert len(next_lines(done.stdout)) == 3
+    assert len(next_lines(capsys.readouterr().out)) == 3
 
 
 @pytest.mark.parametrize(
@@ -147,6 +157,35 @@ def test_launch_refuses_music(place: Path, capsys: pytest.CaptureFixture[str]) -
     assert main(["launch", "--device_num", "2", "train", "Björk's music"]) == 2
 
     assert "launch starts workers on shards" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_sixty_made_songs_give_a_tagger_and_commands_that_work_as_they_stand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for genre in ("classical", "jazz", "metal", "reggae"):
+        folder = tmp_path / "my $ music" / genre
+        folder.mkdir(parents=True)
+        for index in range(15):
+            clip = render_clip(genre, 8.0, 3, index)
+            soundfile.write(folder / f"{index}.wav", clip, SAMPLE_RATE)
+
+    done = fcn4_dist(tmp_path, ["train", "my $ music", "--width", "0.1", "--epoch_size", "10"])
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    (run,) = (tmp_path / "runs").glob("train-*")
+    found = read_predictions(run / "eval/predictions.csv")
+    accuracy = compute_metrics(found.labels, found.scores, tuple(found.class_names)).accuracy
+    assert accuracy is not None and accuracy >= 0.6
+    tag, export, longer = (line.split(":", 1)[1] for line in next_lines(done.stdout))
+    program = f'fcn4-dist() {{ {sys.executable} {PROGRAM} "$@"; }}'
+    typed = "\n".join(["set -e", program, tag, export, f"{longer} --dry_run"])
+    told = subprocess.run(["bash", "-c", typed], capture_output=True, text=True)
+    assert told.returncode == 0, told.stdout + told.stderr
+    assert (run / "fcn4.onnx").exists()
+    for shown in ("classical", "largest difference of a logit", "epochs   20 of"):
+        assert shown in told.stdout
 
 
 @pytest.mark.slow

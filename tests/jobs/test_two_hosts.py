@@ -29,22 +29,15 @@ Hosts = tuple[HostOfTwo, HostOfTwo]
 
 
 @pytest.fixture(scope="module")
-def hosts(
-    preprocessed: Settings, small_flags: dict[str, str], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Hosts]:
+def hosts(preprocessed: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hosts]:
     """Two hosts with the same shards; the first has a settings file besides."""
     if reason := why_impossible():
         pytest.skip(reason)
     with two_hosts(tmp_path_factory.mktemp("two_hosts")) as pair:
         for host in pair:
             shutil.copytree(preprocessed.mr_path, host.files / "shards")
-        settings = small_flags | {
-            "data_dir": "shards",
-            "device_target": "CPU",
-            "width": "0.05",
-            "batch_size": "2",
-            "epoch_size": "2",
-        }
+        # Device, classes and features are found out.
+        settings = {"data_dir": "shards", "width": "0.05", "batch_size": "2", "epoch_size": "2"}
         text = "".join(f"{name}: {value}\n" for name, value in settings.items())
         (pair[0].files / "job.yaml").write_text(text)
         yield pair
@@ -216,16 +209,30 @@ def test_what_one_host_refuses_ends_both_before_anything_starts(hosts: Hosts) ->
     assert f"node 1: shards/{sentence}" in outputs[0]
 
 
-def test_settings_that_differ_between_the_hosts_are_refused(hosts: Hosts) -> None:
+@pytest.mark.parametrize(
+    ("variables", "flags", "sentence"),
+    [
+        ([], ["--lr", "0.1"], "node 1: --lr: lr is 0.1 here and 0.0005 on node 0"),
+        (
+            ["ASCEND_HOME_PATH=/cann"],
+            [],
+            "node 1 and node 0 do not agree on the device (Ascend and CPU): give every host",
+        ),
+    ],
+    ids=["a setting", "a device"],
+)
+def test_what_differs_between_the_hosts_is_refused(
+    hosts: Hosts, variables: list[str], flags: list[str], sentence: str
+) -> None:
     command = ["bash", str(SCRIPTS / "run_distribute_train.sh"), "1"]
     cluster = ["--nnodes", "2", "--master_addr", ADDRESSES[0]]
     started = [
         hosts[0].start(*command, "job.yaml", *cluster, "--node_rank", "0"),
-        hosts[1].start(*command, *cluster, "--node_rank", "1", "--lr", "0.1"),
+        hosts[1].start("env", *variables, *command, *cluster, "--node_rank", "1", *flags),
     ]
     outputs = [process.communicate(timeout=300)[0] for process in started]
     assert [process.returncode for process in started] == [2, 2]
-    assert "node 1: --lr: lr is 0.1 here and 0.0005 on node 0" in outputs[0]
+    assert sentence in outputs[0]
 
 
 def test_a_rank_that_hangs_is_named_on_both_hosts_and_no_other_is(hosts: Hosts) -> None:

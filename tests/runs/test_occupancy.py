@@ -1,5 +1,7 @@
 """One folder, one job: results are neither replaced nor mixed."""
 
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ from fcn4_dist.runs.occupancy import (
     check_goes_on,
     check_unoccupied,
     find_course,
+    in_turn,
     kept_to_this_job,
 )
 from tests.reports.run_folders import epoch_line, step_line, write_description, write_run
@@ -100,3 +103,26 @@ def test_what_keeps_a_folder_is_named_by_its_setting(tmp_path: Path) -> None:
     held = kept_to_this_job(tmp_path, "mr_path")
     with held, pytest.raises(InputError, match="another folder with --mr_path"):
         kept_to_this_job(tmp_path, "mr_path").__enter__()
+
+
+def test_jobs_that_share_a_folder_work_in_it_one_after_the_other(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    order, begun = [], threading.Event()
+
+    def wait_and_work() -> None:
+        begun.set()
+        with in_turn(tmp_path):
+            order.append("second")
+
+    with in_turn(tmp_path):
+        other = threading.Thread(target=wait_and_work)
+        other.start()
+        begun.wait()
+        time.sleep(0.1)
+        order.append("first")
+    other.join()
+
+    assert order == ["first", "second"]
+    assert "waiting for another job (process " in capsys.readouterr().out
+    assert not list(tmp_path.iterdir())

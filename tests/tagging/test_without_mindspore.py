@@ -132,6 +132,15 @@ def test_one_line_of_python_does_the_same(
     (first, score), second = Tagger(load_network(checkpoint)).tag(real_clip).top(2)
     assert done.stdout.startswith(f"[('{first}', {score:.4f}"[:-2])
     assert second[0] in done.stdout
+    program = (
+        "import fcn4_dist\n"
+        "[getattr(fcn4_dist, name) for name in fcn4_dist.__all__]\n"
+        f"over_time = fcn4_dist.taggram({str(real_clip)!r}, {str(exported)!r})\n"
+        "assert over_time._repr_png_() is None\n"
+        "over_time.plot()\n"
+    )
+    done = run(python, "-c", program)
+    assert "matplotlib are not installed in this Python: pip install" in done.stderr
 
 
 def test_a_checkpoint_asks_for_mindspore(python: Path, checkpoint: Path, real_clip: Path) -> None:
