@@ -75,6 +75,8 @@ setup(
         "export": EXPORT,
         "report": REPORT,
         "onnx": ONNX,
+        # To look at what a training writes, on any machine; nothing of ours imports it.
+        "tensorboard": ["tensorboard>=2.12"],
     },
     entry_points={"console_scripts": ["fcn4-dist = fcn4_dist.__main__:main"]},
 )

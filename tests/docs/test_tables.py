@@ -27,7 +27,9 @@ def test_every_command_is_there() -> None:
 
 def test_every_extra_is_there() -> None:
     rows = rows_below("| extra | for | brings |", "docs/install.md")
-    assert {row.split("`")[1] for row in rows} == {f"[{name}]" for name in ("train", *EXTRAS)}
+    assert {row.split("`")[1] for row in rows} == {
+        f"[{name}]" for name in ("train", "tensorboard", *EXTRAS)
+    }
 
 
 def test_every_known_error_of_cann_is_there() -> None:
