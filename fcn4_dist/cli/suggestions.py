@@ -190,6 +190,7 @@ COMMANDS_BY_MEANING: Mapping[str, str] = {
 """Word -> the command, or the action, that does it."""
 
 _FOLDERS = ("audio_path", "data_dir")
+_EXPORTED = (".onnx", ".mindir", ".air")
 
 
 def flag_meant(name: str, known: Sequence[str]) -> str:
@@ -274,10 +275,22 @@ def _hint_of_word(word: str, known: Sequence[str]) -> str:
     # Many programs take name=value, and scripts a file of settings without a flag.
     name, _, value = word.partition("=")
     meant = flag_meant(name, known) if value else ""
-    if not meant and os.path.lexists(word):
+    if not meant and word.lower().endswith(_EXPORTED) and "output" in known:
+        meant, value = "output", word
+    elif not meant and "model" in known and _is_of_a_run(word):
+        meant, value = "model", word
+    elif not meant and os.path.lexists(word):
         likely = ["config"] if word.lower().endswith((".yaml", ".yml")) else _FOLDERS
         meant, value = next((each for each in likely if each in known), ""), word
     return f", did you mean '--{meant}={shell_word(shorten(value))}'?" if meant else ""
+
+
+def _is_of_a_run(word: str) -> bool:
+    """Tell whether a word is a checkpoint, or a folder that holds some or has a run's record."""
+    if not os.path.isdir(word):
+        return word.lower().endswith(".ckpt")
+    names = os.listdir(word)
+    return any(name == "run.json" or name.lower().endswith(".ckpt") for name in names)
 
 
 def _listed(names: Iterable[str], joined_by: str = "and") -> str:

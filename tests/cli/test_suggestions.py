@@ -1,12 +1,13 @@
 """What is suggested for a wrong word: what it means, what it is spelt like, or nothing."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fcn4_dist.cli.command import FLAGS_OF_ALL, Command
+from fcn4_dist.cli.command import FLAGS_OF_ALL, Command, parse
 from fcn4_dist.cli.main import COMMANDS
 from fcn4_dist.cli.suggestions import (
     COMMANDS_BY_MEANING,
@@ -15,6 +16,7 @@ from fcn4_dist.cli.suggestions import (
     flag_meant,
 )
 from fcn4_dist.config import SYNONYMS
+from fcn4_dist.errors import InputError
 from tests.config.test_names import likeness
 
 
@@ -65,6 +67,26 @@ def test_a_word_that_stands_for_a_command_is_none_itself(word: str) -> None:
     names = [command.name for command in COMMANDS]
     assert word not in names
     assert COMMANDS_BY_MEANING[word] in names
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        (["export", "fcn4.onnx"], "--output=fcn4.onnx"),
+        (["export", "best.ckpt"], "--model=best.ckpt"),
+        (["eval", "runs/a"], "--model=runs/a"),
+        (["eval", "shards"], "--data_dir=shards"),
+    ],
+)
+def test_a_file_or_folder_without_a_flag_is_what_it_looks_like(
+    words: list[str], meant: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "runs/a").mkdir(parents=True)
+    (tmp_path / "runs/a/run.json").touch()
+    (tmp_path / "shards").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match=f"did you mean '{meant}'"):
+        parse(COMMANDS, words)
 
 
 @pytest.mark.parametrize("word", ["verbose", "momentum", "dropout", "foo", "", "-"])
