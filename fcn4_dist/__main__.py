@@ -29,7 +29,11 @@ _NEEDED = (
 def main() -> int:
     """Run ``fcn4-dist`` with the arguments of this process, and give its exit code."""
     _leave_working_directory()
-    from fcn4_dist.cli import main as run
+    try:
+        from fcn4_dist.cli import main as run
+    except KeyboardInterrupt:
+        print("fcn4-dist: interrupted", file=sys.stderr)
+        return 130
 
     return run()
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from fcn4_dist.config import SETTINGS
 from fcn4_dist.errors import InputError
+from fcn4_dist.runs.folder import DEFAULT_RUNS
 from fcn4_dist.runs.trained import TrainedModel, find_model, newest_run
 from fcn4_dist.tagging.model_description import Network
 from fcn4_dist.terminal import say, warn
@@ -55,7 +56,12 @@ def named_model(
         InputError: If there is none.
     """
     usual = Path(SETTINGS["checkpoint_path"].default)
-    if place is None and folder is None and not usual.exists() and (run := newest_run("train")):
+    if place is None and folder is None and not usual.exists():
+        if not (run := newest_run("train")):
+            raise InputError(
+                f"there is no trained network here, neither in {usual} nor in {DEFAULT_RUNS}: "
+                "train one with 'fcn4-dist train music/', or name one with --model"
+            )
         found = find_model(run, warn=warn)
         say(f"model: {found.file}, of the newest run, {run}")
         return found
