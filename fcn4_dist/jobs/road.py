@@ -36,12 +36,13 @@ from fcn4_dist.runs.folder import (
     save_settings,
     settings_file,
 )
-from fcn4_dist.runs.occupancy import check_unoccupied
+from fcn4_dist.runs.occupancy import check_unoccupied, in_turn
 from fcn4_dist.runs.reading import read_run
 from fcn4_dist.terminal import say, say_result, warn
 from fcn4_dist.text import shell_command
 
 ROAD_NAME = "road.json"
+_LOCK_NAME = ".road.lock"
 _STOPPED_CODES = (StoppedError.exit_code, 130, 143)
 _OF_ONE_RUN = ("run_dir", "mr_path", "checkpoint_path", "resume")
 _TITLES = {
@@ -123,9 +124,11 @@ def take_road(music: Path, loaded: LoadedSettings) -> Destination:
         Fcn4DistError: If a stage fails.
     """
     journey = _go_on(music, loaded) or _begin(music, loaded)
-    journey.preprocess()
-    journey.train()
-    destination = journey.arrive()
+    with in_turn(journey.folder, _LOCK_NAME):
+        journey.catch_up()
+        journey.preprocess()
+        journey.train()
+        destination = journey.arrive()
     journey.say_what_is_next(destination)
     return destination
 
@@ -152,6 +155,17 @@ class _Journey:
             found_out=tuple(sorted(self.loaded.found_out)),
         )
         documents.write(self.folder / ROAD_NAME, record)
+
+    def catch_up(self) -> None:
+        """Take over what another process has done here since this one has looked."""
+        record = documents.read(self.folder / ROAD_NAME, _Record)
+        if len(record.done) > len(self.record.done):
+            self.record, settings = (
+                record,
+                Settings(**_as_values(recorded_settings(record.settings))),
+            )
+            found_out = frozenset(record.found_out)
+            self.loaded = LoadedSettings(settings, record.origins, found_out=found_out)
 
     def preprocess(self) -> None:
         """Make features and shards, and decide anew for the clips that could be used."""
@@ -326,7 +340,7 @@ def _go_on(music: Path, loaded: LoadedSettings) -> _Journey | None:
     if not file.exists():
         return None
     record = documents.read(file, _Record)
-    if record.music != str(music.absolute()):
+    if os.path.realpath(record.music) != os.path.realpath(music):
         raise InputError(
             f"{file.parent} holds a run on {record.music}: name that, or another folder with "
             "--run_dir"

@@ -26,6 +26,7 @@ from fcn4_dist.processes import usable_cores
 from fcn4_dist.runs.folder import DEFAULT_RUNS
 from fcn4_dist.terminal import table
 from fcn4_dist.text import Lines, shell_command
+from fcn4_dist.training.plan import plan_training
 
 _FOUND, DECIDED = "found", "decided"
 _OF_SHARDS = ("data_dir", "train_filename", "val_filename")
@@ -85,6 +86,7 @@ def plan_road(path: Path, loaded: LoadedSettings) -> RoadPlan:
     loaded = loaded.decided(decide_training(facts, loaded.settings, given), DECIDED)
     loaded = loaded.decided(_names_of_files(music, loaded), DECIDED)
     _check_apart(music, loaded)
+    plan_training(sets["train"], loaded.settings, ranks_of(facts, loaded))
     song = next(clip.path for clip in clips if roles.get(clip.id, "train") != "train")
     return RoadPlan(music, loaded, facts, sets, song)
 

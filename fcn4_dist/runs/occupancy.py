@@ -44,16 +44,17 @@ def kept_to_this_job(folder: Path, setting: str = "run_dir") -> Iterator[None]:
 
 
 @contextmanager
-def in_turn(folder: Path) -> Iterator[None]:
+def in_turn(folder: Path, name: str = _TURN_NAME) -> Iterator[None]:
     """Work in a folder that several jobs share when no other one does; for rank 0.
 
     Args:
         folder: The folder, which is there.
+        name: Of the file that is held there; jobs of one kind take turns.
     """
     lock, told = None, False
     while lock is None:
         try:
-            lock = hold(folder / _TURN_NAME)
+            lock = hold(folder / name)
         except HeldError as holder:
             if not told:
                 say(f"waiting for another job ({holder}), which works in {folder} …")
@@ -66,7 +67,7 @@ def in_turn(folder: Path) -> Iterator[None]:
         yield
     finally:
         if lock is not None:
-            (folder / _TURN_NAME).unlink(missing_ok=True)
+            (folder / name).unlink(missing_ok=True)
             os.close(lock)
 
 

@@ -116,7 +116,11 @@ def test_what_is_finished_is_not_done_again(
     page.unlink()
     made = {path: path.stat().st_mtime_ns for path in taken.run.rglob("*.ckpt")}
 
-    assert main(["train", "Björk's music", "--run_dir", "a run"]) == 0
+    # However the music is named.
+    assert (
+        main(["train", "./../" + taken.run.parent.name + "/Björk's music", "--run_dir", "a run"])
+        == 0
+    )
 
     assert page.exists()
     assert {path: path.stat().st_mtime_ns for path in taken.run.rglob("*.ckpt")} == made
@@ -130,6 +134,7 @@ def test_what_is_finished_is_not_done_again(
         (["a run", "--run_dir", "a run"], "holds a run on"),
         (["Björk's music", "--data_dir", "x"], "--data_dir is of shards that are there"),
         (["Björk's music", "--run_dir", "Björk's music/run"], "lies in the music"),
+        (["Björk's music", "--dry_run", "--batch_size", "500"], "an epoch has no step"),
         (["--dry_run"], "--dry_run is for music"),
     ],
 )
@@ -211,6 +216,19 @@ def test_interrupted_it_goes_on_where_it_was(place: Path) -> None:
         time.sleep(0.2)
     again.send_signal(signal.SIGTERM)
     assert again.wait() != 0
+
+
+@pytest.mark.slow
+def test_a_second_one_in_the_same_folder_waits_and_does_nothing_again(place: Path) -> None:
+    words = [sys.executable, PROGRAM, "train", "Björk's music", *TINY, "--epoch_size", "1"]
+    words += ["--run_dir", "both"]
+    both = [subprocess.Popen(words, cwd=place, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    told = [process.communicate()[0] for process in both]
+
+    assert [process.returncode for process in both] == [0, 0]
+    assert sum("waiting for another job" in text for text in told) == 1
+    for stage in ("1/4 features", "2/4 training", "3/4 scores"):
+        assert "".join(told).count(stage) == 1
 
 
 def next_lines(output: str) -> list[str]:
