@@ -84,6 +84,7 @@ _WORDS = {
     "can't start new thread": "memory is short, or no more threads are allowed; end other "
     "programs, or raise 'ulimit -u'",
 }
+_FEW_FILES = 8
 _FAILING_DISK = (errno.EIO, errno.ESTALE, errno.EREMOTEIO, errno.ETIMEDOUT, errno.ENOLINK)
 _REMEDIES = {
     errno.ENOSPC: "the disk is full; make room, or name another folder",
@@ -102,7 +103,9 @@ _REMEDIES = {
 def _full(path: Path, words: str, needed: int) -> str:
     folder = _existing(path)
     disk = os.statvfs(folder)
-    if needed == 0 and disk.f_files and not disk.f_favail:
+    # Some of the last files may have gone since it was refused.
+    few_files = disk.f_files and disk.f_favail < _FEW_FILES and disk.f_bavail
+    if needed == 0 and few_files:
         return (
             f"the disk of {folder} has no room for one more file, whatever its size ({words}; "
             "'df -i' tells): remove files there, or name another folder"

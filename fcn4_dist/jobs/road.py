@@ -267,9 +267,10 @@ class _Journey:
 
     def _unfinished(self, command: str, error: Fcn4DistError) -> Fcn4DistError:
         stopped = error.exit_code in _STOPPED_CODES
-        told = (StoppedError if stopped else Fcn4DistError)(
-            f"{command}: {error}; {self._how_to_go_on()}"
-        )
+        # What is refused before its work would be refused again.
+        refused = error.exit_code == InputError.exit_code
+        then = "" if refused else f"; {self._how_to_go_on()}"
+        told = (StoppedError if stopped else Fcn4DistError)(f"{command}: {error}{then}")
         told.exit_code = error.exit_code
         return told
 

@@ -242,7 +242,7 @@ def test_checkpoints_are_named_by_epoch_and_step_and_carry_what_evaluation_needs
 def test_training_says_what_it_does_before_the_silence_of_compiling(job: Job) -> None:
     output = job.training_output
     assert "training 13 clips, CPU workers: 2; 2 epochs of 2 steps of 6 clips" in output
-    assert "1 clips are left out of each epoch" in output
+    assert "1 clip is left out of each epoch" in output
     assert "warning: only 2 steps an epoch" in output
     end_of_first_epoch = output.index("training: 2/4 steps  epoch 1/2  step 2/2  mean loss ")
     assert output.index("compiling the training step") < end_of_first_epoch
