@@ -294,8 +294,8 @@ def read_manifest(folder: Path) -> Manifest:
     path = folder / MANIFEST_NAME
     if not path.is_file():
         raise InputError(
-            f"{path} is missing, so no finished shards are in {folder}: run preprocess, or name "
-            "the folder that shards are in"
+            f"{path} is missing, so no finished shards are in {folder}: run preprocess, name "
+            "the folder that shards are in, or name music: 'fcn4-dist train music/' makes them"
         )
     read = documents.read(path, _ManifestFile)
     sets: dict[str, list[Shard]] = {name: [] for name in read.sets}

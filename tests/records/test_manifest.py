@@ -141,7 +141,7 @@ def test_the_fingerprint_changes_with_what_is_in_the_shards(
 
 def test_a_missing_manifest_is_refused_with_what_makes_or_names_it(tmp_path: Path) -> None:
     with pytest.raises(
-        InputError, match=r"manifest\.json is missing.* run preprocess, or name the folder"
+        InputError, match=r"manifest\.json is missing.* run preprocess, name the folder"
     ):
         read_manifest(tmp_path)
 
