@@ -38,6 +38,8 @@ def hosts(preprocessed: Settings, tmp_path_factory: pytest.TempPathFactory) -> I
             shutil.copytree(preprocessed.mr_path, host.files / "shards")
         # Device, classes and features are found out.
         settings = {"data_dir": "shards", "width": "0.05", "batch_size": "2", "epoch_size": "2"}
+        # Some of what these hosts are told of would make them ones of Ascend.
+        settings["device_target"] = "CPU"
         text = "".join(f"{name}: {value}\n" for name, value in settings.items())
         (pair[0].files / "job.yaml").write_text(text)
         yield pair
