@@ -9,7 +9,7 @@ import sys
 import tarfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,8 @@ pytestmark = pytest.mark.slow
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 CANN = Path(__file__).parents[1] / "data/cann"
 SECONDS_TO_NOTICE = 60.0
+CPU = ("--device_target", "CPU")
+"""Where what a host is told of would make it one of Ascend."""
 
 Hosts = tuple[HostOfTwo, HostOfTwo]
 
@@ -38,8 +40,6 @@ def hosts(preprocessed: Settings, tmp_path_factory: pytest.TempPathFactory) -> I
             shutil.copytree(preprocessed.mr_path, host.files / "shards")
         # Device, classes and features are found out.
         settings = {"data_dir": "shards", "width": "0.05", "batch_size": "2", "epoch_size": "2"}
-        # Some of what these hosts are told of would make them ones of Ascend.
-        settings["device_target"] = "CPU"
         text = "".join(f"{name}: {value}\n" for name, value in settings.items())
         (pair[0].files / "job.yaml").write_text(text)
         yield pair
@@ -53,12 +53,14 @@ def nothing_goes_on(hosts: Hosts) -> Iterator[None]:
         host.end_all()
 
 
-def start_on_both(hosts: Hosts, script: str, *flags: str) -> list[subprocess.Popen[str]]:
-    """Start a script with one worker on each host; only the first is given any settings."""
+def start_on_both(
+    hosts: Hosts, script: str, *flags: str, of_both: Sequence[str] = ()
+) -> list[subprocess.Popen[str]]:
+    """Start a script with one worker on each host; only the first is given most settings."""
     command = ["bash", str(SCRIPTS / script), "1"]
     cluster = ["--nnodes", "2", "--master_addr", ADDRESSES[0]]
-    first = hosts[0].start(*command, "job.yaml", *cluster, "--node_rank", "0", *flags)
-    return [first, hosts[1].start(*command, *cluster, "--node_rank", "1")]
+    first = hosts[0].start(*command, "job.yaml", *cluster, "--node_rank", "0", *of_both, *flags)
+    return [first, hosts[1].start(*command, *cluster, "--node_rank", "1", *of_both)]
 
 
 def run_on_both(hosts: Hosts, script: str, *flags: str) -> list[str]:
@@ -157,7 +159,10 @@ def test_pods_of_kubernetes_train_with_the_same_command_and_nothing_said_of_host
         table.write_text('{\n    "status" : "initializing"\n}')
         common["RANK_TABLE_FILE"] = str(table)
     command = ["bash", str(SCRIPTS / "run_distribute_train.sh")]
-    flags = (["job.yaml", "--run_dir", "pods", "--epoch_size", "1"], ["--run_dir", "pods"])
+    flags = (
+        ["job.yaml", *CPU, "--run_dir", "pods", "--epoch_size", "1"],
+        [*CPU, "--run_dir", "pods"],
+    )
     started = []
     for rank, role in enumerate(["MS_SCHED", "MS_WORKER"]):
         variables = common | {"MS_NODE_RANK": str(rank), "MS_ROLE": role}
@@ -257,7 +262,7 @@ def test_what_cann_says_of_a_rank_is_told_on_both_hosts_and_the_one_that_waited_
 ) -> None:
     monkeypatch.setenv("ASCEND_PROCESS_LOG_PATH", str(tmp_path))
     endless = ["--epoch_size", "100000", "--save_step", "100000", "--val_interval", "0"]
-    started = start_on_both(hosts, "run_distribute_train.sh", *endless)
+    started = start_on_both(hosts, "run_distribute_train.sh", *endless, of_both=CPU)
     first_output = started[0].stdout
     assert first_output is not None
     assert any("training: " in line for line in iter(first_output.readline, ""))
