@@ -7,7 +7,7 @@ from typing import Any
 from fcn4_dist.checkpoints import CheckpointFolder
 from fcn4_dist.checkpoints.content import read_description
 from fcn4_dist.checkpoints.folder import BEST, LAST
-from fcn4_dist.config import SETTINGS, LoadedSettings
+from fcn4_dist.config import SETTINGS, LoadedSettings, Settings
 from fcn4_dist.errors import InputError
 from fcn4_dist.jobs.auto_settings import find_in_shards
 from fcn4_dist.records.manifest import MANIFEST_NAME
@@ -74,19 +74,30 @@ def _named(loaded: LoadedSettings, found: TrainedModel, why: str) -> LoadedSetti
     settings = loaded.settings
     for name, same in (
         ("checkpoint_path", _same_place(Path(settings.checkpoint_path), found.file.parent)),
-        ("model_name", settings.model_name in (found.file.name, SETTINGS["model_name"].default)),
+        ("model_name", _is_name_of(found.file, settings)),
     ):
         origin = loaded.origins.get(name, "")
         # A flag wins over a file.
         overridden = why == "--model" and not origin.startswith("--")
-        asked_by_name = name == "model_name" and settings.model_name in (BEST, LAST)
-        if loaded.is_given(name) and not (same or overridden or asked_by_name):
+        if loaded.is_given(name) and not (same or overridden):
             raise InputError(
                 f"{why}: the model is {found.file}, and {origin} names another "
                 f"({getattr(settings, name)}): leave one of them out"
             )
     names = {"checkpoint_path": str(found.file.parent), "model_name": found.file.name}
     return loaded.decided(names, why)
+
+
+def _is_name_of(file: Path, settings: Settings) -> bool:
+    """Tell whether ``model_name`` is the checkpoint's, or leads to it, as "best" and "last" do."""
+    if settings.model_name not in (BEST, LAST):
+        return settings.model_name in (file.name, SETTINGS["model_name"].default)
+    if settings.model_name == settings.model:
+        return True
+    try:
+        return CheckpointFolder(file.parent, settings.prefix).find(settings.model_name) == file
+    except InputError:
+        return False
 
 
 def _same_place(one: Path, other: Path) -> bool:

@@ -38,6 +38,7 @@ from fcn4_dist.runs.folder import (
 )
 from fcn4_dist.runs.occupancy import check_unoccupied, in_turn
 from fcn4_dist.runs.reading import read_run
+from fcn4_dist.runs.trained import has_checkpoints
 from fcn4_dist.terminal import say, say_result, warn
 from fcn4_dist.text import shell_command
 
@@ -358,7 +359,8 @@ def _go_on(music: Path, loaded: LoadedSettings) -> _Journey | None:
     say(f"going on in {_shown(file.parent)} behind: {', '.join(record.done) or 'the decisions'}")
     origins = {**record.origins, **loaded.origins}
     found_out = frozenset(record.found_out) - set(values)
-    now = replace(now, resume=AUTO, pre_trained=False)
+    if has_checkpoints(file.parent, now):
+        now = replace(now, resume=AUTO, pre_trained=False)
     return _Journey(record, LoadedSettings(now, origins, found_out=found_out))
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from fcn4_dist.checkpoints import CheckpointFolder
 from fcn4_dist.checkpoints.folder import BEST, LAST, folders_of
-from fcn4_dist.config import SETTINGS
+from fcn4_dist.config import SETTINGS, Settings
 from fcn4_dist.errors import InputError
 from fcn4_dist.runs.folder import DEFAULT_RUNS
 from fcn4_dist.runs.reading import read_description
@@ -77,6 +77,18 @@ def folder_of_checkpoints(place: Path) -> Path:
     if description.command == "eval":
         return Path(description.checkpoint or place).parent
     return folder_of_run(place, description, "checkpoint_path")
+
+
+def has_checkpoints(run: Path, settings: Settings) -> bool:
+    """Tell whether a training has any of its own: until then, it begins as it was to begin.
+
+    Args:
+        run: Folder of the training; it need not have begun.
+        settings: Its settings.
+    """
+    description = read_description(run / RUN_RECORD_NAME)
+    run_id = description and description.run_id
+    return bool(run_id and CheckpointFolder.from_settings(settings).files_of_run(run_id))
 
 
 def newest_run(command: str = "", parent: Path = Path(DEFAULT_RUNS)) -> Path | None:

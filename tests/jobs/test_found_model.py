@@ -119,6 +119,7 @@ def test_a_model_and_another_name_that_contradicts_it_are_refused(trained: Train
     model = {"model": str(trained.best)}
     for flags, sentence in (
         ({"model_name": "MusicTagger-2_8.ckpt"}, r"--model: .*--model_name names another"),
+        ({"model_name": "last"}, r"--model: .*-best.ckpt, and --model_name names another"),
         ({"checkpoint_path": "weight"}, r"--model: .*--checkpoint_path names another \(weight\)"),
     ):
         with pytest.raises(InputError, match=sentence):

@@ -127,6 +127,20 @@ def test_what_is_finished_is_not_done_again(
     assert len(next_lines(capsys.readouterr().out)) == 3
 
 
+def test_going_on_it_begins_with_the_checkpoint_that_it_was_to_begin_with(
+    taken: Taken, place: Path
+) -> None:
+    words = ["train", "Björk's music", *TINY, "--epoch_size", "2", "--run_dir", "from another"]
+    begun = fcn4_dist(place, [*words, "--resume", "missing.ckpt"])
+    gone_on = fcn4_dist(place, words)
+
+    for each in (begun, gone_on):
+        assert each.returncode == 2
+        assert "missing.ckpt cannot be used as a checkpoint" in each.stderr
+    assert not (place / "from another/weight").exists()
+    shutil.rmtree(place / "from another")
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
