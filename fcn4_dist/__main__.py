@@ -28,6 +28,7 @@ _NEEDED = (
 
 def main() -> int:
     """Run ``fcn4-dist`` with the arguments of this process, and give its exit code."""
+    _open_standard_streams()
     _leave_working_directory()
     try:
         from fcn4_dist.cli import main as run
@@ -36,6 +37,17 @@ def main() -> int:
         return 130
 
     return run()
+
+
+def _open_standard_streams() -> None:
+    """Open those that our starter has closed, or a file of ours would be written to as one."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            # The lowest free number is given out.
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
+            setattr(sys, name, os.fdopen(number, "w" if number else "r", closefd=False))
 
 
 def _leave_working_directory() -> None:
@@ -106,6 +118,7 @@ def _use_this_package() -> None:
 if not __package__:
     # Processes that are spawned come here, too, before they import anything of the package.
     if __name__ == "__main__":
+        _open_standard_streams()
         if sys.version_info >= _OLDEST:
             _leave_working_directory()
         _refuse_python()

@@ -386,3 +386,11 @@ def test_a_value_that_is_the_name_of_a_command_builds_no_flags_of_that_command()
     arguments = ["train", "--data_dir", "preprocess", "--no_such_flag"]
     result = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True)
     assert result.returncode == 0
+
+
+def test_a_starter_that_has_closed_the_standard_streams_breaks_nothing() -> None:
+    command = f'exec "{sys.executable}" -m fcn4_dist completion bash'
+
+    for closed in ("<&- >&-", "<&- >&- 2>&-"):
+        ended = subprocess.run(["sh", "-c", f"{command} {closed}"], capture_output=True, text=True)
+        assert (ended.returncode, ended.stderr) == (0, "")
