@@ -136,6 +136,7 @@ class _PoolProcess(Generic[_Task]):
     def __init__(self, *work: Any) -> None:
         self._work = work
         self.tasks: deque[_Task] = deque()
+        self._tried_again = False
         self._start()
 
     def give(self, task: _Task) -> None:
@@ -161,8 +162,13 @@ class _PoolProcess(Generic[_Task]):
                     f"a process to share the work with cannot start ({self._cause_of_death()}): "
                     "is memory short?"
                 ) from None
-            # One that was not at a task has done no harm.
-            finished += self._fail(ProcessDiedError(self._cause_of_death()))
+            # One that was not at a task has done no harm, nor is a task to blame for what somebody
+            # kills, or the system for want of memory, unless that happens to it twice.
+            if self._process.exitcode == -signal.SIGKILL and not self._tried_again:
+                self._go_on_with(self.tasks)
+                self._tried_again = True
+            else:
+                finished += self._fail(ProcessDiedError(self._cause_of_death()))
         too_long = time.monotonic() - self._begun > (timeout or math.inf)
         if self.tasks and self._ready and too_long:
             finished += self._fail(TaskTimeoutError())
@@ -177,11 +183,14 @@ class _PoolProcess(Generic[_Task]):
         """Blame the task the process was at, and have a new process go on with the others."""
         self.kill()
         failed = [self._finish(None, error)] if self.tasks else []
-        waiting, self.tasks = self.tasks, deque()
+        self._go_on_with(self.tasks)
+        return failed
+
+    def _go_on_with(self, waiting: Iterable[_Task]) -> None:
+        self.tasks = deque()
         self._start()
         for task in waiting:
             self.give(task)
-        return failed
 
     def _finish(self, result: Any, error: BaseException | None) -> tuple[_Task, Future]:
         future: Future = Future()
@@ -189,7 +198,7 @@ class _PoolProcess(Generic[_Task]):
             future.set_result(result)
         else:
             future.set_exception(error)
-        self._begun = time.monotonic()
+        self._begun, self._tried_again = time.monotonic(), False
         return self.tasks.popleft(), future
 
     def _start(self) -> None:

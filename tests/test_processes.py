@@ -70,6 +70,28 @@ def _crash_if_odd(number: int) -> int:
     return os.getpid()
 
 
+def _be_killed(task: tuple[Path, int]) -> Path:
+    """Be killed as often as is told, by what is kept in a file."""
+    kept, kills = task
+    with kept.open("a") as file:
+        file.write("x")
+    if kept.stat().st_size <= kills:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return kept
+
+
+@pytest.mark.parametrize("ahead", [0, 1])
+def test_a_process_that_is_killed_once_at_a_task_costs_nothing(tmp_path: Path, ahead: int) -> None:
+    kills = {tmp_path / str(number): number % 3 for number in range(6)}
+    done = {task[0]: future for task, future in _run(_be_killed, kills.items(), ahead=ahead)}
+    for kept, times in kills.items():
+        if times < 2:
+            assert done[kept].result() == kept
+        else:
+            with pytest.raises(ProcessDiedError, match="SIGKILL"):
+                done[kept].result()
+
+
 @pytest.mark.parametrize("processes", [1, 2])
 def test_a_task_that_crashes_its_process_loses_only_itself(processes: int) -> None:
     for number, future in _run(_crash_if_odd, range(12), processes, timeout=60):
