@@ -296,6 +296,7 @@ def _plan_and_tell(
     tell(decisions_table(plan))
     for remark in remarks_on(plan):
         say(f"note: {remark}")
+    check_stages(plan.loaded.settings, plan.ranks if plan.ranks > 1 else None)
     return plan
 
 
@@ -308,9 +309,7 @@ def _begin(music: Path, loaded: LoadedSettings) -> _Journey:
             raise InputError(
                 f"run_dir {folder} holds another job: name another folder with --run_dir"
             )
-    plan = _plan_and_tell(music, loaded)
-    check_stages(plan.loaded.settings, plan.ranks if plan.ranks > 1 else None)
-    return _settle(music, plan)
+    return _settle(music, _plan_and_tell(music, loaded))
 
 
 def _settle(music: Path, plan: RoadPlan) -> _Journey:
@@ -318,7 +317,9 @@ def _settle(music: Path, plan: RoadPlan) -> _Journey:
     named = name_run_folder(plan.loaded, "train")
     folder = Path(named.settings.run_dir)
     own = {"run_dir": folder, "mr_path": folder / "mindrecord"}
-    own["checkpoint_path"] = folder / "weight"
+    if not named.settings.pre_trained:
+        # Else it is where the weights are that it begins with.
+        own["checkpoint_path"] = folder / "weight"
     if plan.music.dataset.lists_audio:
         own["info_path"] = folder
     values = {name: str(path) for name, path in own.items() if not named.is_given(name)}

@@ -11,6 +11,8 @@ from dataclasses import replace
 from types import FrameType
 from typing import BinaryIO
 
+from fcn4_dist.checkpoints import CheckpointFolder
+from fcn4_dist.checkpoints.folder import find_resume_file
 from fcn4_dist.cluster.launch import PROGRAM
 from fcn4_dist.cluster.topology import (
     LaunchRequest,
@@ -54,6 +56,10 @@ def check_stages(settings: Settings, device_num: int | None) -> None:
     refuse_errors(findings)
     # The shards are in the job's folder.
     check_preprocessing(replace(settings, mr_path=settings.run_dir or DEFAULT_RUNS))
+    if settings.pre_trained:
+        CheckpointFolder.from_settings(settings).find(settings.model_name)
+    elif settings.resume:
+        find_resume_file(settings, warn=lambda told: None)
 
 
 _PLAIN = {"PYTHONIOENCODING": "utf-8", "NO_COLOR": "1"}

@@ -18,7 +18,9 @@ from fcn4_dist.cli import main
 from fcn4_dist.clips.synthetic.collection import render_clip
 from fcn4_dist.clips.synthetic.instruments import SAMPLE_RATE
 from fcn4_dist.cluster.launch import PROGRAM
+from fcn4_dist.config import load_settings
 from fcn4_dist.evaluation import compute_metrics, read_predictions
+from fcn4_dist.jobs import road
 from fcn4_dist.runs.reading import read_run
 
 TINY = ["--hop_length", "96", "--n_mels", "32", "--width", "0.02"]
@@ -130,14 +132,13 @@ def test_what_is_finished_is_not_done_again(
 def test_going_on_it_begins_with_the_checkpoint_that_it_was_to_begin_with(
     taken: Taken, place: Path
 ) -> None:
-    words = ["train", "Björk's music", *TINY, "--epoch_size", "2", "--run_dir", "from another"]
-    begun = fcn4_dist(place, [*words, "--resume", "missing.ckpt"])
-    gone_on = fcn4_dist(place, words)
-
-    for each in (begun, gone_on):
-        assert each.returncode == 2
-        assert "missing.ckpt cannot be used as a checkpoint" in each.stderr
-    assert not (place / "from another/weight").exists()
+    music, named = Path("Björk's music"), {"run_dir": "from another"}
+    given = dict(zip([word[2:] for word in TINY[::2]], TINY[1::2], strict=True)) | named
+    checkpoint = str(taken.run / "weight/MusicTagger-best.ckpt")
+    road._begin(music, load_settings(None, given | {"resume": checkpoint}, of_shards=True))
+    gone_on = road._go_on(music, load_settings(None, named, of_shards=True))
+    assert gone_on is not None
+    assert gone_on.loaded.settings.resume == checkpoint
     shutil.rmtree(place / "from another")
 
 
@@ -149,6 +150,9 @@ def test_going_on_it_begins_with_the_checkpoint_that_it_was_to_begin_with(
         (["Björk's music", "--data_dir", "x"], "--data_dir is of shards that are there"),
         (["Björk's music", "--run_dir", "Björk's music/run"], "lies in the music"),
         (["Björk's music", "--dry_run", "--batch_size", "500"], "an epoch has no step"),
+        (["Björk's music", "--dry_run", "--device", "ascend"], "this machine shows no Ascend card"),
+        (["Björk's music", "--dry_run", "--resume", "x.ckpt"], "x.ckpt cannot be used as a che"),
+        (["Björk's music", "--pre_trained", "1"], "there is no checkpoint weight/"),
         (["--dry_run"], "--dry_run is for music"),
     ],
 )
