@@ -10,17 +10,18 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
-from fcn4_dist.api.naming import Files
+from fcn4_dist.api.naming import Files, path_of
 from fcn4_dist.api.retelling import Retelling
 from fcn4_dist.cluster.device import LAUNCHED_VARIABLE
 from fcn4_dist.cluster.launch import PROGRAM
 from fcn4_dist.cluster.mpi import started_by_mpi
 from fcn4_dist.config import LoadedSettings, declaration_of, load_settings
-from fcn4_dist.config.forms import unexpanded
+from fcn4_dist.config.forms import shown, unexpanded
 from fcn4_dist.errors import Fcn4DistError, InputError, StoppedError
 from fcn4_dist.processes import die_with_parent
 from fcn4_dist.runs.folder import name_run_folder
@@ -49,7 +50,8 @@ class Call:
     def __init__(self, command: str, config: Files, settings: Mapping[str, Any]) -> None:
         self._command = command
         files = [config] if isinstance(config, str | os.PathLike) else config or ()
-        self._files = [Path(file) for file in files]
+        files = files if isinstance(files, Iterable) else [files]
+        self._files = [path_of(file, "config") for file in files]
         given = {name: value for name, value in settings.items() if value is not None}
         flags = {name: _text(value) for name, value in given.items()}
         self.loaded: LoadedSettings = load_settings(
@@ -70,7 +72,9 @@ class Call:
             Fcn4DistError: If it fails; an InputError, if it was refused.
             KeyboardInterrupt: After Ctrl-C, when it has ended; training has saved a checkpoint.
         """
-        launch = (
+        if not isinstance(device_num, Integral | None):
+            raise InputError(f"device_num must be a whole number, got {shown(device_num)}")
+        launch: list[str] = (
             [] if device_num is None else ["launch", "--nnodes=1", f"--device_num={device_num}"]
         )
         configs = [word for file in self._files for word in ("--config", str(file))]
@@ -165,6 +169,8 @@ def _error(code: int, told: Sequence[str]) -> Fcn4DistError:
 
 
 def _text(value: object) -> str:
+    if isinstance(value, bytes | bytearray):
+        raise InputError(f"a setting is text, a number, True, False or a path, got {shown(value)}")
     if isinstance(value, list | tuple):
         return ",".join(map(_text, value))
     # The text of a path may hold ~ and variables, as that of a flag; a path is what it is.

@@ -1,6 +1,5 @@
 """Scoring a network on shards."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,12 +8,12 @@ import numpy as np
 
 from fcn4_dist import documents
 from fcn4_dist.api.command import Call
-from fcn4_dist.api.naming import Files, Network, Place
+from fcn4_dist.api.naming import Files, Network, Place, path_of
 from fcn4_dist.evaluation import (
     METRICS_NAME,
     PREDICTIONS_NAME,
-    TITLES,
     SavedMetrics,
+    main_figures_text,
     read_predictions,
     summary_figures,
 )
@@ -45,8 +44,8 @@ class Evaluation:
     class_names: tuple[str, ...]
 
     def __repr__(self) -> str:
-        told = [count(len(self.ids), "clip"), *main_figures(self.scores)]
-        return f"<Evaluation {self.folder}: {', '.join(told)}>"
+        told = [count(len(self.ids), "clip"), main_figures_text(self.scores)]
+        return f"<Evaluation {self.folder}: {', '.join(filter(None, told))}>"
 
 
 def evaluate(
@@ -86,7 +85,7 @@ def evaluate(
         >>> found.scores["accuracy"] == run.scores["accuracy"]
         True
     """
-    call = Call("eval", config, {"model": Path(model), "data_dir": data, **settings})
+    call = Call("eval", config, {"model": path_of(model, "model"), "data_dir": data, **settings})
     return read_evaluation(call.run_in_folder(device_num=device_num, quiet=quiet))
 
 
@@ -107,9 +106,3 @@ def read_evaluation(folder: Path) -> Evaluation:
 def read_scores(folder: Path) -> dict[str, float]:
     """Read the figures that are one number each from metrics.json."""
     return summary_figures(documents.read(folder / METRICS_NAME, SavedMetrics))
-
-
-def main_figures(scores: Mapping[str, float]) -> list[str]:
-    """Write the figures by which runs are compared first, those that there are."""
-    names = [name for name in ("roc_auc_macro", "accuracy") if name in scores]
-    return [f"{TITLES[name]} {scores[name]:.4f}" for name in names]

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from fcn4_dist.api.command import run_program
-from fcn4_dist.api.naming import Network, Place
+from fcn4_dist.api.naming import Network, Place, path_of
 from fcn4_dist.config.forms import unexpanded
 
 
@@ -37,8 +37,8 @@ def export(
         >>> fcn4_dist.export("run", "fcn4.onnx", quiet=True)
         PosixPath('fcn4.onnx')
     """
-    path = Path(output)
-    words = ["export", f"--model={unexpanded(Path(model).absolute())}"]
+    path = path_of(output, "output")
+    words = ["export", f"--model={unexpanded(path_of(model, 'model').absolute())}"]
     words += [f"--output={unexpanded(path.absolute())}"]
     words += [f"--class_names={class_names}"] if class_names else []
     run_program([*words, *(["--force"] if force else [])], quiet=quiet)

@@ -1,15 +1,16 @@
 """Tags of songs, in this process: it keeps the network, and on Ascend its card."""
 
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.util import find_spec
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, overload
 
 import numpy as np
 
-from fcn4_dist.api.naming import Network, Place
+from fcn4_dist.api.naming import Network, Place, path_of
+from fcn4_dist.config.forms import shown
 from fcn4_dist.errors import InputError
 from fcn4_dist.files import write_bytes
 from fcn4_dist.jobs.tag import find_songs, in_order
@@ -53,7 +54,7 @@ class Model:
         device_id: int = 0,
     ) -> None:
         self._network = load_network(
-            model,
+            path_of(model, "model"),
             class_names=parse_class_names(class_names),
             device_target=device_target,
             device_id=device_id,
@@ -68,18 +69,21 @@ class Model:
     def tag(self, songs: Place | Iterable[Place]) -> SongTags | list[SongTags]:
         """Tag songs, as :func:`fcn4_dist.tag` does."""
         tagger = Tagger(self._network)
-        if not isinstance(songs, str | os.PathLike):
-            return _tag_all(tagger, find_songs([Path(place) for place in songs]))
-        if os.path.isdir(songs):
+        if isinstance(songs, Iterable) and not isinstance(songs, str | bytes):
+            return _tag_all(tagger, find_songs([path_of(place, "songs") for place in songs]))
+        song = path_of(songs, "songs")
+        if song.is_dir():
             raise InputError(
-                f"{os.fspath(songs)} is a folder: put it into a list for the tags of all its songs"
+                f"{song} is a folder: put it into a list for the tags of all its songs"
             )
-        return tagger.tag(Path(songs))
+        return tagger.tag(song)
 
     def taggram(self, song: Place, hop_seconds: float | None = None) -> "Taggram":
         """Tell which tag is heard when, as :func:`fcn4_dist.taggram` does."""
+        if not isinstance(hop_seconds, Real | None):
+            raise InputError(f"hop_seconds must be a number, got {shown(hop_seconds)}")
         tagger = Tagger(self._network, hop_seconds)
-        read = tagger.read_here(Path(song))
+        read = tagger.read_here(path_of(song, "song"))
         return Taggram(tagger.tag_read(read), read.decibels)
 
     def __fspath__(self) -> str:
@@ -144,9 +148,10 @@ class Taggram:
         from fcn4_dist.reports.playable_audio import playable_audio
         from fcn4_dist.reports.taggram_page import taggram_page
 
+        page = path_of(path, "path")
         audio = playable_audio(self.song.path)
-        write_bytes(Path(path), taggram_page(self.song, self.decibels, audio, top_n))
-        return Path(path)
+        write_bytes(page, taggram_page(self.song, self.decibels, audio, top_n))
+        return page
 
     def _repr_png_(self) -> bytes | None:
         if find_spec("matplotlib") is None:

@@ -9,12 +9,12 @@ from typing import Any, overload
 import numpy as np
 
 from fcn4_dist.api.command import Call
-from fcn4_dist.api.evaluating import Evaluation, evaluate, main_figures, read_scores
+from fcn4_dist.api.evaluating import Evaluation, evaluate, read_scores
 from fcn4_dist.api.exporting import export
-from fcn4_dist.api.naming import Files, Place
+from fcn4_dist.api.naming import Files, Place, path_of
 from fcn4_dist.api.tagging import Model, SongTags, Taggram, load
 from fcn4_dist.errors import InputError
-from fcn4_dist.evaluation import METRICS_NAME
+from fcn4_dist.evaluation import METRICS_NAME, main_figures_text
 from fcn4_dist.records.manifest import MANIFEST_NAME
 from fcn4_dist.runs.folder import REPORT_NAME
 from fcn4_dist.runs.history import Course, read_course
@@ -36,7 +36,7 @@ class Run:
     """
 
     def __init__(self, folder: Place) -> None:
-        self.folder = Path(folder).absolute()
+        self.folder = path_of(folder, "folder").absolute()
         course = read_course(self.folder)
         if course is None:
             raise InputError(f"{self.folder} holds no training: name the run_dir of one")
@@ -119,8 +119,8 @@ class Run:
         return str(self.folder)
 
     def __repr__(self) -> str:
-        told = [count(len(self._course.epochs), "epoch"), *main_figures(self.scores)]
-        return f"<Run {self.folder}: {', '.join(told)}>"
+        told = [count(len(self._course.epochs), "epoch"), main_figures_text(self.scores)]
+        return f"<Run {self.folder}: {', '.join(filter(None, told))}>"
 
 
 def preprocess(
@@ -188,7 +188,7 @@ def train(
         >>> run = fcn4_dist.train("shards", run_dir="run", epoch_size=5, batch_size=4, lr=0.003,
         ...                       width=0.05, quiet=True)
         >>> run
-        <Run .../run: 5 epochs, macro ROC-AUC 1.0000, accuracy 0.8000>
+        <Run .../run: 5 epochs, macro ROC-AUC 1.0000, accuracy 0.8000, cross-entropy ...>
         >>> run.history["loss"]
         array([0.62..., 0.39..., 0.33..., 0.32..., 0.22...])
         >>> run.scores["accuracy"]
@@ -196,9 +196,15 @@ def train(
         >>> run.checkpoint
         PosixPath('.../run/weight/MusicTagger-best.ckpt')
     """
-    shards = data is None or (Path(data) / MANIFEST_NAME).is_file()
-    call = Call("train", config, {"data_dir": data if shards else None, **settings})
-    arguments = [] if shards or data is None else [str(Path(data).absolute())]
+    place = None if data is None else path_of(data, "data")
+    music = None if place is None or (place / MANIFEST_NAME).is_file() else place
+    if music and device_num is not None:
+        raise InputError(
+            "device_num is for shards, as of music the cards are chosen by what there is of it: "
+            "leave it out, or train on what fcn4_dist.preprocess gives"
+        )
+    call = Call("train", config, {"data_dir": None if music else place, **settings})
+    arguments = [str(music.absolute())] if music else []
     return Run(call.run_in_folder(*arguments, device_num=device_num, quiet=quiet))
 
 

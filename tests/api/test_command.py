@@ -1,8 +1,10 @@
 """Commands that Python calls: what is refused, what is shown, how they end."""
 
 import os
+import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +61,29 @@ def test_a_wrong_keyword_is_refused_in_the_words_of_its_flag(
     assert sentence in str(refusal.value)
     assert isinstance(refusal.value, fcn4_dist.Fcn4DistError)
     assert not list(Path().iterdir())
+
+
+@pytest.mark.parametrize(
+    ("call", "sentence"),
+    [
+        (lambda: fcn4_dist.train(3), "data must be the path of a file or folder, got 3"),
+        (lambda: fcn4_dist.train(["music"]), "data must be the path of a file or folder, got "),
+        (lambda: fcn4_dist.train(config=3), "config must be the path of a file or folder, got 3"),
+        (lambda: fcn4_dist.train(run_dir=b"x"), "a setting is text, a number, True, False or a"),
+        (lambda: fcn4_dist.train(device_num="a"), "device_num must be a whole number, got 'a'"),
+        (lambda: fcn4_dist.train("music", device_num=2), "device_num is for shards"),
+        (lambda: fcn4_dist.evaluate(None), "model must be the path of a file or folder, got None"),
+        (lambda: fcn4_dist.tag("song.mp3", 3), "model must be the path of a file or folder, got 3"),
+        (lambda: fcn4_dist.export(None, "a.onnx"), "model must be the path of a file or folder"),
+        (lambda: fcn4_dist.export("run", 3), "output must be the path of a file or folder, got 3"),
+        (lambda: fcn4_dist.Run(None), "folder must be the path of a file or folder, got None"),
+    ],
+)
+def test_what_is_no_path_and_no_number_is_refused_in_a_sentence(
+    call: Callable[[], object], sentence: str
+) -> None:
+    with pytest.raises(fcn4_dist.InputError, match=re.escape(sentence)):
+        call()
 
 
 def test_what_the_command_refuses_is_raised_and_leaves_no_folder(capsys: Captured) -> None:
