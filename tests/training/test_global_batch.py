@@ -12,13 +12,15 @@ from fcn4_dist.cluster.launch import plan_launch
 from fcn4_dist.cluster.supervision import run_launch
 from fcn4_dist.cluster.topology import local_topology
 
+pytestmark = pytest.mark.slow
+
 PROGRAM = Path(__file__).with_name("global_batch_program.py")
 STEPS = 20
 
 Answers = list[dict[str, Any]]
 Training = Callable[[int], Answers]
 
-many_workers = pytest.mark.parametrize("workers", [2, pytest.param(4, marks=pytest.mark.slow)])
+many_workers = pytest.mark.parametrize("workers", [2, 4])
 
 
 @pytest.fixture(scope="module")
