@@ -139,5 +139,17 @@ def _dataset_names() -> tuple[str, ...]:
     return dataset_names()
 
 
-_CHOICES = {"dataset": _dataset_names}
+def _tag_lists() -> tuple[str, ...]:
+    from fcn4_dist.clips import tag_lists
+
+    return tag_lists()
+
+
+def _subsets() -> tuple[str, ...]:
+    from fcn4_dist.clips import subsets
+
+    return subsets()
+
+
+_CHOICES = {"dataset": _dataset_names, "tag_list": _tag_lists, "subset": _subsets}
 """Allowed values that other rooms know; ``config`` cannot ask them."""

@@ -2,7 +2,14 @@
 
 from fcn4_dist.clips.annotations import write_annotations
 from fcn4_dist.clips.collection import ROLES, Clip, Collection, Dataset
-from fcn4_dist.clips.registry import DATASETS, dataset_names, find_dataset, recognise_dataset
+from fcn4_dist.clips.registry import (
+    DATASETS,
+    dataset_names,
+    find_dataset,
+    recognise_dataset,
+    subsets,
+    tag_lists,
+)
 from fcn4_dist.clips.rows import annotations_file
-from fcn4_dist.clips.sources import read_collection
+from fcn4_dist.clips.sources import choose_for_dataset, read_collection
 from fcn4_dist.clips.split import Split, split_clips

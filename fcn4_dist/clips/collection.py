@@ -24,6 +24,7 @@ class Clip:
             or if there is none.
         group: What it shares with clips that must be on its side of a split (artist, song); "" if
             that is not known.
+        fold: Number of the published fold it is in; None if there are none.
         line: Of the annotations file that names it; 0 for none.
     """
 
@@ -32,6 +33,7 @@ class Clip:
     labels: tuple[str, ...]
     role: str = ""
     group: str = ""
+    fold: int | None = None
     line: int = field(default=0, compare=False)
 
     @property
@@ -48,11 +50,44 @@ class Collection:
         class_names: Names of the classes, in the order of the label columns.
         clips: The clips.
         findings: What is wrong with it (errors) or unusual (warnings).
+        folds: Numbers of its published folds, or of its published splits, of which the reader took
+            the one that ``fold`` names; in their order.
     """
 
     class_names: tuple[str, ...]
     clips: tuple[Clip, ...]
     findings: tuple[Finding, ...] = ()
+    folds: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class PublishedScore:
+    """A score to compare with: of what, how high, and who says so."""
+
+    network: str
+    score: str
+    source: str
+
+
+@dataclass(frozen=True)
+class About:
+    """What docs/collections.md tells of a collection besides how it is read; all in Markdown.
+
+    Attributes:
+        licence: Under which licences the audio and the labels are.
+        where: Where one gets it, and how much it is.
+        defects: What is known to be wrong with it, and what is done about that.
+        published: Scores that others have published on its split.
+        modelzoo: What the ModelZoo's copy for it claims, and on what split.
+        ours: What was measured with this package, and by which command; "" if nothing was.
+    """
+
+    licence: str
+    where: str
+    defects: str = ""
+    published: tuple[PublishedScore, ...] = ()
+    modelzoo: str = ""
+    ours: str = ""
 
 
 @dataclass(frozen=True)
@@ -66,10 +101,20 @@ class Dataset:
         read: Reads the collection that the settings name. It raises InputError where there is
             nothing to read; what is wrong otherwise is in the collection's findings.
         how_to_get: For one whose ``read`` lists the folder ``audio_path``: what to do where that
-            is not the folder. "" for one that is read from the annotations file.
+            is not the folder. "" for one that is read from a file of annotations.
+        metadata: For one whose labels are in a file of its own folder: the path of that file below
+            it. The folder is ``audio_path``, or one in it; the file may be below ``info_path``.
         class_names: Names of the classes, where they are always the same.
         published_split: What its published split is, in a few words; "" if there is none.
         published_by_default: Whether ``split: auto`` means the published split.
+        first_fold: Number of its first published fold or split, which is taken unless ``fold`` says
+            another.
+        random_costs: What a random split does to scores, where a published one exists: a clause
+            behind "a random split of it …".
+        group_is: What clips of a group share, in the plural ("artists", "recordings").
+        subsets: Values of ``subset``: parts of it that can be read alone.
+        tag_lists: Values of ``tag_list``: which of its labels are the classes; the first is usual.
+        about: What docs/collections.md tells of it.
         with_roles: Gives clips the roles of the published split, where ids alone tell them.
         recognises: Says whether the collection at a path is of this kind, by a look at names; a
             kind that others are told apart from says yes to none.
@@ -80,9 +125,16 @@ class Dataset:
     on_disk: str
     read: Callable[[Settings], Collection]
     how_to_get: str = ""
+    metadata: str = ""
     class_names: tuple[str, ...] = ()
     published_split: str = ""
     published_by_default: bool = False
+    first_fold: int = 1
+    random_costs: str = ""
+    group_is: str = "groups of clips"
+    subsets: tuple[str, ...] = ()
+    tag_lists: tuple[str, ...] = ()
+    about: About | None = None
     with_roles: Callable[[Collection], Collection] = lambda collection: collection
     recognises: Callable[[Path], bool] = lambda path: False
 

@@ -94,15 +94,26 @@ def list_class_folders(folder: Path) -> tuple[dict[str, list[Path]], list[Findin
             else:
                 ignored.append(path)
     except OSError as error:
-        raise InputError(
-            f"cannot list the folder {error.filename} ({error.strerror}): make it readable, or "
-            "name another folder with --audio_path"
-        ) from error
+        raise _unlisted(error) from error
     if not ignored:
         return audio, []
     shown = counted([unicode_text(path.relative_to(folder)) for path in ignored])
     sentence = f"ignored what is no audio file in a class folder of {folder}: {shown}"
     return audio, [Finding(Level.WARNING, sentence)]
+
+
+def list_audio(folder: Path) -> list[Path]:
+    """List the audio files at any depth below a folder, sorted by folder and name.
+
+    What is hidden, and what systems leave, is passed over.
+
+    Raises:
+        InputError: If a folder cannot be listed.
+    """
+    try:
+        return _audio_below(folder, [])
+    except OSError as error:
+        raise _unlisted(error) from error
 
 
 def clips_of_class(class_name: str, audio: Iterable[Path], audio_path: Path) -> list[Clip]:
@@ -113,6 +124,13 @@ def clips_of_class(class_name: str, audio: Iterable[Path], audio_path: Path) -> 
 def unicode_text(path: Path) -> str:
     """Give a path with slashes as valid Unicode, which the name of a file need not be."""
     return os.fsencode(path.as_posix()).decode("utf-8", "backslashreplace")
+
+
+def _unlisted(error: OSError) -> InputError:
+    return InputError(
+        f"cannot list the folder {error.filename} ({error.strerror}): make it readable, or name "
+        "another folder with --audio_path"
+    )
 
 
 def _sets_in_place_of_classes(audio_path: Path, names: list[str]) -> list[Finding]:

@@ -93,5 +93,7 @@ MAGNATAGATUNE = Dataset(
     read=read_magnatagatune,
     published_split="by folder: `0` to `b`, `c`, `d` to `f`",
     published_by_default=True,
+    group_is="songs",
+    tag_lists=("count", "modelzoo"),
     recognises=is_magnatagatune,
 )

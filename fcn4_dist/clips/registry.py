@@ -49,6 +49,16 @@ def recognise_dataset(path: Path) -> Dataset | None:
     return next((dataset for dataset in known_first if dataset.recognises(path)), None)
 
 
+def tag_lists() -> tuple[str, ...]:
+    """Give the values of ``--tag_list``, of all kinds of collection."""
+    return tuple(dict.fromkeys(name for dataset in DATASETS for name in dataset.tag_lists))
+
+
+def subsets() -> tuple[str, ...]:
+    """Give the values of ``--subset``, of all kinds of collection; "" for all there is."""
+    return ("", *dict.fromkeys(name for dataset in DATASETS for name in dataset.subsets))
+
+
 def dataset_names() -> tuple[str, ...]:
     """Give the values of ``--dataset``."""
     return tuple(dataset.name for dataset in DATASETS)

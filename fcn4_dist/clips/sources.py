@@ -10,9 +10,25 @@ from fcn4_dist.clips.collection import Collection, Dataset
 from fcn4_dist.clips.names import damage_in_path
 from fcn4_dist.clips.registry import find_dataset
 from fcn4_dist.clips.rows import annotations_file
-from fcn4_dist.config import Settings
-from fcn4_dist.errors import InputError
+from fcn4_dist.config import LoadedSettings, Settings
+from fcn4_dist.errors import InputError, SettingsError
 from fcn4_dist.findings import Finding, Level, refuse_errors
+
+
+def choose_for_dataset(loaded: LoadedSettings) -> LoadedSettings:
+    """Take what is usual for a kind of collection in settings that are not given.
+
+    Raises:
+        InputError: If a given one does not go with it.
+    """
+    settings = loaded.settings
+    dataset = find_dataset(settings.dataset)
+    usual: dict[str, int | str] = {}
+    if settings.fold != dataset.first_fold and settings.split != "kfold":
+        usual["fold"] = dataset.first_fold
+    if dataset.tag_lists and settings.tag_list not in dataset.tag_lists:
+        usual["tag_list"] = dataset.tag_lists[0]
+    return loaded.found(usual, f"dataset {dataset.name}")
 
 
 def read_collection(
@@ -33,9 +49,11 @@ def read_collection(
         InputError: If anything is wrong with it; a line for each kind of problem.
     """
     dataset = find_dataset(settings.dataset)
+    _check_parts(dataset, settings)
     audio_path, file = Path(settings.audio_path), annotations_file(settings)
     from_audio = dataset.lists_audio and with_audio
-    where = f"audio_path {audio_path}" if from_audio else str(file)
+    of_folder = from_audio or dataset.metadata
+    where = f"audio_path {audio_path}" if of_folder else str(file)
     if from_audio and not os.path.isdir(audio_path):
         raise InputError(f"{where} is not a folder: {dataset.how_to_get} with --audio_path")
     if from_audio or not dataset.lists_audio:
@@ -51,6 +69,25 @@ def read_collection(
     refuse_errors(findings)
     clips = sorted(dataset.with_roles(collection).clips, key=lambda clip: clip.id)
     return replace(collection, clips=tuple(clips), findings=tuple(findings))
+
+
+def _check_parts(dataset: Dataset, settings: Settings) -> None:
+    """Refuse parts that another kind of collection has.
+
+    Raises:
+        SettingsError: Saying which there are.
+    """
+    parts = {"subset": ("", *dataset.subsets), "tag_list": dataset.tag_lists or ("count",)}
+    for name, known in parts.items():
+        value = getattr(settings, name)
+        if value not in known:
+            words = ", ".join(filter(None, known)) or "left out"
+            raise SettingsError(name, f"must be {words} for dataset {dataset.name}, got {value!r}")
+    if settings.label_pattern and dataset.name != "folder":
+        raise SettingsError(
+            "label_pattern",
+            f"is for dataset folder: {dataset.name} brings its labels; leave it out",
+        )
 
 
 def _read_written(file: Path, audio_path: Path) -> Collection:

@@ -43,11 +43,20 @@ class Collection:
         "annotations file: the labels of each clip; read for magnatagatune and csv, written for a "
         "folder of classes"
     )
-    tag_list: str = setting(
-        "preprocess", "count", Affects.INPUT, choices=("count", "modelzoo")
+    subset: str = setting(
+        "preprocess", "", Affects.INPUT, optional=True, chosen_elsewhere=True
     ).means(
-        "which num_classes tags of MagnaTagATune: the most frequent ones (count), or the fifty of "
-        "the ModelZoo's FCN-4 in its order (modelzoo)"
+        "which part of a collection that has parts, as docs/collections.md lists them; empty: all "
+        "that is there"
+    )
+    tag_list: str = setting("preprocess", "count", Affects.INPUT, chosen_elsewhere=True).means(
+        "which labels are the classes, where a collection has several kinds, as "
+        "docs/collections.md lists them; of MagnaTagATune the num_classes most frequent tags "
+        "(count), or the fifty of the ModelZoo's FCN-4 in its order (modelzoo)"
+    )
+    label_pattern: str = setting("preprocess", "", Affects.INPUT, optional=True).means(
+        "regular expression for a clip's labels in its id, where they are in the names of files: "
+        "each of its parentheses is a label; empty: the folder of a clip is its class"
     )
     split: str = setting(
         "preprocess", "auto", Affects.FOLD, choices=("auto", "published", "random", "kfold")
@@ -62,9 +71,9 @@ class Collection:
     folds: int = setting("preprocess", 5, Affects.INPUT, minimum=2, maximum=MOST_FOLDS).means(
         "folds of a kfold split"
     )
-    fold: int = setting("preprocess", 1, Affects.FOLD, minimum=1, maximum=MOST_FOLDS).means(
-        "the fold of a kfold split that is the validation set, from 1; the others are the training "
-        "set"
+    fold: int = setting("preprocess", 1, Affects.FOLD, minimum=0, maximum=MOST_FOLDS).means(
+        "the fold that is the validation set, of a kfold split from 1, or of published folds as "
+        "they are numbered; the others are the training set; or the number of a published split"
     )
     group_pattern: str = setting("preprocess", "", Affects.INPUT, optional=True).means(
         "regular expression for a clip's group (artist, song) in its id: its first parenthesis, or "

@@ -11,6 +11,7 @@ from fcn4_dist.audio.headers import seconds_of
 from fcn4_dist.clips import (
     Collection,
     Dataset,
+    choose_for_dataset,
     find_dataset,
     read_collection,
     recognise_dataset,
@@ -91,9 +92,11 @@ def look_at(path: Path, loaded: LoadedSettings) -> Music:
     is_open = not loaded.is_given("num_classes")
     if is_open:
         found["num_classes"] = _TAGS_OF_MAGNATAGATUNE
-    collection = read_collection(loaded.decided(found, "found").settings, counted=is_open)
+    chosen = choose_for_dataset(loaded.decided(found, "found"))
+    collection = read_collection(chosen.settings, counted=is_open)
     if is_open:
         found["num_classes"] = len(collection.class_names)
+    found |= {name: getattr(chosen.settings, name) for name in chosen.found_out - found.keys()}
     clips = collection.clips[:: -(-len(collection.clips) // _CLIPS_LOOKED_AT)]
     seconds = sorted(filter(None, (seconds_of(clip.path) for clip in clips)))
     return Music(place, dataset, found, collection, tuple(seconds))
@@ -173,7 +176,7 @@ def _songs_in(place: Path) -> list[Path]:
 
 def _names_of(place: Path, dataset: Dataset, loaded: LoadedSettings) -> dict[str, str]:
     """Give the settings that say where the collection is."""
-    if dataset.lists_audio:
+    if dataset.lists_audio or dataset.metadata:
         return {"audio_path": str(place)}
     folder, name = place, loaded.settings.info_name
     if os.path.isfile(place):

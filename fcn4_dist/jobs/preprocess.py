@@ -23,6 +23,7 @@ from fcn4_dist.clips import (
     Collection,
     Split,
     annotations_file,
+    choose_for_dataset,
     find_dataset,
     read_collection,
     split_clips,
@@ -149,10 +150,12 @@ def read_and_count(loaded: LoadedSettings) -> tuple[LoadedSettings, Collection]:
     Raises:
         InputError: If anything is wrong with it.
     """
+    loaded = choose_for_dataset(loaded)
     settings, counted = loaded.settings, not loaded.is_given("num_classes")
     collection = read_collection(settings, with_audio=settings.get_npy, counted=counted)
     number = {"num_classes": len(collection.class_names)}
-    where = settings.audio_path if settings.get_npy else str(annotations_file(settings))
+    of_folder = settings.get_npy or find_dataset(settings.dataset).metadata
+    where = settings.audio_path if of_folder else str(annotations_file(settings))
     return loaded.found(number, where), collection
 
 

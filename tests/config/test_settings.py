@@ -112,9 +112,9 @@ def test_the_test_set_has_a_name_of_its_own(given: tuple[str, ...], third: str) 
 
 
 def test_a_fold_beyond_the_folds_is_refused() -> None:
-    with pytest.raises(SettingsError, match=r"fold must be at most folds \(3\), got 4"):
-        Settings(folds=3, fold=4)
-    assert Settings(folds=3, fold=3).fold == 3
+    with pytest.raises(SettingsError, match=r"fold must be 1 to folds \(3\) in a kfold"):
+        Settings(split="kfold", folds=3, fold=4)
+    assert Settings(split="published", folds=3, fold=4).fold == 4
 
 
 @pytest.mark.parametrize("split", ["published", "random", "kfold"])
