@@ -36,13 +36,14 @@ TESTING = {
 @pytest.fixture
 def irmas(tmp_path: Path) -> Path:
     """The form of the unpacked archives, with a few of their names."""
+    folder = tmp_path / "music" / "IRMAS"
     for name in TRAINING:
-        _touch(tmp_path / "IRMAS-TrainingData" / name)
-    (tmp_path / "IRMAS-TrainingData" / "README.txt").write_text("IRMAS")
+        _touch(folder / "IRMAS-TrainingData" / name)
+    (folder / "IRMAS-TrainingData" / "README.txt").write_text("IRMAS")
     for name, text in TESTING.items():
-        _touch(tmp_path / f"{name}.wav")
-        (tmp_path / f"{name}.txt").write_text(text, "utf-8")
-    return tmp_path
+        _touch(folder / f"{name}.wav")
+        (folder / f"{name}.txt").write_text(text, "utf-8")
+    return folder
 
 
 def test_the_folder_of_training_and_testing_is_the_published_split(irmas: Path) -> None:
