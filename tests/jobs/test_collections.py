@@ -35,7 +35,17 @@ def test_the_published_split_is_in_the_shards(
     MAKERS[name](folder)
     # GTZAN is told from other folders of such names by being nearly whole.
     assert name == "gtzan" or recognise_dataset(folder) is dataset
-    command = ["preprocess", "--dataset", name, "--audio_path", folder.name, "--num_consumer", "1"]
+    command = [
+        "preprocess",
+        "--dataset",
+        name,
+        "--audio_path",
+        folder.name,
+        "--num_consumer",
+        "1",
+        "--processes",
+        "1",
+    ]
     small = [f"--{key}={value}" for key, value in small_flags.items() if key != "num_classes"]
     assert main([*command, *dataset.about.flags.split(), *small]) == 0
     manifest = read_manifest(Path("data"))
