@@ -68,7 +68,7 @@ def read_urbansound8k(settings: Settings) -> Collection:
         )
         for row in rows
     ]
-    counts = Counter(clip.fold for clip in clips)
+    counts = Counter(row.number("fold") for row in rows)
     findings = [
         *unlike,
         *_in_other_folds(folder, clips),
