@@ -155,8 +155,9 @@ FSDKAGGLE2018 = Dataset(
     about=About(
         licence="CC BY; each clip has the licence of its row (of 11 073 clips 6 148 CC BY, 4 922 "
         "CC0, 3 CC BY-NC)",
-        where="[Zenodo](https://zenodo.org/records/2552860); 11 073 WAV files of 0.3 to 30 s, 16 "
-        "bit, mono, 44.1 kHz",
+        where="[Zenodo](https://zenodo.org/records/2552860)",
+        clips="9473 clips of 0.3 to 30 s to train, 1600 to test, 41 classes",
+        unpacked="FSDKaggle2018",
         defects="3 710 of the 9 473 training labels were verified by people, others are wrong in "
         "places; classes have 94 to 300 training clips. Kaggle's `audio_test` holds 7 800 files "
         "that were never scored, three of them empty (`0b0427e2.wav`, `6ea0099f.wav`, "

@@ -247,8 +247,9 @@ IRMAS = Dataset(
     about=About(
         licence="CC BY-NC-SA 3.0",
         where="[Zenodo](https://zenodo.org/records/1290750): `IRMAS-TrainingData.zip`, "
-        "`IRMAS-TestingData-Part1.zip` to `Part3.zip`; 6 705 excerpts of 3 s, and 807, 1 301 and "
-        "766 of 5 to 20 s, all stereo WAV at 44.1 kHz",
+        "`IRMAS-TestingData-Part1.zip` to `Part3.zip`",
+        clips="6705 excerpts of 3 s to train, 2874 of 5 to 20 s to test, 11 instruments",
+        unpacked="IRMAS",
         defects="training clips have one instrument where several sound; whether there are drums "
         "is told of less than a third of them, and for `modelzoo` the others have neither",
         published=(
