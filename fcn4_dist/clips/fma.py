@@ -365,9 +365,12 @@ FMA = Dataset(
         licence="each song has the Creative Commons licence that its artist chose; the tables are "
         "CC BY 4.0",
         where="<https://github.com/mdeff/fma>: `fma_metadata.zip` (342 MiB), and `fma_small.zip` "
-        "(8 000 clips of 30 s, 8 genres, 7.2 GiB), `fma_medium.zip` (25 000 clips, 16 genres, "
-        "22 GiB), `fma_large.zip` (106 574 clips, 161 genres, 93 GiB) or `fma_full.zip` (the same "
-        "songs, whole, 879 GiB)",
+        "(7.2 GiB), `fma_medium.zip` (22 GiB), `fma_large.zip` (93 GiB) or `fma_full.zip` (whole "
+        "songs, 879 GiB), unpacked side by side",
+        clips="8000 clips of 30 s, 8 genres (`small`); 25 000, 16 genres (`medium`); 106 574, 16 "
+        "top genres, 161 in all (`large`, `full`)",
+        unpacked="fma",
+        leave_out="`fma_metadata/features.csv`, `echonest.csv` and `raw_*.csv`",
         defects="21 clips of the archives of 30 s clips were cut at the wrong place "
         "([issue 8](https://github.com/mdeff/fma/issues/8)): 18 of them (6 of `small`) are empty "
         "or shorter than 2 s and are left out, 3 are padded. About 150 more of `large` do not "

@@ -1,6 +1,7 @@
 """The kinds of collection there are.
 
-A new one is a module that declares it, a line below, its test, and a row of docs/prepare.md.
+A new one is a module that declares it, a line below, its test, and its section of
+docs/collections.md, which is made of what it declares.
 """
 
 from pathlib import Path

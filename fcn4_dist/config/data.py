@@ -23,7 +23,7 @@ class Collection:
     TITLE: ClassVar[str] = "Collection"
 
     dataset: str = setting("preprocess", "folder", Affects.INPUT, chosen_elsewhere=True).means(
-        "what kind of collection it is; docs/prepare.md lists them"
+        "what kind of collection it is; docs/collections.md lists them"
     )
     num_classes: int = setting(
         "preprocess train eval", 10, minimum=1, maximum=MOST_CLASSES, of_shards=True
