@@ -64,7 +64,7 @@ def read_collection(
     else:
         collection = _read_written(file, audio_path)
     number = None if counted else settings.num_classes
-    if counted and dataset.metadata:
+    if counted and dataset.about:
         # A class "train" is no slip where the names are published ones.
         number = len(collection.class_names)
     findings = [

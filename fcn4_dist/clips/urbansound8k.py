@@ -68,7 +68,7 @@ def read_urbansound8k(settings: Settings) -> Collection:
         )
         for row in rows
     ]
-    counts = Counter(clip.fold for clip in clips)
+    counts = Counter(row.number("fold") for row in rows)
     findings = [
         *unlike,
         *_in_other_folds(folder, clips),
@@ -154,7 +154,7 @@ URBANSOUND8K = Dataset(
     about=About(
         licence="CC BY-NC 3.0; the authors are in its `FREESOUNDCREDITS.txt`",
         where="<https://urbansounddataset.weebly.com/urbansound8k.html>, 6 GB",
-        clips="8732 slices of up to 4 s, in the rates and channels they were recorded in, 10 classes",
+        clips="8732 slices of up to 4 s, as they were recorded, 10 classes",
         unpacked="UrbanSound8K",
         leave_out="`FREESOUNDCREDITS.txt`",
         folds="1 to 10",

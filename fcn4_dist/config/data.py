@@ -55,8 +55,9 @@ class Collection:
         "(count), or the fifty of the ModelZoo's FCN-4 in its order (modelzoo)"
     )
     label_pattern: str = setting("preprocess", "", Affects.INPUT, optional=True).means(
-        "regular expression for a clip's labels in its id, where they are in the names of files: "
-        "each of its parentheses is a label; empty: the folder of a clip is its class"
+        "regular expression for a clip's labels in its id (path below audio_path), where they are "
+        "in the names of files: what each of its parentheses matches is a label, or, if it has a "
+        "name, that name; without any, all that it matches; empty: a clip's folder is its class"
     )
     split: str = setting(
         "preprocess", "auto", Affects.FOLD, choices=("auto", "published", "random", "kfold")
