@@ -9,6 +9,7 @@ from pathlib import Path
 from fcn4_dist.clips.collection import Dataset
 from fcn4_dist.clips.csv_file import CSV
 from fcn4_dist.clips.esc50 import ESC50
+from fcn4_dist.clips.fma import FMA
 from fcn4_dist.clips.folder import FOLDER
 from fcn4_dist.clips.fsdkaggle2018 import FSDKAGGLE2018
 from fcn4_dist.clips.gtzan import GTZAN
@@ -27,6 +28,7 @@ DATASETS = (
     URBANSOUND8K,
     FSDKAGGLE2018,
     IRMAS,
+    FMA,
     CSV,
     SYNTHETIC,
 )
