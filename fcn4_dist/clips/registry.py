@@ -10,11 +10,12 @@ from fcn4_dist.clips.csv_file import CSV
 from fcn4_dist.clips.folder import FOLDER
 from fcn4_dist.clips.gtzan import GTZAN
 from fcn4_dist.clips.magnatagatune import MAGNATAGATUNE
+from fcn4_dist.clips.mtg_jamendo import MTG_JAMENDO
 from fcn4_dist.clips.synthetic import SYNTHETIC
 from fcn4_dist.config import nearest_name
 from fcn4_dist.errors import SettingsError
 
-DATASETS = (FOLDER, GTZAN, MAGNATAGATUNE, CSV, SYNTHETIC)
+DATASETS = (FOLDER, GTZAN, MAGNATAGATUNE, MTG_JAMENDO, CSV, SYNTHETIC)
 """All kinds of collection, in the order people are told of them."""
 
 
