@@ -114,19 +114,29 @@ def find_table(settings: Settings, layouts: Mapping[str, str], title: str) -> tu
     return root / name, root / layouts[name]
 
 
-def read_table(path: Path, delimiter: str, columns: Sequence[str]) -> list[TableRow]:
+def read_table(
+    path: Path, delimiter: str, columns: Sequence[str], *, several: bool = False
+) -> list[TableRow]:
     """Read a table of a collection as it was published.
 
     Args:
         path: The file.
         delimiter: What separates two fields.
         columns: Those that it must have; others are read, too.
+        several: Whether a row may have any number of fields in the last of them, behind which there
+            is no other; they are given as they were separated.
 
     Raises:
         InputError: If it is missing, lacks columns, or has rows of more or fewer fields.
     """
     header, rows = read_rows(path, delimiter)
     names = [name.strip() for name in header]
+    if several:
+        # Programs for tables give the other fields a column without a name.
+        while names and not names[-1]:
+            names.pop()
+        last = len(names) - 1
+        rows = [(line, [*row[:last], delimiter.join(row[last:])]) for line, row in rows]
     missing = [name for name in columns if name not in names]
     other = other_separator(names, delimiter, tuple(columns)) if missing else ""
     refuse_errors(
