@@ -137,7 +137,11 @@ ESC50 = Dataset(
     about=About(
         licence="CC BY-NC 3.0, the clips of ESC-10 CC BY 3.0; each clip's author is in its "
         "`LICENSE`",
-        where="https://github.com/karolpiczak/ESC-50, 600 MB: 2000 clips of 5 s, 44.1 kHz, mono",
+        where="<https://github.com/karolpiczak/ESC-50>, 600 MB",
+        clips="2000 clips of 5 s, 50 classes; ESC-10: 400 clips, 10 classes",
+        unpacked="ESC-50-master",
+        leave_out="`meta/esc50-human.xlsx`, `tests/`",
+        folds="1 to 5",
         defects="Many clips are filled up with digital silence. Clips of four recordings (131943, "
         "134049, 209698, 234879) are in two folds, as two classes each; within ESC-10 none is. "
         "Some recordings were band-limited before, which may tell the class, says its README.",

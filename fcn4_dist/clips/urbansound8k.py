@@ -153,8 +153,11 @@ URBANSOUND8K = Dataset(
     group_is="recordings",
     about=About(
         licence="CC BY-NC 3.0; the authors are in its `FREESOUNDCREDITS.txt`",
-        where="https://urbansounddataset.weebly.com/urbansound8k.html, 6 GB: 8732 slices of up to "
-        "4 s, in the sampling rates and channels that they were recorded in",
+        where="<https://urbansounddataset.weebly.com/urbansound8k.html>, 6 GB",
+        clips="8732 slices of up to 4 s, as they were recorded, 10 classes",
+        unpacked="UrbanSound8K",
+        leave_out="`FREESOUNDCREDITS.txt`",
+        folds="1 to 10",
         defects="1653 slices are shorter than 4 s, 166 of them than 0.5 s. The folds keep the "
         "slices of a recording and a class together; those of five recordings with two classes "
         "(77751, 106905, 132016, 176638, 180937; 152 slices) are in two folds. Classes are not "
