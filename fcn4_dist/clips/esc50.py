@@ -101,7 +101,8 @@ def _contradictions(table: Path, rows: Sequence[TableRow]) -> list[Finding]:
             f"{row['filename']} in {row.place} (fold {row['fold']}, src_file {row['src_file']}, "
             f"take {row['take']}, target {row['target']})"
             for row in rows
-            if row["filename"].rpartition(".")[0]
+            if "/" in row["filename"]
+            or row["filename"].rpartition(".")[0]
             != f"{row.number('fold')}-{row.number('src_file')}-{row['take']}-{row.number('target')}"
         ],
         "get the file again, or mend its rows",
