@@ -136,6 +136,10 @@ ESC50 = Dataset(
     group_is="recordings",
     subsets=("esc10",),
     about=About(
+        clips="2000 clips of 5 s, 50 classes; of them 400 of ESC-10",
+        unpacked="ESC-50-master",
+        folds="1 to 5",
+        leave_out="all but `meta/esc50.csv` and `audio/`",
         licence="CC BY-NC 3.0, the clips of ESC-10 CC BY 3.0; each clip's author is in its "
         "`LICENSE`",
         where="<https://github.com/karolpiczak/ESC-50>, 600 MB",
