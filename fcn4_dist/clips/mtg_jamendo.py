@@ -190,7 +190,7 @@ MTG_JAMENDO = Dataset(
         licence="songs: Creative Commons, each its own (`audio_licenses.txt`); metadata: "
         "CC BY-NC-SA 4.0",
         where="metadata: [MTG/mtg-jamendo-dataset](https://github.com/MTG/mtg-jamendo-dataset), "
-        "whose `scripts/download/download.py` fetches the songs: 508 GB, or 156 GB as `.low.mp3`; "
+        "whose download script fetches the songs: 508 GB, or 156 GB as `.low.mp3`; "
         "those of moods and themes alone 152 GB or 46 GB",
         clips="55 609 whole songs, half of them longer than 224 s, 195 tags",
         unpacked="mtg-jamendo-dataset",
