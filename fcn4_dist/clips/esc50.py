@@ -145,10 +145,10 @@ ESC50 = Dataset(
         leave_out="`meta/esc50-human.xlsx`, `tests/`",
         folds="1 to 5",
         defects="Many clips are filled up with digital silence, which may be all of a cut: of the "
-        "400 clips of ESC-10, `clip_seconds` 5 keeps all, and the middle 3.41 s of 3 are silent, "
-        "which are left out and named. Clips of four recordings (131943, 134049, 209698, 234879) are in two "
-        "folds, as two classes each; within ESC-10 none is. Some recordings were band-limited "
-        "before, which may tell the class, says its README.",
+        "400 clips of ESC-10, `clip_seconds` 5 keeps all, and the middle 3.4 s of 3 are silent, "
+        "which are left out and named. Clips of four recordings (131943, 134049, 209698, 234879) "
+        "are in two folds, as two classes each; within ESC-10 none is. Some recordings were "
+        "band-limited before, which may tell the class, says its README.",
         published=(
             PublishedScore(
                 "CNN of two convolutional layers", "accuracy 0.645", "Piczak 2015, MLSP"
