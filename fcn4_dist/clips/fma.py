@@ -373,9 +373,10 @@ FMA = Dataset(
         leave_out="`fma_metadata/features.csv`, `echonest.csv` and `raw_*.csv`",
         defects="21 clips of the archives of 30 s clips were cut at the wrong place "
         "([issue 8](https://github.com/mdeff/fma/issues/8)): 18 of them (6 of `small`) are empty "
-        "or shorter than 2 s and are left out, 3 are padded. About 150 more of `large` do not "
-        "decode, as its users say; they are skipped with a reason. Half of the tracks of `large` "
-        "and `full` have no top genre, some none at all: they are left out of that tag list",
+        "or shorter than 2 s and are left out, 3 are padded. Of `large`, users list some 150 more "
+        "that librosa does not decode; what does not is skipped with its reason. Half of the tracks "
+        "of `large` and `full` have no top genre, some no genre at all: they are left out of that "
+        "tag list",
         published=(
             PublishedScore(
                 "SVM on statistics of MFCC, spectral contrast and centroid, `medium`",
