@@ -101,7 +101,8 @@ def _contradictions(table: Path, rows: Sequence[TableRow]) -> list[Finding]:
             f"{row['filename']} in {row.place} (fold {row['fold']}, src_file {row['src_file']}, "
             f"take {row['take']}, target {row['target']})"
             for row in rows
-            if row["filename"].rpartition(".")[0]
+            if "/" in row["filename"]
+            or row["filename"].rpartition(".")[0]
             != f"{row.number('fold')}-{row.number('src_file')}-{row['take']}-{row.number('target')}"
         ],
         "get the file again, or mend its rows",
@@ -135,13 +136,13 @@ ESC50 = Dataset(
     group_is="recordings",
     subsets=("esc10",),
     about=About(
+        clips="2000 clips of 5 s, 50 classes; of them 400 of ESC-10",
+        unpacked="ESC-50-master",
+        folds="1 to 5",
+        leave_out="all but `meta/esc50.csv` and `audio/`",
         licence="CC BY-NC 3.0, the clips of ESC-10 CC BY 3.0; each clip's author is in its "
         "`LICENSE`",
         where="<https://github.com/karolpiczak/ESC-50>, 600 MB",
-        clips="2000 clips of 5 s, 50 classes; ESC-10: 400 clips, 10 classes",
-        unpacked="ESC-50-master",
-        leave_out="`meta/esc50-human.xlsx`, `tests/`",
-        folds="1 to 5",
         defects="Many clips are filled up with digital silence. Clips of four recordings (131943, "
         "134049, 209698, 234879) are in two folds, as two classes each; within ESC-10 none is. "
         "Some recordings were band-limited before, which may tell the class, says its README.",

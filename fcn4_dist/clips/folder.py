@@ -257,8 +257,9 @@ def _leads_back(audio_path: Path, class_folder: str) -> bool:
 
 FOLDER = Dataset(
     name="folder",
-    title="a folder for each class, or labels in the names of files (`label_pattern`)",
-    on_disk=f"audio in the class folders at any depth (`{' '.join(sorted(AUDIO_SUFFIXES))}`)",
+    title="a folder for each class, or labels in the names of files",
+    on_disk="audio in the class folders at any depth, or with `--label_pattern` in any "
+    f"(`{' '.join(sorted(AUDIO_SUFFIXES))}`)",
     read=read_folder,
     how_to_get="name the folder that holds a folder of audio files for each class",
     recognises=os.path.isdir,

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from fcn4_dist.clips import Collection, read_collection
 from fcn4_dist.clips.folder import AUDIO_SUFFIXES, labels_of_names
-from fcn4_dist.config import Settings
+from fcn4_dist.config import Settings, load_settings
 from fcn4_dist.errors import InputError, SettingsError
 
 
@@ -271,6 +271,16 @@ def test_a_name_of_a_parenthesis_stands_for_the_code_it_matches() -> None:
         ("angry",),
         ("surprised",),
         (),
+    ]
+
+
+def test_the_pattern_of_the_settings_file_for_speech_finds_word_sound_and_emotion() -> None:
+    config = Path(__file__).parents[2] / "configs" / "speech.yaml"
+    pattern = load_settings(config).settings.label_pattern
+    ids = ["Near_Lake/glass-help me-None-1.wav", "webservice/go-safe-calm.wav"]
+    assert list(labels_of_names(ids, pattern).values()) == [
+        ("None", "glass", "help me"),
+        ("calm", "go", "safe"),
     ]
 
 
