@@ -77,12 +77,12 @@ def make_urbansound8k(root: Path) -> None:
 
 
 def make_fsdkaggle2018(root: Path) -> None:
-    """Three training clips of each of the 41 classes, and a test clip."""
+    """Five training clips of each of the 41 classes, and a test clip."""
     numbers = count(0x1A2B3C, 0x10F)
     train = [
         (f"{next(numbers):08x}.wav", label, take % 2, 100_000 + next(numbers), "Attribution")
         for label in _FSD_CLASSES
-        for take in range(3)
+        for take in range(5)
     ]
     test = [
         (f"{next(numbers):08x}.wav", label, usage, 200_000 + next(numbers), "Creative Commons 0")
