@@ -3,14 +3,26 @@
 from collections import Counter
 from pathlib import Path
 
+from fcn4_dist.clips.fsdkaggle2018 import FSDKAGGLE2018_CLASSES
 from fcn4_dist.clips.gtzan import GTZAN_GENRES
+from fcn4_dist.clips.irmas import MODELZOO_IRMAS
 from fcn4_dist.clips.magnatagatune import MODELZOO_TAGS
 from fcn4_dist.config.forms import as_chosen, expanded, fault_of
 from fcn4_dist.errors import InputError
 from fcn4_dist.findings import counted
 from fcn4_dist.text import shorten
 
-MODELZOO_CLASSES = {"gtzan": GTZAN_GENRES, "magnatagatune": MODELZOO_TAGS}
+MODELZOO_CLASSES = {
+    "gtzan": GTZAN_GENRES,
+    "magnatagatune": MODELZOO_TAGS,
+    "fsdkaggle2018": FSDKAGGLE2018_CLASSES,
+    "irmas": MODELZOO_IRMAS,
+    "emospeech": (
+        *("help", "bacho", "stop", "no", "go", "yes", "unknown", "background"),
+        *("scream", "safe", "gunshots", "glass break"),
+        *("happy", "angry", "fearful", "calm", "None"),
+    ),
+}
 """Classes of the ModelZoo's FCN-4 for a collection, in its order.
 
 The trainer has copies for other collections that have as many (ESC-50, UrbanSound8K): the number of

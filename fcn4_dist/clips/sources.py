@@ -28,6 +28,9 @@ def choose_for_dataset(loaded: LoadedSettings) -> LoadedSettings:
         usual["fold"] = dataset.first_fold
     if dataset.tag_lists and settings.tag_list not in dataset.tag_lists:
         usual["tag_list"] = dataset.tag_lists[0]
+    is_in_a_file = not dataset.lists_audio and not dataset.metadata
+    if is_in_a_file and (Path(settings.audio_path) / settings.info_name).is_file():
+        usual["info_path"] = settings.audio_path
     return loaded.found(usual, f"dataset {dataset.name}")
 
 
@@ -68,10 +71,14 @@ def read_collection(
         collection = dataset.read(settings)
     else:
         collection = _read_written(file, audio_path)
+    number = None if counted else settings.num_classes
+    if counted and dataset.about:
+        # A class "train" is no slip where the names are published ones.
+        number = len(collection.class_names)
     findings = [
         *collection.findings,
         *_other_classes(collection, where, dataset, from_audio),
-        *check_collection(collection, where, None if counted else settings.num_classes),
+        *check_collection(collection, where, number),
         *(_missing_audio(collection, where, audio_path) if with_audio else []),
     ]
     refuse_errors(findings)

@@ -80,7 +80,9 @@ def look_at(path: Path, loaded: LoadedSettings) -> Music:
     """
     _check_named_once(path, loaded)
     place = path
-    if loaded.is_given("dataset"):
+    if loaded.settings.label_pattern and not loaded.is_given("dataset"):
+        dataset = FOLDER
+    elif loaded.is_given("dataset"):
         dataset = find_dataset(loaded.settings.dataset)
     else:
         place = _below_single_folders(path)
@@ -88,7 +90,7 @@ def look_at(path: Path, loaded: LoadedSettings) -> Music:
     if not os.path.exists(place):
         raise _missing(place)
     if dataset == FOLDER:
-        _check_class_folders(place)
+        _check_folder(place, loaded.settings.label_pattern)
     found: dict[str, Any] = {"dataset": dataset.name, **_names_of(place, dataset, loaded)}
     is_open = not loaded.is_given("num_classes")
     if is_open:
@@ -147,16 +149,18 @@ def _missing(place: Path) -> InputError:
     )
 
 
-def _check_class_folders(place: Path) -> None:
+def _check_folder(place: Path, label_pattern: str) -> None:
     if not os.path.isdir(place):
-        raise InputError(f"{place} is no folder: leave out --dataset, or name a folder")
-    if _class_folders(place):
+        flag = "label_pattern" if label_pattern else "dataset"
+        raise InputError(f"{place} is no folder: leave out --{flag}, or name a folder")
+    if label_pattern or _class_folders(place):
         return
     if songs := _songs_in(place):
         raise InputError(
             f"{place} holds {len(songs)} songs, and no folder for each class: put them into "
-            f"folders named like their classes ({place / 'rock'}, {place / 'jazz'}, …), or name "
-            "a CSV file with the columns path and labels instead"
+            f"folders named like their classes ({place / 'rock'}, {place / 'jazz'}, …), say with "
+            "--label_pattern where labels are in their names, or name a CSV file with the columns "
+            "path and labels instead"
         )
     raise InputError(
         f"{place} holds no audio ({', '.join(sorted(AUDIO_SUFFIXES))}): name the folder that "

@@ -162,8 +162,7 @@ def read_and_count(loaded: LoadedSettings) -> tuple[LoadedSettings, Collection]:
 
 def _check_collection(collection: Collection, settings: Settings) -> Collection:
     """Say what is unusual about a collection, and give it with what has been said."""
-    for finding in collection.findings:
-        warn(str(finding))
+    _tell(collection.findings)
     if settings.get_npy:
         check_lengths(collection, settings)
     if settings.get_mindrecord:
