@@ -140,7 +140,7 @@ def _settle_folds(loaded: LoadedSettings) -> tuple[LoadedSettings, CrossValidati
     path = folder / CROSS_VALIDATION_NAME
     is_begun = loaded.settings.run_dir and path.exists()
     begun = documents.read(path, CrossValidationRecord) if is_begun else None
-    if begun and asked in ("auto", begun.settings.get("split")):
+    if begun and asked in ("auto", begun.split):
         classes = begun.settings.get("num_classes", loaded.settings.num_classes)
         loaded = choose_for_dataset(loaded).found({"num_classes": classes}, str(path))
         record = begun if begun.published else _drawn(loaded)
@@ -149,10 +149,7 @@ def _settle_folds(loaded: LoadedSettings) -> tuple[LoadedSettings, CrossValidati
         record = _new_record(loaded, collection)
         _check_splits(loaded.settings, collection, record)
     _check_number_of_folds(loaded, record)
-    own: dict[str, Any] = {
-        "split": "published" if record.published else "kfold",
-        "fold": record.folds[0],
-    }
+    own: dict[str, Any] = {"split": record.split, "fold": record.folds[0]}
     if record.has_splits and loaded.origins.get("model_name") == "cross-validate":
         # Chosen by the validation set, it is scored on another.
         own["model_name"] = "best"
@@ -180,11 +177,10 @@ def _check_splits(
     settings: Settings, collection: Collection, record: CrossValidationRecord
 ) -> None:
     """Refuse folds that cannot be, before the first one is trained on."""
-    split = "published" if record.published else "kfold"
     # Folds that are drawn are looked at together, and other published splits when they are read.
     alone = record.published and not collection.has_splits
     for fold in record.folds if alone else record.folds[:1]:
-        of_fold = replace(settings, split=split, fold=fold)
+        of_fold = replace(settings, split=record.split, fold=fold)
         split_clips(collection.clips, {}, of_fold, collection.folds)
 
 
@@ -205,10 +201,13 @@ def _check_same(folder: Path, settings: Settings, record: CrossValidationRecord)
     if path.exists():
         begun = documents.read(path, CrossValidationRecord)
         differing = differences(begun.settings, settings, _THE_SAME_IN_ALL)
-        for name in ("split", "device_num"):
-            before, now = begun.settings.get(name), record.settings[name]
-            if before != now:
-                differing.append(f"{name} {before} instead of {now}")
+        workers = begun.settings.get("device_num"), record.settings["device_num"]
+        asked = {"split": (begun.split, record.split), "device_num": workers}
+        differing += [
+            f"{name} {before} instead of {now}"
+            for name, (before, now) in asked.items()
+            if before != now
+        ]
         # Shards are written again in any case.
         if differing and any(folder.glob("fold-*/weight/*.ckpt")):
             raise InputError(

@@ -39,6 +39,11 @@ class CrossValidationRecord(documents.Document):
         return self.published or tuple(range(1, (drawn if isinstance(drawn, int) else 0) + 1))
 
     @property
+    def split(self) -> str:
+        """The setting of this name, of each fold."""
+        return "published" if self.published else "kfold"
+
+    @property
     def has_splits(self) -> bool:
         """Whether its folds are published splits, whose test sets may share clips."""
         return self.scored == "test"
