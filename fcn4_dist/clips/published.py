@@ -114,19 +114,30 @@ def find_table(settings: Settings, layouts: Mapping[str, str], title: str) -> tu
     return root / name, root / layouts[name]
 
 
-def read_table(path: Path, delimiter: str, columns: Sequence[str]) -> list[TableRow]:
+def read_table(
+    path: Path, delimiter: str, columns: Sequence[str], *, several: bool = False
+) -> list[TableRow]:
     """Read a table of a collection as it was published.
 
     Args:
         path: The file.
         delimiter: What separates two fields.
         columns: Those that it must have; others are read, too.
+        several: Whether a row may have any number of fields in the last of them, behind which there
+            is no other; they are given as they were separated.
 
     Raises:
-        InputError: If it is missing, lacks columns, or has rows of more or fewer fields.
+        InputError: If it is missing, lacks columns or has some twice, or has rows of more or fewer
+            fields.
     """
     header, rows = read_rows(path, delimiter)
     names = [name.strip() for name in header]
+    if several:
+        # Programs for tables give the other fields a column without a name.
+        while names and not names[-1]:
+            names.pop()
+        last = len(names) - 1
+        rows = [(line, [*row[:last], delimiter.join(row[last:])]) for line, row in rows]
     missing = [name for name in columns if name not in names]
     other = other_separator(names, delimiter, tuple(columns)) if missing else ""
     refuse_errors(
@@ -135,6 +146,11 @@ def read_table(path: Path, delimiter: str, columns: Sequence[str]) -> list[Table
                 f"{path} lacks columns{f', as it is separated by {other}' if other else ''}",
                 missing,
                 "name the file as it was published",
+            ),
+            *errors_about(
+                f"{path} has several columns of one name",
+                [name for name in columns if names.count(name) > 1],
+                "leave one of each",
             ),
             *errors_about(
                 f"{path} has rows that do not have the {len(names)} fields of its header",
@@ -223,7 +239,7 @@ def find_audio(folder: Path, names: Iterable[str]) -> tuple[dict[str, Path], lis
         Name -> the file of that very name, else one that is called like it but for its folder and
         suffix, else where it should be; and a note about those that are elsewhere.
     """
-    present = list_audio(folder) if os.path.isdir(folder) else []
+    present = _audio_in(folder)
     known, by_stem = set(present), {path.stem: path for path in present}
     files = {name: folder / name for name in names}
     moved = {
@@ -248,7 +264,7 @@ def unnamed_audio(folder: Path, audio_path: Path, known: Set[Path], where: str) 
         known: Those that are named.
         where: What names them, for the sentence.
     """
-    extra = [path for path in list_audio(folder) if path not in known]
+    extra = [path for path in _audio_in(folder) if path not in known]
     return remarks_about(
         f"{folder} holds audio files that {where} does not name",
         [unicode_text(path.relative_to(audio_path)) for path in extra],
@@ -291,3 +307,8 @@ def _find_any(settings: Settings, names: Sequence[str], title: str) -> tuple[Pat
         "its archives were unpacked to with --audio_path (what is not audio may be below "
         "--info_path)"
     )
+
+
+def _audio_in(folder: Path) -> list[Path]:
+    # Shards can be written where the audio is not.
+    return list_audio(folder) if os.path.isdir(folder) else []

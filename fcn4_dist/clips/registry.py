@@ -15,6 +15,7 @@ from fcn4_dist.clips.fsdkaggle2018 import FSDKAGGLE2018
 from fcn4_dist.clips.gtzan import GTZAN
 from fcn4_dist.clips.irmas import IRMAS
 from fcn4_dist.clips.magnatagatune import MAGNATAGATUNE
+from fcn4_dist.clips.mtg_jamendo import MTG_JAMENDO
 from fcn4_dist.clips.synthetic import SYNTHETIC
 from fcn4_dist.clips.urbansound8k import URBANSOUND8K
 from fcn4_dist.config import nearest_name
@@ -24,6 +25,7 @@ DATASETS = (
     FOLDER,
     GTZAN,
     MAGNATAGATUNE,
+    MTG_JAMENDO,
     ESC50,
     URBANSOUND8K,
     FSDKAGGLE2018,

@@ -1,12 +1,14 @@
 """The collection that the settings name, whatever it comes from."""
 
 import os
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from fcn4_dist.clips.annotations import read_annotations
 from fcn4_dist.clips.checks import check_collection, errors_about, remarks_about
-from fcn4_dist.clips.collection import Collection, Dataset
+from fcn4_dist.clips.collection import ROLES, Clip, Collection, Dataset
 from fcn4_dist.clips.names import damage_in_path
 from fcn4_dist.clips.registry import find_dataset
 from fcn4_dist.clips.rows import annotations_file
@@ -30,7 +32,7 @@ def choose_for_dataset(loaded: LoadedSettings) -> LoadedSettings:
         usual["tag_list"] = dataset.tag_lists[0]
     is_in_a_file = not dataset.lists_audio and not dataset.metadata
     if is_in_a_file and (Path(settings.audio_path) / settings.info_name).is_file():
-        usual["info_path"] = settings.audio_path
+        loaded = loaded.found({"info_path": settings.audio_path}, "audio_path")
     return loaded.found(usual, f"dataset {dataset.name}")
 
 
@@ -147,6 +149,14 @@ def _missing_audio(collection: Collection, where: str, audio_path: Path) -> list
         *remarks_about(
             f"{where} names audio files that are missing",
             [clip.place for clip in missing if not damage_in_path(clip.id)],
-            "their clips are skipped",
+            f"their clips are skipped{_what_is_left(collection.clips, missing)}",
         ),
     ]
+
+
+def _what_is_left(clips: Sequence[Clip], missing: Sequence[Clip]) -> str:
+    """Say how many clips each set of a published split keeps."""
+    named = Counter(clip.role for clip in clips)
+    lost = Counter(clip.role for clip in missing)
+    sets = [f"{named[role] - lost[role]} of {named[role]} {role}" for role in ROLES if named[role]]
+    return f", which leaves {', '.join(sets)}" if sets else ""

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from fcn4_dist import documents
-from fcn4_dist.evaluation.intervals import LEVEL, RESAMPLES, SEED, Interval, Intervals
+from fcn4_dist.evaluation.intervals import LEVEL, SEED, Interval, Intervals
 from fcn4_dist.evaluation.metrics import Metrics
 from fcn4_dist.terminal import table
 from fcn4_dist.text import Lines
@@ -61,7 +61,7 @@ def metrics_content(metrics: Metrics, intervals: Intervals) -> dict[str, Any]:
         ],
         "left_out": metrics.left_out,
         "intervals": {"roc_auc_macro": intervals.roc_auc_macro, "accuracy": intervals.accuracy},
-        "bootstrap": {"level": LEVEL, "resamples": RESAMPLES, "seed": SEED},
+        "bootstrap": {"level": LEVEL, "resamples": intervals.resamples, "seed": SEED},
     }
 
 

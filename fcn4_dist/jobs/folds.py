@@ -10,8 +10,8 @@ from fcn4_dist.errors import InputError
 from fcn4_dist.evaluation import (
     METRICS_NAME,
     PREDICTIONS_NAME,
-    bootstrap_intervals,
     compute_metrics,
+    metric_intervals,
     metrics_content,
     metrics_text,
     write_predictions,
@@ -142,7 +142,7 @@ def _score(name: str, found: CrossValidation) -> ScoredFolds:
         _short(found.evaluations),
         folds,
         compute_metrics(pooled.labels, pooled.scores, pooled.class_names),
-        bootstrap_intervals(pooled.labels, pooled.scores),
+        metric_intervals(pooled.labels, pooled.scores),
         found.kind,
     )
 

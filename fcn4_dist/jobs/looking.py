@@ -78,7 +78,6 @@ def look_at(path: Path, loaded: LoadedSettings) -> Music:
     Raises:
         InputError: If it holds nothing that a tagger could learn from.
     """
-    _check_named_once(path, loaded)
     place = path
     if loaded.settings.label_pattern and not loaded.is_given("dataset"):
         dataset = FOLDER
@@ -87,6 +86,7 @@ def look_at(path: Path, loaded: LoadedSettings) -> Music:
     else:
         place = _below_single_folders(path)
         dataset = _recognised(place)
+    _check_named_once(path, loaded, dataset)
     if not os.path.exists(place):
         raise _missing(place)
     if dataset == FOLDER:
@@ -106,12 +106,13 @@ def look_at(path: Path, loaded: LoadedSettings) -> Music:
     return Music(place, dataset, found, collection, tuple(seconds))
 
 
-def _check_named_once(path: Path, loaded: LoadedSettings) -> None:
+def _check_named_once(path: Path, loaded: LoadedSettings, dataset: Dataset) -> None:
+    # What is published may be in two folders, and so are a file of annotations and its audio.
+    either = {"audio_path", "info_path"} if dataset.metadata else set()
+    either |= {"audio_path"} if os.path.isfile(path) else set()
     for name in _NAMED_BY_MUSIC:
         # In a settings file, it may be meant for other commands.
-        if loaded.origins.get(name) == f"--{name}" and not (
-            name == "audio_path" and os.path.isfile(path)
-        ):
+        if loaded.origins.get(name) == f"--{name}" and name not in either:
             raise InputError(
                 f"--{name} and {path} both say where the music is: leave out --{name}, or train "
                 "on shards without naming music"
@@ -182,12 +183,12 @@ def _songs_in(place: Path) -> list[Path]:
 
 def _names_of(place: Path, dataset: Dataset, loaded: LoadedSettings) -> dict[str, str]:
     """Give the settings that say where the collection is."""
+    given = loaded.origins.get("audio_path") == "--audio_path"
     if dataset.lists_audio or dataset.metadata:
-        return {"audio_path": str(place)}
+        return {"info_path" if given and dataset.metadata else "audio_path": str(place)}
     folder, name = place, loaded.settings.info_name
     if os.path.isfile(place):
         folder, name = place.parent, place.name
-    given = loaded.origins.get("audio_path") == "--audio_path"
     audio_path = loaded.settings.audio_path if given else str(folder)
     return {"info_path": str(folder), "info_name": name, "audio_path": audio_path}
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from fcn4_dist import __version__
-from fcn4_dist.evaluation.intervals import LEVEL, RESAMPLES
+from fcn4_dist.evaluation.intervals import LEVEL
 from fcn4_dist.evaluation.metrics import THRESHOLD
 from fcn4_dist.reports.charts import PALETTE, POINTS_SHOWN, STYLES
 from fcn4_dist.reports.pages import render_page
@@ -48,7 +48,7 @@ def run_report(records: Sequence[RunRecord]) -> bytes:
         "palette": PALETTE,
         "styles": STYLES,
         "level": f"{LEVEL:.0%}".replace("%", " %"),
-        "resamples": RESAMPLES,
+        "interval_methods": dict.fromkeys(run.intervals.method for run in runs if run.intervals),
         "points_shown": POINTS_SHOWN,
         "mistakes_shown": MISTAKES_SHOWN,
         "threshold": THRESHOLD,

@@ -101,6 +101,16 @@ def test_what_is_missing_or_extra_is_said(tmp_path: Path) -> None:
     assert "names audio files that are missing: 1, like audio/1-30226-A-0.wav in line 2" in said
 
 
+def test_without_the_audio_it_is_read_where_none_is_needed(tmp_path: Path) -> None:
+    root = _unpacked(tmp_path)
+    whole = _read(root)
+    shutil.rmtree(root / "audio")
+    settings = Settings(dataset="esc50", audio_path=str(root))
+    assert read_collection(settings, with_audio=False, counted=True) == whole
+    with pytest.raises(InputError, match=r"none of the audio files that .* names is in audio_path"):
+        _read(root)
+
+
 @pytest.mark.parametrize(
     ("row", "said"),
     [
@@ -122,6 +132,14 @@ def test_a_damaged_row_is_refused_in_a_sentence(row: str, said: str, tmp_path: P
     _write_table(root / "meta" / "esc50.csv", [row, *ROWS[1:]])
     with pytest.raises(InputError, match=said):
         _read(root, subset="esc10" if "maybe" in row else "")
+
+
+def test_two_columns_of_one_name_are_refused(tmp_path: Path) -> None:
+    root = _unpacked(tmp_path)
+    rows = [f"{row},{number}" for number, row in enumerate(ROWS)]
+    (root / "meta" / "esc50.csv").write_text("\n".join([f"{HEADER},fold", *rows, ""]))
+    with pytest.raises(InputError, match="has several columns of one name: 1, like fold: leave"):
+        _read(root)
 
 
 def test_numbers_that_pandas_has_made_decimals_are_read(tmp_path: Path) -> None:

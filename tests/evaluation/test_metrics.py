@@ -19,11 +19,11 @@ from sklearn.metrics import (
 
 from fcn4_dist.errors import Fcn4DistError
 from fcn4_dist.evaluation import (
-    bootstrap_intervals,
     compute_metrics,
     metrics_content,
     metrics_text,
 )
+from fcn4_dist.evaluation.intervals import bootstrap_intervals
 
 NAMES = ("blues", "jazz", "rock", "disco", "metal")
 # Few different values, so that ties, of which ROC-AUC counts half, are usual.
