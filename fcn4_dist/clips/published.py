@@ -129,7 +129,7 @@ def read_table(
         InputError: If it is missing, lacks columns or has some twice, or has rows of more or fewer
             fields.
     """
-    header, rows = read_rows(path, delimiter)
+    header, rows = read_rows(path, delimiter, "get the file again")
     names = [name.strip() for name in header]
     if several:
         # Programs for tables give the other fields a column without a name.
