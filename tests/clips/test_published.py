@@ -42,6 +42,16 @@ def test_what_is_not_audio_may_be_elsewhere(tmp_path: Path) -> None:
         find_root(settings, "meta/none.csv", "All")
 
 
+def test_of_several_copies_one_has_to_be_named(tmp_path: Path) -> None:
+    for copy in ("a", "b"):
+        _put(tmp_path / copy / "meta" / "all.csv")
+    with pytest.raises(
+        InputError, match=r"in several folders: 2, like .*a, .*b; name the one that"
+    ):
+        find_root(_settings(tmp_path), "meta/all.csv", "All")
+    assert find_root(_settings(tmp_path / "b"), "meta/all.csv", "All") == tmp_path / "b"
+
+
 @pytest.mark.parametrize(("table", "audio"), LAYOUTS.items())
 def test_the_audio_is_where_the_layout_of_the_table_has_it(
     table: str, audio: str, tmp_path: Path
