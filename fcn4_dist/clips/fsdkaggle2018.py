@@ -149,8 +149,8 @@ FSDKAGGLE2018 = Dataset(
     metadata="FSDKaggle2018.meta/train_post_competition.csv",
     published_split="9 473 training and 1 600 test clips",
     published_by_default=True,
-    random_costs="mixes test clips, whose labels were all verified, into the training set: scores "
-    "cannot be compared with published ones",
+    random_costs="mixes test clips, whose labels were all verified, into the training set, so that "
+    "scores cannot be compared with published ones",
     recognises=lambda path: any(holds(*names)(path) for names in _LAYOUTS.items()),
     about=About(
         licence="CC BY; each clip has the licence of its row (of 11 073 clips 6 148 CC BY, 4 922 "

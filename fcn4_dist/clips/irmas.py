@@ -238,8 +238,8 @@ IRMAS = Dataset(
     how_to_get="name the folder that IRMAS' archives were unpacked to",
     published_split="by archive: 6 705 training and 2 874 testing clips",
     published_by_default=True,
-    random_costs="mixes its testing clips into the training set: scores cannot be compared with "
-    "published ones",
+    random_costs="mixes its testing clips into the training set, so that scores cannot be compared "
+    "with published ones",
     group_is="recordings",
     tag_lists=("instrument", "modelzoo"),
     with_roles=with_test_set,
