@@ -200,6 +200,14 @@ def test_a_text_of_something_else_is_refused(irmas: Path, content: bytes, senten
         _read(irmas)
 
 
+def test_the_folders_may_be_links_to_another_disk(irmas: Path, tmp_path: Path) -> None:
+    linked = tmp_path / "linked"
+    linked.mkdir()
+    for folder in irmas.iterdir():
+        (linked / folder.name).symlink_to(folder)
+    assert [clip.id for clip in _read(linked).clips] == [clip.id for clip in _read(irmas).clips]
+
+
 def test_a_folder_of_something_else_is_refused(irmas: Path) -> None:
     with pytest.raises(
         InputError, match=r"holds no training clip of IRMAS, named like cel/\[cel\]"
@@ -216,7 +224,11 @@ def test_irmas_is_told_from_folders_of_classes_by_its_names(irmas: Path) -> None
         found = recognise_dataset(place)
         assert found is not None
         assert found.name == "irmas"
-    training.rename(irmas / "train")
+    training.rename(irmas / "IRMAS_Training_Data")
+    found = recognise_dataset(irmas)
+    assert found is not None
+    assert found.name == "irmas"
+    (irmas / "IRMAS_Training_Data").rename(irmas / "train")
     for clip in (irmas / "train" / "cel").iterdir():
         clip.rename(clip.with_name(f"cello {clip.name}"))
     found = recognise_dataset(irmas / "train")
