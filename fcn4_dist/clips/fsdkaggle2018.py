@@ -18,6 +18,7 @@ from fcn4_dist.clips.published import (
     unnamed_audio,
 )
 from fcn4_dist.config import Settings
+from fcn4_dist.errors import InputError
 from fcn4_dist.findings import Finding, Level, refuse_errors
 
 FSDKAGGLE2018_CLASSES = (
@@ -127,12 +128,17 @@ class _Set:
 
 
 def _find_sets(settings: Settings) -> list[_Set]:
-    """Find the training set and, if it is there, the test set."""
+    """Find the training set and, if it is there, the test set; one folder may be of both."""
     table, folder = find_table(settings, _LAYOUTS, "FSDKaggle2018")
     sets = [_Set(table, folder, _rows(table, {"manually_verified": range(2)}), "train")]
-    # Where there is one folder for all audio, it is that of the test set, too.
-    is_one = folder == Path(settings.audio_path)
-    folder = folder if is_one else folder.with_name(folder.name.replace("train", "test"))
+    audio_path, other = Path(settings.audio_path), folder.name.replace("train", "test")
+    if folder != audio_path:
+        folder = folder.with_name(other)
+    elif folder.name.endswith("audio_train"):
+        raise InputError(
+            f"audio_path {audio_path} holds the training clips of FSDKaggle2018 alone: name the "
+            f"folder that also holds {other} with --audio_path"
+        )
     tests = [path for name in _TEST_TABLES if (path := table.with_name(name)).is_file()]
     return sets + [_Set(test, folder, _rows(test, {"usage": None}), "test") for test in tests[:1]]
 

@@ -114,6 +114,19 @@ def test_tables_may_be_elsewhere_than_the_audio(zenodo: Path, tmp_path: Path) ->
     assert not any("does not name" in str(each) for each in collection.findings)
 
 
+def test_the_folder_of_the_training_clips_alone_is_not_the_collection(zenodo: Path) -> None:
+    settings = Settings(
+        dataset="fsdkaggle2018",
+        audio_path=str(zenodo / "FSDKaggle2018.audio_train"),
+        info_path=str(zenodo),
+        num_classes=41,
+    )
+    with pytest.raises(
+        InputError, match=r"alone: name the folder that also holds FSDKaggle2018\.a"
+    ):
+        read_collection(settings)
+
+
 def test_missing_and_extra_files_are_said_of_each_set(zenodo: Path) -> None:
     (zenodo / "FSDKaggle2018.audio_train" / "00044347.wav").unlink()
     (zenodo / "FSDKaggle2018.audio_test" / "extra.wav").touch()
