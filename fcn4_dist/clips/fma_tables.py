@@ -93,7 +93,7 @@ def read_tracks(path: Path) -> list[Track]:
             wrong.append(f"{problem} in line {line}")
     refuse_errors(
         errors_about(
-            f"{path} has rows that FMA's {len(names)} columns do not have",
+            f"{path} has rows that are not as FMA's are, with its {len(names)} columns",
             wrong,
             "get the file again as it was published",
         )
@@ -128,6 +128,8 @@ def read_genres(path: Path) -> dict[int, str]:
     Raises:
         InputError: If it is missing, or is not in its published form.
     """
+    if not path.is_file():
+        raise InputError(f"{path}, which names all genres, is missing: get it again")
     rows = read_table(path, ",", ("genre_id", "title"))
     ids, titles = Counter(row["genre_id"] for row in rows), Counter(row["title"] for row in rows)
     wrong = [
