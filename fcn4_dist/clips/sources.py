@@ -32,7 +32,7 @@ def choose_for_dataset(loaded: LoadedSettings) -> LoadedSettings:
         usual["tag_list"] = dataset.tag_lists[0]
     is_in_a_file = not dataset.lists_audio and not dataset.metadata
     if is_in_a_file and (Path(settings.audio_path) / settings.info_name).is_file():
-        usual["info_path"] = settings.audio_path
+        loaded = loaded.found({"info_path": settings.audio_path}, "audio_path")
     return loaded.found(usual, f"dataset {dataset.name}")
 
 
