@@ -70,7 +70,7 @@ def read_tracks(path: Path) -> list[Track]:
     Raises:
         InputError: If it is missing, or is not in its published form.
     """
-    rows = iter_rows(path, ",", prose=True)
+    rows = iter_rows(path, ",", "get the file again", prose=True)
     header = [fields for _, fields in islice(rows, _HEADER_LINES)]
     # Of the three lines, the last one names the first column, and the others name the rest.
     names = ["/".join(filter(None, map(str.strip, cells))) for cells in zip(*header, strict=False)]

@@ -232,6 +232,7 @@ GTZAN = Dataset(
         "published, no longer offers it",
         clips="1000 clips of 30 s, 10 genres",
         unpacked="genres_original",
+        flags="--split published",
         leave_out="`images_original/`, `features_3_sec.csv`, `features_30_sec.csv`",
         defects="50 clips repeat another one, 22 more are of a recording that is there already, 43 "
         "are mislabelled and 63 arguably so (Sturm, [An Analysis of the GTZAN Music Genre "
