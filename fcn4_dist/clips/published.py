@@ -2,7 +2,6 @@
 
 import os
 import re
-from collections import Counter
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ from fcn4_dist.clips.folder import list_audio, unicode_text
 from fcn4_dist.clips.rows import other_separator, read_rows
 from fcn4_dist.config import Settings
 from fcn4_dist.errors import InputError
-from fcn4_dist.findings import Finding, Level, refuse_errors
+from fcn4_dist.findings import Finding, Level, counted, refuse_errors
 from fcn4_dist.text import count
 
 NUMBERS = range(1 << 40)
@@ -56,16 +55,7 @@ def find_below(path: Path, name: str) -> Path | None:
     Raises:
         InputError: If the path cannot be listed.
     """
-    if os.path.exists(path / name):
-        return path
-    try:
-        below = sorted(os.listdir(path)) if os.path.isdir(path) else []
-    except OSError as error:
-        raise InputError(
-            f"cannot list the folder {path} ({error.strerror}): make it readable, or name another "
-            "folder with --audio_path"
-        ) from error
-    return next((path / each for each in below if os.path.exists(path / each / name)), None)
+    return next(iter(_all_below(path, name)), None)
 
 
 def holds(*names: str) -> Callable[[Path], bool]:
@@ -86,7 +76,7 @@ def find_root(settings: Settings, name: str, title: str) -> Path:
         title: What the collection is called.
 
     Raises:
-        InputError: If it is in neither.
+        InputError: If it is in neither, or in several folders of one.
     """
     return _find_any(settings, (name,), title)[0]
 
@@ -104,7 +94,7 @@ def find_table(settings: Settings, layouts: Mapping[str, str], title: str) -> tu
         The table, and the folder of the audio, which is in ``audio_path`` if there is one.
 
     Raises:
-        InputError: If there is no table.
+        InputError: If there is no table, or there are several.
     """
     audio_path = Path(settings.audio_path)
     root, name = _find_any(settings, tuple(layouts), title)
@@ -196,34 +186,32 @@ def check_fields(
 
 
 def numbered_classes(
-    path: Path, rows: Sequence[TableRow], number: str, name: str
-) -> tuple[tuple[str, ...], list[Finding]]:
-    """Give the classes of a table that numbers them, in the order of their numbers.
+    path: Path, rows: Sequence[TableRow], number: str, name: str, published: Sequence[str]
+) -> tuple[str, ...]:
+    """Give the classes that occur in a table that numbers them, in the order of their numbers.
 
     Args:
         path: The file, for the sentence.
         rows: Its rows.
-        number: Name of the column of the numbers.
+        number: Name of the column of the numbers, which ``check_fields`` has passed.
         name: Name of the column of the names.
+        published: Names of all classes, by their numbers.
 
-    Returns:
-        Names of the classes that occur; and an error if a number has several names, or a name
-        several numbers.
+    Raises:
+        InputError: If a name is not that of its number.
     """
-    pairs = {(row.number(number), row[name]): row for row in reversed(rows)}
-    numbers = Counter(each for each, _ in pairs)
-    names = Counter(each for _, each in pairs)
-    unlike = [
-        f"{each} and {text!r} in {row.place}"
-        for (each, text), row in sorted(pairs.items())
-        if numbers[each] > 1 or names[text] > 1
-    ]
-    return tuple(dict.fromkeys(text for _, text in sorted(pairs))), errors_about(
-        f"{path} has other names in the column {name} for one {number}, or one name for several",
-        unlike,
-        "get the file again, or mend its rows",
-        shown=4,
+    refuse_errors(
+        errors_about(
+            f"{path} has other names in the column {name} than its {number} says",
+            [
+                f"{row[name]!r} in {row.place} (it is {published[row.number(number)]!r})"
+                for row in rows
+                if row[name] != published[row.number(number)]
+            ],
+            "get the file again, or mend its rows",
+        )
     )
+    return tuple(published[each] for each in sorted({row.number(number) for row in rows}))
 
 
 def find_audio(folder: Path, names: Iterable[str]) -> tuple[dict[str, Path], list[Finding]]:
@@ -300,13 +288,33 @@ def held_against_published(
 def _find_any(settings: Settings, names: Sequence[str], title: str) -> tuple[Path, str]:
     for path in (Path(settings.audio_path), Path(settings.info_path)):
         for name in names:
-            if root := find_below(path, name):
-                return root, name
+            roots = _all_below(path, name)
+            if len(roots) > 1:
+                folders = counted([unicode_text(root) for root in roots])
+                raise InputError(
+                    f"{path} holds {name} of {title} in several folders: {folders}; name the one "
+                    "that is meant with --audio_path"
+                )
+            if roots:
+                return roots[0], name
     raise InputError(
         f"audio_path {settings.audio_path} holds no {names[0]} of {title}: name the folder that "
         "its archives were unpacked to with --audio_path (what is not audio may be below "
         "--info_path)"
     )
+
+
+def _all_below(path: Path, name: str) -> list[Path]:
+    if os.path.exists(path / name):
+        return [path]
+    try:
+        below = sorted(os.listdir(path)) if os.path.isdir(path) else []
+    except OSError as error:
+        raise InputError(
+            f"cannot list the folder {path} ({error.strerror}): make it readable, or name another "
+            "folder with --audio_path"
+        ) from error
+    return [path / each for each in below if os.path.exists(path / each / name)]
 
 
 def _audio_in(folder: Path) -> list[Path]:
