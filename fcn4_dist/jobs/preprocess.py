@@ -36,10 +36,15 @@ from fcn4_dist.cluster.peers import Alone, Peers
 from fcn4_dist.config import LoadedSettings, Settings
 from fcn4_dist.errors import Fcn4DistError, InputError
 from fcn4_dist.files import write_text
-from fcn4_dist.findings import Finding, Level, as_shown, refuse_errors
+from fcn4_dist.findings import as_shown, refuse_errors
 from fcn4_dist.jobs.feature_gathering import gather_features, who_sees
 from fcn4_dist.jobs.prepare import adopt_from_main
-from fcn4_dist.jobs.preprocess_checks import check_lengths, check_preprocessing, check_split
+from fcn4_dist.jobs.preprocess_checks import (
+    check_lengths,
+    check_preprocessing,
+    check_split,
+    tell_findings,
+)
 from fcn4_dist.jobs.shown_settings import say_settings
 from fcn4_dist.processes import usable_cores
 from fcn4_dist.records import Manifest, Shard
@@ -162,12 +167,12 @@ def read_and_count(loaded: LoadedSettings) -> tuple[LoadedSettings, Collection]:
 
 def _check_collection(collection: Collection, settings: Settings) -> Collection:
     """Say what is unusual about a collection, and give it with what has been said."""
-    _tell(collection.findings)
+    tell_findings(collection.findings)
     if settings.get_npy:
         check_lengths(collection, settings)
     if settings.get_mindrecord:
         of_split = check_split(collection, settings)
-        _tell(of_split)
+        tell_findings(of_split)
         collection = replace(collection, findings=(*collection.findings, *of_split))
     if settings.get_npy and find_dataset(settings.dataset).lists_audio:
         write_annotations(collection, annotations_file(settings))
@@ -208,7 +213,9 @@ def _audio_to_npy(
         index.write(npy_path)
         say(f"features of shape {cache.parameters.shape} in {cache.folder}")
         _report(features, settings)
-        _tell(remarks_about_sound(clips, index, silent_clips(index, settings.silence_level)))
+        tell_findings(
+            remarks_about_sound(clips, index, silent_clips(index, settings.silence_level))
+        )
 
 
 def _npy_to_mindrecord(
@@ -249,14 +256,14 @@ def _plan(settings: Settings, collection: Collection, cache: FeatureCache) -> _P
     _check_parameters(index, settings)
     silent = silent_clips(index, settings.silence_level)
     if not settings.get_npy:
-        _tell(remarks_about_sound(collection.clips, index, silent))
+        tell_findings(remarks_about_sound(collection.clips, index, silent))
     unusable = {clip.id: clip.reason for clip in index.clips if clip.skipped} | silent
     _check_unusable(unusable, settings)
     content = {clip.id: clip.sha256 for clip in index.clips if clip.id not in unusable}
     usable = [clip for clip in collection.clips if clip.id not in unusable]
     refuse_errors(check_classes(collection.class_names, collection.clips, usable))
     split = split_clips(usable, content, settings, collection.folds)
-    _tell([finding for finding in split.findings if finding not in collection.findings])
+    tell_findings([finding for finding in split.findings if finding not in collection.findings])
     split = replace(split, left_out={**split.left_out, **silent})
     planned, outside = plan_records(
         collection.clips, index, split, settings.set_names, settings.num_consumer
@@ -362,12 +369,6 @@ def _check_unusable(reasons: Mapping[str, str], settings: Settings) -> None:
             f"{len(reasons)} clips were skipped or are silent, like {as_shown(clip_id)} "
             f"({reason}): mend or remove them, or leave out --strict"
         )
-
-
-def _tell(findings: Sequence[Finding]) -> None:
-    for finding in findings:
-        tell = warn if finding.level is Level.WARNING else say
-        tell(str(finding))
 
 
 def _summarise(manifest: Manifest, settings: Settings) -> None:
