@@ -347,6 +347,17 @@ def test_the_manifest_is_json_for_everybody_whatever_the_names(
     assert Path(row.source).exists()
 
 
+def test_a_dry_run_says_what_would_be_and_writes_nothing(
+    clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["preprocess", "--dry_run", *flags_of(tmp_path, clips)]) == 0
+    told = capsys.readouterr().out
+    assert re.search(r"clips will need up to .* for features in .* and .* for shards in", told)
+    assert re.search(r"clips would be \d+ in train, \d+ in val, but for those that cannot", told)
+    assert not list(tmp_path.iterdir())
+    assert main(["preprocess", "--dry_run", *flags_of(tmp_path, clips, val_pattern="x")]) == 2
+
+
 def test_a_disk_without_room_for_the_features_is_refused_before_the_work(
     small_disk: Path, clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
