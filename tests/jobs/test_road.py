@@ -78,6 +78,19 @@ def test_a_dry_run_says_what_is_decided_and_writes_nothing(
     assert sorted(place.rglob("*")) == before
 
 
+@pytest.mark.usefixtures("place")
+def test_classes_by_a_pattern_are_decided_upon_as_those_of_folders(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    pattern = r"(?P<animal>dog|rooster)|(?P<weather>rain)"
+
+    assert main(["train", "Björk's music", "--dry_run", "--label_pattern", pattern]) == 0
+
+    told = capsys.readouterr().out
+    assert "labels in names, by label_pattern" in told
+    assert "classes  2: animal, weather" in told
+
+
 def test_the_road_leads_to_a_tagger_its_scores_and_a_page(taken: Taken, place: Path) -> None:
     run = taken.run
 
