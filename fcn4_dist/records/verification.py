@@ -146,7 +146,7 @@ def row_faults(
     except RuntimeError as error:
         yield _fault(f"{path} cannot be read by MindSpore ({_reason(error)})")
         return
-    clips = [clip for clip in record_set.clips if clip.shard == shard.file]
+    clips = record_set.clips_of(shard)
     if others := _other_clips(ids, [clip.id for clip in clips]):
         yield _fault(f"{path} does not hold the clips the manifest says ({others})")
     if relabelled := _relabelled(record_set, clips, dict(zip(ids, labels, strict=True))):
