@@ -35,7 +35,6 @@ _SPLITS_FOLDER = "data/splits"
 _FOLDERS = frozenset(f"{number:02}" for number in range(100))
 _SONG = re.compile(r"(\d\d)/(\d{1,9})(?:\.low)?\.mp3", re.ASCII)
 _TAG = re.compile(r"(?:genre|instrument|mood/theme)---\S+")
-_FOLDERS_DOWN = 2
 
 
 def read_mtg_jamendo(settings: Settings) -> Collection:
@@ -135,33 +134,28 @@ def _find_songs(audio_path: Path) -> tuple[dict[str, Path], list[Finding]]:
         Published path of each song -> its file; and what is unusual.
     """
     found: dict[str, Path] = {}
-    folders = _song_folders(audio_path)
-    files = [(folder, path) for folder in folders for path in list_audio(folder)]
     counts: Counter[str] = Counter()
-    for folder, path in sorted(files, key=lambda each: each[1].name.endswith(".low.mp3")):
-        if song := _SONG.fullmatch(path.relative_to(folder).as_posix()):
+    files = [path for folder in _song_folders(audio_path) for path in list_audio(folder)]
+    for path in sorted(files, key=lambda each: each.name.endswith(".low.mp3")):
+        if song := _SONG.fullmatch(f"{path.parent.name}/{path.name}"):
             name = f"{song[1]}/{song[2]}.mp3"
             counts[name] += 1
             found.setdefault(name, path)
-    twice = [f"{found[name]}" for name, number in counts.items() if number > 1]
     return found, remarks_about(
         f"audio_path {audio_path} holds songs more than once, as .mp3 and .low.mp3 or in several "
         "folders",
-        twice,
+        [f"{found[name]}" for name, number in counts.items() if number > 1],
         "of each, the first of these is taken: .mp3, then by folder",
     )
 
 
-def _song_folders(path: Path) -> list[Path]:
-    """Find the folders that hold folders 00 to 99: a path, or those on the first level below it."""
-    level = [path]
-    for _ in range(_FOLDERS_DOWN):
-        names = {folder: _names_in(folder) for folder in level}
-        if found := [folder for folder in level if _FOLDERS.intersection(names[folder])]:
-            return found
-        below = (folder / name for folder in level for name in names[folder])
-        level = [folder for folder in below if os.path.isdir(folder)]
-    return [folder for folder in level if _FOLDERS.intersection(_names_in(folder))]
+def _song_folders(path: Path, down: int = 2) -> list[Path]:
+    """Find the folders 00 to 99, in a path or in folders so many levels below it."""
+    names = _names_in(path)
+    if found := [path / name for name in names if name in _FOLDERS]:
+        return found
+    below = [path / name for name in names if os.path.isdir(path / name)] if down else []
+    return [folder for each in below for folder in _song_folders(each, down - 1)]
 
 
 def _names_in(folder: Path) -> list[str]:

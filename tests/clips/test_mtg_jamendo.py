@@ -110,6 +110,17 @@ def test_songs_are_found_at_the_path_and_below(published: Path, below: str) -> N
     }
 
 
+def test_folders_of_songs_may_be_links_to_other_disks(published: Path, tmp_path: Path) -> None:
+    put_songs(published / "melspecs", ["41/241.npy"])
+    put_songs(tmp_path / "disk" / "of" / "songs")
+    (published / "raw_30s" / "audio").mkdir(parents=True)
+    for folder in (tmp_path / "disk" / "of" / "songs").iterdir():
+        (published / "raw_30s" / "audio" / folder.name).symlink_to(folder)
+    assert not [
+        each for each in read(published, with_audio=True).findings if "missing" in str(each)
+    ]
+
+
 def test_songs_may_be_far_from_their_repository(tmp_path: Path) -> None:
     repository = publish(tmp_path / "home" / "mtg-jamendo-dataset")
     songs = put_songs(tmp_path / "disk")
