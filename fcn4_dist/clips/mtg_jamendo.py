@@ -54,13 +54,15 @@ def read_mtg_jamendo(settings: Settings) -> Collection:
     """
     folder = find_root(settings, _SPLITS_FOLDER, MTG_JAMENDO.title) / _SPLITS_FOLDER
     splits = tuple(number for number in SPLITS if os.path.isdir(folder / f"split-{number}"))
-    if settings.fold not in splits:
+    # Of a kfold split, fold is a number of its own; all published ones have the same songs.
+    number = splits[0] if splits and settings.split == "kfold" else settings.fold
+    if number not in splits:
         there = ", ".join(map(str, splits)) or "none"
         raise InputError(
-            f"{folder} holds no split-{settings.fold} of {MTG_JAMENDO.title} (there: {there}): "
+            f"{folder} holds no split-{number} of {MTG_JAMENDO.title} (there: {there}): "
             "name one with --fold"
         )
-    split = folder / f"split-{settings.fold}"
+    split = folder / f"split-{number}"
     audio_path = Path(settings.audio_path)
     songs, remarks = _find_songs(audio_path)
     name = "autotagging" + ("" if settings.tag_list == "all" else f"_{settings.tag_list}")
@@ -72,11 +74,11 @@ def read_mtg_jamendo(settings: Settings) -> Collection:
         clips += [_clip(row, role, songs, audio_path) for row in rows]
     tags = tuple(sorted({tag for clip in clips for tag in clip.labels}))
     named = {clip.id for clip in clips}
-    number, of_tags = _PUBLISHED[settings.tag_list]
+    of_songs, of_tags = _PUBLISHED[settings.tag_list]
     remarks += [
         *held_against_published(
             {"songs": len(named), "tags": len(tags)},
-            {"songs": number, "tags": of_tags},
+            {"songs": of_songs, "tags": of_tags},
             MTG_JAMENDO.title,
             split,
         ),
@@ -105,9 +107,15 @@ def _is_song(name: str, folder: str) -> bool:
 
 
 def _clip(row: TableRow, role: str, songs: Mapping[str, Path], audio_path: Path) -> Clip:
-    path = row["PATH"]
+    path = _published_path(row["PATH"])
     where = songs.get(path) or audio_path / path
     return Clip(path, where, tuple(_tags(row)), role, row["ARTIST_ID"])
+
+
+def _published_path(path: str) -> str:
+    """Give the path of a song of either quality as the splits have it; "" if it is none."""
+    song = _SONG.fullmatch(path)
+    return f"{song[1]}/{song[2]}.mp3" if song else ""
 
 
 def _tags(row: TableRow) -> list[str]:
@@ -118,7 +126,7 @@ def _tags(row: TableRow) -> list[str]:
 def _check_rows(file: Path, rows: Iterable[TableRow]) -> list[Finding]:
     faults = []
     for row in rows:
-        if not _SONG.fullmatch(row["PATH"]):
+        if not _published_path(row["PATH"]):
             faults.append(f"{row.place} (PATH {row['PATH']!r})")
         elif not row["ARTIST_ID"]:
             faults.append(f"{row.place} (no ARTIST_ID)")
@@ -137,8 +145,7 @@ def _find_songs(audio_path: Path) -> tuple[dict[str, Path], list[Finding]]:
     counts: Counter[str] = Counter()
     files = [path for folder in _song_folders(audio_path) for path in list_audio(folder)]
     for path in sorted(files, key=lambda each: each.name.endswith(".low.mp3")):
-        if song := _SONG.fullmatch(f"{path.parent.name}/{path.name}"):
-            name = f"{song[1]}/{song[2]}.mp3"
+        if name := _published_path(f"{path.parent.name}/{path.name}"):
             counts[name] += 1
             found.setdefault(name, path)
     return found, remarks_about(

@@ -88,6 +88,17 @@ def test_fold_names_the_split_and_those_that_are_there_are_known(published: Path
         read(published, fold=1)
 
 
+def test_a_split_that_is_drawn_has_folds_of_its_own(published: Path) -> None:
+    assert len(read(published, split="kfold", folds=7, fold=6).clips) == 4
+
+
+def test_rows_that_were_edited_for_the_other_quality_are_of_the_same_songs(published: Path) -> None:
+    whole = read(published)
+    for file in (published / "data/splits/split-0").iterdir():
+        file.write_text(file.read_text().replace(".mp3", ".low.mp3"))
+    assert read(published).clips == whole.clips
+
+
 def test_all_tags_are_a_list_of_their_own(published: Path) -> None:
     publish(published, tag_list="", validation=[f"{ROWS['validation'][0]}\tgenre---techno"])
     assert "genre---techno" in read(published, tag_list="all").class_names
