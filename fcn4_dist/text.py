@@ -8,7 +8,7 @@ import json
 import re
 import shlex
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -67,6 +67,14 @@ def count(number: int, noun: str) -> str:
     """Write a number of things: "1 clip", "2 clips", "3 classes"."""
     ending = "" if number == 1 else "es" if noun.endswith(("s", "x", "sh", "tch")) else "s"
     return f"{number} {noun}{ending}"
+
+
+def span(numbers: Sequence[int]) -> str:
+    """Write whole numbers in their order: "1 to 10", "0, 2, 5"."""
+    first, last = numbers[0], numbers[-1]
+    if len(numbers) > 2 and list(numbers) == list(range(first, last + 1)):
+        return f"{first} to {last}"
+    return ", ".join(map(str, numbers))
 
 
 def json_text(value: Any, encoding: str = "utf-8", **options: Any) -> str:

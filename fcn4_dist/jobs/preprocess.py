@@ -22,6 +22,7 @@ from fcn4_dist.clips import (
     Collection,
     Split,
     annotations_file,
+    choose_fold,
     choose_for_dataset,
     find_dataset,
     read_collection,
@@ -95,8 +96,8 @@ def show_preprocessing(loaded: LoadedSettings) -> None:
     check_preprocessing(loaded.settings)
     loaded, collection = read_and_count(loaded)
     say_settings(loaded, "preprocess", None)
-    if split := _check_collection(collection, loaded.settings):
-        _tell(split.findings)
+    _, split = _check_collection(collection, loaded.settings)
+    if split:
         sizes = Counter(split.roles.values())
         names = zip(ROLES, loaded.settings.set_names, strict=True)
         sets = ", ".join(f"{sizes[role]} in {name}" for role, name in names if sizes[role])
@@ -136,7 +137,7 @@ def _run(loaded: LoadedSettings, peers: Peers, local_size: int = 1) -> None:
         _say_settings(loaded)
         if peers.size > 1:
             say(f"{peers.size} ranks share the work")
-        _check_collection(collection, settings)
+        collection, _ = _check_collection(collection, settings)
         if settings.get_npy and find_dataset(settings.dataset).lists_audio:
             write_annotations(collection, annotations_file(settings))
     with ExitStack() as held:
@@ -178,18 +179,25 @@ def read_and_count(loaded: LoadedSettings) -> tuple[LoadedSettings, Collection]:
     number = {"num_classes": len(collection.class_names)}
     of_folder = settings.get_npy or find_dataset(settings.dataset).metadata
     where = settings.audio_path if of_folder else str(annotations_file(settings))
-    return loaded.found(number, where), collection
+    return choose_fold(loaded.found(number, where), collection), collection
 
 
-def _check_collection(collection: Collection, settings: Settings) -> Split | None:
-    """Say what is unusual about a collection, and refuse what cannot be preprocessed."""
+def _check_collection(
+    collection: Collection, settings: Settings
+) -> tuple[Collection, Split | None]:
+    """Say what is unusual about a collection; give it with what was said, and its split, if any."""
     _tell(collection.findings)
+    there = collection
     if settings.get_npy:
-        there = tuple(clip for clip in collection.clips if os.path.isfile(clip.path))
-        collection = replace(collection, clips=there)
-        check_lengths(collection, settings)
-    say(check_room_ahead(collection, settings))
-    return check_split(collection, settings) if settings.get_mindrecord else None
+        clips = tuple(clip for clip in collection.clips if os.path.isfile(clip.path))
+        there = replace(collection, clips=clips)
+        check_lengths(there, settings)
+    say(check_room_ahead(there, settings))
+    if not settings.get_mindrecord:
+        return collection, None
+    split = check_split(there, settings)
+    _tell(split.findings)
+    return replace(collection, findings=(*collection.findings, *split.findings)), split
 
 
 def _audio_to_npy(
@@ -271,13 +279,15 @@ def _plan(settings: Settings, collection: Collection, cache: FeatureCache) -> _P
     content = {clip.id: clip.sha256 for clip in index.clips if clip.id not in unusable}
     usable = [clip for clip in collection.clips if clip.id not in unusable]
     refuse_errors(check_classes(collection.class_names, collection.clips, usable))
-    split = split_clips(usable, content, settings)
-    _tell(split.findings)
+    split = split_clips(usable, content, settings, collection.folds)
+    _tell([finding for finding in split.findings if finding not in collection.findings])
     split = replace(split, left_out={**split.left_out, **silent})
     planned, outside = plan_records(
         collection.clips, index, split, settings.set_names, settings.num_consumer
     )
-    check_features((clip for shard in planned for clip in shard.clips), cache)
+    if not settings.get_npy:
+        # Else they were just made or read, and a hundred gigabytes are not soon read once more.
+        check_features((clip for shard in planned for clip in shard.clips), cache)
     return planned, outside, split
 
 

@@ -59,7 +59,7 @@ def check_split(collection: Collection, settings: Settings) -> Split:
     Raises:
         InputError: If there is no such split.
     """
-    split = split_clips(collection.clips, {}, settings)
+    split = split_clips(collection.clips, {}, settings, collection.folds)
     roles = Counter(split.roles.values())
     if roles["train"] < settings.batch_per_rank:
         warn(
