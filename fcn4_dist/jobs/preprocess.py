@@ -185,21 +185,17 @@ def read_and_count(loaded: LoadedSettings) -> tuple[LoadedSettings, Collection]:
 def _check_collection(
     collection: Collection, settings: Settings
 ) -> tuple[Collection, Split | None]:
-    """Say what is unusual about a collection, and refuse what cannot be preprocessed.
-
-    Returns:
-        The collection, with what has been said; and the split as it is known so far.
-    """
+    """Say what is unusual about a collection; give it with what was said, and its split, if any."""
     _tell(collection.findings)
-    present = collection
+    there = collection
     if settings.get_npy:
-        there = tuple(clip for clip in collection.clips if os.path.isfile(clip.path))
-        present = replace(collection, clips=there)
-        check_lengths(present, settings)
-    say(check_room_ahead(present, settings))
+        clips = tuple(clip for clip in collection.clips if os.path.isfile(clip.path))
+        there = replace(collection, clips=clips)
+        check_lengths(there, settings)
+    say(check_room_ahead(there, settings))
     if not settings.get_mindrecord:
         return collection, None
-    split = check_split(present, settings)
+    split = check_split(there, settings)
     _tell(split.findings)
     return replace(collection, findings=(*collection.findings, *split.findings)), split
 
@@ -289,7 +285,9 @@ def _plan(settings: Settings, collection: Collection, cache: FeatureCache) -> _P
     planned, outside = plan_records(
         collection.clips, index, split, settings.set_names, settings.num_consumer
     )
-    check_features((clip for shard in planned for clip in shard.clips), cache)
+    if not settings.get_npy:
+        # Else they were just made or read, and a hundred gigabytes are not soon read once more.
+        check_features((clip for shard in planned for clip in shard.clips), cache)
     return planned, outside, split
 
 
