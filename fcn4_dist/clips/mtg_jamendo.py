@@ -55,13 +55,15 @@ def read_mtg_jamendo(settings: Settings) -> Collection:
     """
     folder = find_root(settings, _SPLITS_FOLDER, MTG_JAMENDO.title) / _SPLITS_FOLDER
     splits = tuple(number for number in SPLITS if os.path.isdir(folder / f"split-{number}"))
-    if settings.fold not in splits:
+    # All splits are of the same songs: one will do where folds are drawn.
+    number = splits[0] if splits and settings.split == "kfold" else settings.fold
+    if number not in splits:
         there = ", ".join(map(str, splits)) or "none"
         raise InputError(
-            f"{folder} holds no split-{settings.fold} of {MTG_JAMENDO.title} (there: {there}): "
+            f"{folder} holds no split-{number} of {MTG_JAMENDO.title} (there: {there}): "
             "name one with --fold"
         )
-    split = folder / f"split-{settings.fold}"
+    split = folder / f"split-{number}"
     audio_path = Path(settings.audio_path)
     songs, remarks = _find_songs(audio_path)
     name = "autotagging" + ("" if settings.tag_list == "all" else f"_{settings.tag_list}")
