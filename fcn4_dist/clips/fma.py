@@ -4,34 +4,28 @@ Defferrard, Benzi, Vandergheynst, Bresson, "FMA: A Dataset for Music Analysis", 
 """
 
 import os
-import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
 from fcn4_dist.clips.checks import errors_about, remarks_about
 from fcn4_dist.clips.collection import About, Clip, Collection, Dataset, PublishedScore
+from fcn4_dist.clips.fma_tables import ROLES, SUBSETS, Track, read_genres, read_tracks
 from fcn4_dist.clips.folder import unicode_text
 from fcn4_dist.clips.published import (
     find_below,
     find_root,
     held_against_published,
-    read_table,
     unnamed_audio,
 )
-from fcn4_dist.clips.rows import iter_rows
 from fcn4_dist.config import Settings
 from fcn4_dist.errors import InputError
-from fcn4_dist.findings import Finding, Level, refuse_errors
-from fcn4_dist.text import count
+from fcn4_dist.findings import Finding, Level
 
 _TITLE = "FMA"
 _TABLES = "fma_metadata"
 _TRACKS = f"{_TABLES}/tracks.csv"
-_SUBSETS = ("small", "medium", "large", "full")
-_ROLES = {"training": "train", "validation": "val", "test": "test"}
 _PUBLISHED = {
     "small": (6400, 800, 800),
     "medium": (19922, 2505, 2573),
@@ -48,35 +42,6 @@ _CUT_TO_SECONDS = {
     **{98565: 1.6, 98566: 6.2, 98567: 0.5, 98568: 6.6, 98569: 1.5, 108924: 27.4},
 }
 _SHORTEST_SECONDS = 2.0
-
-_HEADER_LINES = 3
-_COLUMNS = (
-    *("track_id", "set/split", "set/subset"),
-    *("artist/id", "track/genre_top", "track/genres_all"),
-)
-_TRACK_ID = re.compile(r"0*([1-9][0-9]{0,5})(?:\.0*)?")
-_ID_LIST = re.compile(r"\[\s*(?:[0-9]+\s*(?:,\s*[0-9]+\s*)*)?\]")
-
-
-@dataclass(frozen=True)
-class _Track:
-    line: int
-    number: int
-    split: str
-    subset: str
-    artist: str
-    top: str
-    genres: tuple[int, ...]
-
-    @property
-    def file(self) -> str:
-        name = f"{self.number:06}"
-        return f"{name[:3]}/{name}.mp3"
-
-    def labels(self, titles: Mapping[int, str]) -> tuple[str, ...]:
-        if titles:
-            return tuple(titles[genre] for genre in self.genres if genre in titles)
-        return (self.top,) if self.top else ()
 
 
 def read_fma(settings: Settings) -> Collection:
@@ -97,8 +62,8 @@ def read_fma(settings: Settings) -> Collection:
     tables = _find_tables(audio_path) or _named_tables(settings)
     file = tables / "tracks.csv"
     audio, findings = _find_audio(settings)
-    titles = _read_genres(tables / "genres.csv") if settings.tag_list == "genres_all" else {}
-    everything = _read_tracks(file)
+    titles = read_genres(tables / "genres.csv") if settings.tag_list == "genres_all" else {}
+    everything = read_tracks(file)
     tracks = [track for track in everything if _order(track.subset) <= _order(audio.subset)]
     cut = {} if audio.held_by == "full" else _CUT_TO_SECONDS
     beginning = unicode_text(audio.folder.relative_to(audio_path) / "_")[:-1]
@@ -107,7 +72,7 @@ def read_fma(settings: Settings) -> Collection:
             beginning + track.file,
             audio.folder / track.file,
             track.labels(titles),
-            _ROLES[track.split],
+            ROLES[track.split],
             track.artist,
             line=track.line,
         )
@@ -131,7 +96,7 @@ def read_fma(settings: Settings) -> Collection:
             *_known_to_be_cut(audio.folder, [track for track in tracks if track.number in cut]),
             *held_against_published(
                 Counter(track.split for track in tracks),
-                dict(zip(_ROLES, _PUBLISHED[audio.subset], strict=True)),
+                dict(zip(ROLES, _PUBLISHED[audio.subset], strict=True)),
                 f"FMA's subset {audio.subset}",
                 file,
             ),
@@ -148,18 +113,6 @@ def read_fma(settings: Settings) -> Collection:
 def is_fma(path: Path) -> bool:
     """Say whether a folder holds FMA, or is one of its folders of audio, by names."""
     return os.path.isdir(path) and _find_tables(path) is not None
-
-
-def read_id_list(text: str) -> tuple[int, ...] | None:
-    """Read a list of ids as Python writes it; None if it is none.
-
-    Args:
-        text: Like "[17, 10]"; blanks do not count.
-    """
-    if not _ID_LIST.fullmatch(text.strip()):
-        return None
-    numbers = re.findall("[0-9]+", text)
-    return tuple(map(int, numbers)) if all(len(each) < 10 for each in numbers) else None
 
 
 def _find_tables(audio_path: Path) -> Path | None:
@@ -199,11 +152,11 @@ def _find_audio(settings: Settings) -> tuple[_Audio, list[Finding]]:
     if "" in there:
         raise InputError(
             f"audio_path {audio_path} is not called like a subset of FMA: say which one it is with "
-            f"--subset ({', '.join(_SUBSETS)})"
+            f"--subset ({', '.join(SUBSETS)})"
         )
     fitting = [name for name in there if not wanted or _order(name) >= _order(wanted)]
     if not fitting:
-        names = f"fma_{wanted}" if wanted else ", ".join(f"fma_{name}" for name in _SUBSETS)
+        names = f"fma_{wanted}" if wanted else ", ".join(f"fma_{name}" for name in SUBSETS)
         raise InputError(
             f"audio_path {audio_path} holds no folder of FMA's audio ({names}): unpack the archive "
             "there, or name the folder that holds it with --audio_path"
@@ -224,7 +177,7 @@ def _find_audio(settings: Settings) -> tuple[_Audio, list[Finding]]:
 def _folders_of_subsets(audio_path: Path) -> dict[str, Path]:
     """Give the folders of audio by their subsets, from the smallest one to the largest."""
     there = {}
-    for subset in _SUBSETS:
+    for subset in SUBSETS:
         name = f"fma_{subset}"
         if Path(os.path.abspath(audio_path)).name == name and _holds_clips(audio_path):
             there[subset] = audio_path
@@ -236,83 +189,11 @@ def _folders_of_subsets(audio_path: Path) -> dict[str, Path]:
 
 
 def _order(subset: str) -> int:
-    return _SUBSETS.index(subset)
-
-
-def _read_tracks(path: Path) -> list[_Track]:
-    """Read the columns that are used, row by row: the others are long texts, a quarter of a GB."""
-    rows = iter_rows(path, ",", prose=True)
-    header = [fields for _, fields in islice(rows, _HEADER_LINES)]
-    # Of the three lines, the last one names the first column, and the others name the rest.
-    names = ["/".join(filter(None, map(str.strip, cells))) for cells in zip(*header, strict=False)]
-    refuse_errors(
-        errors_about(
-            f"{path} lacks columns in its header of {_HEADER_LINES} lines",
-            [name for name in _COLUMNS if name not in names],
-            "get the file again as it was published",
-        )
-    )
-    places = [names.index(name) for name in _COLUMNS]
-    tracks, wrong = [], []
-    for line, fields in rows:
-        if len(fields) != len(names):
-            wrong.append(f"{count(len(fields), 'field')} in line {line}")
-            continue
-        track, problem = _track_of(line, [fields[place].strip() for place in places])
-        tracks.append(track)
-        if problem:
-            wrong.append(f"{problem} in line {line}")
-    refuse_errors(
-        errors_about(
-            f"{path} has rows that FMA's {len(names)} columns do not have",
-            wrong,
-            "get the file again as it was published",
-        )
-    )
-    if not tracks:
-        raise InputError(f"{path} holds no row below its header: get the file again")
-    return tracks
-
-
-def _track_of(line: int, cells: Sequence[str]) -> tuple[_Track, str]:
-    """Give a track, and what is wrong with its cells; "" if nothing is."""
-    track_id, split, subset, artist, top, all_genres = cells
-    number, genres = _TRACK_ID.fullmatch(track_id), read_id_list(all_genres)
-    wrong = {
-        "track_id": number is None,
-        "set/split": split not in _ROLES,
-        "set/subset": subset not in _SUBSETS,
-        "track/genres_all": genres is None,
-    }
-    problems = [
-        f"{cell!r} for {name}"
-        for name, cell in zip(_COLUMNS, cells, strict=True)
-        if wrong.get(name)
-    ]
-    track = _Track(line, int(number[1]) if number else 0, split, subset, artist, top, genres or ())
-    return track, " and ".join(problems)
-
-
-def _read_genres(path: Path) -> dict[int, str]:
-    """Read the titles of the genres by their ids, in the order of the ids."""
-    rows = read_table(path, ",", ("genre_id", "title"))
-    ids, titles = Counter(row["genre_id"] for row in rows), Counter(row["title"] for row in rows)
-    wrong = [
-        row.place
-        for row in rows
-        if not (re.fullmatch("[0-9]{1,9}", row["genre_id"]) and row["title"])
-        or ids[row["genre_id"]] + titles[row["title"]] > 2
-    ]
-    refuse_errors(
-        errors_about(
-            f"{path} has rows without an id and a title of their own", wrong, "get the file again"
-        )
-    )
-    return dict(sorted((int(row["genre_id"]), row["title"]) for row in rows))
+    return SUBSETS.index(subset)
 
 
 def _unknown_genres(
-    path: Path, tracks: Iterable[_Track], titles: Mapping[int, str]
+    path: Path, tracks: Iterable[Track], titles: Mapping[int, str]
 ) -> list[Finding]:
     return errors_about(
         f"{path} names genres that genres.csv does not",
@@ -326,7 +207,7 @@ def _unknown_genres(
     )
 
 
-def _known_to_be_cut(folder: Path, tracks: Iterable[_Track]) -> list[Finding]:
+def _known_to_be_cut(folder: Path, tracks: Iterable[Track]) -> list[Finding]:
     lengths = {track.file: _CUT_TO_SECONDS[track.number] for track in tracks}
     short = [file for file, seconds in lengths.items() if seconds < _SHORTEST_SECONDS]
     others = [f"{file} ({lengths[file]} s)" for file in lengths if file not in short]
@@ -359,7 +240,7 @@ FMA = Dataset(
     published_by_default=True,
     random_costs="cannot be compared with published scores, though artists stay on one side",
     group_is="artists",
-    subsets=_SUBSETS,
+    subsets=SUBSETS,
     tag_lists=("genre_top", "genres_all"),
     about=About(
         licence="each song has the Creative Commons licence that its artist chose; the tables are "
@@ -373,9 +254,10 @@ FMA = Dataset(
         leave_out="`fma_metadata/features.csv`, `echonest.csv` and `raw_*.csv`",
         defects="21 clips of the archives of 30 s clips were cut at the wrong place "
         "([issue 8](https://github.com/mdeff/fma/issues/8)): 18 of them (6 of `small`) are empty "
-        "or shorter than 2 s and are left out, 3 are padded. About 150 more of `large` do not "
-        "decode, as its users say; they are skipped with a reason. Half of the tracks of `large` "
-        "and `full` have no top genre, some none at all: they are left out of that tag list",
+        "or shorter than 2 s and are left out, 3 are padded. Of `large`, users list some 150 more "
+        "that librosa does not decode; what does not is skipped with its reason. Half of "
+        "`large` and `full` has no top genre, some no genre at all: it is left out of that "
+        "tag list",
         published=(
             PublishedScore(
                 "SVM on statistics of MFCC, spectral contrast and centroid, `medium`",

@@ -17,6 +17,7 @@ from fcn4_dist.clips.published import (
     unnamed_audio,
 )
 from fcn4_dist.config import Settings
+from fcn4_dist.errors import InputError
 from fcn4_dist.findings import Finding, Level, refuse_errors
 
 FSDKAGGLE2018_CLASSES = (
@@ -88,6 +89,11 @@ def _clips_of_test_set(
     check_fields(table, rows, {"fname": None, "label": None, "usage": None})
     if folder.name.endswith("audio_train"):
         folder = folder.with_name(folder.name.replace("train", "test"))
+    if not folder.is_relative_to(audio_path):
+        raise InputError(
+            f"audio_path {audio_path} holds the training clips of FSDKaggle2018 alone: name the "
+            f"folder that also holds {folder.name} with --audio_path"
+        )
     return _clips(table, rows, audio_path, folder, "test")
 
 

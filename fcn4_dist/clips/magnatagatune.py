@@ -8,6 +8,7 @@ from pathlib import Path
 from fcn4_dist.clips.annotations import Annotations, read_annotations
 from fcn4_dist.clips.checks import errors_about, remarks_about
 from fcn4_dist.clips.collection import About, Collection, Dataset, PublishedScore
+from fcn4_dist.clips.published import find_below, find_root
 from fcn4_dist.clips.rows import annotations_file
 from fcn4_dist.config import Settings
 
@@ -32,8 +33,8 @@ def read_magnatagatune(settings: Settings) -> Collection:
     """Read MagnaTagATune from its annotations in their published form, without a look at the audio.
 
     Args:
-        settings: They name the file, the folder of the folders 0 to f, and which tags are the
-            classes: the ``num_classes`` most frequent ones, or ``MODELZOO_TAGS``.
+        settings: They name the file, the folder of the folders 0 to f, or the one above, and which
+            tags are the classes: the ``num_classes`` most frequent ones, or ``MODELZOO_TAGS``.
 
     Returns:
         The collection, with the roles of the published split.
@@ -41,11 +42,16 @@ def read_magnatagatune(settings: Settings) -> Collection:
     Raises:
         InputError: If the file is missing, or is no annotations file.
     """
-    annotations = read_annotations(annotations_file(settings))
+    file = annotations_file(settings)
+    if not file.exists():
+        name = settings.info_name
+        file = find_root(settings, name, MAGNATAGATUNE.title) / name
+    annotations = read_annotations(file)
+    root = _root(Path(settings.audio_path))
     is_counted = settings.tag_list == "count"
     tags = _most_frequent(annotations, settings.num_classes) if is_counted else MODELZOO_TAGS
     known = [tag for tag in tags if tag in annotations.tags]
-    collection = annotations.collection(known, Path(settings.audio_path))
+    collection = annotations.collection(known, root)
     clips = [
         replace(clip, role=_ROLE_OF_FOLDER.get(clip.id.split("/")[0], ""), group=_song(clip.id))
         for clip in collection.clips
@@ -68,10 +74,19 @@ def read_magnatagatune(settings: Settings) -> Collection:
 
 def is_magnatagatune(path: Path) -> bool:
     """Say whether a folder, or the annotations file in it, is of MagnaTagATune, by names."""
-    file = path if os.path.isfile(path) else path / ANNOTATIONS_NAME
+    root = None if os.path.isfile(path) else find_below(path, ANNOTATIONS_NAME)
+    file = root / ANNOTATIONS_NAME if root else path
     folders = [name for name in _ROLE_OF_FOLDER if os.path.isdir(file.parent / name)]
     # The file alone may be one that preprocess has written of a folder of classes.
     return file.name == ANNOTATIONS_NAME and os.path.isfile(file) and bool(folders)
+
+
+def _root(audio_path: Path) -> Path:
+    """Find the folder of the folders 0 to f: a path, or one right below it."""
+    if any(os.path.isdir(audio_path / name) for name in _ROLE_OF_FOLDER):
+        return audio_path
+    below = (find_below(audio_path, name) for name in _ROLE_OF_FOLDER)
+    return next(filter(None, below), audio_path)
 
 
 def _most_frequent(annotations: Annotations, number: int) -> tuple[str, ...]:

@@ -2,7 +2,6 @@
 
 import os
 import re
-from collections import Counter
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
@@ -130,7 +129,7 @@ def read_table(
         InputError: If it is missing, lacks columns or has some twice, or has rows of more or fewer
             fields.
     """
-    header, rows = read_rows(path, delimiter)
+    header, rows = read_rows(path, delimiter, "get the file again")
     names = [name.strip() for name in header]
     if several:
         # Programs for tables give the other fields a column without a name.
@@ -196,34 +195,32 @@ def check_fields(
 
 
 def numbered_classes(
-    path: Path, rows: Sequence[TableRow], number: str, name: str
-) -> tuple[tuple[str, ...], list[Finding]]:
-    """Give the classes of a table that numbers them, in the order of their numbers.
+    path: Path, rows: Sequence[TableRow], number: str, name: str, published: Sequence[str]
+) -> tuple[str, ...]:
+    """Give the classes that occur in a table that numbers them, in the order of their numbers.
 
     Args:
         path: The file, for the sentence.
         rows: Its rows.
-        number: Name of the column of the numbers.
+        number: Name of the column of the numbers, which ``check_fields`` has passed.
         name: Name of the column of the names.
+        published: Names of all classes, by their numbers.
 
-    Returns:
-        Names of the classes that occur; and an error if a number has several names, or a name
-        several numbers.
+    Raises:
+        InputError: If a name is not that of its number.
     """
-    pairs = {(row.number(number), row[name]): row for row in reversed(rows)}
-    numbers = Counter(each for each, _ in pairs)
-    names = Counter(each for _, each in pairs)
-    unlike = [
-        f"{each} and {text!r} in {row.place}"
-        for (each, text), row in sorted(pairs.items())
-        if numbers[each] > 1 or names[text] > 1
-    ]
-    return tuple(dict.fromkeys(text for _, text in sorted(pairs))), errors_about(
-        f"{path} has other names in the column {name} for one {number}, or one name for several",
-        unlike,
-        "get the file again, or mend its rows",
-        shown=4,
+    refuse_errors(
+        errors_about(
+            f"{path} has other names in the column {name} than its {number} says",
+            [
+                f"{row[name]!r} in {row.place} (it is {published[row.number(number)]!r})"
+                for row in rows
+                if row[name] != published[row.number(number)]
+            ],
+            "get the file again, or mend its rows",
+        )
     )
+    return tuple(published[each] for each in sorted({row.number(number) for row in rows}))
 
 
 def find_audio(folder: Path, names: Iterable[str]) -> tuple[dict[str, Path], list[Finding]]:

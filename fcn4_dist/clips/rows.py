@@ -17,6 +17,7 @@ Row = tuple[int, list[str]]
 
 _MOST_BYTES = 1 << 32
 _LONGEST_PROSE = 1 << 20
+_NAME_IT = "name the file with --info_path and --info_name"
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "|"}
 
 
@@ -25,12 +26,13 @@ def annotations_file(settings: Settings) -> Path:
     return Path(settings.info_path) / settings.info_name
 
 
-def read_rows(path: Path, delimiter: str) -> tuple[list[str], list[Row]]:
+def read_rows(path: Path, delimiter: str, mend: str = _NAME_IT) -> tuple[list[str], list[Row]]:
     """Read a file of rows below a header, in UTF-8 with or without a byte order mark.
 
     Args:
         path: The file.
         delimiter: What separates two fields.
+        mend: What to do where it is missing or empty.
 
     Returns:
         The header's fields, and the rows that are not blank.
@@ -39,21 +41,21 @@ def read_rows(path: Path, delimiter: str) -> tuple[list[str], list[Row]]:
         InputError: If the file is missing, cannot be read, holds no row below a header, or has a
             quote without its partner, which would swallow what follows.
     """
-    rows = list(iter_rows(path, delimiter))
+    rows = list(iter_rows(path, delimiter, mend))
     if len(rows) < 2:
-        raise InputError(
-            f"{path} holds no row below a header: name another file with --info_path and "
-            "--info_name"
-        )
+        raise InputError(f"{path} holds no row below a header: {mend}")
     return rows[0][1], rows[1:]
 
 
-def iter_rows(path: Path, delimiter: str, *, prose: bool = False) -> Iterator[Row]:
+def iter_rows(
+    path: Path, delimiter: str, mend: str = _NAME_IT, *, prose: bool = False
+) -> Iterator[Row]:
     """Give the rows of such a file one by one, as those of a large one need not be kept whole.
 
     Args:
         path: The file.
         delimiter: What separates two fields.
+        mend: What to do where it is missing.
         prose: Whether fields may be long texts of several lines, in which commas prove nothing.
 
     Raises:
@@ -68,9 +70,7 @@ def iter_rows(path: Path, delimiter: str, *, prose: bool = False) -> Iterator[Ro
                 raise OSError(f"it has {size} bytes, at most {_MOST_BYTES} are read")
             yield from _records(path, _decoded(path, file), delimiter, prose)
     except FileNotFoundError as error:
-        raise InputError(
-            f"the annotations file {path} is missing: name it with --info_path and --info_name"
-        ) from error
+        raise InputError(f"the annotations file {path} is missing: {mend}") from error
     except OSError as error:
         reason = error.strerror or error
         raise InputError(f"cannot read the annotations file {path}: {reason}") from error

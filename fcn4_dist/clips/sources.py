@@ -65,8 +65,9 @@ def read_collection(
     _check_parts(dataset, settings)
     audio_path, file = Path(settings.audio_path), annotations_file(settings)
     from_audio = dataset.lists_audio and with_audio
-    of_folder = from_audio or dataset.metadata
-    where = f"audio_path {audio_path}" if of_folder else str(file)
+    where = f"audio_path {audio_path}" if from_audio else str(file)
+    if dataset.metadata:
+        where = f"the table of dataset {dataset.name}"
     if from_audio and not os.path.isdir(audio_path):
         raise InputError(f"{where} is not a folder: {dataset.how_to_get} with --audio_path")
     if from_audio or not dataset.lists_audio:

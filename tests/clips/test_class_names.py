@@ -48,16 +48,19 @@ def test_two_classes_do_not_have_one_name() -> None:
 
 
 @pytest.mark.parametrize(
-    ("classes", "name"),
+    ("classes", "names"),
     [
-        *((10, "gtzan"), (50, "magnatagatune"), (41, "fsdkaggle2018")),
-        *((18, "irmas"), (17, "emospeech")),
+        *((10, ["gtzan"]), (50, ["magnatagatune", "esc50"]), (41, ["fsdkaggle2018"])),
+        *((18, ["irmas"]), (17, ["emospeech"])),
     ],
 )
-def test_the_one_flag_for_a_checkpoint_of_the_modelzoo_is_said(classes: int, name: str) -> None:
+def test_the_flags_for_a_checkpoint_of_the_modelzoo_are_said(
+    classes: int, names: list[str]
+) -> None:
+    flags = "".join(f"--class_names {name} if it is the ModelZoo's for it, " for name in names)
     assert str(unnamed(PATH, classes)) == (
         f"{PATH} does not say what its {classes} classes are, nor does their number: give "
-        f"--class_names {name} if it is the ModelZoo's for it, else --class_names with the names "
+        f"{flags}else --class_names with the names "
         "in its order, separated by commas (or a file with a name a line)"
     )
     assert "ModelZoo" not in str(unnamed(PATH, 8))

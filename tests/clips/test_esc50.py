@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from fcn4_dist.clips import Collection, find_dataset, read_collection, recognise_dataset
+from fcn4_dist.clips.esc50 import ESC50_CLASSES
 from fcn4_dist.config import Settings
 from fcn4_dist.errors import InputError
 from fcn4_dist.findings import Level
@@ -58,7 +59,7 @@ def test_what_is_not_whole_is_counted_a_fold(tmp_path: Path) -> None:
 def test_the_rows_of_esc10_alone_are_known_as_such(tmp_path: Path) -> None:
     targets = (0, 1, 10, 11, 12, 20, 21, 38, 40, 41)
     rows = [
-        f"{fold}-{take}-A-{target}.wav,{fold},{target},class {target},True,{take},A"
+        f"{fold}-{take}-A-{target}.wav,{fold},{target},{ESC50_CLASSES[target]},True,{take},A"
         for fold in range(1, 6)
         for target in targets
         for take in range(8)
@@ -121,7 +122,10 @@ def test_without_the_audio_it_is_read_where_none_is_needed(tmp_path: Path) -> No
         ("1-30226-A-0.wav,6,0,dog,True,30226,A", r"column fold .* can hold: 1, like '6' in line 2"),
         ("1-30226-A-0.wav,,0,dog,True,30226,A", r"column fold .* can hold: 1, like '' in line 2"),
         ("1-30226-A-0.wav,1,0,,True,30226,A", r"column category that are empty: 1, like"),
-        ("1-30226-A-0.wav,1,0,hen,True,30226,A", r"for several: 2, like 0 and 'hen' in line 2, 6"),
+        (
+            "1-30226-A-0.wav,1,0,hen,True,30226,A",
+            r"target says: 1, like 'hen' in line 2 \(it is 'dog'\)",
+        ),
         ("1-30226-A-0.wav,1,0,dog,maybe,30226,A", r"esc10 that are neither True nor False: 1, li"),
         ("1-30226-A-0.wav,1,0,dog,True,30226", r"do not have the 7 fields of its header: 1"),
         (ROWS[1], r"names clips more than once: 1, like audio/1-17367-A-10\.wav in lines 2 and 3"),

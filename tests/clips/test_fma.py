@@ -5,11 +5,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from fcn4_dist.clips import Collection, read_collection, recognise_dataset
-from fcn4_dist.clips.fma import FMA, read_id_list
+from fcn4_dist.clips.fma import FMA
 from fcn4_dist.config import Settings
 from fcn4_dist.errors import InputError
 
@@ -256,19 +254,6 @@ def test_a_missing_table_is_named(tmp_path: Path, without: str) -> None:
     _write(tmp_path, ROWS, "fma_small").with_name(without).unlink()
     with pytest.raises(InputError, match=without):
         _read(tmp_path, tag_list="genres_all")
-
-
-@given(st.lists(st.integers(0, 10**9 - 1)))
-def test_a_list_that_python_writes_is_read_back(numbers: list[int]) -> None:
-    assert read_id_list(f" {numbers} ") == tuple(numbers)
-
-
-@given(st.text(alphabet="[](), 012-'x.\n"))
-def test_any_other_text_is_no_list_and_never_an_error(text: str) -> None:
-    numbers = read_id_list(text)
-    if numbers is not None:
-        assert text.strip()[0] + text.strip()[-1] == "[]"
-        assert read_id_list(str(list(numbers))) == numbers
 
 
 def _read(path: Path, *, counted: bool = True, **others: str) -> Collection:

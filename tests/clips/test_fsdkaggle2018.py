@@ -95,6 +95,19 @@ def test_without_a_table_of_the_test_set_there_is_no_published_split(zenodo: Pat
     )
 
 
+def test_the_folder_of_the_training_clips_alone_is_not_the_collection(zenodo: Path) -> None:
+    settings = Settings(
+        dataset="fsdkaggle2018",
+        audio_path=str(zenodo / "FSDKaggle2018.audio_train"),
+        info_path=str(zenodo),
+        num_classes=41,
+    )
+    with pytest.raises(
+        InputError, match=r"alone: name the folder that also holds FSDKaggle2018\.a"
+    ):
+        read_collection(settings)
+
+
 def test_missing_and_extra_files_are_said_of_each_set(zenodo: Path) -> None:
     (zenodo / "FSDKaggle2018.audio_train" / "00044347.wav").unlink()
     (zenodo / "FSDKaggle2018.audio_test" / "extra.wav").touch()

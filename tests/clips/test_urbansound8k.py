@@ -87,6 +87,7 @@ def test_audio_without_folders_of_folds_is_read(tmp_path: Path) -> None:
         ("fold5/100032-3-0-0.wav,100032,0,1,1,5,3,dog_bark", r"else .*, like fold5/100032-3-0-0"),
         ("100032-3-0-0.wav,100032,0,1,1,11,3,dog_bark", r"column fold .* hold: 1, like '11' in li"),
         ("100032-10-0-0.wav,100032,0,1,1,5,10,x", r"column classID .*: 1, like '10' in line 2"),
+        ("100032-3-0-0.wav,100032,0,1,1,5,3,dog", r"classID says: 1, like 'dog' in line 2 \(it is"),
         ("100032-3-0-0.wav,100032,0,1,1,5,3,", r"column class that are empty: 1, like '' in line"),
         (ROWS[1], r"clips more than once: 1, like audio/fold5/100263-2-0-117\.wav in lines 2 and"),
     ],
