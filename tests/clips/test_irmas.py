@@ -163,6 +163,14 @@ def test_what_preprocess_writes_tells_roles_and_recordings_again(
         )
 
 
+def test_what_was_written_for_one_list_of_tags_is_not_another(irmas: Path, tmp_path: Path) -> None:
+    write_annotations(_read(irmas), tmp_path / "labels.csv")
+    names = {"info_path": str(tmp_path), "info_name": "labels.csv"}
+    settings = _settings(irmas, tag_list="modelzoo", **names)
+    with pytest.raises(InputError, match="the classes of --dataset irmas --tag_list modelzoo, cel"):
+        read_collection(settings, with_audio=False, counted=True)
+
+
 def test_what_is_odd_about_clips_is_said_of_each_kind(irmas: Path) -> None:
     part = irmas / "IRMAS-TestingData-Part3" / "Part3"
     for name in ("no text-1.wav", "empty-1.wav"):
