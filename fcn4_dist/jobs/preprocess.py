@@ -40,6 +40,7 @@ from fcn4_dist.jobs.disk_room import check_room_ahead
 from fcn4_dist.jobs.feature_gathering import gather_features, who_sees
 from fcn4_dist.jobs.prepare import adopt_from_main
 from fcn4_dist.jobs.preprocess_checks import (
+    check_classes_there,
     check_lengths,
     check_preprocessing,
     check_split,
@@ -200,6 +201,7 @@ def _check_collection(
     say(check_room_ahead(there, settings))
     if not settings.get_mindrecord:
         return collection, None
+    check_classes_there(there)
     split = check_split(there, settings)
     tell_findings(split.findings)
     return replace(collection, findings=(*collection.findings, *split.findings)), split
