@@ -265,7 +265,7 @@ def _published_text(plan: RoadPlan) -> str:
     if folds := collection.folds:
         return fold_title(settings.fold, folds, are_splits=collection.has_splits)
     if not any(clip.role == "val" for clip in collection.clips):
-        return f"published; {settings.val_ratio:.0%} of training drawn to validate"
+        return "published, without validation, which is drawn from training"
     return f"published: {plan.music.dataset.published_split}".replace("`", "")
 
 

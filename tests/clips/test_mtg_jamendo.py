@@ -84,6 +84,7 @@ def test_fold_names_the_split_and_those_that_are_there_are_known(published: Path
     collection = read(published, fold=3)
     assert collection.folds == (0, 3)
     assert next(clip.role for clip in collection.clips if clip.id == "15/215.mp3") == "train"
+    assert read(published, fold=7, split="kfold", folds=9) == read(published, fold=0)
     with pytest.raises(InputError, match=r"no split-1 of MTG-Jamendo \(there: 0, 3\): .*--fold"):
         read(published, fold=1)
 
