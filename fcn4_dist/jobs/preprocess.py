@@ -39,7 +39,12 @@ from fcn4_dist.findings import Finding, Level, as_shown, refuse_errors
 from fcn4_dist.jobs.disk_room import check_room_ahead
 from fcn4_dist.jobs.feature_gathering import gather_features, who_sees
 from fcn4_dist.jobs.prepare import adopt_from_main
-from fcn4_dist.jobs.preprocess_checks import check_lengths, check_preprocessing, check_split
+from fcn4_dist.jobs.preprocess_checks import (
+    check_lengths,
+    check_preprocessing,
+    check_split,
+    with_audio,
+)
 from fcn4_dist.jobs.shown_settings import say_settings
 from fcn4_dist.processes import usable_cores
 from fcn4_dist.records import Manifest, Shard
@@ -187,10 +192,8 @@ def _check_collection(
 ) -> tuple[Collection, Split | None]:
     """Say what is unusual about a collection; give it with what was said, and its split, if any."""
     _tell(collection.findings)
-    there = collection
+    there = with_audio(collection, settings)
     if settings.get_npy:
-        clips = tuple(clip for clip in collection.clips if os.path.isfile(clip.path))
-        there = replace(collection, clips=clips)
         check_lengths(there, settings)
     say(check_room_ahead(there, settings))
     if not settings.get_mindrecord:

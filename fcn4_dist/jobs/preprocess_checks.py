@@ -1,6 +1,8 @@
 """What would stop a preprocess job, or leave useless shards, known before a clip is decoded."""
 
+import os
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 from fcn4_dist.audio import FeatureParameters, empty_bands
@@ -46,6 +48,14 @@ def check_preprocessing(settings: Settings) -> None:
     check_writable(annotations_file(settings).parent, "info_path")
     for name in ("npy_path", "mr_path"):
         check_writable(Path(getattr(settings, name)), name)
+
+
+def with_audio(collection: Collection, settings: Settings) -> Collection:
+    """Leave out the clips whose audio is not there, where it is to be read."""
+    if not settings.get_npy:
+        return collection
+    clips = tuple(clip for clip in collection.clips if os.path.isfile(clip.path))
+    return replace(collection, clips=clips)
 
 
 def check_split(collection: Collection, settings: Settings) -> Split:
