@@ -9,6 +9,9 @@ from fcn4_dist.evaluation.metrics import is_single_label
 
 LEVEL = 0.95
 RESAMPLES = 1000
+# Of more pairs of a clip and a class, so many resamples would take minutes.
+_MOST_PAIRS = 2_500_000
+_FEWEST_RESAMPLES = 100
 # Not the setting of that name: one set of predictions has one set of intervals.
 SEED = 1
 
@@ -26,17 +29,19 @@ class Intervals:
         roc_auc_macro: Of the mean of the classes' ROC-AUC.
         roc_auc: Of the ROC-AUC of each class.
         accuracy: Of the accuracy; None where clips have several labels or none.
+        resamples: How often the clips were drawn anew.
     """
 
     roc_auc_macro: Interval | None
     roc_auc: tuple[Interval | None, ...]
     accuracy: Interval | None
+    resamples: int = RESAMPLES
 
 
 def bootstrap_intervals(
     labels: np.ndarray,
     scores: np.ndarray,
-    resamples: int = RESAMPLES,
+    resamples: int | None = None,
     seed: int = SEED,
     goes_on: Callable[[str], None] = lambda doing: None,
 ) -> Intervals:
@@ -48,15 +53,16 @@ def bootstrap_intervals(
     Args:
         labels: 0/1 of shape (clips, classes).
         scores: Higher for more likely, of the same shape; none is NaN.
-        resamples: How often the clips are drawn anew, with replacement.
+        resamples: How often the clips are drawn anew, with replacement; None for 1000, or fewer
+            where these would take minutes.
         seed: Of the draws.
         goes_on: Told again and again what is done, since of many clips it takes minutes.
     """
-    return _intervals(_resample(labels, scores, resamples, seed, goes_on))
+    return _intervals(_resample(labels, scores, resamples or _resamples_of(labels), seed, goes_on))
 
 
 def bootstrap_differences(
-    labels: np.ndarray, first: np.ndarray, second: np.ndarray, resamples: int = RESAMPLES
+    labels: np.ndarray, first: np.ndarray, second: np.ndarray, resamples: int | None = None
 ) -> Intervals:
     """Compute intervals of what second scores give more than first ones, of the same clips.
 
@@ -68,7 +74,8 @@ def bootstrap_differences(
         second: Likewise.
         resamples: As in :func:`bootstrap_intervals`.
     """
-    before, after = (_resample(labels, scores, resamples) for scores in (first, second))
+    drawn = resamples or _resamples_of(labels)
+    before, after = (_resample(labels, scores, drawn) for scores in (first, second))
     return _intervals(
         _Resampled(
             roc_auc_macro=after.roc_auc_macro - before.roc_auc_macro,
@@ -124,7 +131,13 @@ def _intervals(resampled: _Resampled) -> Intervals:
         roc_auc_macro=_interval(resampled.roc_auc_macro),
         roc_auc=tuple(map(_interval, resampled.roc_auc)),
         accuracy=_interval(resampled.accuracy),
+        resamples=len(resampled.accuracy),
     )
+
+
+def _resamples_of(labels: np.ndarray) -> int:
+    most = RESAMPLES * _MOST_PAIRS // max(labels.size, 1)
+    return min(RESAMPLES, max(_FEWEST_RESAMPLES, most))
 
 
 class ClassRanking:

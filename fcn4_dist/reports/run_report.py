@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from fcn4_dist import __version__
-from fcn4_dist.evaluation.intervals import LEVEL, RESAMPLES
+from fcn4_dist.evaluation import left_out_text
+from fcn4_dist.evaluation.intervals import LEVEL
 from fcn4_dist.evaluation.metrics import THRESHOLD
 from fcn4_dist.reports.charts import PALETTE, POINTS_SHOWN, STYLES
 from fcn4_dist.reports.pages import render_page
@@ -41,6 +42,7 @@ def run_report(records: Sequence[RunRecord]) -> bytes:
     runs = view_runs(records)
     axis_begin, classes = class_bars(runs)
     differences = run_differences(runs)
+    resamples = {run.intervals.resamples for run in runs if run.intervals}
     content = {
         "title": f"Run {runs[0].name}" if len(runs) == 1 else f"{len(runs)} runs side by side",
         "runs": runs,
@@ -48,7 +50,10 @@ def run_report(records: Sequence[RunRecord]) -> bytes:
         "palette": PALETTE,
         "styles": STYLES,
         "level": f"{LEVEL:.0%}".replace("%", " %"),
-        "resamples": RESAMPLES,
+        "resamples": " or ".join(map(str, sorted(resamples))),
+        "left_out": [
+            (run, text) for run in runs if run.metrics and (text := left_out_text(run.metrics))
+        ],
         "points_shown": POINTS_SHOWN,
         "mistakes_shown": MISTAKES_SHOWN,
         "threshold": THRESHOLD,

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
 from fcn4_dist.evaluation import bootstrap_intervals, intervals
-from fcn4_dist.evaluation.intervals import ClassRanking
+from fcn4_dist.evaluation.intervals import ClassRanking, bootstrap_differences
 
 # Few different values, so that ties are usual.
 CLIP = st.tuples(st.integers(0, 1), st.sampled_from([0.0, 0.25, 0.5, 1.0]))
@@ -32,6 +32,16 @@ def test_the_area_of_weighted_clips_is_scikit_learns(
             assert area == pytest.approx(expected, abs=1e-12)
         else:
             assert np.isnan(area)
+
+
+def test_of_so_many_clips_and_classes_that_it_would_take_minutes_there_are_fewer_resamples(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    labels, scores = _clips(30, 4)
+    for most, resamples in ((120, 1000), (60, 500), (1, 100)):
+        monkeypatch.setattr(intervals, "_MOST_PAIRS", most)
+        assert bootstrap_intervals(labels, scores).resamples == resamples
+        assert bootstrap_differences(labels, scores, -scores).resamples == resamples
 
 
 def test_intervals_are_those_of_clips_drawn_and_scored_one_resample_after_the_other() -> None:
