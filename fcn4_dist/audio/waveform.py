@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -103,19 +104,22 @@ def load_window(path: Path, sample_rate: int, samples: int) -> Window:
     """
     with open_audio(path) as source:
         blocks = source.blocks(_frames_at_once(source, sample_rate))
-        first = next(blocks, None)
-        if next(blocks, None) is None:
+        begun = list(islice(blocks, 2))
+        if len(begun) < 2:
             mix = Mixer(source.channels, source.step)
-            waveform = _NO_SAMPLES if first is None else mix(first)
+            waveform = mix(begun[0]) if begun else _NO_SAMPLES
             frames = len(waveform)
             waveform = _checked(_resampled(waveform, source.rate, sample_rate))
             window, status = fit_to_window(waveform, samples)
         else:
-            del first
-            window, frames, mix = _window_if_as_long(path, source.frames, sample_rate, samples)
-            if frames != source.frames:
+            blocks = _followed(begun, blocks)
+            found = _window_if_as_long(source, blocks, source.frames, sample_rate, samples)
+            if found[1] != source.frames:
                 # Where the centre is, is known now.
-                window, frames, mix = _window_if_as_long(path, frames, sample_rate, samples)
+                with open_audio(path) as again:
+                    blocks = again.blocks(_frames_at_once(again, sample_rate))
+                    found = _window_if_as_long(again, blocks, found[1], sample_rate, samples)
+            window, frames, mix = found
             status = _status(_resampled_length(frames, source.rate, sample_rate) - samples)
         return Window(
             window,
@@ -199,27 +203,33 @@ def _of_length(waveform: np.ndarray, samples: int) -> np.ndarray:
     return np.pad(waveform[:samples], (0, max(0, samples - len(waveform))))
 
 
+def _followed(begun: list[np.ndarray], blocks: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+    """Give blocks behind those that were taken, which are not kept."""
+    while begun:
+        yield begun.pop(0)
+    yield from blocks
+
+
 def _window_if_as_long(
-    path: Path, frames: int, sample_rate: int, samples: int
+    source: AudioFile, blocks: Iterator[np.ndarray], frames: int, sample_rate: int, samples: int
 ) -> tuple[np.ndarray, int, Mixer]:
-    """Decode what is the centre of a file of so many frames, and count them."""
-    with open_audio(path) as source:
-        mix = Mixer(source.channels, source.step)
-        length = _resampled_length(frames, source.rate, sample_rate)
-        start = max(0, (length - samples) // 2)
-        stop = min(start + samples, length)
-        counted = []
+    """Take what is the centre of a file of so many frames, and count them."""
+    mix = Mixer(source.channels, source.step)
+    length = _resampled_length(frames, source.rate, sample_rate)
+    start = max(0, (length - samples) // 2)
+    stop = min(start + samples, length)
+    counted = []
 
-        def blocks() -> Iterator[np.ndarray]:
-            for block in source.blocks(_frames_at_once(source, sample_rate)):
-                counted.append(len(_checked(block)))
-                yield mix(block)
+    def mixed() -> Iterator[np.ndarray]:
+        for block in blocks:
+            counted.append(len(_checked(block)))
+            yield mix(block)
 
-        parts = []
-        position = 0
-        for part in resample_blocks(blocks(), source.rate, sample_rate):
-            parts.append(part[max(0, start - position) : max(0, stop - position)].copy())
-            position += len(part)
+    parts = []
+    position = 0
+    for part in resample_blocks(mixed(), source.rate, sample_rate):
+        parts.append(part[max(0, start - position) : max(0, stop - position)].copy())
+        position += len(part)
     return _of_length(np.concatenate(parts), samples), sum(counted), mix
 
 

@@ -122,7 +122,8 @@ def meaning_of(setting: Setting) -> str:
 
 def choices_of(setting: Setting) -> tuple[str, ...]:
     """Give the values that a setting can have, if they are few."""
-    return _CHOICES[setting.name]() if setting.chosen_elsewhere else setting.choices
+    choices = _CHOICES[setting.name]() if setting.chosen_elsewhere else setting.choices
+    return tuple(filter(None, choices))
 
 
 def _help(setting: Setting) -> str:

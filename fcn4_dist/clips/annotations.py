@@ -199,7 +199,7 @@ def _check_replaceable(collection: Collection, path: Path) -> None:
     ]
     if differing:
         raise InputError(
-            f"{path} gives clips other labels than their folders do: {counted(differing)}; give "
+            f"{path} gives clips other labels than audio_path does: {counted(differing)}; give "
             "--get_npy 0 to use it with the features there are, or name another file with "
             "--info_name, so that it is not overwritten"
         )

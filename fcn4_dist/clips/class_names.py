@@ -3,18 +3,32 @@
 from collections import Counter
 from pathlib import Path
 
+from fcn4_dist.clips.esc50 import ESC50_CLASSES
+from fcn4_dist.clips.fsdkaggle2018 import FSDKAGGLE2018_CLASSES
 from fcn4_dist.clips.gtzan import GTZAN_GENRES
+from fcn4_dist.clips.irmas import MODELZOO_IRMAS
 from fcn4_dist.clips.magnatagatune import MODELZOO_TAGS
 from fcn4_dist.config.forms import as_chosen, expanded, fault_of
 from fcn4_dist.errors import InputError
 from fcn4_dist.findings import counted
 from fcn4_dist.text import shorten
 
-MODELZOO_CLASSES = {"gtzan": GTZAN_GENRES, "magnatagatune": MODELZOO_TAGS}
+MODELZOO_CLASSES = {
+    "gtzan": GTZAN_GENRES,
+    "magnatagatune": MODELZOO_TAGS,
+    "esc50": ESC50_CLASSES,
+    "fsdkaggle2018": FSDKAGGLE2018_CLASSES,
+    "irmas": MODELZOO_IRMAS,
+    "emospeech": (
+        *("help", "bacho", "stop", "no", "go", "yes", "unknown", "background"),
+        *("scream", "safe", "gunshots", "glass break"),
+        *("happy", "angry", "fearful", "calm", "None"),
+    ),
+}
 """Classes of the ModelZoo's FCN-4 for a collection, in its order.
 
-The trainer has copies for other collections that have as many (ESC-50, UrbanSound8K): the number of
-a checkpoint's outputs does not tell what they are.
+Several have as many, and UrbanSound8K's copy numbers its ten from a set, in another order in each
+process: the number of a checkpoint's outputs does not tell what they are.
 """
 
 _LONGEST_NAME = 255

@@ -76,6 +76,11 @@ class About:
     Attributes:
         licence: Under which licences the audio and the labels are.
         where: Where one gets it, and how much it is.
+        clips: How many clips of what length there are, and of how many classes.
+        unpacked: The folder one gets by unpacking it, as commands name it.
+        flags: What a command needs besides its folder.
+        leave_out: What of it is not read, and may be left out.
+        folds: How its published folds or splits are numbered; "" if there are none.
         defects: What is known to be wrong with it, and what is done about that.
         published: Scores that others have published on its split.
         modelzoo: What the ModelZoo's copy for it claims, and on what split.
@@ -84,6 +89,11 @@ class About:
 
     licence: str
     where: str
+    clips: str = ""
+    unpacked: str = ""
+    flags: str = ""
+    leave_out: str = ""
+    folds: str = ""
     defects: str = ""
     published: tuple[PublishedScore, ...] = ()
     modelzoo: str = ""

@@ -1,6 +1,7 @@
-"""Collections that are a folder of audio files for each class."""
+"""Folders of audio files: one for each class, or with the labels in the names of the files."""
 
 import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from fcn4_dist.clips.collection import Clip, Collection, Dataset
 from fcn4_dist.clips.names import AUDIO_SUFFIXES, SETS
 from fcn4_dist.config import Settings
 from fcn4_dist.errors import InputError
-from fcn4_dist.findings import Finding, Level, counted
+from fcn4_dist.findings import Finding, Level, as_shown, counted
 
 _LITTER = frozenset(
     {"__macosx", "@eadir", "#recycle", "$recycle.bin", "system volume information", "lost+found"}
@@ -19,22 +20,30 @@ _LITTER = frozenset(
 
 
 def read_folder(settings: Settings) -> Collection:
-    """Read a collection that has a folder for each class, with its audio at any depth.
+    """Read a folder of audio at any depth, whose labels are in its names.
 
     Args:
-        settings: They name the folder that holds the class folders.
+        settings: They name the folder. Each folder in it is a class, unless ``label_pattern`` says
+            where labels are in the ids.
 
     Raises:
-        InputError: If there are no class folders, or a folder cannot be listed.
+        InputError: If there are no labels, or a folder cannot be listed.
     """
     audio_path = Path(settings.audio_path)
+    if settings.label_pattern:
+        return _read_by_pattern(audio_path, settings.label_pattern)
+    return _read_class_folders(audio_path)
+
+
+def _read_class_folders(audio_path: Path) -> Collection:
     audio, remarks = list_class_folders(audio_path)
     if not audio:
         visible = (path for path in audio_path.iterdir() if not path.name.startswith("."))
         holds = "audio files" if any(map(_sounds, visible)) else "nothing"
         raise InputError(
             f"audio_path {audio_path} holds {holds}, not a folder for each class: "
-            f"{FOLDER.how_to_get} with --audio_path"
+            f"{FOLDER.how_to_get} with --audio_path, or say with --label_pattern where labels are "
+            "in the names of files"
         )
     names = {folder: unicode_text(Path(folder)) for folder in audio}
     clips = [
@@ -63,6 +72,76 @@ def read_folder(settings: Settings) -> Collection:
         ),
     ]
     return Collection(tuple(names.values()), tuple(clips), tuple(findings))
+
+
+def _read_by_pattern(audio_path: Path, pattern: str) -> Collection:
+    ignored: list[Path] = []
+    try:
+        audio = _audio_below(audio_path, ignored)
+    except OSError as error:
+        raise _unlisted(error) from error
+    if not audio:
+        raise InputError(
+            f"audio_path {audio_path} holds no audio file ({', '.join(sorted(AUDIO_SUFFIXES))}): "
+            "name another folder with --audio_path"
+        )
+    ids = [unicode_text(path.relative_to(audio_path)) for path in audio]
+    labels = labels_of_names(ids, pattern)
+    clips = [
+        Clip(clip_id, path, labels[clip_id])
+        for clip_id, path in zip(ids, audio, strict=True)
+        if labels[clip_id]
+    ]
+    if not clips:
+        raise InputError(
+            f"label_pattern {pattern!r} finds no label in any of the {len(ids)} ids, like "
+            f"{as_shown(ids[0])}: change or leave out --label_pattern"
+        )
+    findings = [
+        *_said_to_be_ignored(audio_path, ignored),
+        *remarks_about(
+            f"label_pattern {pattern!r} finds no label in ids of clips",
+            [clip_id for clip_id, found in labels.items() if not found],
+            "they are left out",
+        ),
+    ]
+    class_names = sorted({name for clip in clips for name in clip.labels})
+    return Collection(tuple(class_names), tuple(clips), tuple(findings))
+
+
+def labels_of_names(ids: Iterable[str], pattern: str) -> dict[str, tuple[str, ...]]:
+    """Give the labels that a pattern finds in ids.
+
+    Args:
+        ids: Ids of clips.
+        pattern: A regular expression, which is looked for anywhere in an id. What each of its
+            parentheses matches is a label; one with a name, ``(?P<angry>05)``, gives its name. If
+            it has none, all that it matches is the label. How long it takes is up to the pattern.
+
+    Returns:
+        Id -> its labels, sorted; none where nothing is found.
+
+    Raises:
+        InputError: If it is no regular expression.
+    """
+    try:
+        expression = re.compile(pattern)
+    except (re.error, OverflowError, RecursionError) as error:
+        raise InputError(
+            f"label_pattern {pattern!r} is not a regular expression ({error}): mend it, or leave "
+            "out --label_pattern"
+        ) from error
+    names = {number: name for name, number in expression.groupindex.items()}
+
+    def labels(clip_id: str) -> tuple[str, ...]:
+        match = expression.search(clip_id)
+        if not match:
+            return ()
+        numbers = range(1, expression.groups + 1) or [0]
+        found = {names.get(number, match[number]) for number in numbers if match[number]}
+        return tuple(sorted(found))
+
+    return {clip_id: labels(clip_id) for clip_id in ids}
 
 
 def list_class_folders(folder: Path) -> tuple[dict[str, list[Path]], list[Finding]]:
@@ -95,11 +174,7 @@ def list_class_folders(folder: Path) -> tuple[dict[str, list[Path]], list[Findin
                 ignored.append(path)
     except OSError as error:
         raise _unlisted(error) from error
-    if not ignored:
-        return audio, []
-    shown = counted([unicode_text(path.relative_to(folder)) for path in ignored])
-    sentence = f"ignored what is no audio file in a class folder of {folder}: {shown}"
-    return audio, [Finding(Level.WARNING, sentence)]
+    return audio, _said_to_be_ignored(folder, ignored, "in a class folder of")
 
 
 def list_audio(folder: Path) -> list[Path]:
@@ -124,6 +199,13 @@ def clips_of_class(class_name: str, audio: Iterable[Path], audio_path: Path) -> 
 def unicode_text(path: Path) -> str:
     """Give a path with slashes as valid Unicode, which the name of a file need not be."""
     return os.fsencode(path.as_posix()).decode("utf-8", "backslashreplace")
+
+
+def _said_to_be_ignored(folder: Path, ignored: list[Path], where: str = "in") -> list[Finding]:
+    if not ignored:
+        return []
+    shown = counted([unicode_text(path.relative_to(folder)) for path in ignored])
+    return [Finding(Level.WARNING, f"ignored what is no audio file {where} {folder}: {shown}")]
 
 
 def _unlisted(error: OSError) -> InputError:
@@ -175,8 +257,9 @@ def _leads_back(audio_path: Path, class_folder: str) -> bool:
 
 FOLDER = Dataset(
     name="folder",
-    title="a folder for each class",
-    on_disk=f"audio in the class folders at any depth (`{' '.join(sorted(AUDIO_SUFFIXES))}`)",
+    title="a folder for each class, or labels in the names of files",
+    on_disk="audio in the class folders at any depth, or with `--label_pattern` in any "
+    f"(`{' '.join(sorted(AUDIO_SUFFIXES))}`)",
     read=read_folder,
     how_to_get="name the folder that holds a folder of audio files for each class",
     recognises=os.path.isdir,

@@ -1,20 +1,39 @@
 """The kinds of collection there are.
 
-A new one is a module that declares it, a line below, its test, and a row of docs/prepare.md.
+A new one is a module that declares it, a line below, its test, and its section of
+docs/collections.md, which is made of what it declares.
 """
 
 from pathlib import Path
 
 from fcn4_dist.clips.collection import Dataset
 from fcn4_dist.clips.csv_file import CSV
+from fcn4_dist.clips.esc50 import ESC50
+from fcn4_dist.clips.fma import FMA
 from fcn4_dist.clips.folder import FOLDER
+from fcn4_dist.clips.fsdkaggle2018 import FSDKAGGLE2018
 from fcn4_dist.clips.gtzan import GTZAN
+from fcn4_dist.clips.irmas import IRMAS
 from fcn4_dist.clips.magnatagatune import MAGNATAGATUNE
+from fcn4_dist.clips.mtg_jamendo import MTG_JAMENDO
 from fcn4_dist.clips.synthetic import SYNTHETIC
+from fcn4_dist.clips.urbansound8k import URBANSOUND8K
 from fcn4_dist.config import nearest_name
 from fcn4_dist.errors import SettingsError
 
-DATASETS = (FOLDER, GTZAN, MAGNATAGATUNE, CSV, SYNTHETIC)
+DATASETS = (
+    FOLDER,
+    GTZAN,
+    MAGNATAGATUNE,
+    MTG_JAMENDO,
+    ESC50,
+    URBANSOUND8K,
+    FSDKAGGLE2018,
+    IRMAS,
+    FMA,
+    CSV,
+    SYNTHETIC,
+)
 """All kinds of collection, in the order people are told of them."""
 
 

@@ -5,17 +5,19 @@ import io
 import os
 import posixpath
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from fcn4_dist.config import Settings
 from fcn4_dist.errors import InputError
-from fcn4_dist.files import read_whole
+from fcn4_dist.files import open_file
 
 Row = tuple[int, list[str]]
 """The line at which a row begins, and its fields."""
 
 _MOST_BYTES = 1 << 32
+_LONGEST_PROSE = 1 << 20
+_NAME_IT = "name the file with --info_path and --info_name"
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "|"}
 
 
@@ -24,12 +26,13 @@ def annotations_file(settings: Settings) -> Path:
     return Path(settings.info_path) / settings.info_name
 
 
-def read_rows(path: Path, delimiter: str) -> tuple[list[str], list[Row]]:
+def read_rows(path: Path, delimiter: str, mend: str = _NAME_IT) -> tuple[list[str], list[Row]]:
     """Read a file of rows below a header, in UTF-8 with or without a byte order mark.
 
     Args:
         path: The file.
         delimiter: What separates two fields.
+        mend: What to do where it is missing or empty.
 
     Returns:
         The header's fields, and the rows that are not blank.
@@ -38,22 +41,41 @@ def read_rows(path: Path, delimiter: str) -> tuple[list[str], list[Row]]:
         InputError: If the file is missing, cannot be read, holds no row below a header, or has a
             quote without its partner, which would swallow what follows.
     """
+    rows = list(iter_rows(path, delimiter, mend))
+    if len(rows) < 2:
+        raise InputError(f"{path} holds no row below a header: {mend}")
+    return rows[0][1], rows[1:]
+
+
+def iter_rows(
+    path: Path, delimiter: str, mend: str = _NAME_IT, *, prose: bool = False
+) -> Iterator[Row]:
+    """Give the rows of such a file one by one, as those of a large one need not be kept whole.
+
+    Args:
+        path: The file.
+        delimiter: What separates two fields.
+        mend: What to do where it is missing.
+        prose: Whether fields may be long texts of several lines, in which commas prove nothing.
+
+    Raises:
+        InputError: As :func:`read_rows` does, but for a file without a row.
+    """
+    limit = csv.field_size_limit()
     try:
-        data = read_whole(path, _MOST_BYTES)
+        if prose:
+            csv.field_size_limit(_LONGEST_PROSE)
+        with open_file(path) as file:
+            if (size := os.fstat(file.fileno()).st_size) > _MOST_BYTES:
+                raise OSError(f"it has {size} bytes, at most {_MOST_BYTES} are read")
+            yield from _records(path, _decoded(path, file), delimiter, prose)
     except FileNotFoundError as error:
-        raise InputError(
-            f"the annotations file {path} is missing: name it with --info_path and --info_name"
-        ) from error
+        raise InputError(f"the annotations file {path} is missing: {mend}") from error
     except OSError as error:
         reason = error.strerror or error
         raise InputError(f"cannot read the annotations file {path}: {reason}") from error
-    rows = list(_records(path, _decoded(path, data), delimiter))
-    if len(rows) < 2:
-        raise InputError(
-            f"{path} holds no row below a header: name another file with --info_path and "
-            "--info_name"
-        )
-    return rows[0][1], rows[1:]
+    finally:
+        csv.field_size_limit(limit)
 
 
 def other_separator(header: list[str], delimiter: str, names: tuple[str, ...]) -> str:
@@ -94,35 +116,39 @@ def locate(audio_path: Path, written: str, *, exact: bool = False) -> tuple[str,
     return clip_id, audio_path / clip_id
 
 
-def _decoded(path: Path, data: bytes) -> str:
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in data:
-        line = data.count(b"\n", 0, max(data.find(b"\0"), 0)) + 1
-        raise InputError(
-            f"{path}, line {line}, holds zero bytes, as UTF-16 text and damaged files do: save it "
-            "as UTF-8"
-        )
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise InputError(f"{path}, line {line}, is not UTF-8 text: save it as UTF-8") from error
+def _decoded(path: Path, file: Iterable[bytes]) -> Iterator[str]:
+    """Give the lines of a file, whichever way they end."""
+    for number, line in enumerate(file, start=1):
+        if b"\0" in line or (number == 1 and line.startswith((b"\xff\xfe", b"\xfe\xff"))):
+            raise InputError(
+                f"{path}, line {number}, holds zero bytes, as UTF-16 text and damaged files do: "
+                "save it as UTF-8"
+            )
+        try:
+            text = line.decode("utf-8-sig" if number == 1 else "utf-8")
+        except UnicodeDecodeError as error:
+            raise InputError(
+                f"{path}, line {number}, is not UTF-8 text: save it as UTF-8"
+            ) from error
+        yield from io.StringIO(text, newline="") if "\r" in text else (text,)
 
 
-def _records(path: Path, text: str, delimiter: str) -> Iterator[Row]:
+def _records(path: Path, lines: Iterable[str], delimiter: str, prose: bool) -> Iterator[Row]:
     taken: list[str] = []
 
-    def lines() -> Iterator[str]:
-        for line in io.StringIO(text, newline=""):
+    def taking() -> Iterator[str]:
+        for line in lines:
             taken.append(line)
             yield line
 
-    reader = csv.reader(lines(), delimiter=delimiter, strict=True)
-    begin, columns, quoted = 1, 0, '"' in text
+    reader = csv.reader(taking(), delimiter=delimiter, strict=True)
+    begin, columns = 1, 0
     try:
         for fields in reader:
             columns = columns or len(fields)
-            is_odd = quoted and "".join(taken).count('"') % 2
-            if is_odd or (len(taken) > 1 and _swallows(fields, columns, delimiter)):
+            is_odd = sum(line.count('"') for line in taken) % 2
+            swallows = len(taken) > 1 and not prose and _swallows(fields, columns, delimiter)
+            if is_odd or swallows:
                 raise _lonely_quote(path, begin)
             if fields:
                 yield begin, fields

@@ -1,12 +1,14 @@
 """The collection that the settings name, whatever it comes from."""
 
 import os
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from fcn4_dist.clips.annotations import read_annotations
 from fcn4_dist.clips.checks import check_collection, errors_about, remarks_about
-from fcn4_dist.clips.collection import Collection, Dataset
+from fcn4_dist.clips.collection import ROLES, Clip, Collection, Dataset
 from fcn4_dist.clips.names import damage_in_path
 from fcn4_dist.clips.registry import find_dataset
 from fcn4_dist.clips.rows import annotations_file
@@ -28,6 +30,9 @@ def choose_for_dataset(loaded: LoadedSettings) -> LoadedSettings:
         usual["fold"] = dataset.first_fold
     if dataset.tag_lists and settings.tag_list not in dataset.tag_lists:
         usual["tag_list"] = dataset.tag_lists[0]
+    is_in_a_file = not dataset.lists_audio and not dataset.metadata
+    if is_in_a_file and (Path(settings.audio_path) / settings.info_name).is_file():
+        loaded = loaded.found({"info_path": settings.audio_path}, "audio_path")
     return loaded.found(usual, f"dataset {dataset.name}")
 
 
@@ -52,18 +57,23 @@ def read_collection(
     _check_parts(dataset, settings)
     audio_path, file = Path(settings.audio_path), annotations_file(settings)
     from_audio = dataset.lists_audio and with_audio
-    of_folder = from_audio or dataset.metadata
-    where = f"audio_path {audio_path}" if of_folder else str(file)
+    where = f"audio_path {audio_path}" if from_audio else str(file)
+    if dataset.metadata:
+        where = f"the table of dataset {dataset.name}"
     if from_audio and not os.path.isdir(audio_path):
         raise InputError(f"{where} is not a folder: {dataset.how_to_get} with --audio_path")
     if from_audio or not dataset.lists_audio:
         collection = dataset.read(settings)
     else:
         collection = _read_written(file, audio_path)
+    number = None if counted else settings.num_classes
+    if counted and dataset.about:
+        # A class "train" is no slip where the names are published ones.
+        number = len(collection.class_names)
     findings = [
         *collection.findings,
         *_other_classes(collection, where, dataset, from_audio),
-        *check_collection(collection, where, None if counted else settings.num_classes),
+        *check_collection(collection, where, number),
         *(_missing_audio(collection, where, audio_path) if with_audio else []),
     ]
     refuse_errors(findings)
@@ -132,6 +142,14 @@ def _missing_audio(collection: Collection, where: str, audio_path: Path) -> list
         *remarks_about(
             f"{where} names audio files that are missing",
             [clip.place for clip in missing if not damage_in_path(clip.id)],
-            "their clips are skipped",
+            f"their clips are skipped{_what_is_left(collection.clips, missing)}",
         ),
     ]
+
+
+def _what_is_left(clips: Sequence[Clip], missing: Sequence[Clip]) -> str:
+    """Say how many clips each set of a published split keeps."""
+    named = Counter(clip.role for clip in clips)
+    lost = Counter(clip.role for clip in missing)
+    sets = [f"{named[role] - lost[role]} of {named[role]} {role}" for role in ROLES if named[role]]
+    return f", which leaves {', '.join(sets)}" if sets else ""

@@ -23,7 +23,7 @@ class Collection:
     TITLE: ClassVar[str] = "Collection"
 
     dataset: str = setting("preprocess", "folder", Affects.INPUT, chosen_elsewhere=True).means(
-        "what kind of collection it is; docs/prepare.md lists them"
+        "what kind of collection it is; docs/collections.md lists them"
     )
     num_classes: int = setting(
         "preprocess train eval", 10, minimum=1, maximum=MOST_CLASSES, of_shards=True
@@ -55,8 +55,9 @@ class Collection:
         "(count), or the fifty of the ModelZoo's FCN-4 in its order (modelzoo)"
     )
     label_pattern: str = setting("preprocess", "", Affects.INPUT, optional=True).means(
-        "regular expression for a clip's labels in its id, where they are in the names of files: "
-        "each of its parentheses is a label; empty: the folder of a clip is its class"
+        "regular expression for a clip's labels in its id (path below audio_path), where they are "
+        "in the names of files: what each of its parentheses matches is a label, or, if it has a "
+        "name, that name; without any, all that it matches; empty: a clip's folder is its class"
     )
     split: str = setting(
         "preprocess", "auto", Affects.FOLD, choices=("auto", "published", "random", "kfold")

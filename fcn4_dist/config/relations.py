@@ -99,15 +99,17 @@ def _batch_size(settings: "Settings") -> str:
     )
 
 
-def _group_pattern(settings: "Settings") -> str:
-    try:
-        re.compile(settings.group_pattern)
-    except (re.error, OverflowError, RecursionError) as error:
-        return (
-            f"{settings.group_pattern!r} is not a regular expression ({error}): mend it, or leave "
-            "out --group_pattern"
-        )
-    return ""
+def _expression(name: str) -> Callable[["Settings"], str]:
+    def relation(settings: "Settings") -> str:
+        pattern = getattr(settings, name)
+        try:
+            re.compile(pattern)
+        except (re.error, OverflowError, RecursionError) as error:
+            problem = f"{pattern!r} is not a regular expression ({error})"
+            return f"{problem}: mend it, or leave out --{name}"
+        return ""
+
+    return relation
 
 
 # The setting that is to be changed, the others that it is held against, and how.
@@ -120,7 +122,8 @@ _RELATIONS: tuple[tuple[str, tuple[str, ...], Callable[["Settings"], str]], ...]
     ("time_shift", ("window_seconds",), _at_most("time_shift", "window_seconds")),
     ("warmup_epochs", ("epoch_size",), _at_most("warmup_epochs", "epoch_size")),
     ("batch_size", ("window_seconds", "sample_rate", "hop_length", "n_mels"), _batch_size),
-    ("group_pattern", (), _group_pattern),
+    ("label_pattern", (), _expression("label_pattern")),
+    ("group_pattern", (), _expression("group_pattern")),
 )
 _PROBLEMS: tuple[tuple[str, Callable[["Settings"], object], str], ...] = (
     (

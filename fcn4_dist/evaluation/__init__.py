@@ -1,6 +1,6 @@
 """Exact evaluation: every clip scored once on any number of ranks, metrics computed on rank 0."""
 
-from fcn4_dist.evaluation.intervals import Intervals, bootstrap_intervals
+from fcn4_dist.evaluation.intervals import Intervals, metric_intervals
 from fcn4_dist.evaluation.metrics import Metrics, check_defined, compute_metrics
 from fcn4_dist.evaluation.predictions import (
     PREDICTIONS_NAME,

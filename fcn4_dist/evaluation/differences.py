@@ -7,7 +7,7 @@ from itertools import accumulate
 import numpy as np
 
 from fcn4_dist.evaluation.folds import Folds
-from fcn4_dist.evaluation.intervals import LEVEL, Interval, bootstrap_differences
+from fcn4_dist.evaluation.intervals import LEVEL, Interval, interval_differences
 from fcn4_dist.evaluation.metrics import compute_metrics
 from fcn4_dist.evaluation.predictions import Predictions
 from fcn4_dist.evaluation.summary import summary_figures
@@ -74,7 +74,7 @@ def clip_differences(first: Predictions, second: Predictions) -> dict[str, Diffe
         summary_figures(compute_metrics(each.labels, each.scores, each.class_names))
         for each in (first, second)
     )
-    intervals = bootstrap_differences(first.labels, first.scores, second.scores)
+    intervals = interval_differences(first.labels, first.scores, second.scores)
     return {
         name: Difference(after[name] - before[name], getattr(intervals, name, None))
         for name in before

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from fcn4_dist import documents
-from fcn4_dist.evaluation.intervals import LEVEL, RESAMPLES, SEED, Interval, Intervals
+from fcn4_dist.evaluation.intervals import LEVEL, SEED, Interval, Intervals
 from fcn4_dist.evaluation.metrics import Metrics
 from fcn4_dist.findings import counted
 from fcn4_dist.terminal import table
@@ -87,11 +87,6 @@ def metrics_text(metrics: Metrics, intervals: Intervals) -> str:
         rows = [rows[place] for place in shown]
         notes.append(
             f"these are the lowest and highest of {len(known)} classes; {METRICS_NAME} has all"
-        )
-    if intervals.resamples < RESAMPLES:
-        notes.append(
-            f"the intervals are of {intervals.resamples} resamples, as {RESAMPLES} of so many "
-            "clips and classes would take minutes"
         )
     first = {
         "macro ROC-AUC": _figure(metrics.roc_auc_macro, intervals.roc_auc_macro),

@@ -12,10 +12,10 @@ from fcn4_dist.config import LoadedSettings, Settings
 from fcn4_dist.evaluation import (
     METRICS_NAME,
     PREDICTIONS_NAME,
-    bootstrap_intervals,
     check_defined,
     compute_metrics,
     left_out_text,
+    metric_intervals,
     metrics_content,
     metrics_text,
     summary_figures,
@@ -102,7 +102,7 @@ def write_scores(
     if windows:
         write_predictions(windows, folder / WINDOW_PREDICTIONS_NAME, goes_on)
     metrics = compute_metrics(clips.labels, clips.scores, clips.class_names, goes_on)
-    intervals = bootstrap_intervals(clips.labels, clips.scores, goes_on=goes_on)
+    intervals = metric_intervals(clips.labels, clips.scores, goes_on=goes_on)
     say_result(metrics_text(metrics, intervals))
     if left_out := left_out_text(metrics):
         warn(left_out)

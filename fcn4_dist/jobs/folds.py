@@ -10,8 +10,8 @@ from fcn4_dist.errors import InputError
 from fcn4_dist.evaluation import (
     METRICS_NAME,
     PREDICTIONS_NAME,
-    bootstrap_intervals,
     compute_metrics,
+    metric_intervals,
     metrics_content,
     metrics_text,
     write_predictions,
@@ -141,7 +141,7 @@ def _score(name: str, folders: Sequence[Path]) -> ScoredFolds:
         _short(folders),
         folds,
         compute_metrics(pooled.labels, pooled.scores, pooled.class_names),
-        bootstrap_intervals(pooled.labels, pooled.scores),
+        metric_intervals(pooled.labels, pooled.scores),
     )
 
 

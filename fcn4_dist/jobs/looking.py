@@ -77,17 +77,19 @@ def look_at(path: Path, loaded: LoadedSettings) -> Music:
     Raises:
         InputError: If it holds nothing that a tagger could learn from.
     """
-    _check_named_once(path, loaded)
     place = path
-    if loaded.is_given("dataset"):
+    if loaded.settings.label_pattern and not loaded.is_given("dataset"):
+        dataset = FOLDER
+    elif loaded.is_given("dataset"):
         dataset = find_dataset(loaded.settings.dataset)
     else:
         place = _below_single_folders(path)
         dataset = _recognised(place)
+    _check_named_once(path, loaded, dataset)
     if not os.path.exists(place):
         raise _missing(place)
     if dataset == FOLDER:
-        _check_class_folders(place)
+        _check_folder(place, loaded.settings.label_pattern)
     found: dict[str, Any] = {"dataset": dataset.name, **_names_of(place, dataset, loaded)}
     is_open = not loaded.is_given("num_classes")
     if is_open:
@@ -102,12 +104,13 @@ def look_at(path: Path, loaded: LoadedSettings) -> Music:
     return Music(place, dataset, found, collection, tuple(seconds))
 
 
-def _check_named_once(path: Path, loaded: LoadedSettings) -> None:
+def _check_named_once(path: Path, loaded: LoadedSettings, dataset: Dataset) -> None:
+    # What is published may be in two folders, and so are a file of annotations and its audio.
+    either = {"audio_path", "info_path"} if dataset.metadata else set()
+    either |= {"audio_path"} if os.path.isfile(path) else set()
     for name in _NAMED_BY_MUSIC:
         # In a settings file, it may be meant for other commands.
-        if loaded.origins.get(name) == f"--{name}" and not (
-            name == "audio_path" and os.path.isfile(path)
-        ):
+        if loaded.origins.get(name) == f"--{name}" and name not in either:
             raise InputError(
                 f"--{name} and {path} both say where the music is: leave out --{name}, or train "
                 "on shards without naming music"
@@ -145,16 +148,18 @@ def _missing(place: Path) -> InputError:
     )
 
 
-def _check_class_folders(place: Path) -> None:
+def _check_folder(place: Path, label_pattern: str) -> None:
     if not os.path.isdir(place):
-        raise InputError(f"{place} is no folder: leave out --dataset, or name a folder")
-    if _class_folders(place):
+        flag = "label_pattern" if label_pattern else "dataset"
+        raise InputError(f"{place} is no folder: leave out --{flag}, or name a folder")
+    if label_pattern or _class_folders(place):
         return
     if songs := _songs_in(place):
         raise InputError(
             f"{place} holds {len(songs)} songs, and no folder for each class: put them into "
-            f"folders named like their classes ({place / 'rock'}, {place / 'jazz'}, …), or name "
-            "a CSV file with the columns path and labels instead"
+            f"folders named like their classes ({place / 'rock'}, {place / 'jazz'}, …), say with "
+            "--label_pattern where labels are in their names, or name a CSV file with the columns "
+            "path and labels instead"
         )
     raise InputError(
         f"{place} holds no audio ({', '.join(sorted(AUDIO_SUFFIXES))}): name the folder that "
@@ -176,12 +181,12 @@ def _songs_in(place: Path) -> list[Path]:
 
 def _names_of(place: Path, dataset: Dataset, loaded: LoadedSettings) -> dict[str, str]:
     """Give the settings that say where the collection is."""
+    given = loaded.origins.get("audio_path") == "--audio_path"
     if dataset.lists_audio or dataset.metadata:
-        return {"audio_path": str(place)}
+        return {"info_path" if given and dataset.metadata else "audio_path": str(place)}
     folder, name = place, loaded.settings.info_name
     if os.path.isfile(place):
         folder, name = place.parent, place.name
-    given = loaded.origins.get("audio_path") == "--audio_path"
     audio_path = loaded.settings.audio_path if given else str(folder)
     return {"info_path": str(folder), "info_name": name, "audio_path": audio_path}
 

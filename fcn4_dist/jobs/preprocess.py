@@ -163,8 +163,7 @@ def read_and_count(loaded: LoadedSettings) -> tuple[LoadedSettings, Collection]:
 
 
 def _check_collection(collection: Collection, settings: Settings) -> None:
-    for finding in collection.findings:
-        warn(str(finding))
+    _tell(collection.findings)
     if settings.get_npy:
         check_lengths(collection, settings)
     if settings.get_mindrecord:

@@ -143,7 +143,8 @@ def decisions_table(plan: RoadPlan) -> Lines:
 def remarks_on(plan: RoadPlan) -> list[str]:
     """Say what may make scores better than the tagger is, as far as it can be seen in names."""
     settings, folders = plan.loaded.settings, plan.music.subfolders
-    if not folders or settings.group_pattern or settings.val_pattern:
+    told = settings.group_pattern or settings.val_pattern or settings.label_pattern
+    if not folders or told:
         return []
     return [
         f"{folders} folders below those of the classes hold several clips each: if they are "

@@ -42,7 +42,6 @@ def run_report(records: Sequence[RunRecord]) -> bytes:
     runs = view_runs(records)
     axis_begin, classes = class_bars(runs)
     differences = run_differences(runs)
-    resamples = {run.intervals.resamples for run in runs if run.intervals}
     content = {
         "title": f"Run {runs[0].name}" if len(runs) == 1 else f"{len(runs)} runs side by side",
         "runs": runs,
@@ -50,7 +49,7 @@ def run_report(records: Sequence[RunRecord]) -> bytes:
         "palette": PALETTE,
         "styles": STYLES,
         "level": f"{LEVEL:.0%}".replace("%", " %"),
-        "resamples": " or ".join(map(str, sorted(resamples))),
+        "interval_methods": dict.fromkeys(run.intervals.method for run in runs if run.intervals),
         "left_out": [
             (run, text) for run in runs if run.metrics and (text := left_out_text(run.metrics))
         ],

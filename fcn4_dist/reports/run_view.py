@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fcn4_dist.errors import Fcn4DistError
-from fcn4_dist.evaluation import Intervals, Metrics, bootstrap_intervals, compute_metrics
+from fcn4_dist.evaluation import Intervals, Metrics, compute_metrics, metric_intervals
 from fcn4_dist.runs.history import Course
 from fcn4_dist.runs.reading import RunRecord
 from fcn4_dist.terminal import clock
@@ -110,7 +110,7 @@ def _view(number: int, name: str, record: RunRecord) -> RunView:
     if found := record.predictions:
         try:
             metrics = compute_metrics(found.labels, found.scores, tuple(found.class_names))
-            intervals = bootstrap_intervals(found.labels, found.scores)
+            intervals = metric_intervals(found.labels, found.scores)
         except Fcn4DistError as error:
             fault = str(error)
     return RunView(number, name, record, metrics, intervals, fault)

@@ -125,7 +125,7 @@ def test_labels_edited_by_hand_are_not_overwritten(tmp_path: Path) -> None:
     )
     write_annotations(replace(collection, clips=edited), path)
     before = path.read_bytes()
-    sentence = r"other labels than their folders do: 1, like rock/1\.wav; give --get_npy 0 .*name"
+    sentence = r"other labels than audio_path does: 1, like rock/1\.wav; give --get_npy 0 .*name"
     with pytest.raises(InputError, match=sentence):
         write_annotations(collection, path)
     assert path.read_bytes() == before

@@ -24,6 +24,7 @@ def test_names_are_separated_by_commas_or_lines_of_a_file(tmp_path: Path) -> Non
 def test_a_collection_of_the_modelzoo_stands_for_its_classes() -> None:
     assert parse_class_names("gtzan") == GTZAN_GENRES
     assert parse_class_names("magnatagatune") == MODELZOO_TAGS
+    assert parse_class_names("IRMAS")[11:13] == ("drums", "no drums")
 
 
 def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
@@ -46,11 +47,20 @@ def test_two_classes_do_not_have_one_name() -> None:
         parse_class_names("rock,jazz,rock")
 
 
-@pytest.mark.parametrize(("classes", "name"), [(10, "gtzan"), (50, "magnatagatune")])
-def test_the_one_flag_for_a_checkpoint_of_the_modelzoo_is_said(classes: int, name: str) -> None:
+@pytest.mark.parametrize(
+    ("classes", "names"),
+    [
+        *((10, ["gtzan"]), (50, ["magnatagatune", "esc50"]), (41, ["fsdkaggle2018"])),
+        *((18, ["irmas"]), (17, ["emospeech"])),
+    ],
+)
+def test_the_flags_for_a_checkpoint_of_the_modelzoo_are_said(
+    classes: int, names: list[str]
+) -> None:
+    flags = "".join(f"--class_names {name} if it is the ModelZoo's for it, " for name in names)
     assert str(unnamed(PATH, classes)) == (
         f"{PATH} does not say what its {classes} classes are, nor does their number: give "
-        f"--class_names {name} if it is the ModelZoo's for it, else --class_names with the names "
+        f"{flags}else --class_names with the names "
         "in its order, separated by commas (or a file with a name a line)"
     )
-    assert "ModelZoo" not in str(unnamed(PATH, 41))
+    assert "ModelZoo" not in str(unnamed(PATH, 8))

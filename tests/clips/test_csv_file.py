@@ -69,7 +69,7 @@ def test_a_missing_file_is_refused_with_the_flags_that_name_it(tmp_path: Path) -
 
 @pytest.mark.parametrize("text", ["", "path,labels\n", "\n\n"])
 def test_a_file_without_clips_is_refused(tmp_path: Path, text: str) -> None:
-    with pytest.raises(InputError, match="holds no row below a header: name another file"):
+    with pytest.raises(InputError, match="holds no row below a header: name the file"):
         _read(tmp_path, text)
 
 

@@ -4,11 +4,13 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fcn4_dist.clips import Collection, read_collection
-from fcn4_dist.clips.folder import AUDIO_SUFFIXES
-from fcn4_dist.config import Settings
-from fcn4_dist.errors import InputError
+from fcn4_dist.clips.folder import AUDIO_SUFFIXES, labels_of_names
+from fcn4_dist.config import Settings, load_settings
+from fcn4_dist.errors import InputError, SettingsError
 
 
 @pytest.fixture
@@ -237,6 +239,112 @@ def test_all_that_is_wrong_is_said_at_once_in_a_line_each(folder: Path) -> None:
     lines = str(info.value).splitlines()
     assert len(lines) == 3
     assert all(line.startswith(f"audio_path {folder} holds ") for line in lines)
+
+
+EMOTIONS = (
+    r"^Actor_\d+/03-01-(?:(?P<neutral>01)|(?P<calm>02)|(?P<happy>03)|(?P<sad>04)"
+    r"|(?P<angry>05)|(?P<fearful>06)|(?P<disgust>07)|(?P<surprised>08))-"
+)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "labels"),
+    [
+        (r"/([^/-]+)-([^-]+)-([^-]+)-", ("calm", "help", "scream")),
+        (r"/([^/-]+)-[^-]+-(?!none)([^-]+)?-", ("calm", "help")),
+        (r"-(siren)?-?(scream)?-", ("scream",)),
+        (r"(?<=/)[a-z]+", ("help",)),
+        (r"^(\w+)/(?P<speech>help)", ("Metro", "speech")),
+        (r"([a-z]+)-\1", ()),
+        (r"(x*)", ()),
+    ],
+)
+def test_parentheses_of_a_pattern_are_labels(pattern: str, labels: tuple[str, ...]) -> None:
+    clip_id = "Metro/help-scream-calm-007.wav"
+    assert labels_of_names([clip_id], pattern) == {clip_id: labels}
+
+
+def test_a_name_of_a_parenthesis_stands_for_the_code_it_matches() -> None:
+    ids = [f"Actor_12/03-01-0{code}-01-02-01-12.wav" for code in (1, 5, 8, 9)]
+    assert list(labels_of_names(ids, EMOTIONS).values()) == [
+        ("neutral",),
+        ("angry",),
+        ("surprised",),
+        (),
+    ]
+
+
+def test_the_pattern_of_the_settings_file_for_speech_finds_word_sound_and_emotion() -> None:
+    config = Path(__file__).parents[2] / "configs" / "speech.yaml"
+    pattern = load_settings(config).settings.label_pattern
+    ids = ["Near_Lake/glass-help me-None-1.wav", "webservice/go-safe-calm.wav"]
+    assert list(labels_of_names(ids, pattern).values()) == [
+        ("None", "glass", "help me"),
+        ("calm", "go", "safe"),
+    ]
+
+
+@given(
+    names=st.lists(
+        st.tuples(st.sampled_from(["go", "stop"]), st.sampled_from(["calm", "angry"])), min_size=1
+    )
+)
+def test_every_id_has_the_labels_that_its_name_was_made_of(names: list[tuple[str, str]]) -> None:
+    ids = [f"{number}/{'-'.join(name)}.wav" for number, name in enumerate(names)]
+    found = labels_of_names(ids, r"/(\w+)-(\w+)\.")
+    assert list(found) == ids
+    assert list(map(set, found.values())) == list(map(set, names))
+
+
+def test_the_classes_may_be_in_the_names_of_files_at_any_depth(tmp_path: Path) -> None:
+    for name in (
+        "1-go-calm.wav",
+        "House/2-go-angry.WAV",
+        "House/old/3-stop.mp3",
+        "House/noise.wav",
+    ):
+        _touch(tmp_path / name)
+    _touch(tmp_path / "House" / "notes.txt")
+    _touch(tmp_path / ".trash" / "4-go-calm.wav")
+    collection = _read_by(tmp_path, r"\d-([a-z]+)(?:-([a-z]+))?", num_classes=4)
+    assert collection.class_names == ("angry", "calm", "go", "stop")
+    assert {clip.id: clip.labels for clip in collection.clips} == {
+        "1-go-calm.wav": ("calm", "go"),
+        "House/2-go-angry.WAV": ("angry", "go"),
+        "House/old/3-stop.mp3": ("stop",),
+    }
+    ignored, unlabelled = map(str, collection.findings)
+    assert ignored == f"ignored what is no audio file in {tmp_path}: 1, like House/notes.txt"
+    assert unlabelled.startswith("label_pattern '\\\\d-")
+    assert unlabelled.endswith(
+        "finds no label in ids of clips: 1, like House/noise.wav; they are left out"
+    )
+
+
+def test_a_pattern_that_finds_nothing_is_refused(folder: Path) -> None:
+    with pytest.raises(
+        InputError, match=r"'\(x\)' finds no label in any of the 4 ids, like jazz/A\.FLAC: change"
+    ):
+        _read_by(folder, "(x)")
+    (folder / "empty").mkdir()
+    with pytest.raises(InputError, match=r"empty holds no audio file \(\.aif, .*name another"):
+        _read_by(folder / "empty", "(x)")
+    with pytest.raises(SettingsError, match="label_pattern is for dataset folder: gtzan brings"):
+        read_collection(Settings(dataset="gtzan", audio_path=str(folder), label_pattern="x"))
+
+
+def test_what_a_pattern_finds_is_checked_as_all_names_of_classes_are(folder: Path) -> None:
+    with pytest.raises(InputError, match=r"look damaged: .*'a\.wav' \(the name of an audio file\)"):
+        _read_by(folder, "[^/]+$", num_classes=4)
+    _touch(folder / "Rock" / "c.wav")
+    with pytest.raises(InputError, match="names look the same, but for case"):
+        _read_by(folder, "^(.*)/", num_classes=3)
+
+
+def _read_by(folder: Path, pattern: str, num_classes: int = 2) -> Collection:
+    return read_collection(
+        Settings(audio_path=str(folder), label_pattern=pattern, num_classes=num_classes)
+    )
 
 
 def _read(folder: Path, num_classes: int = 2) -> Collection:

@@ -2,11 +2,13 @@
 
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from fcn4_dist.clips import Collection, gtzan, read_collection
 from fcn4_dist.clips.gtzan import GTZAN_GENRES
+from fcn4_dist.clips.split import split_clips
 from fcn4_dist.config import Settings
 from fcn4_dist.errors import InputError
 
@@ -53,6 +55,38 @@ def test_the_filtered_split_has_its_published_sizes(tmp_path: Path) -> None:
     _touch_all(tmp_path, "{genre}/{genre}.{number:05}.wav")
     roles = Counter(clip.role for clip in _read(tmp_path).clips)
     assert roles == {"train": 443, "val": 197, "test": 290, "": 70}
+
+
+def test_clips_of_one_song_are_a_group_in_each_spelling(tmp_path: Path) -> None:
+    _touch_all(tmp_path / "kaggle", "{genre}/{genre}.{number:05}.wav")
+    _touch_all(tmp_path / "marsyas", "{genre}/{genre}.{number:05}.au", hiphop="hip-hop")
+    kaggle, marsyas = _read(tmp_path / "kaggle"), _read(tmp_path / "marsyas")
+    groups = {clip.id: clip.group for clip in kaggle.clips}
+    assert [clip.group for clip in marsyas.clips] == list(groups.values())
+    assert groups["reggae/reggae.00080.wav"] == groups["reggae/reggae.00082.wav"] == "reggae.00080"
+    assert groups["rock/rock.00016.wav"] == groups["metal/metal.00058.wav"] == "metal.00058"
+    assert groups["blues/blues.00000.wav"] == ""
+    sizes = Counter(filter(None, groups.values()))
+    assert (len(sizes), sizes.total(), min(sizes.values())) == (68, 147, 2)
+
+
+def test_no_song_is_in_two_sets_of_the_published_split(tmp_path: Path) -> None:
+    _touch_all(tmp_path, "{genre}/{genre}.{number:05}.wav")
+    sets = {(clip.group, clip.role) for clip in _read(tmp_path).clips if clip.group and clip.role}
+    assert max(Counter(group for group, _ in sets).values()) == 1
+
+
+@pytest.mark.parametrize("split", [{}, {"split": "kfold", "folds": 10}])
+def test_a_drawn_split_has_its_share_of_each_genre_with_songs_on_one_side(
+    tmp_path: Path, split: dict[str, Any]
+) -> None:
+    _touch_all(tmp_path, "{genre}/{genre}.{number:05}.wav")
+    clips = _read(tmp_path).clips
+    roles = split_clips(clips, {}, Settings(dataset="gtzan", **split)).roles
+    validation = Counter(clip.labels[0] for clip in clips if roles[clip.id] == "val")
+    assert set(validation.values()) == {10 if split else 20}
+    sides = {(clip.group, roles[clip.id]) for clip in clips if clip.group}
+    assert len(sides) == 68
 
 
 @pytest.mark.parametrize("name", ["genres", "genres_original"])

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from fcn4_dist.clips import Collection, read_collection
-from fcn4_dist.clips.magnatagatune import MODELZOO_TAGS
+from fcn4_dist.clips import Collection, read_collection, recognise_dataset
+from fcn4_dist.clips.magnatagatune import MAGNATAGATUNE, MODELZOO_TAGS
 from fcn4_dist.config import Settings
 from fcn4_dist.errors import InputError
 
@@ -93,6 +93,21 @@ def test_malformed_and_repeated_rows_are_told_at_once(tmp_path: Path) -> None:
     assert malformed.startswith(f"{file} has rows that are not clip_id, 4 tags of 0 or 1, and mp3")
     assert "2, like line 8 (4 fields), line 9 ('2' for 'harp'): mend" in malformed
     assert f"more than once: 1, like {BACH}-30-59.mp3" in repeated
+
+
+def test_it_is_found_from_the_folder_above(tmp_path: Path) -> None:
+    (tmp_path / "magnatagatune" / "f").mkdir(parents=True)
+    _write(tmp_path / "magnatagatune", TAGS, ROWS)
+    collection = read_collection(_settings(tmp_path), with_audio=False)
+    clip = collection.clips[-1]
+    assert recognise_dataset(tmp_path) is MAGNATAGATUNE
+    assert (clip.id[:2], clip.role) == ("f/", "test")
+    assert clip.path.parent == tmp_path / "magnatagatune" / "f"
+
+
+def test_where_it_is_not_both_places_are_said(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"holds no annotations_final\.csv of MagnaTagATune: name"):
+        read_collection(_settings(tmp_path), with_audio=False)
 
 
 def _read(

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from fcn4_dist.clips import read_collection, write_annotations
+from fcn4_dist.clips import choose_for_dataset, read_collection, write_annotations
 from fcn4_dist.clips.synthetic import GENRES, write_collection
-from fcn4_dist.config import Settings
+from fcn4_dist.config import Settings, load_settings
 from fcn4_dist.errors import InputError
 
 
@@ -63,3 +63,13 @@ def test_another_folder_is_no_made_collection(real_clips: Path) -> None:
     settings = Settings(dataset="synthetic", audio_path=str(real_clips), num_classes=3)
     with pytest.raises(InputError, match=r"other folders than blues, .*: run fcn4-dist synth"):
         read_collection(settings)
+
+
+@pytest.mark.parametrize("given", [{}, {"info_path": "elsewhere"}])
+def test_annotations_beside_the_audio_are_found_where_no_other_place_is_given(
+    given: dict[str, str], tmp_path: Path
+) -> None:
+    (tmp_path / "annotations_final.csv").touch()
+    flags = {"dataset": "magnatagatune", "audio_path": str(tmp_path), **given}
+    settings = choose_for_dataset(load_settings([], flags)).settings
+    assert settings.info_path == (given.get("info_path") or str(tmp_path))

@@ -29,12 +29,14 @@ def test_a_batch_fits_somewhere() -> None:
         Settings(batch_size=65536)
 
 
+@pytest.mark.parametrize("name", ["group_pattern", "label_pattern"])
 @pytest.mark.parametrize("pattern", ["(", "*a", "a{5}{5}{", "(?P<a", "[b-a]"])
-def test_a_pattern_is_a_regular_expression(pattern: str) -> None:
+def test_a_pattern_is_a_regular_expression(name: str, pattern: str) -> None:
     try:
-        Settings(group_pattern=pattern)
+        Settings(**{name: pattern})
     except SettingsError as error:
-        assert "is not a regular expression" in str(error)
+        assert str(error).startswith(f"{name} {pattern!r} is not a regular expression")
+        assert str(error).endswith(f"mend it, or leave out --{name}")
     else:
         assert pattern == "a{5}{5}{"
 

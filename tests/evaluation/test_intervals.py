@@ -6,8 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
-from fcn4_dist.evaluation import bootstrap_intervals, intervals
-from fcn4_dist.evaluation.intervals import ClassRanking, bootstrap_differences
+from fcn4_dist.evaluation import intervals
+from fcn4_dist.evaluation.intervals import (
+    ClassRanking,
+    bootstrap_intervals,
+    interval_differences,
+    metric_intervals,
+    normal_intervals,
+)
 
 # Few different values, so that ties are usual.
 CLIP = st.tuples(st.integers(0, 1), st.sampled_from([0.0, 0.25, 0.5, 1.0]))
@@ -32,16 +38,6 @@ def test_the_area_of_weighted_clips_is_scikit_learns(
             assert area == pytest.approx(expected, abs=1e-12)
         else:
             assert np.isnan(area)
-
-
-def test_of_so_many_clips_and_classes_that_it_would_take_minutes_there_are_fewer_resamples(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    labels, scores = _clips(30, 4)
-    for most, resamples in ((120, 1000), (60, 500), (1, 100)):
-        monkeypatch.setattr(intervals, "_MOST_PAIRS", most)
-        assert bootstrap_intervals(labels, scores).resamples == resamples
-        assert bootstrap_differences(labels, scores, -scores).resamples == resamples
 
 
 def test_intervals_are_those_of_clips_drawn_and_scored_one_resample_after_the_other() -> None:
@@ -100,19 +96,44 @@ def test_of_true_values_about_95_in_100_are_inside() -> None:
     assert 178 <= inside <= 198
 
 
+@pytest.mark.parametrize("several", [False, True], ids=["one label", "several labels"])
+def test_intervals_of_many_scores_are_nearly_those_of_resamples(
+    several: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    labels, scores = _clips(3000, 3)
+    others = np.round(scores + np.random.default_rng(2).normal(0, 0.2, scores.shape), 2)
+    labels[:100, 1] |= several
+    drawn = [metric_intervals(labels, scores), interval_differences(labels, scores, others)]
+    monkeypatch.setattr(intervals, "MOST_RESAMPLED", labels.size - 1)
+    without = [metric_intervals(labels, scores), interval_differences(labels, scores, others)]
+    for found, expected in zip(without, drawn, strict=True):
+        assert (found.resamples, expected.resamples) == (0, intervals.RESAMPLES)
+        assert (found.accuracy is None) == several
+        for one, other in zip(_all_of(found), _all_of(expected), strict=True):
+            assert one == pytest.approx(other, abs=0.15 * (other[1] - other[0]))
+
+
+def test_a_class_that_is_told_apart_without_fault_stays_within_one() -> None:
+    labels = np.eye(2, dtype=np.int32)[np.arange(10) % 2]
+    found = normal_intervals(labels, labels.astype(float))
+    assert found.roc_auc_macro == found.accuracy == (1.0, 1.0)
+
+
 def test_a_class_that_all_clips_or_none_have_has_no_interval() -> None:
     labels = np.array([[1, 0, 1], [1, 0, 0], [1, 0, 1]])
-    found = bootstrap_intervals(labels, np.random.default_rng(1).random((3, 3)))
-    assert found.roc_auc[:2] == (None, None)
-    assert found.roc_auc[2] is not None
-    assert found.accuracy is None
+    for compute in (bootstrap_intervals, normal_intervals):
+        found = compute(labels, np.random.default_rng(1).random((3, 3)))
+        assert found.roc_auc[:2] == (None, None)
+        assert found.roc_auc[2] is not None
+        assert found.accuracy is None
 
 
 def test_without_any_class_that_is_told_from_others_there_is_none_at_all() -> None:
-    found = bootstrap_intervals(np.ones((3, 1), dtype=np.int32), np.full((3, 1), 0.5))
-    assert found.roc_auc_macro is None
-    assert found.roc_auc == (None,)
-    assert found.accuracy == (1.0, 1.0)
+    for compute in (bootstrap_intervals, normal_intervals):
+        found = compute(np.ones((3, 1), dtype=np.int32), np.full((3, 1), 0.5))
+        assert found.roc_auc_macro is None
+        assert found.roc_auc == (None,)
+        assert found.accuracy == (1.0, 1.0)
 
 
 def _clips(clips: int, classes: int) -> tuple[np.ndarray, np.ndarray]:
@@ -120,6 +141,10 @@ def _clips(clips: int, classes: int) -> tuple[np.ndarray, np.ndarray]:
     labels = np.eye(classes, dtype=np.int32)[generator.integers(classes, size=clips)]
     # Rounded, so that some are tied.
     return labels, np.round(generator.random((clips, classes)) + 0.3 * labels, 2)
+
+
+def _all_of(found: intervals.Intervals) -> list[tuple[float, float]]:
+    return [each for each in (found.roc_auc_macro, *found.roc_auc, found.accuracy) if each]
 
 
 def _given(found: intervals.Intervals) -> tuple[float, float]:

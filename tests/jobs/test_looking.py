@@ -77,6 +77,19 @@ def test_magnatagatune_is_known_by_its_file_and_folders(music: Path) -> None:
         assert look(path).found["num_classes"] == 2
 
 
+def test_songs_without_folders_are_of_the_classes_that_their_names_say(music: Path) -> None:
+    for number, song in enumerate(sorted(music.rglob("*.ogg"))):
+        song.rename(music / f"{number % 3}-{song.parent.name}-{song.name}")
+
+    seen = look(music, label_pattern=r"^\d-(\w+)-")
+
+    assert (seen.place, seen.dataset.name) == (music, "folder")
+    assert seen.clips_of_classes == {"dog_bark": 7, "rain": 7, "rooster": 7}
+    assert "say with --label_pattern where labels are in their names" in refusal_of(music)
+    with pytest.raises(InputError, match="is no folder: leave out --label_pattern"):
+        look(next(music.glob("*.ogg")), label_pattern="a")
+
+
 def test_what_was_given_is_not_found_out(music: Path) -> None:
     seen = look(music, dataset="folder", num_classes="3")
 

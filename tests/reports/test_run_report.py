@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from fcn4_dist.evaluation import (
-    bootstrap_intervals,
     compute_metrics,
     read_predictions,
     write_predictions,
 )
+from fcn4_dist.evaluation.intervals import bootstrap_intervals
 from fcn4_dist.reports.run_report import run_report
 from fcn4_dist.reports.run_view import view_runs
 from fcn4_dist.reports.setting_tables import environment_table
