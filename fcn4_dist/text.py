@@ -82,6 +82,14 @@ def unlike(first: Sequence[str], second: Sequence[str]) -> tuple[str, str]:
     return f"{len(first)}, {here} {first[place]}", f"{len(second)}, {here} {second[place]}"
 
 
+def span(numbers: Sequence[int]) -> str:
+    """Write whole numbers in their order: "1 to 10", "0, 2, 5"."""
+    first, last = numbers[0], numbers[-1]
+    if len(numbers) > 2 and list(numbers) == list(range(first, last + 1)):
+        return f"{first} to {last}"
+    return ", ".join(map(str, numbers))
+
+
 def json_text(value: Any, encoding: str = "utf-8", **options: Any) -> str:
     """Write a value as JSON: letters of any script as they are, what is not seen as its escape.
 

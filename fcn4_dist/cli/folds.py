@@ -23,9 +23,14 @@ def _folds(parsed: argparse.Namespace) -> None:
 
 CROSS_VALIDATE = Command(
     "cross-validate",
-    "preprocess, train and score every fold of a k-fold split",
+    "preprocess, train and score every fold, as published or drawn",
     _cross_validate,
-    example="cross-validate --config configs/gtzan_recipe.yaml --folds 5",
+    description="Preprocess, train and score every fold, then print one table. The folds are those "
+    "that were published with the collection, by their numbers, or its published splits, each "
+    "scored on its test set; where there are none, or with --split kfold, as many as --folds says "
+    "are drawn.",
+    example="cross-validate --config configs/gtzan_recipe.yaml --folds 5\n"
+    "cross-validate --config configs/urbansound8k.yaml --audio_path UrbanSound8K",
     flags=(
         flag("--device_num", type=whole_number(MOST_WORKERS), metavar="N").means(
             "workers of each training and evaluation; default: one, on device_id"
@@ -36,6 +41,7 @@ CROSS_VALIDATE = Command(
         "dataset",
         "audio_path",
         "num_classes",
+        "split",
         "folds",
         "epoch_size",
         "batch_size",

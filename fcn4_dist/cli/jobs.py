@@ -94,6 +94,7 @@ PREPROCESS = Command(
         "info_name",
         "window_seconds",
         "split",
+        "fold",
         "val_ratio",
         "seed",
         "mr_path",

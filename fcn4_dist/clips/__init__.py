@@ -1,7 +1,7 @@
 """Which audio files there are, their labels, and which set each belongs to."""
 
 from fcn4_dist.clips.annotations import write_annotations
-from fcn4_dist.clips.collection import ROLES, Clip, Collection, Dataset
+from fcn4_dist.clips.collection import ROLES, Clip, Collection, Dataset, fold_title
 from fcn4_dist.clips.registry import (
     DATASETS,
     dataset_names,
@@ -11,5 +11,5 @@ from fcn4_dist.clips.registry import (
     tag_lists,
 )
 from fcn4_dist.clips.rows import annotations_file
-from fcn4_dist.clips.sources import choose_for_dataset, read_collection
-from fcn4_dist.clips.split import Split, split_clips
+from fcn4_dist.clips.sources import choose_fold, choose_for_dataset, read_collection
+from fcn4_dist.clips.split import Split, has_published_split, split_clips

@@ -1,11 +1,12 @@
 """What a collection is, and what each kind of collection tells of itself."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from fcn4_dist.config import Settings
 from fcn4_dist.findings import Finding, as_shown
+from fcn4_dist.text import span
 
 ROLES = ("train", "val", "test")
 """What a set of clips is for, in the order of the names of the sets."""
@@ -58,6 +59,16 @@ class Collection:
     clips: tuple[Clip, ...]
     findings: tuple[Finding, ...] = ()
     folds: tuple[int, ...] = ()
+
+    @property
+    def has_splits(self) -> bool:
+        """Whether its folds are published splits, each with sets of its own."""
+        return bool(self.folds) and all(clip.fold is None for clip in self.clips)
+
+
+def fold_title(fold: int, folds: Sequence[int], *, are_splits: bool) -> str:
+    """Name a published fold or split for people: "published fold 3 of 1 to 10"."""
+    return f"published {'split' if are_splits else 'fold'} {fold} of {span(folds)}"
 
 
 @dataclass(frozen=True)

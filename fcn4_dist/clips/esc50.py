@@ -153,8 +153,7 @@ ESC50 = Dataset(
     group_is="recordings",
     subsets=("esc10",),
     about=About(
-        licence="CC BY-NC 3.0, the clips of ESC-10 CC BY 3.0; each clip's author is in its "
-        "`LICENSE`",
+        licence="CC BY-NC 3.0, the clips of ESC-10 CC BY; each clip's author is in its `LICENSE`",
         where="<https://github.com/karolpiczak/ESC-50>, 600 MB",
         clips="2000 clips of 5 s, 50 classes; ESC-10: 400 clips, 10 classes",
         unpacked="ESC-50-master",

@@ -14,6 +14,7 @@ from fcn4_dist.clips.collection import About, Clip, Collection, Dataset, Publish
 from fcn4_dist.clips.fma_tables import ROLES, SUBSETS, Track, read_genres, read_tracks
 from fcn4_dist.clips.folder import unicode_text
 from fcn4_dist.clips.published import (
+    find_audio,
     find_below,
     find_root,
     held_against_published,
@@ -61,16 +62,17 @@ def read_fma(settings: Settings) -> Collection:
     audio_path = Path(settings.audio_path)
     tables = _find_tables(audio_path) or _named_tables(settings)
     file = tables / "tracks.csv"
-    audio, findings = _find_audio(settings)
+    audio, findings = _find_audio(settings, tables)
     titles = read_genres(tables / "genres.csv") if settings.tag_list == "genres_all" else {}
     everything = read_tracks(file)
     tracks = [track for track in everything if _order(track.subset) <= _order(audio.subset)]
     cut = {} if audio.held_by == "full" else _CUT_TO_SECONDS
+    files, moved = find_audio(audio.folder, [track.file for track in everything])
     beginning = unicode_text(audio.folder.relative_to(audio_path) / "_")[:-1]
     clips = [
         Clip(
             beginning + track.file,
-            audio.folder / track.file,
+            files[track.file],
             track.labels(titles),
             ROLES[track.split],
             track.artist,
@@ -86,6 +88,7 @@ def read_fma(settings: Settings) -> Collection:
         tuple(labelled),
         (
             *findings,
+            *moved,
             *(_unknown_genres(file, tracks, titles) if titles else []),
             *remarks_about(
                 f"{file} has tracks without a genre of the tag list",
@@ -100,12 +103,7 @@ def read_fma(settings: Settings) -> Collection:
                 f"FMA's subset {audio.subset}",
                 file,
             ),
-            *unnamed_audio(
-                audio.folder,
-                audio_path,
-                {audio.folder / track.file for track in everything},
-                str(file),
-            ),
+            *unnamed_audio(audio.folder, audio_path, set(files.values()), str(file)),
         ),
     )
 
@@ -144,11 +142,15 @@ class _Audio:
     folder: Path
 
 
-def _find_audio(settings: Settings) -> tuple[_Audio, list[Finding]]:
+def _find_audio(settings: Settings, tables: Path) -> tuple[_Audio, list[Finding]]:
     audio_path, wanted = Path(settings.audio_path), settings.subset
     there = _folders_of_subsets(audio_path)
     if not there and _holds_clips(audio_path):
         there = {wanted: audio_path}
+    elif not there and wanted:
+        # Shards can be written where the audio is not; else it is said to be missing.
+        root = tables.parent if tables.is_relative_to(audio_path) else audio_path
+        there = {wanted: root / f"fma_{wanted}"}
     if "" in there:
         raise InputError(
             f"audio_path {audio_path} is not called like a subset of FMA: say which one it is with "
@@ -159,7 +161,8 @@ def _find_audio(settings: Settings) -> tuple[_Audio, list[Finding]]:
         names = f"fma_{wanted}" if wanted else ", ".join(f"fma_{name}" for name in SUBSETS)
         raise InputError(
             f"audio_path {audio_path} holds no folder of FMA's audio ({names}): unpack the archive "
-            "there, or name the folder that holds it with --audio_path"
+            "there, or name the folder that holds it with --audio_path; where the audio is not at "
+            "hand, say with --subset what there are features of"
         )
     held_by = fitting[0] if wanted else fitting[-1]
     audio = _Audio(wanted or held_by, held_by, there[held_by])

@@ -93,7 +93,7 @@ def read_tracks(path: Path) -> list[Track]:
             wrong.append(f"{problem} in line {line}")
     refuse_errors(
         errors_about(
-            f"{path} has rows that FMA's {len(names)} columns do not have",
+            f"{path} has rows that are not as FMA's are, with its {len(names)} columns",
             wrong,
             "get the file again as it was published",
         )

@@ -77,7 +77,7 @@ def _read_class_folders(audio_path: Path) -> Collection:
 def _read_by_pattern(audio_path: Path, pattern: str) -> Collection:
     ignored: list[Path] = []
     try:
-        audio = _audio_below(audio_path, ignored)
+        audio = _audio_of_links_too(audio_path, ignored)
     except OSError as error:
         raise _unlisted(error) from error
     if not audio:
@@ -180,13 +180,14 @@ def list_class_folders(folder: Path) -> tuple[dict[str, list[Path]], list[Findin
 def list_audio(folder: Path) -> list[Path]:
     """List the audio files at any depth below a folder, sorted by folder and name.
 
-    What is hidden, and what systems leave, is passed over.
+    What is hidden, and what systems leave, is passed over. Links are followed as
+    :func:`list_class_folders` does; what is in a linked folder comes last.
 
     Raises:
         InputError: If a folder cannot be listed.
     """
     try:
-        return _audio_below(folder, [])
+        return _audio_of_links_too(folder, [])
     except OSError as error:
         raise _unlisted(error) from error
 
@@ -241,6 +242,18 @@ def _audio_below(class_folder: Path, ignored: list[Path]) -> list[Path]:
         for path in (folder / each for each in sorted(files) if not each.startswith(".")):
             (audio if _sounds(path) and os.path.isfile(path) else ignored).append(path)
     return audio
+
+
+def _audio_of_links_too(folder: Path, ignored: list[Path]) -> list[Path]:
+    passed: list[Path] = []
+    audio = _audio_below(folder, passed)
+    links = [
+        path
+        for path in passed
+        if path.parent == folder and path.is_dir() and path.name.lower() not in _LITTER
+    ]
+    ignored += [path for path in passed if path not in links]
+    return audio + [path for link in links for path in _audio_below(link, ignored)]
 
 
 def _raise(error: OSError) -> None:

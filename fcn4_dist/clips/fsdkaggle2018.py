@@ -1,6 +1,7 @@
 """FSDKaggle2018: sounds of Freesound in 41 classes, with a training and a test set."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from fcn4_dist.clips.checks import classes_without_clips, errors_about
@@ -38,8 +39,8 @@ _LAYOUTS = {
     "train.csv": "audio_train",
 }
 _TEST_TABLES = ("test_post_competition_scoring_clips.csv", "test_post_competition.csv")
+_NAMES = {"train": "training clips", "test": "test clips"}
 _PUBLISHED = {"training clips": 9473, "test clips": 1600}
-_OF_TEST_SET = frozenset({"public", "private"})
 
 
 def read_fsdkaggle2018(settings: Settings) -> Collection:
@@ -56,16 +57,21 @@ def read_fsdkaggle2018(settings: Settings) -> Collection:
         InputError: If the table of the training set is missing, or one is damaged.
     """
     audio_path = Path(settings.audio_path)
-    table, folder = find_table(settings, _LAYOUTS, "FSDKaggle2018")
-    tests = [path for name in _TEST_TABLES if (path := table.with_name(name)).is_file()]
-    training = read_table(table, ",", ["fname", "label", "manually_verified"])
-    check_fields(table, training, {"fname": None, "label": None, "manually_verified": range(2)})
-    clips, findings = _clips(table, training, audio_path, folder, "train" if tests else "")
-    counts = {"training clips": len(clips)}
-    for test in tests[:1]:
-        scored, others = _clips_of_test_set(test, audio_path, folder)
-        clips, findings = clips + scored, findings + others
-        counts["test clips"] = len(scored)
+    sets = _find_sets(settings)
+    refuse_errors([error for one in sets for error in one.errors()])
+    table, has_test_set = sets[0].table, len(sets) > 1
+    clips: list[Clip] = []
+    findings: list[Finding] = []
+    known: set[Path] = set()
+    for one in sets:
+        role = one.role if has_test_set else ""
+        files, moved = find_audio(one.folder, [row["fname"] for row in one.rows])
+        clips += [one.clip(row, files[row["fname"]], audio_path, role) for row in one.counted]
+        findings += moved
+        known |= set(files.values())
+    for folder in dict.fromkeys(one.folder for one in sets):
+        findings += unnamed_audio(folder, audio_path, known, str(table.parent))
+    counts = {_NAMES[one.role]: len(one.counted) for one in sets}
     findings += [
         *held_against_published(counts, _PUBLISHED, "FSDKaggle2018", table),
         *errors_about(
@@ -74,68 +80,78 @@ def read_fsdkaggle2018(settings: Settings) -> Collection:
             "get the file again",
             shown=len(FSDKAGGLE2018_CLASSES),
         ),
-        *_what_labels_are_worth(table, training),
+        *_what_labels_are_worth(table, sets[0].rows),
     ]
-    if not tests:
+    if not has_test_set:
         sentence = f"{table.parent} holds no table of the test set ({' or '.join(_TEST_TABLES)})"
         findings.append(Finding(Level.WARNING, f"{sentence}: the sets are drawn from the others"))
     return Collection(FSDKAGGLE2018_CLASSES, tuple(clips), tuple(findings))
 
 
-def _clips_of_test_set(
-    table: Path, audio_path: Path, folder: Path
-) -> tuple[list[Clip], list[Finding]]:
-    rows = read_table(table, ",", ["fname", "label", "usage"])
-    check_fields(table, rows, {"fname": None, "label": None, "usage": None})
-    if folder.name.endswith("audio_train"):
-        folder = folder.with_name(folder.name.replace("train", "test"))
-    if not folder.is_relative_to(audio_path):
-        raise InputError(
-            f"audio_path {audio_path} holds the training clips of FSDKaggle2018 alone: name the "
-            f"folder that also holds {folder.name} with --audio_path"
-        )
-    return _clips(table, rows, audio_path, folder, "test")
+@dataclass(frozen=True)
+class _Set:
+    """The training or the test set: its table, the folder of its audio, and its rows."""
 
+    table: Path
+    folder: Path
+    rows: Sequence[TableRow]
+    role: str
 
-def _clips(
-    table: Path, rows: Sequence[TableRow], audio_path: Path, folder: Path, role: str
-) -> tuple[list[Clip], list[Finding]]:
-    """Make the clips of a table, and say what is wrong with it and its audio."""
-    counted = [row for row in rows if role != "test" or row["usage"].lower() in _OF_TEST_SET]
-    refuse_errors(
-        [
+    @property
+    def counted(self) -> list[TableRow]:
+        """Its rows but for those that the competition ignored."""
+        return [
+            row for row in self.rows if row.fields.get("usage", "").strip().lower() != "ignored"
+        ]
+
+    def clip(self, row: TableRow, file: Path, audio_path: Path, role: str) -> Clip:
+        clip_id = unicode_text((self.folder / row["fname"]).relative_to(audio_path))
+        return Clip(clip_id, file, (row["label"],), role=role, line=row.line)
+
+    def errors(self) -> list[Finding]:
+        return [
             *errors_about(
-                f"{table} has files that are not named alone, without a folder",
-                [f"{row['fname']} in {row.place}" for row in rows if not _is_bare(row["fname"])],
+                f"{self.table} has files that are not named alone, without a folder",
+                [f"{row['fname']} in {row.place}" for row in self.rows if not _is_bare(row)],
                 "get the file again, or mend its rows",
             ),
             *errors_about(
-                f"{table} has labels that are none of the {len(FSDKAGGLE2018_CLASSES)} classes",
+                f"{self.table} has labels that are no class of FSDKaggle2018",
                 [
                     f"{row['label']!r} in {row.place}"
-                    for row in counted
+                    for row in self.counted
                     if row["label"] not in FSDKAGGLE2018_CLASSES
                 ],
                 "get the file again, or read it with --dataset csv",
             ),
         ]
-    )
-    files, moved = find_audio(folder, [row["fname"] for row in rows])
-    clips = [
-        Clip(
-            unicode_text((folder / row["fname"]).relative_to(audio_path)),
-            files[row["fname"]],
-            (row["label"],),
-            role=role,
-            line=row.line,
+
+
+def _find_sets(settings: Settings) -> list[_Set]:
+    """Find the training set and, if it is there, the test set; one folder may be of both."""
+    table, folder = find_table(settings, _LAYOUTS, "FSDKaggle2018")
+    sets = [_Set(table, folder, _rows(table, {"manually_verified": range(2)}), "train")]
+    audio_path, other = Path(settings.audio_path), folder.name.replace("train", "test")
+    if folder != audio_path:
+        folder = folder.with_name(other)
+    elif folder.name.endswith("audio_train"):
+        raise InputError(
+            f"audio_path {audio_path} holds the training clips of FSDKaggle2018 alone: name the "
+            f"folder that also holds {other} with --audio_path"
         )
-        for row in counted
-    ]
-    extra = unnamed_audio(folder, audio_path, set(files.values()), str(table))
-    return clips, [*moved, *extra]
+    tests = [path for name in _TEST_TABLES if (path := table.with_name(name)).is_file()]
+    return sets + [_Set(test, folder, _rows(test, {"usage": None}), "test") for test in tests[:1]]
 
 
-def _is_bare(name: str) -> bool:
+def _rows(table: Path, columns: Mapping[str, Container[int] | None]) -> list[TableRow]:
+    columns = {"fname": None, "label": None, **columns}
+    rows = read_table(table, ",", list(columns))
+    check_fields(table, rows, columns)
+    return rows
+
+
+def _is_bare(row: TableRow) -> bool:
+    name = row["fname"]
     return name == Path(name).name and "\\" not in name
 
 
@@ -155,8 +171,8 @@ FSDKAGGLE2018 = Dataset(
     metadata="FSDKaggle2018.meta/train_post_competition.csv",
     published_split="9 473 training and 1 600 test clips",
     published_by_default=True,
-    random_costs="mixes test clips, whose labels were all verified, into the training set: scores "
-    "cannot be compared with published ones",
+    random_costs="mixes test clips, whose labels were all verified, into the training set, so that "
+    "scores cannot be compared with published ones",
     recognises=lambda path: any(holds(*names)(path) for names in _LAYOUTS.items()),
     about=About(
         licence="CC BY; each clip has the licence of its row (of 11 073 clips 6 148 CC BY, 4 922 "

@@ -44,7 +44,8 @@ _PUBLISHED = {
     **{"electric guitar": 760, "organ": 682, "piano": 721, "saxophone": 626},
     **{"trumpet": 577, "violin": 580, "voice": 778, "testing clips": 2874},
 }
-_TRAINING_FOLDER = "IRMAS-TrainingData"
+# As Zenodo has it, and as Kaggle does.
+_TRAINING_FOLDERS = ("IRMAS-TrainingData", "IRMAS_Training_Data")
 _EXAMPLE = "cel/[cel][cla]0001__1.wav"
 _TRAINING = re.compile(
     rf"(?:\d+__)?\[({'|'.join(_INSTRUMENTS)})\](?:\[({'|'.join(_DRUMS)}|---)\])?"
@@ -112,7 +113,7 @@ def is_irmas(path: Path) -> bool:
     """Say whether a folder holds IRMAS' training clips, by names: it, the one above, or its own."""
     if not os.path.isdir(path):
         return False
-    return find_below(path, _TRAINING_FOLDER) is not None or (
+    return any(find_below(path, name) for name in _TRAINING_FOLDERS) or (
         all(os.path.isdir(path / code) for code in _INSTRUMENTS)
         and any(map(_training, os.listdir(path / "cel")))
     )
@@ -238,8 +239,8 @@ IRMAS = Dataset(
     how_to_get="name the folder that IRMAS' archives were unpacked to",
     published_split="by archive: 6 705 training and 2 874 testing clips",
     published_by_default=True,
-    random_costs="mixes its testing clips into the training set: scores cannot be compared with "
-    "published ones",
+    random_costs="mixes its testing clips into the training set, so that scores cannot be compared "
+    "with published ones",
     group_is="recordings",
     tag_lists=("instrument", "modelzoo"),
     with_roles=with_test_set,

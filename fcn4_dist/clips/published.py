@@ -11,7 +11,7 @@ from fcn4_dist.clips.folder import list_audio, unicode_text
 from fcn4_dist.clips.rows import other_separator, read_rows
 from fcn4_dist.config import Settings
 from fcn4_dist.errors import InputError
-from fcn4_dist.findings import Finding, Level, refuse_errors
+from fcn4_dist.findings import Finding, Level, counted, refuse_errors
 from fcn4_dist.text import count
 
 NUMBERS = range(1 << 40)
@@ -55,16 +55,7 @@ def find_below(path: Path, name: str) -> Path | None:
     Raises:
         InputError: If the path cannot be listed.
     """
-    if os.path.exists(path / name):
-        return path
-    try:
-        below = sorted(os.listdir(path)) if os.path.isdir(path) else []
-    except OSError as error:
-        raise InputError(
-            f"cannot list the folder {path} ({error.strerror}): make it readable, or name another "
-            "folder with --audio_path"
-        ) from error
-    return next((path / each for each in below if os.path.exists(path / each / name)), None)
+    return next(iter(_all_below(path, name)), None)
 
 
 def holds(*names: str) -> Callable[[Path], bool]:
@@ -85,7 +76,7 @@ def find_root(settings: Settings, name: str, title: str) -> Path:
         title: What the collection is called.
 
     Raises:
-        InputError: If it is in neither.
+        InputError: If it is in neither, or in several folders of one.
     """
     return _find_any(settings, (name,), title)[0]
 
@@ -103,7 +94,7 @@ def find_table(settings: Settings, layouts: Mapping[str, str], title: str) -> tu
         The table, and the folder of the audio, which is in ``audio_path`` if there is one.
 
     Raises:
-        InputError: If there is no table.
+        InputError: If there is no table, or there are several.
     """
     audio_path = Path(settings.audio_path)
     root, name = _find_any(settings, tuple(layouts), title)
@@ -297,13 +288,33 @@ def held_against_published(
 def _find_any(settings: Settings, names: Sequence[str], title: str) -> tuple[Path, str]:
     for path in (Path(settings.audio_path), Path(settings.info_path)):
         for name in names:
-            if root := find_below(path, name):
-                return root, name
+            roots = _all_below(path, name)
+            if len(roots) > 1:
+                folders = counted([unicode_text(root) for root in roots])
+                raise InputError(
+                    f"{path} holds {name} of {title} in several folders: {folders}; name the one "
+                    "that is meant with --audio_path"
+                )
+            if roots:
+                return roots[0], name
     raise InputError(
         f"audio_path {settings.audio_path} holds no {names[0]} of {title}: name the folder that "
         "its archives were unpacked to with --audio_path (what is not audio may be below "
         "--info_path)"
     )
+
+
+def _all_below(path: Path, name: str) -> list[Path]:
+    if os.path.exists(path / name):
+        return [path]
+    try:
+        below = sorted(os.listdir(path)) if os.path.isdir(path) else []
+    except OSError as error:
+        raise InputError(
+            f"cannot list the folder {path} ({error.strerror}): make it readable, or name another "
+            "folder with --audio_path"
+        ) from error
+    return [path / each for each in below if os.path.exists(path / each / name)]
 
 
 def _audio_in(folder: Path) -> list[Path]:

@@ -36,6 +36,14 @@ def choose_for_dataset(loaded: LoadedSettings) -> LoadedSettings:
     return loaded.found(usual, f"dataset {dataset.name}")
 
 
+def choose_fold(loaded: LoadedSettings, collection: Collection) -> LoadedSettings:
+    """Take the first published fold of a collection that lacks the usual one, if none is given."""
+    folds, settings = collection.folds, loaded.settings
+    if not folds or settings.fold in folds or settings.split == "kfold":
+        return loaded
+    return loaded.found({"fold": folds[0]}, "the collection")
+
+
 def read_collection(
     settings: Settings, with_audio: bool = True, *, counted: bool = False
 ) -> Collection:

@@ -160,7 +160,8 @@ URBANSOUND8K = Dataset(
     group_is="recordings",
     about=About(
         licence="CC BY-NC 3.0; the authors are in its `FREESOUNDCREDITS.txt`",
-        where="<https://urbansounddataset.weebly.com/urbansound8k.html>, 6 GB",
+        where="<https://urbansounddataset.weebly.com/urbansound8k.html> and "
+        "<https://zenodo.org/record/1203745>, 6 GB",
         clips="8732 slices of up to 4 s, as they were recorded, 10 classes",
         unpacked="UrbanSound8K",
         leave_out="`FREESOUNDCREDITS.txt`",

@@ -63,14 +63,15 @@ class Collection:
         "preprocess", "auto", Affects.FOLD, choices=("auto", "published", "random", "kfold")
     ).means(
         "how training, validation and test clips are told apart: published (that of the "
-        "collection), random (stratified by val_ratio and seed), kfold (fold of folds), or auto "
+        "collection, or fold of its folds; validation is drawn from training where none is "
+        "published), random (stratified by val_ratio and seed), kfold (fold of folds), or auto "
         "(published where that is the collection's usual one, else random)"
     )
     val_ratio: float = setting("preprocess", 0.2, Affects.INPUT, above=0, below=1).means(
         "share of the clips that go to validation"
     )
     folds: int = setting("preprocess", 5, Affects.INPUT, minimum=2, maximum=MOST_FOLDS).means(
-        "folds of a kfold split"
+        "how many folds a kfold split draws"
     )
     fold: int = setting("preprocess", 1, Affects.FOLD, minimum=0, maximum=MOST_FOLDS).means(
         "the fold that is the validation set, of a kfold split from 1, or of published folds as "
@@ -78,8 +79,8 @@ class Collection:
     )
     group_pattern: str = setting("preprocess", "", Affects.INPUT, optional=True).means(
         "regular expression for a clip's group (artist, song) in its id: its first parenthesis, or "
-        "all it matches; a group is never on both sides of a random or kfold split; empty: the "
-        "groups the collection brings"
+        "all it matches; a group is never on both sides of sets that are drawn, and reported where "
+        "it is on both sides of sets that are given; empty: the groups the collection brings"
     )
     val_pattern: str = setting("preprocess", "", Affects.FOLD, optional=True).means(
         "clips whose id (path below audio_path) matches this pattern, like '*/5-*', are the "

@@ -123,7 +123,10 @@ def _other_folds(first: Folds, second: Folds) -> str:
     pairs = zip(_clips_of_folds(first), _clips_of_folds(second), strict=True)
     others = [number for number, (one, other) in enumerate(pairs, start=1) if one != other]
     if others:
-        return f"fold {others[0]} is of other clips in each, as another seed or grouping makes it"
+        return (
+            f"fold {others[0]} is of other clips in each, as another split, seed or grouping makes "
+            "it"
+        )
     return ""
 
 

@@ -1,7 +1,7 @@
 """Cross-validation: the scores of several folds, and those of all their clips together."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +20,8 @@ class Folds:
     Attributes:
         clips: Number of clips of each fold.
         figures: Metrics of each fold that are one number each and defined, by name.
-        pooled: The predictions of all folds, one after the other.
+        pooled: The predictions of all folds, one after the other; where folds may share clips,
+            their ids begin with the fold, as each is scored by several networks.
     """
 
     clips: tuple[int, ...]
@@ -43,11 +44,12 @@ class Folds:
         return {name: [figures[name] for figures in self.figures] for name in known}
 
 
-def gather_folds(folders: Sequence[Path]) -> Folds:
+def gather_folds(folders: Sequence[Path], *, may_share_clips: bool = False) -> Folds:
     """Read the evaluations of several folds.
 
     Args:
         folders: Folders of eval jobs, one for each fold; at least two.
+        may_share_clips: Whether they are of several splits, as published, not of one.
 
     Raises:
         InputError: If predictions are missing, or are not of folds of one split.
@@ -55,6 +57,11 @@ def gather_folds(folders: Sequence[Path]) -> Folds:
     if len(folders) < 2:
         raise InputError("a single fold has neither mean nor spread: name two folders or more")
     folds = [read_predictions(folder / PREDICTIONS_NAME) for folder in folders]
+    if may_share_clips:
+        folds = [
+            replace(fold, ids=tuple(f"{folder.parent.name}/{clip_id}" for clip_id in fold.ids))
+            for folder, fold in zip(folders, folds, strict=True)
+        ]
     _check_folds(folders, folds)
     return Folds(
         clips=tuple(len(fold.ids) for fold in folds),
@@ -85,6 +92,6 @@ def _check_folds(folders: Sequence[Path], folds: Sequence[Predictions]) -> None:
             if clip_id in seen:
                 raise InputError(
                     f"{clip_id} was scored in {seen[clip_id]} and in {folder}: name each fold of "
-                    "one split once"
+                    "one split once, or the folder of the whole cross-validation"
                 )
         seen |= dict.fromkeys(fold.ids, folder)

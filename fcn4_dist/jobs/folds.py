@@ -64,22 +64,23 @@ def show_folds(folders: Sequence[Path], output: Path | None, form: str = "text")
         with data_apart(form):
             _show_comparison([read_cross_validation(folder) for folder in whole], form)
         return
-    if whole:
-        folders = read_cross_validation(whole[0]).evaluations
+    found = (
+        read_cross_validation(whole[0]) if whole else CrossValidation(Path(), None, tuple(folders))
+    )
     if output:
         check_writable(output, "output")
-        if output.resolve() in [folder.resolve() for folder in folders]:
+        if output.resolve() in [folder.resolve() for folder in found.evaluations]:
             raise InputError(
                 f"--output {output} is a fold, whose predictions would be lost: name another folder"
             )
         check_unoccupied(output, setting="output")
     with data_apart(form):
-        write_folds(folders, output, form)
+        write_folds(found, output, form)
 
 
-def write_folds(folders: Sequence[Path], output: Path | None, form: str = "text") -> None:
+def write_folds(found: CrossValidation, output: Path | None, form: str = "text") -> None:
     """Print the metrics of folds, and replace what an output holds."""
-    scored = _score("", folders)
+    scored = _score("", found)
     pooled, metrics, intervals = scored.folds.pooled, scored.metrics, scored.intervals
     if output:
         write_predictions(pooled, output / PREDICTIONS_NAME)
@@ -90,14 +91,14 @@ def write_folds(folders: Sequence[Path], output: Path | None, form: str = "text"
         say_result("")
         say_result(metrics_text(metrics, intervals))
     if output:
-        content = metrics_content(metrics, intervals) | _folds_content(folders, scored)
+        content = metrics_content(metrics, intervals) | _folds_content(found.evaluations, scored)
         documents.write(output / METRICS_NAME, content)
         say(f"predictions and metrics of all: {output}")
 
 
 def _show_comparison(found: Sequence[CrossValidation], form: str) -> None:
     names = _short([each.folder for each in found])
-    scored = [_score(name, each.evaluations) for name, each in zip(names, found, strict=True)]
+    scored = [_score(name, each) for name, each in zip(names, found, strict=True)]
     comparisons = [_compare(scored[0], each) for each in scored[1:]]
     settings = _differing_settings(names, found)
     tables = comparison_tables(scored, comparisons, settings)
@@ -133,15 +134,16 @@ def _differing_settings(
     return differing_settings(recorded, set(Affects) - {Affects.FOLD, Affects.WORK})
 
 
-def _score(name: str, folders: Sequence[Path]) -> ScoredFolds:
-    folds = gather_folds(folders)
+def _score(name: str, found: CrossValidation) -> ScoredFolds:
+    folds = gather_folds(found.evaluations, may_share_clips=found.has_splits)
     pooled = folds.pooled
     return ScoredFolds(
         name,
-        _short(folders),
+        _short(found.evaluations),
         folds,
         compute_metrics(pooled.labels, pooled.scores, pooled.class_names),
         metric_intervals(pooled.labels, pooled.scores),
+        found.kind,
     )
 
 

@@ -11,6 +11,7 @@ from fcn4_dist.audio.headers import seconds_of
 from fcn4_dist.clips import (
     Collection,
     Dataset,
+    choose_fold,
     choose_for_dataset,
     find_dataset,
     read_collection,
@@ -96,6 +97,7 @@ def look_at(path: Path, loaded: LoadedSettings) -> Music:
         found["num_classes"] = _TAGS_OF_MAGNATAGATUNE
     chosen = choose_for_dataset(loaded.decided(found, "found"))
     collection = read_collection(chosen.settings, counted=is_open)
+    chosen = choose_fold(chosen, collection)
     if is_open:
         found["num_classes"] = len(collection.class_names)
     found |= {name: getattr(chosen.settings, name) for name in chosen.found_out - found.keys()}

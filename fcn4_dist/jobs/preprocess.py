@@ -23,6 +23,7 @@ from fcn4_dist.clips import (
     Collection,
     Split,
     annotations_file,
+    choose_fold,
     choose_for_dataset,
     find_dataset,
     read_collection,
@@ -118,7 +119,7 @@ def _run(loaded: LoadedSettings, peers: Peers, local_size: int = 1) -> None:
         _say_settings(loaded)
         if peers.size > 1:
             say(f"{peers.size} ranks share the work")
-        _check_collection(collection, settings)
+        collection = _check_collection(collection, settings)
     with ExitStack() as held:
         # The index of the features is of one job at a time.
         peers.on_main(lambda: _wait_for_features(settings, held))
@@ -159,17 +160,21 @@ def read_and_count(loaded: LoadedSettings) -> tuple[LoadedSettings, Collection]:
     dataset = find_dataset(settings.dataset)
     of_folder = (dataset.lists_audio and settings.get_npy) or dataset.metadata
     where = settings.audio_path if of_folder else str(annotations_file(settings))
-    return loaded.found(number, where), collection
+    return choose_fold(loaded.found(number, where), collection), collection
 
 
-def _check_collection(collection: Collection, settings: Settings) -> None:
+def _check_collection(collection: Collection, settings: Settings) -> Collection:
+    """Say what is unusual about a collection, and give it with what has been said."""
     _tell(collection.findings)
     if settings.get_npy:
         check_lengths(collection, settings)
     if settings.get_mindrecord:
-        check_split(collection, settings)
+        of_split = check_split(collection, settings)
+        _tell(of_split)
+        collection = replace(collection, findings=(*collection.findings, *of_split))
     if settings.get_npy and find_dataset(settings.dataset).lists_audio:
         write_annotations(collection, annotations_file(settings))
+    return collection
 
 
 def _audio_to_npy(
@@ -255,8 +260,8 @@ def _plan(settings: Settings, collection: Collection, cache: FeatureCache) -> _P
     about_classes = check_classes(collection.class_names, collection.clips, usable)
     refuse_errors(about_classes)
     _tell(about_classes)
-    split = split_clips(usable, content, settings)
-    _tell(split.findings)
+    split = split_clips(usable, content, settings, collection.folds)
+    _tell([finding for finding in split.findings if finding not in collection.findings])
     split = replace(split, left_out={**split.left_out, **silent})
     planned, outside = plan_records(
         collection.clips, index, split, settings.set_names, settings.num_consumer

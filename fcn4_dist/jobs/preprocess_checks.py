@@ -10,6 +10,7 @@ from fcn4_dist.cluster.device import check_mindspore
 from fcn4_dist.config import Settings, check_new_features
 from fcn4_dist.errors import InputError, SettingsError
 from fcn4_dist.files import check_writable
+from fcn4_dist.findings import Finding
 from fcn4_dist.jobs.shards import check_window
 from fcn4_dist.processes import usable_cores
 from fcn4_dist.records.obstacles import check_names
@@ -48,20 +49,25 @@ def check_preprocessing(settings: Settings) -> None:
         check_writable(Path(getattr(settings, name)), name)
 
 
-def check_split(collection: Collection, settings: Settings) -> None:
+def check_split(collection: Collection, settings: Settings) -> tuple[Finding, ...]:
     """Try the split: one that cannot be is better known before hours of decoding than after.
 
     What is skipped, and what is a copy, is not known yet, so it is made once more later.
 
+    Returns:
+        What is to be said of it.
+
     Raises:
         InputError: If there is no such split.
     """
-    roles = Counter(split_clips(collection.clips, {}, settings).roles.values())
+    split = split_clips(collection.clips, {}, settings, collection.folds)
+    roles = Counter(split.roles.values())
     if roles["train"] < settings.batch_per_rank:
         warn(
             f"the training set will have {roles['train']} clips, fewer than a batch of "
             f"{settings.batch_per_rank} (batch_size, accumulation_steps): train with a smaller one"
         )
+    return split.findings
 
 
 def check_lengths(collection: Collection, settings: Settings) -> None:

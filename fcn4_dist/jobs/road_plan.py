@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fcn4_dist.checkpoints.folder import AUTO
-from fcn4_dist.clips import split_clips
+from fcn4_dist.clips import fold_title, has_published_split, split_clips
 from fcn4_dist.config import LoadedSettings, Settings
 from fcn4_dist.errors import InputError
 from fcn4_dist.host.host import Host
@@ -75,12 +75,13 @@ def plan_road(path: Path, loaded: LoadedSettings) -> RoadPlan:
         )
     music = look_at(path, loaded)
     given = given_settings(loaded)
-    loaded = loaded.decided(music.found, _FOUND).decided(_split_of(music, given), DECIDED)
+    loaded = loaded.decided(music.found, _FOUND)
+    loaded = loaded.decided(_split_of(music, given, loaded.settings), DECIDED)
     clips = music.collection.clips
     windows = decide_windows(loaded.settings, len(clips), music.seconds, given)
     # What is still open of features, and not decided here, is at its default.
     loaded = replace(choose_device(loaded), left_open=frozenset()).decided(windows, DECIDED)
-    roles = split_clips(clips, {}, loaded.settings).roles
+    roles = split_clips(clips, {}, loaded.settings, music.collection.folds).roles
     sets = Counter(roles.values())
     facts = facts_of(loaded.settings, sets["train"], sets["val"], music.seconds)
     loaded = loaded.decided(decide_training(facts, loaded.settings, given), DECIDED)
@@ -162,11 +163,11 @@ def about(seconds: float) -> str:
     return f"about {hours} hours"
 
 
-def _split_of(music: Music, given: Mapping[str, Any]) -> dict[str, Any]:
+def _split_of(music: Music, given: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
     """Choose how the sets are told apart: as published, or at random."""
     if "split" in given or "val_pattern" in given:
         return {}
-    if _has_published_sets(music):
+    if _has_published_sets(music, settings):
         return {"split": "published"}
     check_single_clips(music)
     if "val_ratio" in given:
@@ -176,14 +177,22 @@ def _split_of(music: Music, given: Mapping[str, Any]) -> dict[str, Any]:
     return {"val_ratio": decide_val_ratio(list(music.clips_of_classes.values()))}
 
 
-def _has_published_sets(music: Music) -> bool:
-    clips = music.collection.clips
-    if not music.dataset.published_split:
+def _has_published_sets(music: Music, settings: Settings) -> bool:
+    """Say whether there is a published split, with clips of each class for both if that is one."""
+    clips, folds = music.collection.clips, music.collection.folds
+    if not has_published_split(clips):
         return False
-    if not music.has_single_labels:
-        return {"train", "val"} <= {clip.role for clip in clips}
+    published = replace(settings, split="published")
+    try:
+        roles = split_clips(clips, {}, published, folds).roles
+    except InputError:
+        if folds:
+            raise
+        return False
+    if folds or not music.has_single_labels:
+        return True
     needed = {(name, role) for name in music.collection.class_names for role in ("train", "val")}
-    return needed <= {(clip.labels[0], clip.role) for clip in clips}
+    return needed <= {(clip.labels[0], roles.get(clip.id, "")) for clip in clips}
 
 
 def _names_of_files(music: Music, loaded: LoadedSettings) -> dict[str, str]:
@@ -241,13 +250,22 @@ def _sets_text(plan: RoadPlan) -> str:
 
 def _split_text(plan: RoadPlan) -> str:
     settings = plan.loaded.settings
-    if settings.split == "published":
-        return f"published: {plan.music.dataset.published_split}".replace("`", "")
     if settings.val_pattern:
         return f"val_pattern {settings.val_pattern}"
+    if settings.split == "published":
+        return _published_text(plan)
     if settings.split == "kfold":
         return f"fold {settings.fold} of {settings.folds}"
     return f"at random, {settings.val_ratio:.0%} to validate"
+
+
+def _published_text(plan: RoadPlan) -> str:
+    collection, settings = plan.music.collection, plan.loaded.settings
+    if folds := collection.folds:
+        return fold_title(settings.fold, folds, are_splits=collection.has_splits)
+    if not any(clip.role == "val" for clip in collection.clips):
+        return f"published; {settings.val_ratio:.0%} of training drawn to validate"
+    return f"published: {plan.music.dataset.published_split}".replace("`", "")
 
 
 def _device_text(plan: RoadPlan) -> str:

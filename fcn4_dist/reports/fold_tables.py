@@ -33,6 +33,7 @@ class ScoredFolds:
         folds: Their scores.
         metrics: Of all clips together.
         intervals: Of these metrics.
+        kind: What they are: "folds", "published folds".
     """
 
     name: str
@@ -40,6 +41,7 @@ class ScoredFolds:
     folds: Folds
     metrics: Metrics
     intervals: Intervals
+    kind: str = "folds"
 
 
 def folds_table(scored: ScoredFolds, pooled: bool) -> Table:
@@ -59,7 +61,7 @@ def folds_table(scored: ScoredFolds, pooled: bool) -> Table:
         cells = [_of_all_clips(scored, name) for name in names]
         rows.append(Row(f"all together {_INTERVAL}", [str(scored.metrics.clips), *cells]))
     columns = ["fold", "clips", *(TITLES[name] for name in names)]
-    return Table(f"Scores of {len(folds.clips)} folds", columns, rows, numbers=True)
+    return Table(f"Scores of {len(folds.clips)} {scored.kind}", columns, rows, numbers=True)
 
 
 def folds_records(scored: ScoredFolds) -> list[Record]:
@@ -102,7 +104,8 @@ def comparison_tables(
 
     folds = _numbers(len(each.fold_names) for each in scored)
     clips = _numbers(each.metrics.clips for each in scored)
-    means = f"Mean ± standard deviation of {folds} folds, mean difference {_INTERVAL}"
+    kinds = " or ".join(dict.fromkeys(each.kind for each in scored))
+    means = f"Mean ± standard deviation of {folds} {kinds}, mean difference {_INTERVAL}"
     return [
         *([settings_that_differ(names, settings)] if settings else []),
         summary(means, _mean, "of_folds"),

@@ -1,6 +1,7 @@
 """FMA: its tables in their published form, subsets, tag lists, split and known defects."""
 
 import csv
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -157,6 +158,31 @@ def test_whole_songs_are_not_cut(tmp_path: Path) -> None:
     assert 133297 in _numbers(_read(tmp_path, subset="small"))
 
 
+def test_clips_in_another_format_keep_their_ids(tmp_path: Path) -> None:
+    _write(tmp_path, ROWS, "fma_small")
+    before = _read(tmp_path)
+    for path in (tmp_path / "fma_small").rglob("*.mp3"):
+        path.rename(path.with_suffix(".wav"))
+    collection = _read(tmp_path)
+    assert [clip.id for clip in collection.clips] == [clip.id for clip in before.clips]
+    assert collection.clips[0].path.name == "000002.wav"
+    assert "in another format or folder than published: 6, like" in _told(collection)
+
+
+def test_without_the_audio_the_clips_are_the_same_if_the_subset_is_said(tmp_path: Path) -> None:
+    _write(tmp_path / "fma", ROWS, "fma_small")
+    before = _read(tmp_path)
+    shutil.rmtree(tmp_path / "fma" / "fma_small")
+    settings = Settings(
+        dataset="fma", audio_path=str(tmp_path), subset="small", tag_list="genre_top"
+    )
+    assert read_collection(settings, with_audio=False, counted=True).clips == before.clips
+    with pytest.raises(InputError, match="none of the audio files that"):
+        _read(tmp_path, subset="small")
+    with pytest.raises(InputError, match="say with --subset what there are features of"):
+        _read(tmp_path)
+
+
 def test_what_is_missing_and_what_is_extra_is_counted(tmp_path: Path) -> None:
     _write(tmp_path, ROWS, "fma_small")
     folder = tmp_path / "fma_small"
@@ -203,7 +229,7 @@ def test_a_track_that_is_there_twice_is_refused(tmp_path: Path) -> None:
 def test_a_row_that_was_cut_is_refused(tmp_path: Path) -> None:
     file = _write(tmp_path, ROWS, "fma_small")
     file.write_text(file.read_text("utf-8") + "30,0,2008\n", "utf-8")
-    with pytest.raises(InputError, match=r"columns do not have: 1, like 3 fields in line "):
+    with pytest.raises(InputError, match=r"with its 53 columns: 1, like 3 fields in line "):
         _read(tmp_path)
 
 

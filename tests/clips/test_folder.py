@@ -321,6 +321,20 @@ def test_the_classes_may_be_in_the_names_of_files_at_any_depth(tmp_path: Path) -
     )
 
 
+def test_a_pattern_looks_into_linked_folders_as_into_those_of_classes(
+    folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    other = tmp_path_factory.mktemp("other disk")
+    _touch(other / "deep" / "x-rock.wav")
+    (other / "deep" / "circle").symlink_to(folder)
+    (folder / "more").symlink_to(other)
+    collection = _read_by(folder, r"(rock|jazz)")
+    assert "more/deep/x-rock.wav" in _ids(collection)
+    assert len(collection.clips) == 5
+    (ignored,) = map(str, collection.findings)
+    assert ignored.endswith("1, like more/deep/circle")
+
+
 def test_a_pattern_that_finds_nothing_is_refused(folder: Path) -> None:
     with pytest.raises(
         InputError, match=r"'\(x\)' finds no label in any of the 4 ids, like jazz/A\.FLAC: change"

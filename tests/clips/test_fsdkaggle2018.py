@@ -95,6 +95,25 @@ def test_without_a_table_of_the_test_set_there_is_no_published_split(zenodo: Pat
     )
 
 
+def test_tables_may_be_elsewhere_than_the_audio(zenodo: Path, tmp_path: Path) -> None:
+    audio = tmp_path / "audio"
+    audio.mkdir()
+    for name in ("train", "test"):
+        (zenodo / f"FSDKaggle2018.audio_{name}").rename(audio / f"FSDKaggle2018.audio_{name}")
+    collection = _read(audio, info_path=str(zenodo))
+    assert collection.clips[0].id == "FSDKaggle2018.audio_test/00326aa9.wav"
+    assert collection.clips[0].path.is_file()
+    # All in one folder.
+    for clip in collection.clips:
+        clip.path.rename(audio / clip.path.name)
+    for name in ("train", "test"):
+        (audio / f"FSDKaggle2018.audio_{name}").rmdir()
+    collection = _read(audio, info_path=str(zenodo))
+    assert collection.clips[0].id == "00044347.wav"
+    assert all(clip.path.is_file() for clip in collection.clips)
+    assert not any("does not name" in str(each) for each in collection.findings)
+
+
 def test_the_folder_of_the_training_clips_alone_is_not_the_collection(zenodo: Path) -> None:
     settings = Settings(
         dataset="fsdkaggle2018",
@@ -123,7 +142,7 @@ def test_missing_and_extra_files_are_said_of_each_set(zenodo: Path) -> None:
             TRAINING,
             "Hi-hat",
             "Hihat",
-            r"labels that are none of the 41 classes: 1, like 'Hihat' in",
+            r"labels that are no class of FSDKaggle2018: 1, like 'Hihat' in",
         ),
         (
             TRAINING,
@@ -145,7 +164,7 @@ def test_missing_and_extra_files_are_said_of_each_set(zenodo: Path) -> None:
             SCORED,
             "Oboe,Private",
             "None,Private",
-            r"none of the 41 classes: 1, like 'None' in line 2",
+            r"no class of FSDKaggle2018: 1, like 'None' in",
         ),
         (SCORED, "usage", "use", "lacks columns: 1, like usage"),
     ],
@@ -178,8 +197,9 @@ def _classes() -> list[tuple[int, str]]:
     return list(enumerate(FSDKAGGLE2018_CLASSES))
 
 
-def _read(folder: Path) -> Collection:
-    return read_collection(Settings(dataset="fsdkaggle2018", audio_path=str(folder)), counted=True)
+def _read(folder: Path, **others: str) -> Collection:
+    settings = Settings(dataset="fsdkaggle2018", audio_path=str(folder), **others)
+    return read_collection(settings, counted=True)
 
 
 def _write(path: Path, header: str, rows: list[str] | tuple[str, ...]) -> None:

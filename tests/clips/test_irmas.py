@@ -5,10 +5,12 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from fcn4_dist.clips import Collection, read_collection, recognise_dataset, split_clips
+from fcn4_dist.clips import Clip, Collection, read_collection, recognise_dataset, split_clips
 from fcn4_dist.clips.annotations import write_annotations
-from fcn4_dist.clips.irmas import IRMAS_INSTRUMENTS, MODELZOO_IRMAS
+from fcn4_dist.clips.irmas import IRMAS_INSTRUMENTS, MODELZOO_IRMAS, with_test_set
 from fcn4_dist.config import Settings
 from fcn4_dist.errors import InputError
 
@@ -70,6 +72,52 @@ def test_excerpts_of_a_recording_are_a_group(irmas: Path) -> None:
     assert groups["Part1/(02) dont kill the whale-1.wav"] == "(02) dont kill the whale"
     assert groups["Part1/(02) dont kill the whale-11.wav"] == "(02) dont kill the whale"
     assert groups["Part3/01. Another World-10.wav"] == "01. Another World"
+
+
+@given(
+    parts=st.lists(
+        st.tuples(
+            st.sampled_from(["", "001__", "130__"]),
+            st.sampled_from(["cel", "cla", "voi"]),
+            st.sampled_from(["", "[dru]", "[nod]", "[---]"]),
+            st.sampled_from(["cla", "cou_fol", "pop_roc"]),
+            st.integers(0, 9999),
+            st.integers(1, 5),
+        )
+    )
+)
+def test_every_training_name_tells_its_recording(
+    parts: list[tuple[str, str, str, str, int, int]],
+) -> None:
+    names = [f"{a}[{b}]{c}[{d}]{number:04}__{e}.wav" for a, b, c, d, number, e in parts]
+    ids = [*names, "Part1/a song - 1-2.wav"]
+    clips = with_test_set(
+        Collection(IRMAS_INSTRUMENTS, tuple(Clip(each, Path(each), ()) for each in ids))
+    ).clips
+    assert [clip.group for clip in clips] == [*(f"{part[4]:04}" for part in parts), "a song - 1"]
+    assert [clip.role for clip in clips] == ["train"] * len(parts) + ["test"]
+
+
+@pytest.mark.slow
+def test_the_published_numbers_of_clips_are_the_whole_collection(tmp_path: Path) -> None:
+    numbers = {
+        **{"cel": 388, "cla": 505, "flu": 451, "gac": 637, "gel": 760, "org": 682, "pia": 721},
+        **{"sax": 626, "tru": 577, "vio": 580, "voi": 778},
+    }
+    for code, number in numbers.items():
+        folder = tmp_path / "IRMAS-TrainingData" / code
+        folder.mkdir(parents=True)
+        for each in range(number):
+            (folder / f"[{code}][cla]{each:04}__1.wav").touch()
+    for part, number in enumerate((807, 1301, 766), 1):
+        folder = tmp_path / f"IRMAS-TestingData-Part{part}" / f"Part{part}"
+        folder.mkdir(parents=True)
+        for each in range(number):
+            (folder / f"song {each}-1.wav").touch()
+            (folder / f"song {each}-1.txt").write_text("pia\t\n")
+    collection = _read(tmp_path)
+    assert collection.findings == ()
+    assert Counter(clip.role for clip in collection.clips) == {"train": 6705, "test": 2874}
 
 
 def test_the_modelzoo_has_drums_and_genres_which_only_training_clips_tell(irmas: Path) -> None:
@@ -152,6 +200,14 @@ def test_a_text_of_something_else_is_refused(irmas: Path, content: bytes, senten
         _read(irmas)
 
 
+def test_the_folders_may_be_links_to_another_disk(irmas: Path, tmp_path: Path) -> None:
+    linked = tmp_path / "linked"
+    linked.mkdir()
+    for folder in irmas.iterdir():
+        (linked / folder.name).symlink_to(folder)
+    assert [clip.id for clip in _read(linked).clips] == [clip.id for clip in _read(irmas).clips]
+
+
 def test_a_folder_of_something_else_is_refused(irmas: Path) -> None:
     with pytest.raises(
         InputError, match=r"holds no training clip of IRMAS, named like cel/\[cel\]"
@@ -168,7 +224,11 @@ def test_irmas_is_told_from_folders_of_classes_by_its_names(irmas: Path) -> None
         found = recognise_dataset(place)
         assert found is not None
         assert found.name == "irmas"
-    training.rename(irmas / "train")
+    training.rename(irmas / "IRMAS_Training_Data")
+    found = recognise_dataset(irmas)
+    assert found is not None
+    assert found.name == "irmas"
+    (irmas / "IRMAS_Training_Data").rename(irmas / "train")
     for clip in (irmas / "train" / "cel").iterdir():
         clip.rename(clip.with_name(f"cello {clip.name}"))
     found = recognise_dataset(irmas / "train")

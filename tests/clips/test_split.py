@@ -4,6 +4,7 @@ import hashlib
 import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -14,6 +15,7 @@ from hypothesis import given, reject
 from hypothesis import strategies as st
 
 from fcn4_dist.clips.collection import Clip
+from fcn4_dist.clips.registry import find_dataset
 from fcn4_dist.clips.split import Split, split_clips
 from fcn4_dist.config.settings import Settings
 from fcn4_dist.errors import InputError
@@ -27,8 +29,10 @@ TAKES = r"/\d-(\d+)-"
 ESC10_TAKE = re.compile(TAKES)
 
 
-def _clip(clip_id: str, *labels: str, role: str = "", group: str = "") -> Clip:
-    return Clip(clip_id, Path("audio") / clip_id, labels, role, group)
+def _clip(
+    clip_id: str, *labels: str, role: str = "", group: str = "", fold: int | None = None
+) -> Clip:
+    return Clip(clip_id, Path("audio") / clip_id, labels, role, group, fold)
 
 
 def _classes(sizes: Sequence[int]) -> list[Clip]:
@@ -50,6 +54,10 @@ def _validation(split: Split) -> set[str]:
 
 def _sentences(split: Split) -> tuple[str, ...]:
     return tuple(map(str, split.findings))
+
+
+def _numbers(clips: Sequence[Clip]) -> str:
+    return "0 to 3" if any(clip.fold == 0 for clip in clips) else "3 to 6"
 
 
 def _sizes(split: Split) -> dict[str, int]:
@@ -335,12 +343,34 @@ def test_a_group_pattern_that_cannot_be_is_refused(pattern: str, problem: str) -
         split_clips(_classes([3, 3]), {}, Settings(group_pattern=pattern))
 
 
-@pytest.mark.parametrize("choice", GIVEN)
-def test_a_group_pattern_that_has_no_effect_is_said(choice: dict[str, Any]) -> None:
-    clips = [_clip(f"{i:02}", "a", role=["train", "val"][i % 2]) for i in range(20)]
-    split = split_clips(clips, {}, Settings(**choice, group_pattern="."))
-    assert "group_pattern '.' is not used" in _sentences(split)[-1]
-    assert "group_pattern" not in split.rule
+@pytest.mark.parametrize(
+    ("choice", "giver"),
+    [({"split": "published"}, "the published split"), ({"val_pattern": "*[13579]"}, "val_pattern")],
+)
+def test_groups_on_both_sides_of_sets_that_are_given_are_counted(
+    choice: dict[str, Any], giver: str
+) -> None:
+    clips = [
+        _clip(f"{i:02}", "a", role=["train", "val"][i % 2], group=f"artist {i // 3}")
+        for i in range(20)
+    ]
+    lonely = [_clip("30", "a", role="train", group="a"), _clip("31", "a", role="val", group="b")]
+    split = split_clips([*clips, *lonely], {}, Settings(**choice))
+    assert _sentences(split) == (
+        f"groups of clips on both sides of {giver}, with 20 clips in all: 7, like artist 0, "
+        "artist 1, artist 2; what is known of them from training flatters the scores",
+    )
+    by_pattern = split_clips(clips, {}, Settings(**choice, group_pattern="^."))
+    assert _sentences(by_pattern)[0].startswith(
+        f"groups of clips on both sides of {giver}, with 20 clips in all: 2, like 0, 1; "
+    )
+    assert "group_pattern" not in by_pattern.rule
+
+
+def test_groups_are_called_what_the_collection_calls_them() -> None:
+    clips = [_clip(f"{i:02}", "a", role=["train", "val"][i % 2], group="one") for i in range(20)]
+    (sentence,) = _sentences(split_clips(clips, {}, Settings(dataset="magnatagatune")))
+    assert sentence.startswith(f"{find_dataset('magnatagatune').group_is} on both sides of ")
 
 
 # Copies
@@ -454,7 +484,7 @@ def test_a_collection_without_a_published_split_is_refused_with_the_way_out() ->
 @pytest.mark.parametrize(
     ("roles", "counts"),
     [
-        (["train", "test"], "10 in the training set, 0 in the validation set, 10 in the test set"),
+        (["train", ""], "10 in the training set, 0 in the validation set, 0 in the test set"),
         (["val", ""], "0 in the training set, 10 in the validation set, 0 in the test set"),
     ],
 )
@@ -477,8 +507,146 @@ def test_classes_that_a_given_set_lacks_are_said(choice: dict[str, Any]) -> None
     clips = [_clip(f"{i:02}", "ab"[i % 2], role="train" if i % 5 else "val") for i in range(9)]
     clips += [_clip("90", "c", role="val"), _clip("91", "b", role="train")]
     assert _sentences(split_clips(clips[:6] + clips[-2:], {}, Settings(**choice))) == (
-        "the training set has no clip of classes: 1, like c; they cannot be learnt there",
+        "the training set has no clip of classes: 1, like c (1 clip); they cannot be learnt there",
     )
+
+
+# Published folds, and published training and test sets
+
+
+@st.composite
+def folded(draw: st.DrawFn) -> tuple[list[Clip], dict[str, str]]:
+    """Make the same as :func:`collections`, in folds that are numbered from 0 or 3."""
+    clips, content = draw(collections())
+    first = draw(st.sampled_from([0, 3]))
+    return [
+        replace(clip, role="test" if clip.role == "test" else "", fold=first + number % 4)
+        for number, clip in enumerate(clips)
+    ], content
+
+
+@given(collection=folded(), seed=SEEDS)
+def test_every_clip_is_in_the_validation_set_of_its_published_fold_alone(
+    collection: tuple[list[Clip], dict[str, str]], seed: int
+) -> None:
+    clips, content = collection
+    of_test = {clip.id for clip in clips if clip.role == "test"}
+    tested = {content.get(clip_id) for clip_id in of_test} - {None}
+    for fold in sorted({clip.fold for clip in clips if clip.fold is not None}):
+        split = _split(collection, {"split": "published", "fold": fold}, seed)
+        members = {
+            clip.id
+            for clip in clips
+            if clip.fold == fold and clip.id not in of_test and content.get(clip.id) not in tested
+        }
+        assert _validation(split) == members
+        assert {name for name, role in split.roles.items() if role == "test"} == of_test
+        assert sorted([*split.roles, *split.left_out]) == sorted(clip.id for clip in clips)
+        assert split.rule == {"split": "published", "fold": fold, "folds": _numbers(clips)}
+
+
+@pytest.mark.parametrize(("fold", "numbers"), [(0, "1 to 4"), (5, "1 to 4")])
+def test_a_fold_that_was_not_published_is_refused_with_those_that_were(
+    fold: int, numbers: str
+) -> None:
+    clips = [_clip(f"{i:02}", "ab"[i % 2], fold=1 + i % 4) for i in range(20)]
+    sentence = rf"has the published folds {numbers}, and no {fold}: give one of them with --fold"
+    with pytest.raises(InputError, match=sentence):
+        split_clips(clips, {}, Settings(split="published", fold=fold))
+
+
+def test_the_number_of_a_published_split_is_held_against_those_there_are() -> None:
+    clips = [_clip(f"{i:02}", "a", role=["train", "val", "test"][i % 3]) for i in range(20)]
+    split = split_clips(clips, {}, Settings(split="published", fold=0), (0, 1, 2, 3, 4))
+    assert split.rule == {"split": "published", "fold": 0, "folds": "0 to 4"}
+    sentence = "has the published splits 0 to 4, and no 7"
+    with pytest.raises(InputError, match=sentence):
+        split_clips(clips, {}, Settings(split="published", fold=7), (0, 1, 2, 3, 4))
+
+
+def test_a_copy_in_another_fold_is_left_out_of_training() -> None:
+    clips = [_clip(f"{i:02}", "ab"[i % 2], fold=1 + i // 5) for i in range(20)]
+    split = split_clips(clips, _hashes(same=["00", "06"]), Settings(split="published", fold=2))
+    assert split.left_out == {"00": "the same audio as 06, which is in the validation set"}
+    assert any(
+        sentence.startswith("clips have the same audio as one in the validation or test set: 1, ")
+        for sentence in _sentences(split)
+    )
+
+
+@given(collection=collections(), seed=SEEDS, ratio=RATIOS)
+def test_where_no_validation_set_is_published_it_is_drawn_from_training_alone(
+    collection: tuple[list[Clip], dict[str, str]], seed: int, ratio: float
+) -> None:
+    clips = [replace(clip, role=clip.role.replace("val", "test")) for clip in collection[0]]
+    choice = {"split": "published", "val_ratio": ratio}
+    split = _split((clips, collection[1]), choice, seed)
+    roles = {clip.id: clip.role for clip in clips}
+    assert {name for name, role in split.roles.items() if role == "test"} == {
+        name for name, role in roles.items() if role == "test"
+    }
+    assert all(roles[name] == "train" for name in _validation(split))
+    sides = defaultdict(set)
+    for clip in clips:
+        if split.roles.get(clip.id) in ("train", "val"):
+            sides[clip.group or clip.id].add(split.roles[clip.id])
+    assert all(len(of_group) == 1 for of_group in sides.values())
+    assert split.rule == {
+        "split": "published",
+        "val_ratio": ratio,
+        "seed": seed,
+        "validation": "drawn from training",
+    }
+    assert split == _split((clips[::-1], collection[1]), choice, seed)
+
+
+def test_the_drawn_validation_set_has_its_share_of_every_class() -> None:
+    clips = [
+        _clip(f"{name}/{i:03}", name, role="train" if i < 40 else "test")
+        for name in "abc"
+        for i in range(60)
+    ]
+    split = split_clips(clips, {}, Settings(dataset="csv", val_ratio=0.25))
+    assert _sizes(split) == {"train": 90, "val": 30, "test": 60}
+    assert Counter(name[0] for name in _validation(split)) == {"a": 10, "b": 10, "c": 10}
+    assert not split.findings
+
+
+def test_training_clips_that_are_all_copies_of_test_clips_are_refused() -> None:
+    clips = [_clip("0", "a", role="train"), _clip("1", "a", role="test")]
+    sentence = "0 in the training set, 0 in the validation set, 1 in the test set; 1 are taken out"
+    with pytest.raises(InputError, match=sentence):
+        split_clips(clips, _hashes(same=["0", "1"]), Settings(split="published"))
+
+
+# What is drawn although sets are published
+
+
+@pytest.mark.parametrize("choice", DRAWN)
+def test_drawing_where_a_split_is_published_says_what_it_costs(choice: dict[str, Any]) -> None:
+    clips = [_clip(f"{i:02}", "a", role=["train", "test"][i % 2]) for i in range(20)]
+    assert _sentences(split_clips(clips, {}, Settings(**choice)))[0] == (
+        "the collection has a published split, which is not taken (--split published): a random "
+        "split of it gives scores that cannot be compared with those of others"
+    )
+    assert not _sentences(split_clips([_clip(c.id, "a") for c in clips], {}, Settings(**choice)))
+
+
+@pytest.mark.parametrize("choice", [{"split": "random"}, {"split": "published"}, *GIVEN[1:]])
+def test_a_fold_that_does_nothing_is_said(choice: dict[str, Any]) -> None:
+    clips = [_clip(f"{i:02}", "a", role=["train", "val"][i % 2]) for i in range(20)]
+    split = split_clips(clips, {}, Settings(**choice, fold=3))
+    assert "fold 3 is not used in this split: give --split kfold" in _sentences(split)[-1]
+    assert "fold" not in split.rule
+
+
+def test_hundreds_of_tags_that_a_set_lacks_are_counted_the_most_frequent_first() -> None:
+    clips = [_clip(f"{i:03}", "a", f"tag {i // 2:03}") for i in range(600)]
+    clips += [_clip(f"b{i}", "a", "of an artist", group="one") for i in range(9)]
+    (together, *lacking) = _sentences(split_clips(clips, {}, Settings()))
+    assert together == "groups of clips: 1, of 9 clips in all; each is on one side"
+    assert "like of an artist (9 clips of one group), tag " in "".join(lacking)
+    assert all(sentence.count("(") <= 20 for sentence in lacking)
 
 
 # What cannot be split
@@ -542,7 +710,7 @@ def test_a_rare_tag_that_a_side_lacks_is_said_and_no_reason_to_refuse() -> None:
     split = split_clips(clips, {}, Settings())
     assert split.roles["07"] == "train"
     (sentence,) = _sentences(split)
-    assert sentence.startswith("the validation set has no clip of classes: 1, like rare; ")
+    assert sentence.startswith("the validation set has no clip of classes: 1, like rare (1 clip); ")
 
 
 @pytest.mark.parametrize("split_name", ["random", "kfold"])

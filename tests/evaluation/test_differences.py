@@ -113,7 +113,7 @@ def test_clips_in_other_folds_are_compared_together_and_the_folds_are_not(tmp_pa
     turned = replace(four, clips=(11, 13, *four.clips[2:]))
     three = replace(four, clips=(24, *four.clips[2:]), figures=four.figures[1:])
     for other, reason in (
-        (turned, "fold 1 is of other clips in each, as another seed or grouping makes it"),
+        (turned, "fold 1 is of other clips in each, as another split, seed or grouping makes it"),
         (three, "one has 4 folds and one 3"),
     ):
         comparison = compare(four, other)

@@ -280,7 +280,7 @@ def test_one_that_is_stopped_goes_on_where_it_was(command: list[str], tmp_path: 
 
 
 def test_a_step_that_fails_is_named_with_its_fold(command: list[str]) -> None:
-    failed = run(command, "--num_classes", "4")
+    failed = run(command, "--silence_level", "0")
     assert failed.returncode == 2
     assert "fold 1: preprocess ended with exit code 2" in failed.stderr
     assert "fcn4-dist: error: fold 1 of 2: preprocess: " in failed.stderr

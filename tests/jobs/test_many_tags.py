@@ -33,10 +33,10 @@ def write_collection(clips: Path, folder: Path) -> None:
         labels[files[number % len(files)]].add(tag)
     with open(folder / "clips.csv", "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow(["path", "labels", "split"])
+        writer.writerow(["path", "labels", "split", "fold"])
         for number, name in enumerate(files):
-            role = ("train", "train", "train", "val", "test")[number % 5]
-            writer.writerow([name, "|".join(sorted(labels[name])), role])
+            role, fold = ("test", "") if number % 5 == 4 else ("", number % 3 + 1)
+            writer.writerow([name, "|".join(sorted(labels[name])), role, fold])
 
 
 def test_what_is_said_of_hundreds_of_tags_stays_short(
@@ -57,7 +57,7 @@ def test_what_is_said_of_hundreds_of_tags_stays_short(
     shards, run, scored = (str(tmp_path / name) for name in ("shards", "run", "scored"))
     of_audio = ["--dataset", "csv", "--audio_path", str(real_clips), "--info_path", str(tmp_path)]
     of_audio += ["--info_name", "clips.csv", "--npy_path", str(tmp_path / "npy")]
-    lines = said("preprocess", *of_audio, "--mr_path", shards, *SMALL)
+    lines = said("preprocess", *of_audio, "--mr_path", shards, "--fold", "2", *SMALL)
     assert len(lines) < 60
     assert holds(lines, "num_classes", "300", "found in", "clips.csv")
     assert holds(lines, "train ", " of 300 ", " more)")
