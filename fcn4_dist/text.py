@@ -13,6 +13,7 @@ from contextlib import suppress
 from typing import Any
 
 _LONGEST = 160
+_LONGEST_LIST = 20
 _TO_QUOTE = re.compile('[",\r\n]')
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 # Also in the full width of East Asia.
@@ -67,6 +68,18 @@ def count(number: int, noun: str) -> str:
     """Write a number of things: "1 clip", "2 clips", "3 classes"."""
     ending = "" if number == 1 else "es" if noun.endswith(("s", "x", "sh", "tch")) else "s"
     return f"{number} {noun}{ending}"
+
+
+def unlike(first: Sequence[str], second: Sequence[str]) -> tuple[str, str]:
+    """Write two lists that differ: short ones whole, else how long they are and where they part."""
+    if max(len(first), len(second)) <= _LONGEST_LIST:
+        return ", ".join(first), ", ".join(second)
+    pairs = zip(first, second, strict=False)
+    place = next((n for n, (one, other) in enumerate(pairs) if one != other), None)
+    if place is None:
+        return str(len(first)), str(len(second))
+    here = f"of which number {place + 1} is"
+    return f"{len(first)}, {here} {first[place]}", f"{len(second)}, {here} {second[place]}"
 
 
 def span(numbers: Sequence[int]) -> str:

@@ -23,6 +23,7 @@ from fcn4_dist.text import (
     json_text,
     shell_command,
     text_of_cell,
+    unlike,
 )
 from tests.letters import ANY_TEXT
 
@@ -124,3 +125,12 @@ def test_json_says_any_text_and_keeps_what_can_be_seen_as_far_as_the_stream_has_
         assert json.loads(line) == {text: [text]}
         assert line.encode(encoding) and line.isprintable()
     assert (f'"{text}"' in json_text(text)) == (text.isprintable() and not set('"\\\\') & set(text))
+
+
+def test_short_lists_that_differ_are_written_whole_and_long_ones_where_they_part() -> None:
+    assert unlike(["jazz", "rock"], ["jazz"]) == ("jazz, rock", "jazz")
+    tags = [f"tag {number}" for number in range(300)]
+    others = [*tags[:250], "drone", *tags[251:]]
+    here = "of which number 251 is"
+    assert unlike(tags, others) == (f"300, {here} tag 250", f"300, {here} drone")
+    assert unlike(tags, tags[:-1]) == ("300", "299")

@@ -25,6 +25,7 @@ from fcn4_dist.checkpoints.container import (
 from fcn4_dist.errors import Fcn4DistError, InputError
 from fcn4_dist.files import write_atomically
 from fcn4_dist.refusals import explain
+from fcn4_dist.text import unlike
 
 RANK_STATISTICS = "fcn4_dist.rank_statistics"
 """Batch-norm's moving statistics of every rank, (ranks, values); what else is there is averaged."""
@@ -227,9 +228,8 @@ def check_description(
         return
     differences = description.parameters.differences(parameters)
     if description.class_names != class_names:
-        differences.append(
-            f"classes {', '.join(description.class_names)} instead of {', '.join(class_names)}"
-        )
+        of_checkpoint, of_shards = unlike(description.class_names, class_names)
+        differences.append(f"classes {of_checkpoint} instead of {of_shards}")
     if differences:
         raise InputError(
             f"{path} was trained on other data than these shards hold: {'; '.join(differences)}: "

@@ -12,9 +12,10 @@ from fcn4_dist.clips.collection import Clip, Collection, Dataset
 from fcn4_dist.clips.names import damage_in, looking_alike, told_apart
 from fcn4_dist.clips.rows import annotations_file, locate, other_separator, read_rows
 from fcn4_dist.config import Settings, nearest_name
+from fcn4_dist.config.data import MOST_FOLDS
 from fcn4_dist.findings import Finding, Level, as_shown, refuse_errors
 
-_COLUMNS = ("path", "labels", "split", "group")
+_COLUMNS = ("path", "labels", "split", "fold", "group")
 _REQUIRED = ("path", "labels")
 _ROLE_OF_WORD = {
     "": "",
@@ -26,14 +27,17 @@ _ROLE_OF_WORD = {
 }
 _LONGEST_COLUMN = 40
 _OTHER_SEPARATORS = re.compile("[;,\t]")
+# A column of whole numbers that has empty cells is one of 1.0, 2.0 to pandas.
+_WHOLE_NUMBER = re.compile(r"(\d{1,9})(\.0)?", re.ASCII)
 
 
 def read_csv(settings: Settings) -> Collection:
     """Read a collection from a CSV file, without a look into the audio.
 
     The file is comma-separated, with a header that names the columns ``path``, ``labels``
-    (separated by ``|``) and, if wanted, ``split`` and ``group``, in any order. Blanks around a
-    field or a label do not count.
+    (separated by ``|``) and, if wanted, ``split``, ``fold`` and ``group``, in any order. Blanks
+    around a field or a label do not count. Where clips have folds, ``split`` can only set a test
+    apart; a row with neither is in no set.
 
     Args:
         settings: They name the file, and the folder that paths begin at which are not absolute.
@@ -72,9 +76,11 @@ def read_csv(settings: Settings) -> Collection:
         ),
         *_wrong_rows(file, whole),
         *_wrong_labels(file, whole, set(names)),
+        *_wrong_folds(file, whole),
         *_wrong_groups(file, whole),
     ]
-    return Collection(tuple(names), tuple(clips), tuple(findings))
+    folds = sorted({clip.fold for clip in clips if clip.fold is not None})
+    return Collection(tuple(names), tuple(clips), tuple(findings), tuple(folds))
 
 
 @dataclass(frozen=True)
@@ -97,12 +103,24 @@ class _Row:
     def split(self) -> str:
         return self.field("split").lower()
 
+    @property
+    def role(self) -> str:
+        return _ROLE_OF_WORD.get(self.split, "")
+
+    @property
+    def fold(self) -> int | None:
+        number = _WHOLE_NUMBER.fullmatch(self.field("fold"))
+        if not number or self.role == "test" or int(number[1]) > MOST_FOLDS:
+            return None
+        return int(number[1])
+
     def clip(self, audio_path: Path) -> Clip:
         return Clip(
             *locate(audio_path, self.fields["path"]),
             labels=tuple(sorted(self.labels)),
-            role=_ROLE_OF_WORD.get(self.split, ""),
+            role=self.role if self.fold is None else "",
             group=self.field("group"),
+            fold=self.fold,
             line=self.line,
         )
 
@@ -202,6 +220,39 @@ def _is_several(name: str, names: set[str]) -> bool:
     return len(parts) > 1 and names.issuperset(parts)
 
 
+def _wrong_folds(file: Path, rows: list[_Row]) -> list[Finding]:
+    written = [(row.field("fold"), row) for row in rows if row.field("fold")]
+    no_numbers = [row for _, row in written if row.fold is None and row.role != "test"]
+    numbers = {row.fold for _, row in written} - {None}
+    findings = errors_about(
+        f"{file} has rows whose fold is no whole number from 0 to {MOST_FOLDS}",
+        [f"{row.field('fold')!r} in line {row.line}" for row in no_numbers],
+        "write the number of its fold, or leave it empty for clips in none",
+    )
+    if len(numbers) == 1 and not no_numbers:
+        problem = f"{file} has no fold but {numbers.pop()}, without which nothing is left to learn"
+        findings.append(Finding(Level.ERROR, problem, "number two or more folds, or none"))
+    return [
+        *findings,
+        *errors_about(
+            f"{file} has folds, and rows whose split says otherwise",
+            [
+                f"{row.field('split')!r} in line {row.line}"
+                for row in rows
+                if written
+                and (row.role == "val" or (row.role == "train" and not row.field("fold")))
+            ],
+            "write test or nothing there: the fold that --fold names is for validation, and the "
+            "others are for training",
+        ),
+        *remarks_about(
+            f"{file} has folds with a decimal point",
+            [f"{fold!r} in line {row.line}" for fold, row in written if "." in fold],
+            "they are read as whole numbers",
+        ),
+    ]
+
+
 def _wrong_groups(file: Path, rows: list[_Row]) -> list[Finding]:
     lines: dict[str, int] = {}
     for row in rows:
@@ -237,7 +288,7 @@ CSV = Dataset(
     title="any other collection",
     on_disk="a comma-separated file `info_path/info_name` with the columns below, and the audio",
     read=read_csv,
-    published_split="the column `split`",
+    published_split="the column `fold`, or `split`",
     published_by_default=True,
     recognises=os.path.isfile,
 )

@@ -13,6 +13,7 @@ from fcn4_dist.evaluation.summary import (
     METRICS_NAME,
     TITLES,
     SavedMetrics,
+    left_out_text,
     main_figures_text,
     metrics_content,
     metrics_text,

@@ -11,6 +11,7 @@ from fcn4_dist.evaluation.intervals import LEVEL, Interval, interval_differences
 from fcn4_dist.evaluation.metrics import compute_metrics
 from fcn4_dist.evaluation.predictions import Predictions
 from fcn4_dist.evaluation.summary import summary_figures
+from fcn4_dist.text import unlike
 
 
 @dataclass(frozen=True)
@@ -55,8 +56,7 @@ def why_unpaired(first: Predictions, second: Predictions) -> str:
     """Say why predictions are not of the same clips and labels; "" if they are."""
     if first.class_names != second.class_names:
         return (
-            f"they have other classes ({', '.join(first.class_names)}; "
-            f"{', '.join(second.class_names)})"
+            f"they have other classes ({'; '.join(unlike(first.class_names, second.class_names))})"
         )
     if lost := set(first.ids) ^ set(second.ids):
         return f"{len(lost)} clips were scored in one of them alone, such as {min(lost)}"

@@ -10,6 +10,7 @@ from fcn4_dist.errors import InputError
 from fcn4_dist.evaluation.metrics import compute_metrics
 from fcn4_dist.evaluation.predictions import PREDICTIONS_NAME, Predictions, read_predictions
 from fcn4_dist.evaluation.summary import summary_figures
+from fcn4_dist.text import unlike
 
 
 @dataclass(frozen=True)
@@ -82,9 +83,10 @@ def _check_folds(folders: Sequence[Path], folds: Sequence[Predictions]) -> None:
     seen: dict[str, Path] = {}
     for folder, fold in zip(folders, folds, strict=True):
         if fold.class_names != folds[0].class_names:
+            differing = "; ".join(unlike(folds[0].class_names, fold.class_names))
             raise InputError(
-                f"{folders[0]} and {folder} have other classes ({', '.join(folds[0].class_names)}; "
-                f"{', '.join(fold.class_names)}): name folds of one collection"
+                f"{folders[0]} and {folder} have other classes ({differing}): name folds of one "
+                "collection"
             )
         for clip_id in fold.ids:
             if clip_id in seen:

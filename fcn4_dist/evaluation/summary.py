@@ -7,11 +7,15 @@ from typing import Any
 from fcn4_dist import documents
 from fcn4_dist.evaluation.intervals import LEVEL, SEED, Interval, Intervals
 from fcn4_dist.evaluation.metrics import Metrics
+from fcn4_dist.findings import counted
 from fcn4_dist.terminal import table
 from fcn4_dist.text import Lines
 
 METRICS_NAME = "metrics.json"
 _METRICS_FORMAT = 3
+_MOST_ROWS = 50
+_EXTREMES = 10
+_SHOWN_LEFT_OUT = 5
 
 TITLES = {
     "roc_auc_macro": "macro ROC-AUC",
@@ -66,23 +70,37 @@ def metrics_content(metrics: Metrics, intervals: Intervals) -> dict[str, Any]:
 
 
 def metrics_text(metrics: Metrics, intervals: Intervals) -> str:
-    """Lay out the metrics for the terminal: a table of the classes, then the summary."""
-    rows = [["class", "positives", f"ROC-AUC [{LEVEL:.0%} interval]", "PR-AUC"]]
-    rows += [
+    """Lay out the metrics for the terminal: a table of the classes, then the summary.
+
+    Of many classes, the table has those of the lowest and of the highest ROC-AUC.
+    """
+    heading = ["class", "positives", f"ROC-AUC [{LEVEL:.0%} interval]", "PR-AUC"]
+    rows = [
         [each.name, str(each.positives), _figure(each.roc_auc, interval), _figure(each.pr_auc)]
         for each, interval in zip(metrics.classes, intervals.roc_auc, strict=True)
     ]
+    notes = []
+    if len(rows) > _MOST_ROWS:
+        known = [place for place, each in enumerate(metrics.classes) if each.roc_auc is not None]
+        known.sort(key=lambda place: metrics.classes[place].roc_auc or 0.0)
+        shown = known if len(known) <= 2 * _EXTREMES else known[:_EXTREMES] + known[-_EXTREMES:]
+        rows = [rows[place] for place in shown]
+        notes.append(
+            f"these are the lowest and highest of {len(known)} classes; {METRICS_NAME} has all"
+        )
     first = {
         "macro ROC-AUC": _figure(metrics.roc_auc_macro, intervals.roc_auc_macro),
         "accuracy": _figure(metrics.accuracy, intervals.accuracy),
         "clips": str(metrics.clips),
     }
+    if metrics.left_out:
+        first["classes in the means"] = f"{_counted(metrics)} of {len(metrics.classes)}"
     second = {
         TITLES[name]: _figure(value)
         for name, value in summary_figures(metrics).items()
         if TITLES[name] not in first
     }
-    return Lines("\n".join([table(rows), _summary(first), _summary(second)]))
+    return Lines("\n".join([table([heading, *rows]), *notes, _summary(first), _summary(second)]))
 
 
 def summary_figures(metrics: Metrics | SavedMetrics) -> dict[str, float]:
@@ -102,6 +120,21 @@ def summary_text(metrics: Metrics) -> str:
 def main_figures_text(figures: Mapping[str, float]) -> str:
     """Give the main ones of figures of :func:`summary_figures` in one line."""
     return ", ".join(f"{TITLES[k]} {figures[k]:.4f}" for k in MAIN_METRICS if k in figures)
+
+
+def left_out_text(metrics: Metrics) -> str:
+    """Say which classes are in no mean, and how many are; "" if all are."""
+    if not metrics.left_out:
+        return ""
+    return (
+        "classes that all clips or none have are in no mean: "
+        f"{counted(metrics.left_out, _SHOWN_LEFT_OUT)}; the means are of "
+        f"{_counted(metrics)} of {len(metrics.classes)}"
+    )
+
+
+def _counted(metrics: Metrics) -> int:
+    return len(metrics.classes) - len(metrics.left_out)
 
 
 def _figure(value: float | None, interval: Interval | None = None) -> str:

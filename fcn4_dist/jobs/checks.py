@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from fcn4_dist.audio import FeatureParameters
@@ -19,13 +19,14 @@ from fcn4_dist.clips.class_names import parse_class_names, unnamed
 from fcn4_dist.config import Settings
 from fcn4_dist.errors import InputError
 from fcn4_dist.files import check_writable
-from fcn4_dist.findings import Finding, Level, errors_in, finding_of
+from fcn4_dist.findings import Finding, Level, counted, errors_in, finding_of
 from fcn4_dist.jobs.shards import find_validation_set, open_shards, role_findings
 from fcn4_dist.model import check_documented_size
 from fcn4_dist.records import check_shards
+from fcn4_dist.records.class_counts import classes_without_clips_in
 from fcn4_dist.runs.folder import DEFAULT_RUNS
 from fcn4_dist.runs.occupancy import check_goes_on, check_unoccupied
-from fcn4_dist.text import count
+from fcn4_dist.text import count, unlike
 from fcn4_dist.training.plan import plan_run, plan_training
 
 
@@ -80,12 +81,24 @@ def check_job(
 def _check_shards(command: str, settings: Settings, about_sets: list[Finding]) -> str:
     manifest, record_set = open_shards(command, settings)
     about_sets += role_findings(command, settings, manifest)
+    if command == "train":
+        about_sets += _remarks_on_classes(classes_without_clips_in(manifest, record_set.name))
     check_shards(record_set)
     # The first validation may come after hours.
     if command == "train" and (validation := find_validation_set(settings, manifest)):
         check_shards(validation)
     shards = count(len(record_set.shards), "shard")
     return f"{count(len(record_set), 'clip')} in {shards} of {record_set.folder}"
+
+
+def _remarks_on_classes(untaught: Sequence[str]) -> Iterator[Finding]:
+    if untaught:
+        yield Finding(
+            Level.WARNING,
+            f"the training set has no clip of classes: {counted(untaught)}; nothing is learnt of "
+            "them",
+            check="sets",
+        )
 
 
 def _check_window(settings: Settings, generation: str) -> list[Finding]:
@@ -170,10 +183,11 @@ def _check_class_names(
             raise unnamed(path, len(of_shards))
         return
     if names != of_shards:
+        given, found = unlike(names, of_shards)
         raise InputError(
-            f"class_names says that the classes of {path} are {', '.join(names)}, and those of the "
-            f"shards are {', '.join(of_shards)}: name shards of the same classes in the same order "
-            "with --data_dir, or mend --class_names"
+            f"class_names says that the classes of {path} are {given}, and those of the shards are "
+            f"{found}: name shards of the same classes in the same order with --data_dir, or mend "
+            "--class_names"
         )
 
 

@@ -14,6 +14,7 @@ from fcn4_dist.evaluation import (
     PREDICTIONS_NAME,
     check_defined,
     compute_metrics,
+    left_out_text,
     metric_intervals,
     metrics_content,
     metrics_text,
@@ -103,11 +104,8 @@ def write_scores(
     metrics = compute_metrics(clips.labels, clips.scores, clips.class_names, goes_on)
     intervals = metric_intervals(clips.labels, clips.scores, goes_on=goes_on)
     say_result(metrics_text(metrics, intervals))
-    if metrics.left_out:
-        warn(
-            "left out of the means, because all clips or none have the label: "
-            + ", ".join(metrics.left_out)
-        )
+    if left_out := left_out_text(metrics):
+        warn(left_out)
     content = metrics_content(metrics, intervals)
     if windows:
         of_windows = compute_metrics(windows.labels, windows.scores, windows.class_names, goes_on)

@@ -11,7 +11,7 @@ import numpy as np
 from fcn4_dist.cluster.device import check_mindspore, prepare_environment
 from fcn4_dist.errors import InputError
 from fcn4_dist.files import PICTURE_BEGINNING, check_replaceable, check_writable
-from fcn4_dist.findings import as_shown, refuse_errors
+from fcn4_dist.findings import as_shown, counted, refuse_errors
 from fcn4_dist.pipeline import read_batches
 from fcn4_dist.records import (
     ClipRow,
@@ -23,6 +23,7 @@ from fcn4_dist.records import (
     read_manifest,
     row_faults,
 )
+from fcn4_dist.records.class_counts import classes_without_clips_in, counts_by_class
 from fcn4_dist.records.manifest import MANIFEST_NAME
 from fcn4_dist.terminal import Progress, clock, detail, say, say_result, still_running, table
 from fcn4_dist.text import count
@@ -30,7 +31,7 @@ from fcn4_dist.versions import check_extra
 
 SHEET_NAME = "sheet.png"
 _EXAMPLES = 5
-_OUTSIDE = ("left out", "skipped")
+_MOST_DRAWN = 50
 _NUMBER = re.compile(r"\d\S*\d|\d")
 
 
@@ -92,7 +93,9 @@ def inspect_shards(folder: Path, sheet: Path | None, per_class: int) -> None:
     for line in _origin(manifest, folder):
         say_result(line)
     say_result("")
-    say_result(table(_counts(manifest)))
+    say_result(table(counts_by_class(manifest)))
+    for line in _lacking(manifest):
+        say_result(line)
     say_result("")
     say_result(table(_durations(manifest)))
     say_result("")
@@ -119,17 +122,11 @@ def _origin(manifest: Manifest, folder: Path) -> list[str]:
     ]
 
 
-def _counts(manifest: Manifest) -> list[list[str]]:
-    columns = [*manifest.sets, *_OUTSIDE]
-    counts = Counter(
-        (clip.set or clip.status, label) for clip in manifest.clips for label in clip.labels
-    )
-    totals = Counter(clip.set or clip.status for clip in manifest.clips)
-    return [
-        ["class", *columns],
-        *([name, *(str(counts[each, name]) for each in columns)] for name in manifest.class_names),
-        ["all clips", *(str(totals[each]) for each in columns)],
-    ]
+def _lacking(manifest: Manifest) -> Iterator[str]:
+    """Say which classes sets have no clip of."""
+    for name in manifest.sets:
+        if lacking := classes_without_clips_in(manifest, name):
+            yield f"{name} has no clip of classes: {counted(lacking)}"
 
 
 def _durations(manifest: Manifest) -> list[list[str]]:
@@ -200,10 +197,11 @@ def _draw(manifest: Manifest, folder: Path, sheet: Path, per_class: int) -> None
     prepare_environment("CPU")
     from fcn4_dist.reports.spectrogram_sheet import Picture, write_sheet
 
-    chosen = [_examples(manifest, name, per_class) for name in manifest.class_names]
+    drawn = _classes_to_draw(manifest)
+    chosen = [_examples(manifest, name, per_class) for name in drawn]
     features = _read(manifest, folder, [clip for of_class in chosen for clip in of_class])
     groups = []
-    for name, clips in zip(manifest.class_names, chosen, strict=True):
+    for name, clips in zip(drawn, chosen, strict=True):
         pictures = [Picture(name, clip.id, features[clip.id][0]) for clip in clips]
         empty = Picture(name, "no more clips" if clips else "no clips")
         groups.append([*pictures, *[empty] * (per_class - len(clips))])
@@ -214,7 +212,16 @@ def _draw(manifest: Manifest, folder: Path, sheet: Path, per_class: int) -> None
         seconds=manifest.parameters.clip_seconds,
         decibels=f"dB ({manifest.parameters.log_mel})",
     )
-    say_result(f"mel-spectrograms of {count(len(features), 'clip')}: {sheet}")
+    some = ""
+    if len(drawn) < len(manifest.class_names):
+        some = f" of the {len(drawn)} classes of {len(manifest.class_names)} that have most clips"
+    say_result(f"mel-spectrograms of {count(len(features), 'clip')}{some}: {sheet}")
+
+
+def _classes_to_draw(manifest: Manifest) -> list[str]:
+    clips = Counter(label for clip in manifest.clips if clip.set for label in clip.labels)
+    most = sorted(manifest.class_names, key=lambda name: -clips[name])[:_MOST_DRAWN]
+    return [name for name in manifest.class_names if name in most]
 
 
 def _examples(manifest: Manifest, class_name: str, count: int) -> list[ClipRow]:

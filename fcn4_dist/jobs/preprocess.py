@@ -40,15 +40,16 @@ from fcn4_dist.jobs.disk_room import check_room_ahead
 from fcn4_dist.jobs.feature_gathering import gather_features, who_sees
 from fcn4_dist.jobs.prepare import adopt_from_main
 from fcn4_dist.jobs.preprocess_checks import (
-    check_classes_there,
     check_lengths,
     check_preprocessing,
     check_split,
     tell_findings,
+    with_audio,
 )
 from fcn4_dist.jobs.shown_settings import say_settings
 from fcn4_dist.processes import usable_cores
 from fcn4_dist.records import Manifest, Shard
+from fcn4_dist.records.class_counts import counts_by_class, counts_in_short
 from fcn4_dist.records.layout import ShardFormat
 from fcn4_dist.records.obstacles import check_features, check_room
 from fcn4_dist.records.planning import PlannedShard, plan_records
@@ -57,13 +58,14 @@ from fcn4_dist.records.writing import clear_folder, write_shards
 from fcn4_dist.refusals import explain
 from fcn4_dist.runs.occupancy import in_turn, kept_to_this_job
 from fcn4_dist.terminal import Progress, detail, say, say_result, table, warn
-from fcn4_dist.text import count
+from fcn4_dist.text import count, shell_command
 from fcn4_dist.versions import package_versions
 
 SETTINGS_NAME = "preprocess_settings.yaml"
 _FOLDERS = ("npy_path", "mr_path", "info_path")
 """Settings that name folders which are written to."""
 _SHOWN_SKIPS = 20
+_SHOWN_CLASSES = 20
 
 
 def preprocess(loaded: LoadedSettings) -> None:
@@ -183,7 +185,8 @@ def read_and_count(loaded: LoadedSettings) -> tuple[LoadedSettings, Collection]:
     settings, counted = loaded.settings, not loaded.is_given("num_classes")
     collection = read_collection(settings, with_audio=settings.get_npy, counted=counted)
     number = {"num_classes": len(collection.class_names)}
-    of_folder = settings.get_npy or find_dataset(settings.dataset).metadata
+    dataset = find_dataset(settings.dataset)
+    of_folder = (dataset.lists_audio and settings.get_npy) or dataset.metadata
     where = settings.audio_path if of_folder else str(annotations_file(settings))
     return choose_fold(loaded.found(number, where), collection), collection
 
@@ -193,15 +196,14 @@ def _check_collection(
 ) -> tuple[Collection, Split | None]:
     """Say what is unusual about a collection; give it with what was said, and its split, if any."""
     tell_findings(collection.findings)
-    there = collection
+    there = with_audio(collection, settings)
     if settings.get_npy:
-        clips = tuple(clip for clip in collection.clips if os.path.isfile(clip.path))
-        there = replace(collection, clips=clips)
         check_lengths(there, settings)
     say(check_room_ahead(there, settings))
     if not settings.get_mindrecord:
         return collection, None
-    check_classes_there(there)
+    # What comes to nothing is better known before hours of decoding.
+    refuse_errors(check_classes(collection.class_names, collection.clips, there.clips))
     split = check_split(there, settings)
     tell_findings(split.findings)
     return replace(collection, findings=(*collection.findings, *split.findings)), split
@@ -287,7 +289,9 @@ def _plan(settings: Settings, collection: Collection, cache: FeatureCache) -> _P
     _check_unusable(unusable, settings)
     content = {clip.id: clip.sha256 for clip in index.clips if clip.id not in unusable}
     usable = [clip for clip in collection.clips if clip.id not in unusable]
-    refuse_errors(check_classes(collection.class_names, collection.clips, usable))
+    about_classes = check_classes(collection.class_names, collection.clips, usable)
+    refuse_errors(about_classes)
+    tell_findings(about_classes)
     split = split_clips(usable, content, settings, collection.folds)
     tell_findings([finding for finding in split.findings if finding not in collection.findings])
     split = replace(split, left_out={**split.left_out, **silent})
@@ -385,13 +389,10 @@ def _check_unusable(reasons: Mapping[str, str], settings: Settings) -> None:
 
 
 def _summarise(manifest: Manifest, settings: Settings) -> None:
-    counts = Counter((clip.set, label) for clip in manifest.clips for label in clip.labels)
-    columns = [*manifest.sets, ""]
-    rows = [["class", *manifest.sets, "in none"]]
-    for label in manifest.class_names:
-        rows.append([label, *(str(counts[column, label]) for column in columns)])
-    totals = Counter(clip.set for clip in manifest.clips)
-    rows.append(["all", *(str(totals[column]) for column in columns)])
-    say(table(rows))
+    few = len(manifest.class_names) <= _SHOWN_CLASSES
+    say(table(counts_by_class(manifest) if few else counts_in_short(manifest)))
+    if not few:
+        command = shell_command(["fcn4-dist", "inspect", settings.mr_path])
+        say(f"each class by itself: {command}")
     shards = ", ".join(f"{len(shards)} {name}" for name, shards in manifest.sets.items())
     say_result(f"shards in {settings.mr_path}: {shards}; manifest.json says what is in them")

@@ -1,18 +1,19 @@
 """What would stop a preprocess job, or leave useless shards, known before a clip is decoded."""
 
+import os
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from fcn4_dist.audio import FeatureParameters, empty_bands
 from fcn4_dist.audio.headers import seconds_of
 from fcn4_dist.clips import Collection, Split, annotations_file, split_clips
-from fcn4_dist.clips.checks import classes_without_clips, errors_about
 from fcn4_dist.cluster.device import check_mindspore
 from fcn4_dist.config import Settings, check_new_features
 from fcn4_dist.errors import InputError, SettingsError
 from fcn4_dist.files import check_writable
-from fcn4_dist.findings import Finding, Level, refuse_errors
+from fcn4_dist.findings import Finding, Level
 from fcn4_dist.jobs.shards import check_window
 from fcn4_dist.processes import usable_cores
 from fcn4_dist.records.obstacles import check_names
@@ -51,22 +52,12 @@ def check_preprocessing(settings: Settings) -> None:
         check_writable(Path(getattr(settings, name)), name)
 
 
-def check_classes_there(collection: Collection) -> None:
-    """Refuse classes without audio: no shards will be written, which is better known at once.
-
-    Args:
-        collection: That of the clips whose audio is there.
-
-    Raises:
-        InputError: Naming the classes.
-    """
-    refuse_errors(
-        errors_about(
-            "no audio file of these classes is there",
-            classes_without_clips(collection.class_names, collection.clips),
-            "get their audio, or take other classes",
-        )
-    )
+def with_audio(collection: Collection, settings: Settings) -> Collection:
+    """Leave out the clips whose audio is not there, where it is to be read."""
+    if not settings.get_npy:
+        return collection
+    clips = tuple(clip for clip in collection.clips if os.path.isfile(clip.path))
+    return replace(collection, clips=clips)
 
 
 def check_split(collection: Collection, settings: Settings) -> Split:

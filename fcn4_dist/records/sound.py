@@ -70,7 +70,10 @@ def remarks_about_sound(
 def check_classes(
     class_names: Sequence[str], clips: Sequence[Clip], usable: Sequence[Clip]
 ) -> list[Finding]:
-    """Find classes that cannot be learnt, since none of their clips can be used: errors.
+    """Find classes that cannot be learnt, since none of their clips can be used.
+
+    Errors, unless clips have several labels or none: rare tags are lost in a few silent clips, and
+    the network learns the others without them.
 
     Args:
         class_names: The classes of the collection.
@@ -79,8 +82,11 @@ def check_classes(
     """
     never = set(classes_without_clips(class_names, clips))
     lost = [name for name in classes_without_clips(class_names, usable) if name not in never]
+    problem = "no clip of these classes can be used, as all are silent or were skipped"
+    if any(len(clip.labels) != 1 for clip in clips):
+        return remarks_about(problem, lost, "they cannot be learnt or scored")
     return errors_about(
-        "no clip of these classes can be used, as all are silent or were skipped",
+        problem,
         lost,
         "mend or replace them, or leave the classes out; where silence is what a class is of, "
         "give --silence_level -200",
@@ -97,13 +103,15 @@ def _silent_by_class(clips: Sequence[Clip], silent: Mapping[str, str]) -> list[F
         f"class {name}: {count} of {of_class[name]} clips are silent"
         for name, count in silent_of_class.most_common()
     ]
+    if len(shares) > _SHOWN_CLASSES:
+        shares = [f"silent clips are of {len(shares)} classes; {shares[0]}"]
     return [
         *remarks_about(
             "clips are silent",
             [f"{name} ({why})" for name, why in silent.items()],
             "they are left out of the shards (--silence_level)",
         ),
-        *(Finding(Level.WARNING, share) for share in shares[:_SHOWN_CLASSES]),
+        *(Finding(Level.WARNING, share) for share in shares),
     ]
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from fcn4_dist import __version__
+from fcn4_dist.evaluation import left_out_text
 from fcn4_dist.evaluation.intervals import LEVEL
 from fcn4_dist.evaluation.metrics import THRESHOLD
 from fcn4_dist.reports.charts import PALETTE, POINTS_SHOWN, STYLES
@@ -49,6 +50,9 @@ def run_report(records: Sequence[RunRecord]) -> bytes:
         "styles": STYLES,
         "level": f"{LEVEL:.0%}".replace("%", " %"),
         "interval_methods": dict.fromkeys(run.intervals.method for run in runs if run.intervals),
+        "left_out": [
+            (run, text) for run in runs if run.metrics and (text := left_out_text(run.metrics))
+        ],
         "points_shown": POINTS_SHOWN,
         "mistakes_shown": MISTAKES_SHOWN,
         "threshold": THRESHOLD,

@@ -7,7 +7,7 @@ from typing import Any
 from fcn4_dist.config import SETTINGS, Affects, differing_settings, recorded_settings
 from fcn4_dist.reports.run_view import RunView
 from fcn4_dist.reports.tables import Row, Table, setting_text
-from fcn4_dist.runs.record import Data, Description
+from fcn4_dist.runs.record import ClipSet, Data, Description
 from fcn4_dist.terminal import clock
 from fcn4_dist.text import count
 
@@ -161,10 +161,7 @@ def _environment(description: Description) -> dict[str, Any]:
 def _data_summary(data: Data, runs: Sequence[RunView]) -> DataSummary:
     skipped = [Row(clip.id, [clip.reason, clip.path]) for clip in data.skipped[:_SKIPPED_SHOWN]]
     facts = [("dataset", data.dataset), *_flat("", data.split)]
-    facts += [
-        (f"set {name}", f"{count(each.clips, 'clip')}, {clock(each.hours * 3600)} hours")
-        for name, each in data.sets.items()
-    ]
+    facts += [(f"set {name}", _size(each, data)) for name, each in data.sets.items()]
     facts.append(("skipped", count(len(data.skipped), "clip")))
     return DataSummary(
         runs,
@@ -173,6 +170,12 @@ def _data_summary(data: Data, runs: Sequence[RunView]) -> DataSummary:
         Table("Skipped clips", ["clip", "reason", "audio file"], skipped) if skipped else None,
         len(data.skipped) - len(skipped),
     )
+
+
+def _size(of_set: ClipSet, data: Data) -> str:
+    lacking = sum(not of_set.by_class.get(name) for name in data.class_names)
+    none_of = f", none of {count(lacking, 'class')}" if lacking else ""
+    return f"{count(of_set.clips, 'clip')}, {clock(of_set.hours * 3600)} hours{none_of}"
 
 
 def _flat(name: str, value: Any) -> Iterator[tuple[str, str]]:

@@ -18,6 +18,7 @@ from fcn4_dist.config import Settings
 from fcn4_dist.errors import InputError
 from fcn4_dist.files import sha256_of
 from fcn4_dist.model import channels
+from fcn4_dist.text import unlike
 
 
 @dataclass(frozen=True)
@@ -162,9 +163,9 @@ def describe_checkpoint(
             _filters(FeatureParameters.from_settings(settings)),
         )
     if class_names and class_names != description.class_names:
+        names, _ = unlike(description.class_names, class_names)
         raise InputError(
-            f"{checkpoint.path} names its classes itself ({', '.join(description.class_names)}): "
-            "leave --class_names out"
+            f"{checkpoint.path} names its classes itself ({names}): leave --class_names out"
         )
     return ModelDescription(
         description.class_names,

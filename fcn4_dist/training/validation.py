@@ -14,6 +14,7 @@ from fcn4_dist.evaluation import (
     PREDICTIONS_NAME,
     Predictions,
     compute_metrics,
+    left_out_text,
     summary_figures,
     summary_text,
     write_predictions,
@@ -132,9 +133,9 @@ class Validator:
         is_best = self.best.offer(epoch, scores)
         best = "; the best so far" if is_best else ""
         say(f"validation after epoch {epoch}: {summary_text(metrics)}{best}")
-        if metrics.left_out and not self._warned:
+        if (left_out := left_out_text(metrics)) and not self._warned:
             self._warned = True
-            warn(f"validation leaves out, for want of both kinds: {', '.join(metrics.left_out)}")
+            warn(f"validation: {left_out}")
         if is_best:
             path = Path(self._settings.run_dir) / PREDICTIONS_NAME
             write_predictions(clips, path, self._goes_on)

@@ -83,8 +83,11 @@ def _clips() -> Iterator[tuple[str, tuple[str, ...]]]:
 
 def _whole(form: Form) -> Table:
     if form is CSV:
-        rows = [[path, "|".join(labels), "train", f"g{path[0]}"] for path, labels in _clips()]
-        return [["path", "labels", "split", "group"], *rows]
+        rows = [
+            [path, "|".join(labels), "train", f"g{path[0]}", path[0] if path[0].isdigit() else "4"]
+            for path, labels in _clips()
+        ]
+        return [["path", "labels", "split", "group", "fold"], *rows]
     rows = [
         [str(number), *(str(int(name in labels)) for name in CLASSES), path]
         for number, (path, labels) in enumerate(_clips())
@@ -254,8 +257,9 @@ _OF_CELLS = {
         *_of_cells(slice(0, 2), *_OF_NAMES, _empty),
         *_of_cells(slice(1, 2), _other_case, _other_bar, _slip),
         *_of_cells(slice(0, 1), _backslashes, _dotted),
-        *_of_cells(slice(2, 4), _with_unseen, _with_blanks, _broken, _quote),
-        *_of_cells(slice(0, 4), *_OF_NAMES, _empty, _other_case, header=True),
+        *_of_cells(slice(2, 5), _with_unseen, _with_blanks, _broken, _quote),
+        *_of_cells(slice(4, 5), _flag, _empty),
+        *_of_cells(slice(0, 5), *_OF_NAMES, _empty, _other_case, header=True),
     ],
     "magnatagatune": [
         *_of_cells(slice(-1, None), *_OF_NAMES, _empty, _backslashes, _dotted),

@@ -60,6 +60,8 @@ def test_of_many_classes_the_first_are_shown() -> None:
             ["jazz", "rock", "rocks"],
             ["clips.csv holds 3 classes, if 'rock' and 'rocks' are classes of their own"],
         ),
+        # Of hundreds, some always resemble each other.
+        ([f"genre---rock{number}" for number in range(61)], []),
     ],
 )
 def test_where_nobody_has_counted_the_classes_what_is_odd_about_them_is_said(

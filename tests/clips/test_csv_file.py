@@ -205,6 +205,44 @@ def test_groups_that_look_the_same_would_be_on_both_sides_of_a_split(tmp_path: P
         _read(tmp_path, "path,labels,group\na.wav,x,\xe9\nb.wav,y,e\u0301\n", 2)
 
 
+def test_folds_come_as_they_are_numbered_and_a_test_stays_apart(tmp_path: Path) -> None:
+    text = "path,labels,split,fold\na.wav,x,,0\nb.wav,y,train,2\nc.wav,x,TEST,2\nd.wav,y,,\n"
+    collection = _read(tmp_path, text, 2)
+    assert collection.folds == (0, 2)
+    assert [(clip.fold, clip.role) for clip in collection.clips] == [
+        *((0, ""), (2, ""), (None, "test"), (None, "")),
+    ]
+    assert collection.findings == ()
+
+
+def test_folds_of_pandas_with_a_decimal_point_are_read_with_a_word(tmp_path: Path) -> None:
+    collection = _read(tmp_path, "path,labels,fold\na.wav,x, 1.0\nb.wav,y,2\n", 2)
+    assert collection.folds == (1, 2)
+    (remark,) = map(str, collection.findings)
+    assert "a decimal point: 1, like '1.0' in line 2; they are read as whole" in remark
+
+
+@pytest.mark.parametrize(
+    ("rows", "told"),
+    [
+        ("a.wav,x,,1\nb.wav,y,,1.5\n", "whole number from 0 to 1000: 1, like '1.5' in line 3: wr"),
+        ("a.wav,x,,1\nb.wav,y,,-1\n", "like '-1' in line 3"),
+        ("a.wav,x,,1\nb.wav,y,,\uff12\n", "like '.' in line 3"),
+        ("a.wav,x,,1\nb.wav,y,,99999\n", "like '99999' in line 3"),
+        ("a.wav,x,,1\nb.wav,y,,fold2\n", "like 'fold2' in line 3"),
+        ("a.wav,x,,1\nb.wav,y,,1\n", "no fold but 1, without which nothing is left to learn: numb"),
+        ("a.wav,x,,1\nb.wav,y,val,2\n", "split says otherwise: 1, like 'val' in line 3: write te"),
+        ("a.wav,x,train,\nb.wav,y,,2\nc.wav,y,,3\n", "otherwise: 1, like 'train' in line 2"),
+    ],
+)
+def test_folds_that_can_mean_several_things_are_refused(
+    tmp_path: Path, rows: str, told: str
+) -> None:
+    with pytest.raises(InputError, match=told) as info:
+        _read(tmp_path, f"path,labels,split,fold\n{rows}", 2)
+    assert len(str(info.value).splitlines()) == 1
+
+
 def test_a_path_may_go_up_and_down_below_audio_path(tmp_path: Path) -> None:
     (clip,) = _read(tmp_path, "path,labels\nx/../a.wav,x\n", 1).clips
     assert clip.id == "a.wav"

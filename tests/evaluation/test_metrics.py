@@ -20,6 +20,7 @@ from sklearn.metrics import (
 from fcn4_dist.errors import Fcn4DistError
 from fcn4_dist.evaluation import (
     compute_metrics,
+    left_out_text,
     metrics_content,
     metrics_text,
 )
@@ -183,10 +184,35 @@ def test_the_terminal_shows_a_line_for_each_class_and_the_summary_with_intervals
         "blues  2          0.7500 [0.000, 1.000]   0.8333",
         "jazz   2          1.0000 [1.000, 1.000]   1.0000",
         "rock   0          none                    none",
-        "macro ROC-AUC 0.8750 [0.500, 1.000]   accuracy 0.5000 [0.000, 1.000]   clips 4",
+        "macro ROC-AUC 0.8750 [0.500, 1.000]   accuracy 0.5000 [0.000, 1.000]   clips 4   "
+        "classes in the means 2 of 3",
         "micro ROC-AUC 0.8281   macro PR-AUC 0.9167   macro F1 0.5833   balanced accuracy 0.5000   "
         "cross-entropy 0.5568",
     ]
+
+
+def test_of_many_classes_the_terminal_shows_those_of_the_lowest_and_highest_area() -> None:
+    random = np.random.default_rng(1)
+    labels = (random.random((40, 300)) < 0.1).astype(int)
+    labels[:, :7] = 0
+    scores, names = random.random((40, 300)), tuple(f"tag {number}" for number in range(300))
+    metrics = compute_metrics(labels, scores, names)
+    intervals = bootstrap_intervals(labels, scores, resamples=50)
+    table = metrics_text(metrics, intervals).splitlines()[2:22]
+    known = sorted(each.roc_auc for each in metrics.classes if each.roc_auc is not None)
+    shown = [float(line.split(" [")[0].split()[-1]) for line in table]
+    assert shown == [round(area, 4) for area in known[:10] + known[-10:]]
+    notes = metrics_text(metrics, intervals).splitlines()[22:]
+    counted = len(known)
+    assert notes[0] == (
+        f"these are the lowest and highest of {counted} classes; metrics.json has all"
+    )
+    assert notes[1].endswith(f"classes in the means {counted} of 300")
+    assert len(notes) == 3
+    assert len(metrics_content(metrics, intervals)["classes"]) == 300
+    told = left_out_text(metrics)
+    assert f"none have are in no mean: {300 - counted}, like tag 0, tag 1, tag 2, " in told
+    assert told.endswith(f"tag 4; the means are of {counted} of 300")
 
 
 @given(clips=ANY_CLIPS)

@@ -10,7 +10,6 @@ from fcn4_dist.clips import read_collection
 from fcn4_dist.config import Settings
 from fcn4_dist.errors import InputError
 from fcn4_dist.jobs.preprocess_checks import (
-    check_classes_there,
     check_lengths,
     check_preprocessing,
     check_split,
@@ -55,14 +54,6 @@ def test_what_cannot_be_is_refused(
 ) -> None:
     with pytest.raises(InputError, match=sentence):
         check_preprocessing(replace(settings, **changes))
-
-
-def test_classes_whose_audio_is_not_there_are_known_before_decoding(settings: Settings) -> None:
-    collection = read_collection(settings)
-    check_classes_there(collection)
-    left = tuple(clip for clip in collection.clips if clip.labels != ("rain",))
-    with pytest.raises(InputError, match="no audio file of these classes is there: 1, like rain:"):
-        check_classes_there(replace(collection, clips=left))
 
 
 def test_features_that_are_there_are_taken_as_they_are(settings: Settings) -> None:

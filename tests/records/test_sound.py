@@ -87,3 +87,19 @@ def test_a_class_that_keeps_no_clip_is_an_error_and_one_that_never_had_any_is_no
         finding
     )
     assert check_classes(("metal", "pop", "rock"), clips, clips) == []
+
+
+def test_a_rare_tag_that_keeps_no_clip_is_a_warning_where_clips_have_several() -> None:
+    clips = [Clip("a", Path("a"), ("loud", "rock")), Clip("b", Path("b"), ("rock",))]
+    (finding,) = check_classes(("loud", "rock"), clips, clips[1:])
+    assert finding.level is Level.WARNING
+    assert str(finding).endswith(": 1, like loud; they cannot be learnt or scored")
+
+
+def test_of_many_classes_with_silent_clips_the_one_with_most_is_named(
+    small_features: FeatureParameters,
+) -> None:
+    clips = [clip(f"tag{number}/1") for number in range(30)] + [clip("tag7/2")]
+    silent = {each.id: "silent" for each in clips}
+    _, finding = remarks_about_sound(clips, index(small_features, {}), silent)
+    assert str(finding) == "silent clips are of 30 classes; class tag7: 2 of 2 clips are silent"
