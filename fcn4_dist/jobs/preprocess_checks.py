@@ -2,6 +2,7 @@
 
 import os
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,10 +13,11 @@ from fcn4_dist.cluster.device import check_mindspore
 from fcn4_dist.config import Settings, check_new_features
 from fcn4_dist.errors import InputError, SettingsError
 from fcn4_dist.files import check_writable
+from fcn4_dist.findings import Finding, Level
 from fcn4_dist.jobs.shards import check_window
 from fcn4_dist.processes import usable_cores
 from fcn4_dist.records.obstacles import check_names
-from fcn4_dist.terminal import warn
+from fcn4_dist.terminal import say, warn
 from fcn4_dist.versions import check_extra
 
 # Some wait for a disk; but each takes memory of its own.
@@ -92,6 +94,13 @@ def check_lengths(collection: Collection, settings: Settings) -> None:
             f"{settings.window_seconds:g} s (the longest has {max(lengths):.2f} s); silence fills "
             "the rest: give a shorter --window_seconds"
         )
+
+
+def tell_findings(findings: Sequence[Finding]) -> None:
+    """Say what was found of a collection, its warnings as such."""
+    for finding in findings:
+        tell = warn if finding.level is Level.WARNING else say
+        tell(str(finding))
 
 
 def _check_bands(parameters: FeatureParameters) -> None:
