@@ -1,6 +1,9 @@
 """What the header of an audio file says, and whether it contradicts itself or its content."""
 
+import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -22,11 +25,24 @@ _FLAC_RATES = (0, 88200, 176400, 192000, 8000, 16000, 22050, 24000, 32000, 44100
 def seconds_of(path: Path) -> float:
     """Read how long the head of an audio file says that it is, in seconds; 0.0 if it does not."""
     try:
-        with open_file(path) as file:
+        with open_file(path) as file, _quiet_decoders():
             found = soundfile.info(file)
     except (OSError, RuntimeError, ValueError):
         return 0.0
     return float(found.duration)
+
+
+@contextmanager
+def _quiet_decoders() -> Iterator[None]:
+    """Keep from the terminal what decoders write there of a broken file."""
+    kept = os.dup(2)
+    with open(os.devnull, "wb") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def log_contradicts(log: str) -> bool:

@@ -18,9 +18,14 @@ def _synth(parsed: argparse.Namespace) -> None:
 
 
 def _preprocess(parsed: argparse.Namespace) -> None:
-    from fcn4_dist.jobs.preprocess import preprocess
+    from fcn4_dist.jobs.preprocess import preprocess, show_preprocessing
 
-    preprocess(load(parsed))
+    if not parsed.dry_run:
+        preprocess(load(parsed))
+    elif started_by_mpi():
+        raise InputError("--dry_run is for one process: leave out mpirun")
+    else:
+        show_preprocessing(load(parsed))
 
 
 def _train(parsed: argparse.Namespace) -> None:
@@ -86,6 +91,12 @@ PREPROCESS = Command(
     example="preprocess --audio_path music/\n"
     "preprocess --dataset csv --audio_path music/ --info_path music/ --info_name labels.csv",
     settings=("preprocess",),
+    flags=(
+        flag("--dry_run", action="store_true").means(
+            "say what would be read and written, and how much of the disk that takes, and write "
+            "nothing"
+        ),
+    ),
     common=(
         "dataset",
         "audio_path",

@@ -1,6 +1,6 @@
 """What a collection is, and what each kind of collection tells of itself."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -134,6 +134,8 @@ class Dataset:
             behind "a random split of it …".
         group_is: What clips of a group share, in the plural ("artists", "recordings").
         subsets: Values of ``subset``: parts of it that can be read alone.
+        classes_of: Value of ``tag_list`` -> names of its classes, where there are several lists
+            that are always the same.
         tag_lists: Values of ``tag_list``: which of its labels are the classes; the first is usual.
         about: What docs/collections.md tells of it.
         with_roles: Gives clips the roles of the published split, where ids alone tell them.
@@ -154,6 +156,7 @@ class Dataset:
     random_costs: str = ""
     group_is: str = "groups of clips"
     subsets: tuple[str, ...] = ()
+    classes_of: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     tag_lists: tuple[str, ...] = ()
     about: About | None = None
     with_roles: Callable[[Collection], Collection] = lambda collection: collection

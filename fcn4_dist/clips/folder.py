@@ -270,7 +270,7 @@ def _leads_back(audio_path: Path, class_folder: str) -> bool:
 
 FOLDER = Dataset(
     name="folder",
-    title="a folder for each class, or labels in the names of files",
+    title="a folder for each class",
     on_disk="audio in the class folders at any depth, or with `--label_pattern` in any "
     f"(`{' '.join(sorted(AUDIO_SUFFIXES))}`)",
     read=read_folder,

@@ -39,6 +39,7 @@ IRMAS_INSTRUMENTS = tuple(_INSTRUMENTS.values())
 MODELZOO_IRMAS = (*IRMAS_INSTRUMENTS, *_DRUMS.values(), *_GENRES.values())
 """The eighteen classes of the ModelZoo's FCN-4 for IRMAS, in its order."""
 
+_CLASSES = {"instrument": IRMAS_INSTRUMENTS, "modelzoo": MODELZOO_IRMAS}
 _PUBLISHED = {
     **{"cello": 388, "clarinet": 505, "flute": 451, "acoustic guitar": 637},
     **{"electric guitar": 760, "organ": 682, "piano": 721, "saxophone": 626},
@@ -86,7 +87,7 @@ def read_irmas(settings: Settings) -> Collection:
         findings = _left_out(audio_path, list(testing))
     else:
         labels |= testing
-    class_names = MODELZOO_IRMAS if is_modelzoo else IRMAS_INSTRUMENTS
+    class_names = _CLASSES[settings.tag_list]
     clips = [Clip(name, files[name], found) for name, found in labels.items()]
     counts = Counter(_INSTRUMENTS[match[1]] for match in training.values())
     findings += [
@@ -242,7 +243,8 @@ IRMAS = Dataset(
     random_costs="mixes its testing clips into the training set, so that scores cannot be compared "
     "with published ones",
     group_is="recordings",
-    tag_lists=("instrument", "modelzoo"),
+    tag_lists=tuple(_CLASSES),
+    classes_of=_CLASSES,
     with_roles=with_test_set,
     recognises=is_irmas,
     about=About(

@@ -80,7 +80,7 @@ def read_collection(
         number = len(collection.class_names)
     findings = [
         *collection.findings,
-        *_other_classes(collection, where, dataset, from_audio),
+        *_other_classes(collection, where, settings, from_audio),
         *check_collection(collection, where, number),
         *(_missing_audio(collection, where, audio_path) if with_audio else []),
     ]
@@ -119,15 +119,18 @@ def _read_written(file: Path, audio_path: Path) -> Collection:
 
 
 def _other_classes(
-    collection: Collection, where: str, dataset: Dataset, from_audio: bool
+    collection: Collection, where: str, settings: Settings, from_audio: bool
 ) -> list[Finding]:
-    if not dataset.class_names or collection.class_names == dataset.class_names:
+    dataset = find_dataset(settings.dataset)
+    known = dataset.classes_of.get(settings.tag_list, dataset.class_names)
+    if not known or collection.class_names == known:
         return []
-    names = ", ".join(dataset.class_names)
+    names = ", ".join(known)
     if from_audio:
         problem = f"{where} holds other folders than {names}"
         return [Finding(Level.ERROR, problem, f"{dataset.how_to_get} with --audio_path")]
-    problem = f"{where} does not hold the genres of --dataset {dataset.name}, {names}"
+    which = f" --tag_list {settings.tag_list}" if dataset.tag_lists else ""
+    problem = f"{where} does not hold the classes of --dataset {dataset.name}{which}, {names}"
     mend = "run preprocess with --get_npy 1, or name another file with --info_name"
     return [Finding(Level.ERROR, problem, mend)]
 

@@ -112,34 +112,72 @@ def stratify(
     rng = np.random.default_rng(seed)
     # All clips count as a last label, which every group has: so the ones without a label are
     # shared out too, after the others.
-    counts = np.column_stack([counts, sizes])
+    counts = np.column_stack([counts, sizes]).astype(np.int32)
     targets = np.outer(shares, counts.sum(axis=0))
     received = np.zeros(targets.shape, dtype=int)
     subset_of = np.full(len(counts), -1)
     # Not the large groups first, though they are hard to place: a small subset, which is served
     # last, would be one of small groups only.
     left = rng.permutation(len(counts))
+    groups_left = np.count_nonzero(counts, axis=0)
     while left.size:
-        groups_left = (counts[left] > 0).sum(axis=0)
         label = int(np.where(groups_left > 0, groups_left, len(counts) + 1).argmin())
-        served = counts[left, label] > 0
-        for place, group in enumerate(left[served]):
-            wanted = targets - received
-            without = received[:, label] == 0
-            if served.sum() - place <= without.sum():
-                wanted[~without, label] = -np.inf
-            # Ties go by the clips wanted in all, then by chance.
-            subset = np.lexsort((rng.random(len(wanted)), wanted[:, -1], wanted[:, label]))[-1]
-            subset_of[group] = subset
-            received[subset] += counts[group]
-        left = left[~served]
+        is_served = counts[left, label] > 0
+        served, left = left[is_served], left[~is_served]
+        of_served = counts[served]
+        groups_left -= np.count_nonzero(of_served, axis=0)
+        chosen = _serve(
+            of_served[:, [label, -1]].tolist(),
+            targets[:, [label, -1]].tolist(),
+            received[:, [label, -1]].tolist(),
+            rng.random((len(served), len(shares))).tolist(),
+        )
+        subset_of[served] = chosen
+        for subset in range(len(shares)):
+            received[subset] += of_served[subset_of[served] == subset].sum(axis=0)
     return subset_of
+
+
+def _serve(
+    counts: list[list[int]],
+    targets: list[list[float]],
+    received: list[list[int]],
+    chances: list[list[float]],
+) -> list[int]:
+    """Choose the subsets of the groups of one label, one after the other.
+
+    Lists, not arrays: a million small steps in NumPy take minutes.
+
+    Args:
+        counts: Clips of the label, and clips in all, of each group.
+        targets: The same that each subset should have.
+        received: The same that it has, which is counted on.
+        chances: What decides between equally good subsets, of each group.
+    """
+    chosen = []
+    wanted = [
+        [target[0] - has[0], target[1] - has[1]]
+        for target, has in zip(targets, received, strict=True)
+    ]
+    without = sum(not has for has, _ in received)
+    for number, (group, chance) in enumerate(zip(counts, chances, strict=True)):
+        is_short = len(counts) - number <= without
+        # Ties go by the clips wanted in all, then by chance.
+        subset = max(
+            (s for s in range(len(targets)) if not is_short or not received[s][0]),
+            key=lambda s: (*wanted[s], chance[s]),
+        )
+        chosen.append(subset)
+        without -= not received[subset][0]
+        has = received[subset] = [received[subset][0] + group[0], received[subset][1] + group[1]]
+        wanted[subset] = [targets[subset][0] - has[0], targets[subset][1] - has[1]]
+    return chosen
 
 
 def _stratify_groups(
     labels: np.ndarray, groups: np.ndarray, shares: Sequence[float], seed: int
 ) -> np.ndarray:
-    counts = np.zeros((groups.max() + 1, labels.shape[1]), dtype=int)
+    counts = np.zeros((groups.max() + 1, labels.shape[1]), dtype=np.int32)
     np.add.at(counts, groups, labels)
     return stratify(counts, np.bincount(groups), shares, seed)[groups]
 

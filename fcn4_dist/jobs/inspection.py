@@ -48,16 +48,16 @@ def verify_shards(folder: Path) -> None:
     check_mindspore()
     prepare_environment("CPU")
     findings = [*manifest_faults(manifest, folder), *foreign_files(manifest, folder)]
-    shards = [(name, shard) for name, of_set in manifest.sets.items() for shard in of_set]
-    clips = sum(shard.rows for _, shard in shards)
+    record_sets = [manifest.record_set(name, folder) for name in manifest.sets]
+    clips = sum(shard.rows for each in record_sets for shard in each.shards)
     with Progress("verifying", clips, "clips") as progress:
-        for name, shard in shards:
+        for record_set, shard in ((each, shard) for each in record_sets for shard in each.shards):
             of_files = list(file_faults(shard, folder))
             detail(f"{folder / shard.file}: {shard.rows} clips, {'wrong' if of_files else 'read'}")
             findings += of_files
             # MindSpore may crash on a damaged file.
             if not of_files:
-                findings += row_faults(manifest.record_set(name, folder), shard, progress.advance)
+                findings += row_faults(record_set, shard, progress.advance)
     refuse_errors(findings)
     for name, of_set in manifest.sets.items():
         megabytes = sum(shard.bytes for shard in of_set) / 1e6

@@ -1,8 +1,6 @@
 """The preprocess job: a collection -> features -> MindRecord shards and manifest."""
 
-import math
 import os
-import shutil
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -19,6 +17,7 @@ from fcn4_dist.audio import (
     read_feature_index,
 )
 from fcn4_dist.clips import (
+    ROLES,
     Clip,
     Collection,
     Split,
@@ -37,6 +36,7 @@ from fcn4_dist.config import LoadedSettings, Settings
 from fcn4_dist.errors import Fcn4DistError, InputError
 from fcn4_dist.files import write_text
 from fcn4_dist.findings import Finding, Level, as_shown, refuse_errors
+from fcn4_dist.jobs.disk_room import check_room_ahead
 from fcn4_dist.jobs.feature_gathering import gather_features, who_sees
 from fcn4_dist.jobs.prepare import adopt_from_main
 from fcn4_dist.jobs.preprocess_checks import check_lengths, check_preprocessing, check_split
@@ -49,7 +49,7 @@ from fcn4_dist.records.obstacles import check_features, check_room
 from fcn4_dist.records.planning import PlannedShard, plan_records
 from fcn4_dist.records.sound import check_classes, remarks_about_sound, silent_clips
 from fcn4_dist.records.writing import clear_folder, write_shards
-from fcn4_dist.refusals import explain, size_text
+from fcn4_dist.refusals import explain
 from fcn4_dist.runs.occupancy import in_turn, kept_to_this_job
 from fcn4_dist.terminal import Progress, detail, say, say_result, table, warn
 from fcn4_dist.text import count, shell_command
@@ -86,6 +86,26 @@ def preprocess(loaded: LoadedSettings) -> None:
             _run(loaded, ranks, ranks.local_size)
 
 
+def show_preprocessing(loaded: LoadedSettings) -> None:
+    """Say what :func:`preprocess` would read and write, and write nothing.
+
+    Args:
+        loaded: The settings of the job.
+
+    Raises:
+        InputError: As there.
+    """
+    check_preprocessing(loaded.settings)
+    loaded, collection = read_and_count(loaded)
+    say_settings(loaded, "preprocess", None)
+    _, split = _check_collection(collection, loaded.settings)
+    if split:
+        sizes = Counter(split.roles.values())
+        names = zip(ROLES, loaded.settings.set_names, strict=True)
+        sets = ", ".join(f"{sizes[role]} in {name}" for role, name in names if sizes[role])
+        say_result(f"clips would be {sets}, but for those that cannot be used; nothing is written")
+
+
 def _say_settings(loaded: LoadedSettings) -> None:
     settings = loaded.settings
     folder = settings.mr_path if settings.get_mindrecord else settings.npy_path
@@ -119,7 +139,9 @@ def _run(loaded: LoadedSettings, peers: Peers, local_size: int = 1) -> None:
         _say_settings(loaded)
         if peers.size > 1:
             say(f"{peers.size} ranks share the work")
-        collection = _check_collection(collection, settings)
+        collection, _ = _check_collection(collection, settings)
+        if settings.get_npy and find_dataset(settings.dataset).lists_audio:
+            write_annotations(collection, annotations_file(settings))
     with ExitStack() as held:
         # The index of the features is of one job at a time.
         peers.on_main(lambda: _wait_for_features(settings, held))
@@ -163,18 +185,22 @@ def read_and_count(loaded: LoadedSettings) -> tuple[LoadedSettings, Collection]:
     return choose_fold(loaded.found(number, where), collection), collection
 
 
-def _check_collection(collection: Collection, settings: Settings) -> Collection:
-    """Say what is unusual about a collection, and give it with what has been said."""
+def _check_collection(
+    collection: Collection, settings: Settings
+) -> tuple[Collection, Split | None]:
+    """Say what is unusual about a collection; give it with what was said, and its split, if any."""
     _tell(collection.findings)
+    there = collection
     if settings.get_npy:
-        check_lengths(collection, settings)
-    if settings.get_mindrecord:
-        of_split = check_split(collection, settings)
-        _tell(of_split)
-        collection = replace(collection, findings=(*collection.findings, *of_split))
-    if settings.get_npy and find_dataset(settings.dataset).lists_audio:
-        write_annotations(collection, annotations_file(settings))
-    return collection
+        clips = tuple(clip for clip in collection.clips if os.path.isfile(clip.path))
+        there = replace(collection, clips=clips)
+        check_lengths(there, settings)
+    say(check_room_ahead(there, settings))
+    if not settings.get_mindrecord:
+        return collection, None
+    split = check_split(there, settings)
+    _tell(split.findings)
+    return replace(collection, findings=(*collection.findings, *split.findings)), split
 
 
 def _audio_to_npy(
@@ -186,8 +212,6 @@ def _audio_to_npy(
     if peers.is_main:
         discard_feature_index(npy_path)
         cache.prepare()
-        if collection is not None:
-            _check_room_for_features(len(collection.clips), cache)
     clips = peers.broadcast(collection and collection.clips)
     seen = who_sees(npy_path, peers)
     share = clips[peers.rank :: peers.size]
@@ -266,7 +290,9 @@ def _plan(settings: Settings, collection: Collection, cache: FeatureCache) -> _P
     planned, outside = plan_records(
         collection.clips, index, split, settings.set_names, settings.num_consumer
     )
-    check_features((clip for shard in planned for clip in shard.clips), cache)
+    if not settings.get_npy:
+        # Else they were just made or read, and a hundred gigabytes are not soon read once more.
+        check_features((clip for shard in planned for clip in shard.clips), cache)
     return planned, outside, split
 
 
@@ -321,21 +347,6 @@ def _check_audio(share: Sequence[Clip], audio_path: Path, peers: Peers) -> None:
             f"this host has none of the {len(share)} clips that rank {peers.rank} is to read, like "
             f"{share[0].path}: copy or mount audio_path {audio_path} on every host"
         )
-
-
-def _check_room_for_features(clips: int, cache: FeatureCache) -> None:
-    """Refuse a disk that will be full long after the work has begun."""
-    of_one = 4 * math.prod(cache.parameters.shape)
-    free = shutil.disk_usage(cache.folder).free
-    # Those that are there already are counted only where it matters: there may be a million.
-    if clips * of_one > free:
-        missing = clips - sum(1 for _ in cache.folder.glob("*/*.npy"))
-        if missing * of_one > free:
-            raise InputError(
-                f"the features of {count(missing, 'clip')} need {size_text(missing * of_one)}, and "
-                f"{cache.folder.parent} has {size_text(free)} left: make room, or name another "
-                "folder with --npy_path"
-            )
 
 
 def _check_parameters(index: FeatureIndex, settings: Settings) -> None:

@@ -5,12 +5,11 @@ from pathlib import Path
 
 from fcn4_dist.audio import FeatureParameters, empty_bands
 from fcn4_dist.audio.headers import seconds_of
-from fcn4_dist.clips import Collection, annotations_file, split_clips
+from fcn4_dist.clips import Collection, Split, annotations_file, split_clips
 from fcn4_dist.cluster.device import check_mindspore
 from fcn4_dist.config import Settings, check_new_features
 from fcn4_dist.errors import InputError, SettingsError
 from fcn4_dist.files import check_writable
-from fcn4_dist.findings import Finding
 from fcn4_dist.jobs.shards import check_window
 from fcn4_dist.processes import usable_cores
 from fcn4_dist.records.obstacles import check_names
@@ -49,13 +48,13 @@ def check_preprocessing(settings: Settings) -> None:
         check_writable(Path(getattr(settings, name)), name)
 
 
-def check_split(collection: Collection, settings: Settings) -> tuple[Finding, ...]:
+def check_split(collection: Collection, settings: Settings) -> Split:
     """Try the split: one that cannot be is better known before hours of decoding than after.
 
     What is skipped, and what is a copy, is not known yet, so it is made once more later.
 
     Returns:
-        What is to be said of it.
+        The split.
 
     Raises:
         InputError: If there is no such split.
@@ -67,7 +66,7 @@ def check_split(collection: Collection, settings: Settings) -> tuple[Finding, ..
             f"the training set will have {roles['train']} clips, fewer than a batch of "
             f"{settings.batch_per_rank} (batch_size, accumulation_steps): train with a smaller one"
         )
-    return split.findings
+    return split
 
 
 def check_lengths(collection: Collection, settings: Settings) -> None:

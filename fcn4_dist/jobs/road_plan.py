@@ -121,9 +121,10 @@ def decisions_table(plan: RoadPlan) -> Lines:
     shown = textwrap.shorten(", ".join(names), _LONGEST_NAMES, placeholder=" …")
     steps = plan.sets["train"] // (settings.batch_per_rank * plan.ranks)
     seconds = estimate_seconds(plan.facts, settings, plan.ranks)
+    kind = "labels in names, by label_pattern" if settings.label_pattern else music.dataset.title
     rows = [
         ["what", "which", "why"],
-        ["music", str(music.place), music.dataset.title],
+        ["music", str(music.place), kind],
         ["classes", f"{len(names)}: {shown}", _origin(plan, "num_classes")],
         ["clips", _clips_text(music), "found"],
         ["sets", _sets_text(plan), _split_text(plan)],
@@ -264,7 +265,7 @@ def _published_text(plan: RoadPlan) -> str:
     if folds := collection.folds:
         return fold_title(settings.fold, folds, are_splits=collection.has_splits)
     if not any(clip.role == "val" for clip in collection.clips):
-        return f"published; {settings.val_ratio:.0%} of training drawn to validate"
+        return "published, without validation, which is drawn from training"
     return f"published: {plan.music.dataset.published_split}".replace("`", "")
 
 

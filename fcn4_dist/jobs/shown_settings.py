@@ -16,7 +16,7 @@ TOLD_VARIABLE = "FCN4_DIST_SETTINGS_TOLD"
 def say_settings(
     loaded: LoadedSettings,
     command: str | None,
-    file: Path,
+    file: Path | None,
     further: Sequence[tuple[str, str, str]] = (),
 ) -> None:
     """Print the settings that are not at their default, or for ``--verbose`` all of them.
@@ -24,7 +24,7 @@ def say_settings(
     Args:
         loaded: The settings.
         command: Only those that have an effect on this command; None for all.
-        file: Where all of them are kept.
+        file: Where all of them are kept; None if they are not.
         further: What else a command takes: name, value, where that came from.
     """
     if terminal_shows(logging.DEBUG):
@@ -35,4 +35,5 @@ def say_settings(
     rows = [*loaded.changed(command), *further]
     if rows:
         say(table([("setting", "value", "from"), *rows]))
-    say(f"{'all others are' if rows else 'all settings are'} at their defaults, see {file}")
+    where = f", see {file}" if file else ""
+    say(f"{'all others are' if rows else 'all settings are'} at their defaults{where}")

@@ -3,6 +3,7 @@
 Writing them, which needs MindSpore, is in :mod:`fcn4_dist.records.writing`.
 """
 
+from fcn4_dist.records.known_shards import check_shards
 from fcn4_dist.records.manifest import (
     ClipRow,
     Manifest,
@@ -13,7 +14,6 @@ from fcn4_dist.records.manifest import (
 )
 from fcn4_dist.records.verification import (
     check_against_settings,
-    check_shards,
     file_faults,
     foreign_files,
     manifest_faults,

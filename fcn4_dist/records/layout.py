@@ -32,9 +32,13 @@ class ShardFormat:
 
     def bytes_of(self, planned: Sequence[PlannedShard]) -> int:
         """Count the bytes that shards have on a disk, or a few more."""
+        return self.bytes_of_clips(sum(len(shard.clips) for shard in planned))
+
+    def bytes_of_clips(self, clips: int) -> int:
+        """Count the bytes that so many clips have in shards, or a few more."""
         labels = 4 * len(self.class_names)
         a_clip = math.prod(self.cache.parameters.shape) * np.dtype(self.feature_dtype).itemsize
-        return sum(len(shard.clips) for shard in planned) * (a_clip + labels + _ROOM_BESIDE)
+        return clips * (a_clip + labels + _ROOM_BESIDE)
 
 
 def index_file(path: Path) -> Path:

@@ -122,6 +122,18 @@ class RecordSet:
             labels[number, [self._column[name] for name in self.clips[row].labels]] = 1
         return labels
 
+    def clips_of(self, shard: Shard) -> Sequence[ClipRow]:
+        """Give the clips that are in a shard, by the manifest."""
+        return self._clips_of_files.get(shard.file, [])
+
+    @cached_property
+    def _clips_of_files(self) -> dict[str, list[ClipRow]]:
+        # Once for all shards: of a million clips in a thousand of them, a search each takes hours.
+        clips: dict[str, list[ClipRow]] = {}
+        for clip in self.clips:
+            clips.setdefault(clip.shard, []).append(clip)
+        return clips
+
     @cached_property
     def _column(self) -> dict[str, int]:
         return {name: number for number, name in enumerate(self.class_names)}

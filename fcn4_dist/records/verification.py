@@ -11,7 +11,7 @@ from fcn4_dist.audio import FeatureParameters
 from fcn4_dist.config import Settings
 from fcn4_dist.errors import InputError
 from fcn4_dist.files import sha256_of
-from fcn4_dist.findings import Finding, Level, as_shown, refuse_errors
+from fcn4_dist.findings import Finding, Level, as_shown
 from fcn4_dist.records.manifest import MANIFEST_NAME, ClipRow, Manifest, RecordSet, Shard
 
 _WITHOUT_SHARD = ("skipped", "left out")
@@ -40,19 +40,6 @@ def check_against_settings(manifest: Manifest, settings: Settings) -> None:
             f"the shards in {settings.shard_folder} were made with other settings: "
             f"{', '.join(differences)}; give {flags}, or run preprocess again"
         )
-
-
-def check_shards(record_set: RecordSet) -> None:
-    """Hold shards against the manifest: are they there, and are they the same bytes?
-
-    Args:
-        record_set: The set whose shards are checked.
-
-    Raises:
-        InputError: Naming the files of the first shard that are missing or differ.
-    """
-    for shard in record_set.shards:
-        refuse_errors(file_faults(shard, record_set.folder))
 
 
 def file_faults(shard: Shard, folder: Path) -> Iterator[Finding]:
@@ -146,7 +133,7 @@ def row_faults(
     except RuntimeError as error:
         yield _fault(f"{path} cannot be read by MindSpore ({_reason(error)})")
         return
-    clips = [clip for clip in record_set.clips if clip.shard == shard.file]
+    clips = record_set.clips_of(shard)
     if others := _other_clips(ids, [clip.id for clip in clips]):
         yield _fault(f"{path} does not hold the clips the manifest says ({others})")
     if relabelled := _relabelled(record_set, clips, dict(zip(ids, labels, strict=True))):

@@ -5,10 +5,9 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from fcn4_dist.checkpoints import CheckpointFolder
 from fcn4_dist.cluster.ranks import Ranks
@@ -53,7 +52,7 @@ class Monitor:
         self._earlier, self._again = earlier, again
         self._history: RunHistory | None = None
         self._progress = Progress("training", self._plan.steps, "steps", visible=ranks.is_main)
-        self._losses: list[float] = []
+        self._counted, self._loss_sum = 0, Fraction()
         self._run_times = self._epoch_times = StepTimes()
         self._epoch_begun = 0.0
         self._compiled = False
@@ -84,11 +83,14 @@ class Monitor:
     @property
     def mean_loss(self) -> float:
         """Mean loss of the epoch so far, without steps that were skipped; NaN for none."""
-        return float(np.mean(self._losses)) if self._losses else math.nan
+        return float(self._loss_sum / self._counted) if self._counted else math.nan
 
     def begin_epoch(self, epoch: int) -> None:
         """Begin to count an epoch."""
-        self._losses = self._history.losses_of(epoch) if self._history else []
+        losses = self._history.losses_of(epoch) if self._history else []
+        # An exact sum is the same wherever an epoch was interrupted, and costs a step no more
+        # late in an epoch than early.
+        self._counted, self._loss_sum = len(losses), sum(map(Fraction, losses), Fraction())
         self._epoch_times = StepTimes()
         self._epoch_begun = time.monotonic()
 
@@ -173,7 +175,8 @@ class Monitor:
         if outcome.skipped:
             self.skipped_steps += 1
         else:
-            self._losses.append(outcome.loss)
+            self._counted += 1
+            self._loss_sum += Fraction(outcome.loss)
 
     def _learning_rate(self, position: Position) -> float:
         return self._schedule.learning_rate(position.global_step)

@@ -1,5 +1,6 @@
 """From an audio file to a mono waveform."""
 
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,10 @@ from fcn4_dist.audio import (
     fit_to_window,
     load_waveform,
     load_window,
+    open_audio,
     waveform,
 )
+from fcn4_dist.audio.decoding import AudioFile
 
 RATE = 12000
 
@@ -116,6 +119,22 @@ def test_a_window_of_a_song_is_the_same_bits_in_whatever_parts_it_is_read(
         parts = load_window(song, RATE, 349440)
         np.testing.assert_array_equal(parts.samples, whole.samples)
         assert (parts.seconds, parts.status) == (whole.seconds, whole.status)
+
+
+def test_a_song_is_opened_once_where_its_header_is_right(
+    tmp_path: Path, real_clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = []
+
+    def counting(path: Path) -> AbstractContextManager[AudioFile]:
+        opened.append(path)
+        return open_audio(path)
+
+    monkeypatch.setattr(waveform, "open_audio", counting)
+    monkeypatch.setattr(waveform, "_VALUES_AT_ONCE", 999)
+    _write_different_channels(tmp_path / "clip.wav", real_clip, 22050, 2)
+    load_window(tmp_path / "clip.wav", RATE, 1000)
+    assert opened == [tmp_path / "clip.wav"]
 
 
 @pytest.mark.parametrize("says", [0, 1000, 100_000, 2**36 - 1])

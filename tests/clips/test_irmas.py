@@ -116,7 +116,9 @@ def test_the_published_numbers_of_clips_are_the_whole_collection(tmp_path: Path)
             (folder / f"song {each}-1.wav").touch()
             (folder / f"song {each}-1.txt").write_text("pia\t\n")
     collection = _read(tmp_path)
-    assert collection.findings == ()
+    (note,) = map(str, collection.findings)
+    assert note.startswith("IRMAS has what was published: 388 cello, ")
+    assert note.endswith(", 2874 testing clips")
     assert Counter(clip.role for clip in collection.clips) == {"train": 6705, "test": 2874}
 
 
@@ -161,6 +163,14 @@ def test_what_preprocess_writes_tells_roles_and_recordings_again(
             *(other.id, set(other.labels)),
             *(other.role, other.group),
         )
+
+
+def test_what_was_written_for_one_list_of_tags_is_not_another(irmas: Path, tmp_path: Path) -> None:
+    write_annotations(_read(irmas), tmp_path / "labels.csv")
+    names = {"info_path": str(tmp_path), "info_name": "labels.csv"}
+    settings = _settings(irmas, tag_list="modelzoo", **names)
+    with pytest.raises(InputError, match="the classes of --dataset irmas --tag_list modelzoo, cel"):
+        read_collection(settings, with_audio=False, counted=True)
 
 
 def test_what_is_odd_about_clips_is_said_of_each_kind(irmas: Path) -> None:

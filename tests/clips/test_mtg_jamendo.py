@@ -84,8 +84,20 @@ def test_fold_names_the_split_and_those_that_are_there_are_known(published: Path
     collection = read(published, fold=3)
     assert collection.folds == (0, 3)
     assert next(clip.role for clip in collection.clips if clip.id == "15/215.mp3") == "train"
+    assert read(published, fold=7, split="kfold", folds=9) == read(published, fold=0)
     with pytest.raises(InputError, match=r"no split-1 of MTG-Jamendo \(there: 0, 3\): .*--fold"):
         read(published, fold=1)
+
+
+def test_a_split_that_is_drawn_has_folds_of_its_own(published: Path) -> None:
+    assert len(read(published, split="kfold", folds=7, fold=6).clips) == 4
+
+
+def test_rows_that_were_edited_for_the_other_quality_are_of_the_same_songs(published: Path) -> None:
+    whole = read(published)
+    for file in (published / "data/splits/split-0").iterdir():
+        file.write_text(file.read_text().replace(".mp3", ".low.mp3"))
+    assert read(published).clips == whole.clips
 
 
 def test_all_tags_are_a_list_of_their_own(published: Path) -> None:
@@ -108,6 +120,17 @@ def test_songs_are_found_at_the_path_and_below(published: Path, below: str) -> N
     assert {clip.id: clip.path for clip in clips} == {
         song: published / below / name for song, name in zip(SONGS, names, strict=True)
     }
+
+
+def test_folders_of_songs_may_be_links_to_other_disks(published: Path, tmp_path: Path) -> None:
+    put_songs(published / "melspecs", ["41/241.npy"])
+    put_songs(tmp_path / "disk" / "of" / "songs")
+    (published / "raw_30s" / "audio").mkdir(parents=True)
+    for folder in (tmp_path / "disk" / "of" / "songs").iterdir():
+        (published / "raw_30s" / "audio" / folder.name).symlink_to(folder)
+    assert not [
+        each for each in read(published, with_audio=True).findings if "missing" in str(each)
+    ]
 
 
 def test_songs_may_be_far_from_their_repository(tmp_path: Path) -> None:

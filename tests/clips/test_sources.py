@@ -49,7 +49,7 @@ def test_annotations_of_other_genres_are_refused(dataset: str, tmp_path: Path) -
     file = tmp_path / "annotations_final.csv"
     file.write_text("".join("\t".join(row) + "\n" for row in rows))
     settings = Settings(dataset=dataset, info_path=str(tmp_path))
-    with pytest.raises(InputError, match=rf"does not hold the genres of --dataset {dataset}, bl"):
+    with pytest.raises(InputError, match=rf"does not hold the classes of --dataset {dataset}, bl"):
         read_collection(settings, with_audio=False)
 
 

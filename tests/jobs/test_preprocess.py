@@ -223,7 +223,7 @@ def test_shards_that_another_job_writes_are_left_to_it(
 
 
 def test_a_collection_in_a_csv_file_keeps_its_own_split_and_several_labels(
-    real_clips: Path, tmp_path: Path
+    real_clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     names = sorted(path.relative_to(real_clips).as_posix() for path in real_clips.glob("*/*.ogg"))
     roles = ["train"] * 12 + ["val"] * 4 + ["test"] * 4 + [""]
@@ -239,6 +239,10 @@ def test_a_collection_in_a_csv_file_keeps_its_own_split_and_several_labels(
     (outside,) = [clip for clip in manifest.clips if not clip.set]
     assert (outside.status, outside.reason) == ("left out", "not in the published split")
     assert manifest.record_set("test", tmp_path / "shards").labels.sum(axis=1).tolist() == [2] * 4
+    # Said before the work, and once.
+    lacking, told = "the training set has no clip of classes: ", capsys.readouterr().out
+    assert told.count(f"{lacking}1, like rooster (7 clips); they cannot be learnt there") == 1
+    assert told.index(lacking) < told.index("features of shape")
 
 
 def test_folds_have_the_features_in_common_and_each_clip_is_validated_once(
@@ -345,6 +349,17 @@ def test_the_manifest_is_json_for_everybody_whatever_the_names(
     assert replace(manifest) == read_manifest(tmp_path / "shards")
     (row,) = [clip for clip in manifest.clips if clip.id == "rain/caf\\xe9.ogg"]
     assert Path(row.source).exists()
+
+
+def test_a_dry_run_says_what_would_be_and_writes_nothing(
+    clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["preprocess", "--dry_run", *flags_of(tmp_path, clips)]) == 0
+    told = capsys.readouterr().out
+    assert re.search(r"clips will need up to .* for features in .* and .* for shards in", told)
+    assert re.search(r"clips would be \d+ in train, \d+ in val, but for those that cannot", told)
+    assert not list(tmp_path.iterdir())
+    assert main(["preprocess", "--dry_run", *flags_of(tmp_path, clips, val_pattern="x")]) == 2
 
 
 def test_a_disk_without_room_for_the_features_is_refused_before_the_work(

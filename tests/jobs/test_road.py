@@ -22,6 +22,7 @@ from fcn4_dist.config import load_settings
 from fcn4_dist.evaluation import compute_metrics, read_predictions
 from fcn4_dist.jobs import road
 from fcn4_dist.runs.reading import read_run
+from tests.small_clips import publish_as_esc50
 
 TINY = ["--hop_length", "96", "--n_mels", "32", "--width", "0.02"]
 
@@ -76,6 +77,50 @@ def test_a_dry_run_says_what_is_decided_and_writes_nothing(
     ):
         assert line in told
     assert sorted(place.rglob("*")) == before
+
+
+@pytest.mark.usefixtures("place")
+def test_classes_by_a_pattern_are_decided_upon_as_those_of_folders(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    pattern = r"(?P<animal>dog|rooster)|(?P<weather>rain)"
+
+    assert main(["train", "Björk's music", "--dry_run", "--label_pattern", pattern]) == 0
+
+    told = capsys.readouterr().out
+    assert "labels in names, by label_pattern" in told
+    assert "classes  2: animal, weather" in told
+
+
+@pytest.mark.parametrize(
+    ("flags", "sets"),
+    [
+        ([], ["12 to train, 9 to validate", "published fold 1 of 1, 2, 4"]),
+        (["--fold", "4"], ["15 to train, 6 to validate", "published fold 4 of 1, 2, 4"]),
+        (["--split", "kfold", "--folds", "3", "--fold", "3"], ["  fold 3 of 3"]),
+    ],
+)
+def test_published_folds_are_in_the_plan(
+    tmp_path: Path, flags: list[str], sets: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = publish_as_esc50(tmp_path / "esc50")
+    assert main(["train", str(folder), "--dry_run", *flags]) == 0
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("sets ")]
+    assert all(part in line for part in sets)
+
+
+def test_a_published_test_set_is_in_the_plan(
+    real_clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [
+        f"{path},{path.parent.name},{'test' if number % 3 == 0 else 'train'}"
+        for number, path in enumerate(sorted(real_clips.glob("*/*.ogg")))
+    ]
+    table = tmp_path / "clips.csv"
+    table.write_text("\n".join(["path,labels,split", *rows]) + "\n")
+    assert main(["train", str(table), "--dry_run"]) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert "11 to train, 3 to validate, 7 to test published, without validation, which is" in told
 
 
 def test_the_road_leads_to_a_tagger_its_scores_and_a_page(taken: Taken, place: Path) -> None:
