@@ -178,6 +178,9 @@ ESC50 = Dataset(
         ),
         modelzoo="AUC 0.96, on a random split that parts recordings: 34 of 100 clips drawn for "
         "validation have others of their recording in the training set (`fcn-4_ecs50`)",
+        ours="ESC-10, over its five folds, full width, ten epochs: accuracy 0.840 with the "
+        "documented settings, 0.888 with our recipe; macro ROC-AUC 0.986 and 0.989 "
+        "([measurements.md](measurements.md#the-recipe) has the command)",
     ),
     recognises=lambda path: any(holds(table)(path) for table in _LAYOUTS),
 )
