@@ -75,7 +75,7 @@ def _draw(clips: Sequence[Clip], groups: np.ndarray, settings: Settings) -> np.n
 def _label_matrix(clips: Sequence[Clip], classes: Sequence[str]) -> np.ndarray:
     """Give 0/1 of shape (clips, classes)."""
     columns = {name: column for column, name in enumerate(classes)}
-    labels = np.zeros((len(clips), len(classes)), dtype=int)
+    labels = np.zeros((len(clips), len(classes)), dtype=np.int8)
     for row, clip in enumerate(clips):
         labels[row, [columns[name] for name in clip.labels]] = 1
     return labels

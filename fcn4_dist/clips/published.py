@@ -263,7 +263,7 @@ def unnamed_audio(folder: Path, audio_path: Path, known: Set[Path], where: str) 
 def held_against_published(
     counts: Mapping[str, int], published: Mapping[str, int], title: str, where: Path
 ) -> list[Finding]:
-    """Say where a collection has other numbers of clips than were published.
+    """Say that a collection has as many clips as were published, or where it has other numbers.
 
     Args:
         counts: What is there, by name of a set, fold or class.
@@ -276,6 +276,9 @@ def held_against_published(
         for name, number in published.items()
         if counts.get(name, 0) != number
     ]
+    if not unlike:
+        whole = ", ".join(f"{number} {name}" for name, number in published.items())
+        return [Finding(Level.NOTE, f"{title} has what was published: {whole}")]
     return remarks_about(
         f"{title} is not whole in {where}, or is more than what was published",
         unlike,

@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 from fcn4_dist.audio import FeatureParameters
@@ -22,7 +22,7 @@ from fcn4_dist.files import check_writable
 from fcn4_dist.findings import Finding, Level, counted, errors_in, finding_of
 from fcn4_dist.jobs.shards import find_validation_set, open_shards, role_findings
 from fcn4_dist.model import check_documented_size
-from fcn4_dist.records import check_shards
+from fcn4_dist.records import Manifest, check_shards
 from fcn4_dist.records.class_counts import classes_without_clips_in
 from fcn4_dist.runs.folder import DEFAULT_RUNS
 from fcn4_dist.runs.occupancy import check_goes_on, check_unoccupied
@@ -81,8 +81,7 @@ def check_job(
 def _check_shards(command: str, settings: Settings, about_sets: list[Finding]) -> str:
     manifest, record_set = open_shards(command, settings)
     about_sets += role_findings(command, settings, manifest)
-    if command == "train":
-        about_sets += _remarks_on_classes(classes_without_clips_in(manifest, record_set.name))
+    about_sets += _remarks_on_classes(command, manifest, record_set.name)
     check_shards(record_set)
     # The first validation may come after hours.
     if command == "train" and (validation := find_validation_set(settings, manifest)):
@@ -91,14 +90,17 @@ def _check_shards(command: str, settings: Settings, about_sets: list[Finding]) -
     return f"{count(len(record_set), 'clip')} in {shards} of {record_set.folder}"
 
 
-def _remarks_on_classes(untaught: Sequence[str]) -> Iterator[Finding]:
-    if untaught:
-        yield Finding(
-            Level.WARNING,
-            f"the training set has no clip of classes: {counted(untaught)}; nothing is learnt of "
-            "them",
-            check="sets",
-        )
+def _remarks_on_classes(command: str, manifest: Manifest, named: str) -> Iterator[Finding]:
+    """Say which classes are not to be learnt from a training set, or are scored nevertheless."""
+    training, consequence = named, "nothing is learnt of them"
+    unscored: set[str] = set()
+    if command == "eval":
+        training, consequence = next(iter(manifest.sets)), "the means count their scores, too"
+        unscored = set(classes_without_clips_in(manifest, named))
+    lacking = classes_without_clips_in(manifest, training)
+    if untaught := [name for name in lacking if name not in unscored]:
+        sentence = f"the training set has no clip of classes: {counted(untaught)}; {consequence}"
+        yield Finding(Level.WARNING, sentence, check="sets")
 
 
 def _check_window(settings: Settings, generation: str) -> list[Finding]:

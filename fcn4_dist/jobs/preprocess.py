@@ -52,7 +52,7 @@ from fcn4_dist.records import Manifest, Shard
 from fcn4_dist.records.class_counts import counts_by_class, counts_in_short
 from fcn4_dist.records.layout import ShardFormat
 from fcn4_dist.records.obstacles import check_features, check_room
-from fcn4_dist.records.planning import PlannedShard, plan_records
+from fcn4_dist.records.planning import PlannedShard, plan_records, share_of_shards
 from fcn4_dist.records.sound import check_classes, remarks_about_sound, silent_clips
 from fcn4_dist.records.writing import clear_folder, write_shards
 from fcn4_dist.refusals import explain
@@ -202,11 +202,16 @@ def _check_collection(
     say(check_room_ahead(there, settings))
     if not settings.get_mindrecord:
         return collection, None
-    # What comes to nothing is better known before hours of decoding.
-    refuse_errors(check_classes(collection.class_names, collection.clips, there.clips))
+    _check_classes(collection, there.clips)
     split = check_split(there, settings)
     tell_findings(split.findings)
     return replace(collection, findings=(*collection.findings, *split.findings)), split
+
+
+def _check_classes(collection: Collection, usable: Sequence[Clip]) -> None:
+    about_classes = check_classes(collection.class_names, collection.clips, usable)
+    refuse_errors(about_classes)
+    tell_findings(about_classes)
 
 
 def _audio_to_npy(
@@ -262,7 +267,7 @@ def _npy_to_mindrecord(
     seen = zip(who_sees(Path(settings.npy_path), peers), who_sees(mr_path, peers), strict=True)
     writers = [rank for rank, both in enumerate(seen) if all(both)]
     planned, class_names = peers.broadcast(plan and (plan[0], class_names))
-    share = _share_of_shards(planned, writers, peers.rank)
+    share = share_of_shards(planned, writers, peers.rank)
     shard_format = ShardFormat(cache, mr_path, class_names, settings.feature_dtype)
     clips = sum(len(shard.clips) for shard in share)
     title = _title("npy -> MindRecord", peers)
@@ -289,9 +294,7 @@ def _plan(settings: Settings, collection: Collection, cache: FeatureCache) -> _P
     _check_unusable(unusable, settings)
     content = {clip.id: clip.sha256 for clip in index.clips if clip.id not in unusable}
     usable = [clip for clip in collection.clips if clip.id not in unusable]
-    about_classes = check_classes(collection.class_names, collection.clips, usable)
-    refuse_errors(about_classes)
-    tell_findings(about_classes)
+    _check_classes(collection, usable)
     split = split_clips(usable, content, settings, collection.folds)
     tell_findings([finding for finding in split.findings if finding not in collection.findings])
     split = replace(split, left_out={**split.left_out, **silent})
@@ -322,20 +325,6 @@ def _manifest(
         versions=package_versions("mindspore", "librosa", "numpy", "soundfile", "soxr"),
         window_seconds=settings.window_seconds,
     )
-
-
-def _share_of_shards(
-    planned: Sequence[PlannedShard], writers: Sequence[int], rank: int
-) -> list[PlannedShard]:
-    """Give each shard, largest first, to the rank that has fewest clips to write so far."""
-    load = dict.fromkeys(writers, 0)
-    share = []
-    for shard in sorted(planned, key=lambda shard: len(shard.clips), reverse=True):
-        chosen = min(load, key=lambda writer: load[writer])
-        load[chosen] += len(shard.clips)
-        if chosen == rank:
-            share.append(shard)
-    return share
 
 
 def _cores_of_a_rank(local_size: int) -> int:

@@ -78,7 +78,7 @@ def check_classes(
     Args:
         class_names: The classes of the collection.
         clips: Its clips.
-        usable: Those that have a feature of something to be heard.
+        usable: Those whose audio is there; or, of those, the ones with something to be heard.
     """
     never = set(classes_without_clips(class_names, clips))
     lost = [name for name in classes_without_clips(class_names, usable) if name not in never]

@@ -64,9 +64,10 @@ def test_the_rows_of_esc10_alone_are_known_as_such(tmp_path: Path) -> None:
         for target in targets
         for take in range(8)
     ]
-    (finding,) = _read(_unpacked(tmp_path, rows)).findings
-    assert finding.level is Level.NOTE
+    finding, numbers = _read(_unpacked(tmp_path, rows)).findings
+    assert finding.level is numbers.level is Level.NOTE
     assert "has 10: those of ESC-10" in str(finding)
+    assert str(numbers).startswith("ESC-10 has what was published: 10 classes, ")
 
 
 @pytest.mark.parametrize("table", ["meta/esc50.csv", "esc50.csv"])

@@ -1119,6 +1119,11 @@ SECTIONS = {
             lambda stage: stage.job(data_dir=stage.without_rain_to_train_on()),
             "sets warning",
         ),
+        Case(
+            "a class to be scored without a clip to train on",
+            lambda stage: stage.job("eval", data_dir=stage.without_rain_to_train_on()),
+            "sets warning",
+        ),
         Case("something in the manifest was changed", _edited_manifest, "shards error"),
         Case("a shard's index is missing", _missing_shard, "shards error"),
         Case("one byte of a shard has changed", _damaged_shard, "shards error"),
