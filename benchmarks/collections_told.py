@@ -26,7 +26,7 @@ def main(names: list[str]) -> None:
         with tempfile.TemporaryDirectory() as folder:
             MAKERS[name](Path(folder) / dataset.about.unpacked)
             place = ["--audio_path", dataset.about.unpacked, *dataset.about.flags.split()]
-            command = ["preprocess", "--dataset", name, *place, "--clip_seconds", "3.41"]
+            command = ["preprocess", "--dataset", name, *place, "--window_seconds", "3.41"]
             print(f"\n$ fcn4-dist {shlex.join(command)}", flush=True)
             done = subprocess.run([sys.executable, "-m", "fcn4_dist", *command], cwd=folder)
             if done.returncode:

@@ -204,6 +204,7 @@ def _check_collection(
         return collection, None
     _check_classes(collection, there.clips)
     split = check_split(there, settings)
+    say("sets: " + ", ".join(f"{name} {value}" for name, value in split.rule.items()))
     tell_findings(split.findings)
     return replace(collection, findings=(*collection.findings, *split.findings)), split
 
