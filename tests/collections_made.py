@@ -12,18 +12,11 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+from fcn4_dist.clips.esc50 import ESC50_CLASSES
+from fcn4_dist.clips.fsdkaggle2018 import FSDKAGGLE2018_CLASSES
 from tests.small_clips import REAL_CLIPS
 
 _SAMPLE_RATE, _LENGTH = 22_050, 31_000
-_FSD_CLASSES = (
-    *("Acoustic_guitar", "Applause", "Bark", "Bass_drum", "Burping_or_eructation", "Bus"),
-    *("Cello", "Chime", "Clarinet", "Computer_keyboard", "Cough", "Cowbell", "Double_bass"),
-    *("Drawer_open_or_close", "Electric_piano", "Fart", "Finger_snapping", "Fireworks"),
-    *("Flute", "Glockenspiel", "Gong", "Gunshot_or_gunfire", "Harmonica", "Hi-hat"),
-    *("Keys_jangling", "Knock", "Laughter", "Meow", "Microwave_oven", "Oboe", "Saxophone"),
-    *("Scissors", "Shatter", "Snare_drum", "Squeak", "Tambourine", "Tearing", "Telephone"),
-    *("Trumpet", "Violin_or_fiddle", "Writing"),
-)
 
 
 def write_clips(paths: Sequence[Path]) -> None:
@@ -52,7 +45,7 @@ def make_esc50(root: Path) -> None:
             source, is_esc10 = fold * 10_000 + target, target in esc10
             for take in "AB" if is_esc10 else "A":
                 name = f"{fold}-{source}-{take}-{target}.wav"
-                rows.append((name, fold, target, f"sound_{target}", is_esc10, source, take))
+                rows.append((name, fold, target, ESC50_CLASSES[target], is_esc10, source, take))
     header = ("filename", "fold", "target", "category", "esc10", "src_file", "take")
     write_csv(root / "meta" / "esc50.csv", [header, *rows])
     write_clips([root / "audio" / str(row[0]) for row in rows])
@@ -77,16 +70,16 @@ def make_urbansound8k(root: Path) -> None:
 
 
 def make_fsdkaggle2018(root: Path) -> None:
-    """Three training clips of each of the 41 classes, and a test clip."""
+    """Five training clips of each of the 41 classes, and a test clip."""
     numbers = count(0x1A2B3C, 0x10F)
     train = [
         (f"{next(numbers):08x}.wav", label, take % 2, 100_000 + next(numbers), "Attribution")
-        for label in _FSD_CLASSES
-        for take in range(3)
+        for label in FSDKAGGLE2018_CLASSES
+        for take in range(5)
     ]
     test = [
         (f"{next(numbers):08x}.wav", label, usage, 200_000 + next(numbers), "Creative Commons 0")
-        for label, usage in zip(_FSD_CLASSES, cycle(("Private", "Public")), strict=False)
+        for label, usage in zip(FSDKAGGLE2018_CLASSES, cycle(("Private", "Public")), strict=False)
     ]
     meta = root / "FSDKaggle2018.meta"
     tail = ("freesound_id", "license")

@@ -169,19 +169,19 @@ FSDKAGGLE2018 = Dataset(
     "`test_post_competition.csv`",
     read=read_fsdkaggle2018,
     metadata="FSDKaggle2018.meta/train_post_competition.csv",
-    published_split="9 473 training and 1 600 test clips",
+    published_split="9473 training and 1600 test clips",
     published_by_default=True,
     random_costs="mixes test clips, whose labels were all verified, into the training set, so that "
     "scores cannot be compared with published ones",
     recognises=lambda path: any(holds(*names)(path) for names in _LAYOUTS.items()),
     about=About(
-        licence="CC BY; each clip has the licence of its row (of 11 073 clips 6 148 CC BY, 4 922 "
+        licence="CC BY; each clip has the licence of its row (of 11 073 clips 6148 CC BY, 4922 "
         "CC0, 3 CC BY-NC)",
         where="[Zenodo](https://zenodo.org/records/2552860)",
         clips="9473 clips of 0.3 to 30 s to train, 1600 to test, 41 classes",
         unpacked="FSDKaggle2018",
-        defects="3 710 of the 9 473 training labels were verified by people, others are wrong in "
-        "places; classes have 94 to 300 training clips. Kaggle's `audio_test` holds 7 800 files "
+        defects="3710 of the 9473 training labels were verified by people, others are wrong in "
+        "places; classes have 94 to 300 training clips. Kaggle's `audio_test` holds 7800 files "
         "that were never scored, three of them empty (`0b0427e2.wav`, `6ea0099f.wav`, "
         "`b39975f5.wav`): they are not read",
         published=(

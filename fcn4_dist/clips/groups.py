@@ -55,7 +55,7 @@ def groups_on_both_sides(
     return remarks_about(
         f"{kind} on both sides of {sets}, with {clips} clips in all",
         on_both,
-        "what is known of them from training flatters the scores",
+        "some of what is scored was heard in training",
     )
 
 

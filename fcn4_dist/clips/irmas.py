@@ -238,7 +238,7 @@ IRMAS = Dataset(
     "the order of the ModelZoo), which testing clips lack",
     read=read_irmas,
     how_to_get="name the folder that IRMAS' archives were unpacked to",
-    published_split="by archive: 6 705 training and 2 874 testing clips",
+    published_split="by archive: 6705 training and 2874 testing clips",
     published_by_default=True,
     random_costs="mixes its testing clips into the training set, so that scores cannot be compared "
     "with published ones",

@@ -16,6 +16,7 @@ from fcn4_dist.clips.split_findings import (
     copies_among,
     costs_of_drawing,
     note_about,
+    other_share,
     remarks_about_copies,
     remarks_about_unlike_copies,
 )
@@ -184,8 +185,10 @@ def _keep_sets(problem: _Problem, given: Mapping[str, str], rule: Mapping[str, A
     left_out = {name: "not in the published split" for name, role in given.items() if not role}
     remaining = [[clip for clip in same if clip.id in roles] for same in copies]
     giver = "val_pattern" if settings.val_pattern else "the published split"
+    kind, is_drawn = _groups_are(settings), "validation" in rule and problem.groups
     findings = [
-        *groups_on_both_sides(problem.groups, roles, _groups_are(settings), giver),
+        *groups_on_both_sides(problem.groups, roles, kind, giver),
+        *(other_share(roles.values(), settings.val_ratio, kind) if is_drawn else []),
         *note_about(
             "clips have the same audio as one in the validation or test set",
             list(taken_out),
@@ -218,7 +221,7 @@ def _draw_all(problem: _Problem) -> Split:
     copies = copies_among(clips, problem.content)
     findings = [
         *(costs_of_drawing(find_dataset(settings.dataset)) if has_published_split(clips) else []),
-        *_groups_kept_together(problem),
+        *_groups_kept_together(problem, roles),
         *remarks_about_copies(
             copies, "clips are copies of others (same bytes)", "kept on one side"
         ),
@@ -239,11 +242,16 @@ def _drawing_rule(problem: _Problem) -> dict[str, Any]:
     return rule
 
 
-def _groups_kept_together(problem: _Problem) -> list[Finding]:
+def _groups_kept_together(problem: _Problem, roles: Mapping[str, str]) -> list[Finding]:
     if not (named := problem.groups.values()):
         return []
+    settings, kind = problem.settings, _groups_are(problem.settings)
     number = f"{len(set(named))}, of {len(named)} clips in all"
-    return [Finding(Level.NOTE, f"{_groups_are(problem.settings)}: {number}; each is on one side")]
+    share = 1 / settings.folds if settings.split == "kfold" else settings.val_ratio
+    return [
+        Finding(Level.NOTE, f"{kind}: {number}; each is on one side"),
+        *other_share(roles.values(), share, kind),
+    ]
 
 
 def _groups_are(settings: Settings) -> str:

@@ -12,6 +12,7 @@ SET_OF_ROLE = {"train": "training set", "val": "validation set", "test": "test s
 """What the set of each role is called."""
 
 _SHOWN_CLASSES = 20
+_NEAR = 0.05
 _COSTS = "gives scores that cannot be compared with those of others"
 
 
@@ -76,6 +77,18 @@ def costs_of_drawing(dataset: Dataset) -> list[Finding]:
         f"split of it {dataset.random_costs or _COSTS}"
     )
     return [Finding(Level.WARNING, sentence)]
+
+
+def other_share(roles: Iterable[str], share: float, kind: str) -> list[Finding]:
+    """Say if groups that stay whole keep a validation set that is drawn from its share."""
+    counts = Counter(roles)
+    drawn = counts["val"] / (counts["val"] + counts["train"])
+    if abs(drawn - share) < _NEAR:
+        return []
+    sentence = (
+        f"the validation set has {drawn:.0%} of the clips, not {share:.0%}: {kind} stay whole"
+    )
+    return [Finding(Level.NOTE, sentence)]
 
 
 def note_about(what: str, items: Sequence[str], consequence: str, shown: int = 3) -> list[Finding]:

@@ -92,6 +92,13 @@ def read_urbansound8k(settings: Settings) -> Collection:
     return Collection(class_names, tuple(clips), tuple(findings), tuple(sorted(counts)))
 
 
+def is_urbansound8k(path: Path) -> bool:
+    """Say whether a folder holds UrbanSound8K, by names: its table, or folders for all folds."""
+    # The folders alone would be taken for those of classes.
+    folds = [f"fold{fold}" for fold in _SLICES]
+    return any(holds(table)(path) for table in _LAYOUTS) or holds(*folds)(path)
+
+
 def _published_name(row: TableRow) -> str:
     return f"fold{row.number('fold')}/{row['slice_file_name']}"
 
@@ -177,5 +184,5 @@ URBANSOUND8K = Dataset(
         modelzoo="AUC 0.985, on a random split that parts recordings: 96 of 100 slices drawn for "
         "validation have others of their recording in the training set (`fcn-4_UrbanSound8K`)",
     ),
-    recognises=lambda path: any(holds(table)(path) for table in _LAYOUTS),
+    recognises=is_urbansound8k,
 )

@@ -12,9 +12,11 @@ from fcn4_dist.config.forms import unexpanded
 from fcn4_dist.errors import Fcn4DistError, InputError
 from fcn4_dist.evaluation import PREDICTIONS_NAME, compute_metrics, read_predictions, summary_text
 from fcn4_dist.jobs.auto_settings import choose_device, say_device
+from fcn4_dist.jobs.disk_room import check_room_ahead
 from fcn4_dist.jobs.fold_steps import StepRunner
 from fcn4_dist.jobs.folds import write_folds
 from fcn4_dist.jobs.preprocess import read_and_count
+from fcn4_dist.jobs.preprocess_checks import with_audio
 from fcn4_dist.jobs.shown_settings import say_settings
 from fcn4_dist.jobs.stages import check_stages
 from fcn4_dist.runs.cross_validation import (
@@ -22,7 +24,7 @@ from fcn4_dist.runs.cross_validation import (
     fold_folder,
     read_cross_validation,
 )
-from fcn4_dist.runs.folder import choose_run_folder, save_settings, settings_file
+from fcn4_dist.runs.folder import DEFAULT_RUNS, choose_run_folder, save_settings, settings_file
 from fcn4_dist.runs.occupancy import CROSS_VALIDATION_NAME, check_unoccupied
 from fcn4_dist.terminal import Progress, say
 from fcn4_dist.text import count, span
@@ -148,6 +150,9 @@ def _settle_folds(loaded: LoadedSettings) -> tuple[LoadedSettings, CrossValidati
         loaded, collection = read_and_count(loaded)
         record = _new_record(loaded, collection)
         _check_splits(loaded.settings, collection, record)
+        own_shards = replace(loaded.settings, mr_path=loaded.settings.run_dir or DEFAULT_RUNS)
+        there = with_audio(collection, loaded.settings)
+        say(check_room_ahead(there, own_shards, len(record.folds)))
     _check_number_of_folds(loaded, record)
     own: dict[str, Any] = {"split": record.split, "fold": record.folds[0]}
     if record.has_splits and loaded.origins.get("model_name") == "cross-validate":

@@ -47,12 +47,13 @@ class _Need:
         return max(0, self.size - sum(there))
 
 
-def check_room_ahead(collection: Collection, settings: Settings) -> str:
+def check_room_ahead(collection: Collection, settings: Settings, folds: int = 1) -> str:
     """See whether all that a preprocess job will write fits its disks, which may be one.
 
     Args:
         collection: Its clips.
         settings: The job's settings.
+        folds: How many folds keep shards of all clips below ``mr_path``.
 
     Returns:
         What is needed, and what is free.
@@ -62,7 +63,7 @@ def check_room_ahead(collection: Collection, settings: Settings) -> str:
     """
     clips = len(collection.clips)
     disks: dict[int, list[_Need]] = defaultdict(list)
-    for need in _needs(clips, collection, settings):
+    for need in _needs(clips, collection, settings, folds):
         disks[os.stat(need.existing).st_dev].append(need)
     said = []
     for needs in disks.values():
@@ -77,7 +78,7 @@ def check_room_ahead(collection: Collection, settings: Settings) -> str:
     return f"{count(clips, 'clip')} will need up to {'; '.join(said)}"
 
 
-def _needs(clips: int, collection: Collection, settings: Settings) -> list[_Need]:
+def _needs(clips: int, collection: Collection, settings: Settings, folds: int) -> list[_Need]:
     cache = FeatureCache(Path(settings.npy_path), FeatureParameters.from_settings(settings))
     mr_path = Path(settings.mr_path)
     shards = ShardFormat(cache, mr_path, collection.class_names, settings.feature_dtype)
@@ -87,8 +88,11 @@ def _needs(clips: int, collection: Collection, settings: Settings) -> list[_Need
         files = f"{cache.folder.name}/*/*.npy"
         needs.append(_Need("features", "npy_path", Path(settings.npy_path), features, files))
     if settings.get_mindrecord:
-        size = shards.bytes_of_clips(clips)
-        needs.append(_Need("shards", "mr_path", mr_path, size, "*.mindrecord*"))
+        what, setting = (
+            ("shards", "mr_path") if folds == 1 else (f"shards of {folds} folds", "run_dir")
+        )
+        size = folds * shards.bytes_of_clips(clips)
+        needs.append(_Need(what, setting, mr_path, size, "*.mindrecord*"))
     return needs
 
 

@@ -35,18 +35,24 @@ from fcn4_dist.cluster.peers import Alone, Peers
 from fcn4_dist.config import LoadedSettings, Settings
 from fcn4_dist.errors import Fcn4DistError, InputError
 from fcn4_dist.files import write_text
-from fcn4_dist.findings import Finding, Level, as_shown, refuse_errors
+from fcn4_dist.findings import as_shown, refuse_errors
 from fcn4_dist.jobs.disk_room import check_room_ahead
 from fcn4_dist.jobs.feature_gathering import gather_features, who_sees
 from fcn4_dist.jobs.prepare import adopt_from_main
-from fcn4_dist.jobs.preprocess_checks import check_lengths, check_preprocessing, check_split
+from fcn4_dist.jobs.preprocess_checks import (
+    check_lengths,
+    check_preprocessing,
+    check_split,
+    tell_findings,
+    with_audio,
+)
 from fcn4_dist.jobs.shown_settings import say_settings
 from fcn4_dist.processes import usable_cores
 from fcn4_dist.records import Manifest, Shard
 from fcn4_dist.records.class_counts import counts_by_class, counts_in_short
 from fcn4_dist.records.layout import ShardFormat
 from fcn4_dist.records.obstacles import check_features, check_room
-from fcn4_dist.records.planning import PlannedShard, plan_records
+from fcn4_dist.records.planning import PlannedShard, plan_records, share_of_shards
 from fcn4_dist.records.sound import check_classes, remarks_about_sound, silent_clips
 from fcn4_dist.records.writing import clear_folder, write_shards
 from fcn4_dist.refusals import explain
@@ -189,18 +195,23 @@ def _check_collection(
     collection: Collection, settings: Settings
 ) -> tuple[Collection, Split | None]:
     """Say what is unusual about a collection; give it with what was said, and its split, if any."""
-    _tell(collection.findings)
-    there = collection
+    tell_findings(collection.findings)
+    there = with_audio(collection, settings)
     if settings.get_npy:
-        clips = tuple(clip for clip in collection.clips if os.path.isfile(clip.path))
-        there = replace(collection, clips=clips)
         check_lengths(there, settings)
     say(check_room_ahead(there, settings))
     if not settings.get_mindrecord:
         return collection, None
+    _check_classes(collection, there.clips)
     split = check_split(there, settings)
-    _tell(split.findings)
+    tell_findings(split.findings)
     return replace(collection, findings=(*collection.findings, *split.findings)), split
+
+
+def _check_classes(collection: Collection, usable: Sequence[Clip]) -> None:
+    about_classes = check_classes(collection.class_names, collection.clips, usable)
+    refuse_errors(about_classes)
+    tell_findings(about_classes)
 
 
 def _audio_to_npy(
@@ -235,7 +246,9 @@ def _audio_to_npy(
         index.write(npy_path)
         say(f"features of shape {cache.parameters.shape} in {cache.folder}")
         _report(features, settings)
-        _tell(remarks_about_sound(clips, index, silent_clips(index, settings.silence_level)))
+        tell_findings(
+            remarks_about_sound(clips, index, silent_clips(index, settings.silence_level))
+        )
 
 
 def _npy_to_mindrecord(
@@ -254,7 +267,7 @@ def _npy_to_mindrecord(
     seen = zip(who_sees(Path(settings.npy_path), peers), who_sees(mr_path, peers), strict=True)
     writers = [rank for rank, both in enumerate(seen) if all(both)]
     planned, class_names = peers.broadcast(plan and (plan[0], class_names))
-    share = _share_of_shards(planned, writers, peers.rank)
+    share = share_of_shards(planned, writers, peers.rank)
     shard_format = ShardFormat(cache, mr_path, class_names, settings.feature_dtype)
     clips = sum(len(shard.clips) for shard in share)
     title = _title("npy -> MindRecord", peers)
@@ -276,16 +289,14 @@ def _plan(settings: Settings, collection: Collection, cache: FeatureCache) -> _P
     _check_parameters(index, settings)
     silent = silent_clips(index, settings.silence_level)
     if not settings.get_npy:
-        _tell(remarks_about_sound(collection.clips, index, silent))
+        tell_findings(remarks_about_sound(collection.clips, index, silent))
     unusable = {clip.id: clip.reason for clip in index.clips if clip.skipped} | silent
     _check_unusable(unusable, settings)
     content = {clip.id: clip.sha256 for clip in index.clips if clip.id not in unusable}
     usable = [clip for clip in collection.clips if clip.id not in unusable]
-    about_classes = check_classes(collection.class_names, collection.clips, usable)
-    refuse_errors(about_classes)
-    _tell(about_classes)
+    _check_classes(collection, usable)
     split = split_clips(usable, content, settings, collection.folds)
-    _tell([finding for finding in split.findings if finding not in collection.findings])
+    tell_findings([finding for finding in split.findings if finding not in collection.findings])
     split = replace(split, left_out={**split.left_out, **silent})
     planned, outside = plan_records(
         collection.clips, index, split, settings.set_names, settings.num_consumer
@@ -314,20 +325,6 @@ def _manifest(
         versions=package_versions("mindspore", "librosa", "numpy", "soundfile", "soxr"),
         window_seconds=settings.window_seconds,
     )
-
-
-def _share_of_shards(
-    planned: Sequence[PlannedShard], writers: Sequence[int], rank: int
-) -> list[PlannedShard]:
-    """Give each shard, largest first, to the rank that has fewest clips to write so far."""
-    load = dict.fromkeys(writers, 0)
-    share = []
-    for shard in sorted(planned, key=lambda shard: len(shard.clips), reverse=True):
-        chosen = min(load, key=lambda writer: load[writer])
-        load[chosen] += len(shard.clips)
-        if chosen == rank:
-            share.append(shard)
-    return share
 
 
 def _cores_of_a_rank(local_size: int) -> int:
@@ -378,12 +375,6 @@ def _check_unusable(reasons: Mapping[str, str], settings: Settings) -> None:
             f"{len(reasons)} clips were skipped or are silent, like {as_shown(clip_id)} "
             f"({reason}): mend or remove them, or leave out --strict"
         )
-
-
-def _tell(findings: Sequence[Finding]) -> None:
-    for finding in findings:
-        tell = warn if finding.level is Level.WARNING else say
-        tell(str(finding))
 
 
 def _summarise(manifest: Manifest, settings: Settings) -> None:

@@ -1,6 +1,9 @@
 """What would stop a preprocess job, or leave useless shards, known before a clip is decoded."""
 
+import os
 from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from fcn4_dist.audio import FeatureParameters, empty_bands
@@ -10,10 +13,11 @@ from fcn4_dist.cluster.device import check_mindspore
 from fcn4_dist.config import Settings, check_new_features
 from fcn4_dist.errors import InputError, SettingsError
 from fcn4_dist.files import check_writable
+from fcn4_dist.findings import Finding, Level
 from fcn4_dist.jobs.shards import check_window
 from fcn4_dist.processes import usable_cores
 from fcn4_dist.records.obstacles import check_names
-from fcn4_dist.terminal import warn
+from fcn4_dist.terminal import say, warn
 from fcn4_dist.versions import check_extra
 
 # Some wait for a disk; but each takes memory of its own.
@@ -46,6 +50,14 @@ def check_preprocessing(settings: Settings) -> None:
     check_writable(annotations_file(settings).parent, "info_path")
     for name in ("npy_path", "mr_path"):
         check_writable(Path(getattr(settings, name)), name)
+
+
+def with_audio(collection: Collection, settings: Settings) -> Collection:
+    """Leave out the clips whose audio is not there, where it is to be read."""
+    if not settings.get_npy:
+        return collection
+    clips = tuple(clip for clip in collection.clips if os.path.isfile(clip.path))
+    return replace(collection, clips=clips)
 
 
 def check_split(collection: Collection, settings: Settings) -> Split:
@@ -82,6 +94,13 @@ def check_lengths(collection: Collection, settings: Settings) -> None:
             f"{settings.window_seconds:g} s (the longest has {max(lengths):.2f} s); silence fills "
             "the rest: give a shorter --window_seconds"
         )
+
+
+def tell_findings(findings: Sequence[Finding]) -> None:
+    """Say what was found of a collection, its warnings as such."""
+    for finding in findings:
+        tell = warn if finding.level is Level.WARNING else say
+        tell(str(finding))
 
 
 def _check_bands(parameters: FeatureParameters) -> None:

@@ -16,6 +16,7 @@ from fcn4_dist.config.forms import unexpanded
 from fcn4_dist.errors import Fcn4DistError, InputError, StoppedError
 from fcn4_dist.evaluation import METRICS_NAME, compute_metrics, summary_figures
 from fcn4_dist.jobs.deciding import decide_training
+from fcn4_dist.jobs.preprocess_checks import tell_findings
 from fcn4_dist.jobs.report import report
 from fcn4_dist.jobs.road_plan import (
     DECIDED,
@@ -103,10 +104,10 @@ def show_road(music: Path, loaded: LoadedSettings) -> None:
     Raises:
         InputError: If the music cannot be learnt from, or a setting is impossible.
     """
-    _plan_and_tell(music, loaded, say_result)
-    say_result(
-        f"the run would be in {_shown(planned_run_folder(loaded, 'train').settings.run_dir)}"
-    )
+    plan = _plan_and_tell(music, loaded, say_result)
+    tell_findings(plan.music.collection.findings)
+    folder = planned_run_folder(loaded, "train").settings.run_dir
+    say_result(f"the run would be in {_shown(folder)}")
 
 
 def take_road(music: Path, loaded: LoadedSettings) -> Destination:

@@ -71,6 +71,26 @@ def plan_records(
     return planned, [_outside(row, split.left_out) for row in rows if row.id not in split.roles]
 
 
+def share_of_shards(
+    planned: Sequence[PlannedShard], writers: Sequence[int], rank: int
+) -> list[PlannedShard]:
+    """Give a rank its shards: each goes, largest first, to the one with fewest clips so far.
+
+    Args:
+        planned: All shards.
+        writers: The ranks that can write them.
+        rank: The rank whose share is given.
+    """
+    load = dict.fromkeys(writers, 0)
+    share = []
+    for shard in sorted(planned, key=lambda shard: len(shard.clips), reverse=True):
+        chosen = min(load, key=lambda writer: load[writer])
+        load[chosen] += len(shard.clips)
+        if chosen == rank:
+            share.append(shard)
+    return share
+
+
 def _row(clip: Clip, features: Mapping[str, ClipFeature]) -> ClipRow:
     feature = features.get(clip.id)
     if feature is None:

@@ -78,11 +78,11 @@ def check_classes(
     Args:
         class_names: The classes of the collection.
         clips: Its clips.
-        usable: Those that have a feature of something to be heard.
+        usable: Those whose audio is there; or, of those, the ones with something to be heard.
     """
     never = set(classes_without_clips(class_names, clips))
     lost = [name for name in classes_without_clips(class_names, usable) if name not in never]
-    problem = "no clip of these classes can be used, as all are silent or were skipped"
+    problem = "no clip of these classes can be used, as all are missing, silent or skipped"
     if any(len(clip.labels) != 1 for clip in clips):
         return remarks_about(problem, lost, "they cannot be learnt or scored")
     return errors_about(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from fcn4_dist import documents
 from fcn4_dist.clips import fold_title
+from fcn4_dist.config.data import MOST_FOLDS
 from fcn4_dist.errors import InputError
 from fcn4_dist.evaluation import PREDICTIONS_NAME
 from fcn4_dist.runs.occupancy import CROSS_VALIDATION_NAME
@@ -35,8 +36,9 @@ class CrossValidationRecord(documents.Document):
     @property
     def folds(self) -> tuple[int, ...]:
         """Numbers of its folds."""
-        drawn = self.settings.get("folds")
-        return self.published or tuple(range(1, (drawn if isinstance(drawn, int) else 0) + 1))
+        asked = self.settings.get("folds")
+        drawn = min(asked, MOST_FOLDS) if isinstance(asked, int) else 0
+        return self.published or tuple(range(1, drawn + 1))
 
     @property
     def split(self) -> str:

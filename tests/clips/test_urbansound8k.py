@@ -34,6 +34,14 @@ def test_both_layouts_are_recognised_and_read_also_from_the_folder_above(
     assert ids[:2] == [f"{folder}/fold2/77751-4-0-0.wav", f"{folder}/fold5/100032-3-0-0.wav"]
 
 
+def test_folders_of_folds_are_not_taken_for_those_of_classes(tmp_path: Path) -> None:
+    for fold in range(1, 11):
+        (tmp_path / f"fold{fold}").mkdir()
+    assert recognise_dataset(tmp_path) is find_dataset("urbansound8k")
+    with pytest.raises(InputError, match=r"holds no metadata/UrbanSound8K\.csv of UrbanSound8K"):
+        _read(tmp_path)
+
+
 def test_classes_folds_and_recordings_are_those_of_the_table(tmp_path: Path) -> None:
     collection = _read(_unpacked(tmp_path))
     assert collection.class_names == ("children_playing", "dog_bark", "drilling", "jackhammer")

@@ -116,4 +116,5 @@ def test_the_page_tells_of_every_collection() -> None:
 @pytest.mark.parametrize("dataset", PUBLISHED, ids=lambda dataset: dataset.name)
 def test_nothing_is_left_out_that_a_reader_asks(dataset: Dataset) -> None:
     told = {one.name for one in fields(About) if getattr(dataset.about, one.name)}
-    assert told >= {"licence", "where", "clips", "unpacked", "published"}
+    assert told >= {"licence", "where", "clips", "unpacked", "defects", "published"}
+    assert settings_files(dataset)

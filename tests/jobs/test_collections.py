@@ -17,7 +17,7 @@ SETS = {
     "magnatagatune": {"train": 36, "val": 3, "test": 9},
     "esc50": {"train": 100, "val": 25},
     "urbansound8k": {"train": 99, "val": 11},
-    "fsdkaggle2018": {"train": 82, "val": 41, "test": 41},
+    "fsdkaggle2018": {"train": 164, "val": 41, "test": 41},
     "irmas": {"train": 44, "val": 22, "test": 33},
     "fma": {"train": 48, "val": 8, "test": 8},
     "mtg_jamendo": {"train": 36, "val": 12, "test": 12},

@@ -56,6 +56,14 @@ def test_whole_songs_may_be_kept_in_part(small_disk: Path, tmp_path: Path) -> No
         check_room_ahead(songs(40), long)
 
 
+def test_each_fold_keeps_its_shards(small_disk: Path, tmp_path: Path) -> None:
+    settings = settings_of(tmp_path, small_disk)
+    told = check_room_ahead(songs(10), settings, folds=5)
+    assert "26.3 MB for shards of 5 folds in" in told
+    with pytest.raises(InputError, match=r"the shards of 5 folds of 20 clips .*with --run_dir, or"):
+        check_room_ahead(songs(20), settings, folds=5)
+
+
 def test_what_is_there_already_needs_no_room(small_disk: Path, tmp_path: Path) -> None:
     settings = settings_of(small_disk, tmp_path)
     folder = FeatureCache(small_disk, FeatureParameters.from_settings(settings)).folder

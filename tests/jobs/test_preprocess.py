@@ -362,6 +362,19 @@ def test_a_dry_run_says_what_would_be_and_writes_nothing(
     assert main(["preprocess", "--dry_run", *flags_of(tmp_path, clips, val_pattern="x")]) == 2
 
 
+def test_a_class_none_of_whose_audio_is_there_is_refused_before_the_work(
+    real_clips: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    names = sorted(path.relative_to(real_clips).as_posix() for path in real_clips.glob("*/*.ogg"))
+    lines = [f"{name},{name.split('/')[0]}" for name in names]
+    lines += [f"thunder/{number}.ogg,thunder" for number in range(5)]
+    (tmp_path / "clips.csv").write_text("\n".join(["path,labels", *lines]))
+    flags = flags_of(tmp_path, real_clips, dataset="csv", info_name="clips.csv", num_classes="4")
+    assert main(["preprocess", *flags]) == 2
+    assert "no clip of these classes can be used, as all are missing, silent" in caplog.text
+    assert [path.name for path in tmp_path.iterdir()] == ["clips.csv"]
+
+
 def test_a_disk_without_room_for_the_features_is_refused_before_the_work(
     small_disk: Path, clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -9,7 +9,11 @@ import pytest
 from fcn4_dist.clips import read_collection
 from fcn4_dist.config import Settings
 from fcn4_dist.errors import InputError
-from fcn4_dist.jobs.preprocess_checks import check_lengths, check_preprocessing, check_split
+from fcn4_dist.jobs.preprocess_checks import (
+    check_lengths,
+    check_preprocessing,
+    check_split,
+)
 from fcn4_dist.processes import usable_cores
 
 

@@ -22,6 +22,7 @@ from fcn4_dist.config import load_settings
 from fcn4_dist.evaluation import compute_metrics, read_predictions
 from fcn4_dist.jobs import road
 from fcn4_dist.runs.reading import read_run
+from tests.collections_made import make_esc50
 from tests.small_clips import publish_as_esc50
 
 TINY = ["--hop_length", "96", "--n_mels", "32", "--width", "0.02"]
@@ -77,6 +78,17 @@ def test_a_dry_run_says_what_is_decided_and_writes_nothing(
     ):
         assert line in told
     assert sorted(place.rglob("*")) == before
+
+
+def test_a_dry_run_says_what_is_missing_of_a_published_collection(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_esc50(tmp_path / "ESC-50-master")
+    (tmp_path / "ESC-50-master/audio/1-10000-A-0.wav").unlink()
+    assert main(["train", str(tmp_path / "ESC-50-master"), "--dry_run"]) == 0
+    told = capsys.readouterr().out
+    assert "100 to train, 25 to validate" in told
+    assert "esc50 names audio files that are missing: 1, like audio/1-10000-A-0.wav" in told
 
 
 @pytest.mark.usefixtures("place")
