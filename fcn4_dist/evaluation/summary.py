@@ -69,10 +69,17 @@ def metrics_content(metrics: Metrics, intervals: Intervals) -> dict[str, Any]:
     }
 
 
-def metrics_text(metrics: Metrics, intervals: Intervals) -> str:
+def metrics_text(
+    metrics: Metrics, intervals: Intervals, of_all: str = f"{METRICS_NAME} has all"
+) -> str:
     """Lay out the metrics for the terminal: a table of the classes, then the summary.
 
     Of many classes, the table has those of the lowest and of the highest ROC-AUC.
+
+    Args:
+        metrics: The metrics.
+        intervals: Their intervals.
+        of_all: Where the others are.
     """
     heading = ["class", "positives", f"ROC-AUC [{LEVEL:.0%} interval]", "PR-AUC"]
     rows = [
@@ -85,9 +92,7 @@ def metrics_text(metrics: Metrics, intervals: Intervals) -> str:
         known.sort(key=lambda place: metrics.classes[place].roc_auc or 0.0)
         shown = known if len(known) <= 2 * _EXTREMES else known[:_EXTREMES] + known[-_EXTREMES:]
         rows = [rows[place] for place in shown]
-        notes.append(
-            f"these are the lowest and highest of {len(known)} classes; {METRICS_NAME} has all"
-        )
+        notes.append(f"these are the lowest and highest of {len(known)} classes; {of_all}")
     first = {
         "macro ROC-AUC": _figure(metrics.roc_auc_macro, intervals.roc_auc_macro),
         "accuracy": _figure(metrics.accuracy, intervals.accuracy),

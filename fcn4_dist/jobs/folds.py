@@ -89,7 +89,8 @@ def write_folds(found: CrossValidation, output: Path | None, form: str = "text")
     if form == "text":
         say_result(f"all {metrics.clips} clips together:")
         say_result("")
-        say_result(metrics_text(metrics, intervals))
+        of_all = f"{METRICS_NAME} has all" if output else f"--output writes {METRICS_NAME} of all"
+        say_result(metrics_text(metrics, intervals, of_all))
     if output:
         content = metrics_content(metrics, intervals) | _folds_content(found.evaluations, scored)
         documents.write(output / METRICS_NAME, content)
