@@ -37,9 +37,9 @@ def choose_for_dataset(loaded: LoadedSettings) -> LoadedSettings:
 
 
 def choose_fold(loaded: LoadedSettings, collection: Collection) -> LoadedSettings:
-    """Take the first published fold of a collection that lacks the usual one, if none is given."""
+    """Take the first published fold of a collection, if none is given."""
     folds, settings = collection.folds, loaded.settings
-    if not folds or settings.fold in folds or settings.split == "kfold":
+    if not folds or settings.fold == folds[0] or settings.split == "kfold":
         return loaded
     return loaded.found({"fold": folds[0]}, "the collection")
 

@@ -5,7 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from fcn4_dist.clips import choose_for_dataset, read_collection, write_annotations
+from fcn4_dist.clips import (
+    Collection,
+    choose_fold,
+    choose_for_dataset,
+    read_collection,
+    write_annotations,
+)
 from fcn4_dist.clips.synthetic import GENRES, write_collection
 from fcn4_dist.config import Settings, load_settings
 from fcn4_dist.errors import InputError
@@ -73,3 +79,15 @@ def test_annotations_beside_the_audio_are_found_where_no_other_place_is_given(
     flags = {"dataset": "magnatagatune", "audio_path": str(tmp_path), **given}
     settings = choose_for_dataset(load_settings([], flags)).settings
     assert settings.info_path == (given.get("info_path") or str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("flags", "fold"),
+    [({}, 0), ({"fold": "2"}, 2), ({"split": "kfold"}, 1), ({"fold": "7"}, 7)],
+)
+def test_the_first_published_fold_is_taken_where_none_is_given(
+    flags: dict[str, str], fold: int
+) -> None:
+    loaded = load_settings(flags={"dataset": "csv", **flags})
+    assert choose_fold(loaded, Collection((), (), folds=(0, 1, 2))).settings.fold == fold
+    assert choose_fold(loaded, Collection((), ())).settings.fold == loaded.settings.fold
