@@ -16,7 +16,7 @@ Row = tuple[int, list[str]]
 """The line at which a row begins, and its fields."""
 
 _MOST_BYTES = 1 << 32
-_LONGEST_PROSE = 1 << 20
+_LONGEST_FIELD, _LONGEST_PROSE = 1 << 17, 1 << 20
 _NAME_IT = "name the file with --info_path and --info_name"
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "|"}
 
@@ -61,10 +61,10 @@ def iter_rows(
     Raises:
         InputError: As :func:`read_rows` does, but for a file without a row.
     """
-    limit = csv.field_size_limit()
+    # The limit is of the whole program, and others may rely on a larger one: fields that are too
+    # long for names are refused by their lines.
+    csv.field_size_limit(max(csv.field_size_limit(), _LONGEST_PROSE))
     try:
-        if prose:
-            csv.field_size_limit(_LONGEST_PROSE)
         with open_file(path) as file:
             if (size := os.fstat(file.fileno()).st_size) > _MOST_BYTES:
                 raise OSError(f"it has {size} bytes, at most {_MOST_BYTES} are read")
@@ -74,8 +74,6 @@ def iter_rows(
     except OSError as error:
         reason = error.strerror or error
         raise InputError(f"cannot read the annotations file {path}: {reason}") from error
-    finally:
-        csv.field_size_limit(limit)
 
 
 def other_separator(header: list[str], delimiter: str, names: tuple[str, ...]) -> str:
@@ -150,6 +148,11 @@ def _records(path: Path, lines: Iterable[str], delimiter: str, prose: bool) -> I
             swallows = len(taken) > 1 and not prose and _swallows(fields, columns, delimiter)
             if is_odd or swallows:
                 raise _lonely_quote(path, begin)
+            if not prose and len(longest := max(fields, key=len, default="")) > _LONGEST_FIELD:
+                raise InputError(
+                    f"cannot read {path}, line {begin}: a field of it has {len(longest)} "
+                    f"characters, {_LONGEST_FIELD} are the most"
+                )
             if fields:
                 yield begin, fields
             begin = reader.line_num + 1

@@ -224,7 +224,9 @@ def _stop(msrun: subprocess.Popen[bytes], launch: Launch) -> None:
 
     family = _processes_of(launch)
     with suppress(psutil.NoSuchProcess):
-        family.append(psutil.Process(msrun.pid))
+        launcher = psutil.Process(msrun.pid)
+        # The shells with which it looks through logs are of no rank.
+        family += [launcher, *launcher.children(recursive=True)]
     for member in family:
         with suppress(psutil.NoSuchProcess):
             member.kill()

@@ -91,7 +91,9 @@ def test_a_damaged_list_of_known_shards_is_no_list(
 
 
 def test_a_folder_that_cannot_be_written_to_is_checked_as_well(
-    train: RecordSet, monkeypatch: pytest.MonkeyPatch
+    train: RecordSet, hashed: list[str]
 ) -> None:
+    (train.folder / KNOWN_NAME).unlink(missing_ok=True)
     (train.folder / KNOWN_NAME).mkdir()
     check_shards(train)
+    assert hashed
