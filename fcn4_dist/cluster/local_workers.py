@@ -151,14 +151,26 @@ class LocalWorkers:
     def _find(self, msrun: int) -> None:
         import psutil
 
+        gone = []
         with suppress(psutil.Error):
             for child in psutil.Process(msrun).children():
                 with suppress(psutil.Error):
+                    if child.status() == psutil.STATUS_ZOMBIE:
+                        gone.append(child)
+                        continue
                     variables = child.environ()
                     if variables.get("MS_ROLE") == "MS_WORKER":
                         self.processes[int(variables["RANK_ID"])] = child
                     elif variables.get("MS_ROLE") == "MS_SCHED":
                         self._scheduler = child
+        # What has died before it was looked at has no variables any more; if all workers are known,
+        # it is the scheduler.
+        topology = self.launch.topology
+        if len(self.processes) == topology.local_ranks and not (
+            self._scheduler or topology.nodes.rank
+        ):
+            others = (child for child in gone if child not in self.processes.values())
+            self._scheduler = next(others, None)
 
 
 def _end_of(process: Any) -> int:

@@ -13,6 +13,7 @@ from typing import Any
 import psutil
 import pytest
 
+from fcn4_dist.cluster import supervision
 from fcn4_dist.cluster.launch import plan_launch
 from fcn4_dist.cluster.preflight import port_in_use
 from fcn4_dist.cluster.supervision import run_launch
@@ -156,8 +157,15 @@ def test_where_all_that_failed_only_waited_the_rank_they_waited_for_is_named(
     ],
 )
 def test_the_end_of_what_workers_need_is_told_with_its_reason_and_its_log(
-    killed: str, sentence: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    killed: str,
+    sentence: str,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    # It dies before it is looked at for the first time.
+    monkeypatch.setattr(supervision, "_SECONDS_BETWEEN_LOOKS", 2.0)
+
     def kill() -> None:
         for log in ("rank_1.log", "scheduler.log"):
             wait_for_text(tmp_path / log, "speaks")
