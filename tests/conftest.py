@@ -55,7 +55,7 @@ def real_clip(real_clips: Path) -> Path:
 def test_data() -> Path:
     """Folder of larger real collections, which the repository does not hold."""
     if not (folder := os.environ.get("FCN4_TEST_DATA")):
-        pytest.skip("FCN4_TEST_DATA does not name a folder that holds the collection esc10/")
+        pytest.skip("FCN4_TEST_DATA does not name a folder that holds larger real collections")
     return Path(folder)
 
 
