@@ -14,7 +14,8 @@ from pathlib import Path
 from tests.jobs.two_hosts import ADDRESSES, HostOfTwo, two_hosts
 
 PROGRAMS = ("munged", "slurmctld", "slurmd", "srun", "sbatch", "scontrol")
-_SECONDS_TO_START = 20.0
+_SECONDS_TO_START = 60.0
+_SECONDS_TO_END = 20.0
 
 # Debian's Slurm is built as a site's is; what is left out here is what a site's machines have:
 # control groups, accounting, and users.
@@ -172,7 +173,12 @@ def _running(site: Slurm, node: int, *command: str) -> Iterator[None]:
         yield
     finally:
         daemon.terminate()
-        daemon.communicate(timeout=20)
+        try:
+            daemon.communicate(timeout=_SECONDS_TO_END)
+        except subprocess.TimeoutExpired:
+            # Munge misses a signal that comes just before it waits for the next connection.
+            daemon.kill()
+            daemon.communicate()
 
 
 def _wait_for(path: Path) -> None:

@@ -19,6 +19,7 @@ from fcn4_dist.clips.synthetic.collection import render_clip
 from fcn4_dist.clips.synthetic.instruments import SAMPLE_RATE
 from fcn4_dist.cluster.launch import PROGRAM
 from fcn4_dist.config import load_settings
+from fcn4_dist.errors import StoppedError
 from fcn4_dist.evaluation import compute_metrics, read_predictions
 from fcn4_dist.jobs import road
 from fcn4_dist.runs.reading import read_run
@@ -270,7 +271,8 @@ def test_sixty_made_songs_give_a_tagger_and_commands_that_work_as_they_stand(
 
 @pytest.mark.slow
 def test_interrupted_it_goes_on_where_it_was(place: Path) -> None:
-    words = ["train", "Björk's music", *TINY, "--epoch_size", "4000", "--run_dir", "stopped"]
+    # However long this process is held up, the training does not end by itself.
+    words = ["train", "Björk's music", *TINY, "--epoch_size", "1000000", "--run_dir", "stopped"]
     process = subprocess.Popen(
         [sys.executable, PROGRAM, *words], cwd=place, stdout=subprocess.PIPE, text=True
     )
@@ -284,13 +286,18 @@ def test_interrupted_it_goes_on_where_it_was(place: Path) -> None:
 
     steps = len(read_run(place / "stopped").course.steps)  # type: ignore[union-attr]
     again = subprocess.Popen(
-        [sys.executable, PROGRAM, "train", "Björk's music", "--run_dir", "stopped"], cwd=place
+        [sys.executable, PROGRAM, "train", "Björk's music", "--run_dir", "stopped"],
+        cwd=place,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     )
     while len(read_run(place / "stopped").course.steps) <= steps:  # type: ignore[union-attr]
         assert again.poll() is None
         time.sleep(0.2)
     again.send_signal(signal.SIGTERM)
-    assert again.wait() != 0
+    told, _ = again.communicate()
+    assert again.returncode == StoppedError.exit_code, told
 
 
 @pytest.mark.slow
