@@ -190,7 +190,7 @@ def _fingerprint(clips: int, folder: Path) -> Callable[[], object]:
 
 
 def _scored(clips: int) -> Predictions:
-    labels = _flags(clips).astype(np.int32)
+    labels = _flags(clips).astype(np.int8)
     scores = np.random.default_rng(SEED).random(labels.shape) * 0.9 + 0.1 * labels
     ids = tuple(f"{number:07}.mp3" for number in range(clips))
     return Predictions(ids, ids, labels, scores, TAGS)
