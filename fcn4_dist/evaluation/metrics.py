@@ -93,11 +93,9 @@ def compute_metrics(
     """
     check_defined(scores)
     classes = []
-    for name, of_class, given in zip(class_names, labels.T, scores.T, strict=True):
+    for column in zip(class_names, labels.T, scores.T, strict=True):
         goes_on(f"computing metrics of {len(labels)} clips")
-        # Read in any order, what lies together takes a fraction of the time.
-        of_class, given = np.ascontiguousarray(of_class), np.ascontiguousarray(given)
-        classes.append(ClassMetrics(name, int(of_class.sum()), *areas_of(of_class, given)))
+        classes.append(_class_metrics(*column))
     goes_on(f"computing the micro ROC-AUC of {len(labels)} clips")
     return Metrics(
         clips=len(labels),
@@ -172,6 +170,12 @@ def is_single_label(labels: np.ndarray) -> bool:
         labels: 0/1 of shape (clips, classes).
     """
     return bool((labels.sum(axis=1) == 1).all())
+
+
+def _class_metrics(name: str, labels: np.ndarray, scores: np.ndarray) -> ClassMetrics:
+    # Read in any order, what lies together takes a fraction of the time.
+    areas = areas_of(np.ascontiguousarray(labels), np.ascontiguousarray(scores))
+    return ClassMetrics(name, int(labels.sum()), *areas)
 
 
 def _mean(values: list[float | None]) -> float | None:
