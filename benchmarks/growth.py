@@ -31,7 +31,7 @@ from fcn4_dist.evaluation import (
     read_predictions,
     write_predictions,
 )
-from fcn4_dist.records import Manifest, Shard, manifest_faults, read_manifest
+from fcn4_dist.records import ClipRows, Manifest, Shard, manifest_faults, read_manifest
 from fcn4_dist.records.planning import plan_records
 from fcn4_dist.terminal import table
 
@@ -165,7 +165,7 @@ def _manifest(clips: int) -> Manifest:
         class_names=TAGS,
         split={"split": "random", "val_ratio": 0.2, "seed": 1},
         sets={"train": tuple(shards)},
-        clips=tuple(clip for each in planned for clip in each.clips),
+        clips=ClipRows.of(clip for each in planned for clip in each.clips),
         versions={},
     )
 
