@@ -63,20 +63,23 @@ def main() -> None:
     options = _options()
     folder: Path = options.folder or Path(tempfile.mkdtemp(prefix="many-workers-"))
     shards = make_shards(folder, 10, *WINDOW)
-    rows, faults = [list(HEADINGS)], []
+    jobs = {"training": _train, "evaluation": _evaluate}
     trained = folder / "training-1-1"
-    for job, run in (("training", _train), ("evaluation", _evaluate)):
-        alone = run(shards, trained, folder / f"{job}-1-1", 1)
-        for workers in map(int, options.workers.split(",")):
-            results = []
-            for repeat in range(options.repeats):
-                place = folder / f"{job}-{workers}-{repeat + 1}"
-                results.append(run(shards, trained, place, workers))
-                told = f"{job}, {workers} workers, {repeat + 1}: {results[-1].seconds:.1f} s"
-                print(told, file=sys.stderr, flush=True)
-            row, sound = _row(results, alone, same_bits=job == "evaluation")
-            rows.append([job, str(workers), *row])
-            faults += [] if sound else [f"{job} by {workers} workers"]
+    alone = {job: run(shards, trained, folder / f"{job}-1-1", 1) for job, run in jobs.items()}
+    numbers = [int(number) for number in options.workers.split(",")]
+    results: dict[tuple[str, int], list[Result]] = {
+        (job, workers): [] for job in jobs for workers in numbers
+    }
+    for repeat in range(1, options.repeats + 1):
+        for (job, workers), found in results.items():
+            place = folder / f"{job}-{workers}-{repeat}"
+            found.append(jobs[job](shards, trained, place, workers))
+            print(f"{place.name}: {found[-1].seconds:.1f} s", file=sys.stderr, flush=True)
+    rows, faults = [list(HEADINGS)], []
+    for (job, workers), found in results.items():
+        row, sound = _row(found, alone[job], same_bits=job == "evaluation")
+        rows.append([job, str(workers), *row])
+        faults += [] if sound else [f"{job} by {workers} workers"]
     say(table(rows))
     versions = ", ".join(f"{k} {v}" for k, v in package_versions("mindspore", "numpy").items())
     say(f"{usable_cores()} cores, global batch {GLOBAL_BATCH}, {EPOCHS} epochs; {versions}")

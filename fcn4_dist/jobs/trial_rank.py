@@ -34,6 +34,7 @@ def try_device(loaded: LoadedSettings) -> None:
     trial.try_operators()
     trial.try_step()
     trial.try_collectives()
+    ranks.leave()
 
 
 @dataclass(frozen=True)
