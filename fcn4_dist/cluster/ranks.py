@@ -1,10 +1,8 @@
 """Ranks at work: their device, their numbers, and MindSpore's collectives."""
 
-import atexit
 import json
 import os
 import socket
-import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import nullcontext
@@ -125,25 +123,6 @@ class Ranks(Peers):
             received = _parted(self.broadcast(_joined(of_kind)), of_kind)
             for name, value in received.items():
                 by_name[name].set_data(Tensor(value))
-
-    def leave(self) -> None:
-        """Have this process end as soon as Python has, with exit code 0; its work is all done.
-
-        MindSpore's way takes each connection apart while its thread may still be reading from it,
-        and of many ranks that have done their work, one now and then dies of that. On the CPUs of
-        one host nobody waits for it: the launcher ends the scheduler when all ranks have gone. On
-        cards, and on several hosts, MindSpore takes leave.
-        """
-        on_cpu = ms.get_context("device_target") == "CPU"
-        if self.size > 1 and on_cpu and os.environ.get("MS_SCHED_HOST") == LOOP_BACK:
-            # The last to be registered is called first, before MindSpore's own.
-            atexit.register(_end_process)
-
-
-def _end_process() -> None:
-    for stream in (sys.stdout, sys.stderr):
-        stream.flush()
-    os._exit(0)
 
 
 def join_ranks(

@@ -48,7 +48,6 @@ def train(loaded: LoadedSettings) -> None:
         summary = trainer.run()
     if ranks.is_main:
         _say_summary(summary, trainer.settings)
-    ranks.leave()
 
 
 def _write_record(trainer: "Trainer") -> None:

@@ -36,7 +36,6 @@ def try_device(loaded: LoadedSettings) -> None:
     trial.try_operators()
     trial.try_step()
     trial.try_collectives()
-    ranks.leave()
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,6 @@ def main(folder: Path) -> None:
         "names with sync_bn": names_with_sync_bn(ranks),
     }
     (folder / f"answers_{rank}.json").write_text(json.dumps(answers))
-    ranks.leave()
 
 
 def means(ranks: Ranks) -> dict[str, Any]:
