@@ -12,6 +12,7 @@ from fcn4_dist.cluster.greeting import greeted
 from fcn4_dist.cluster.secret import Secret
 from fcn4_dist.cluster.topology import Nodes
 from fcn4_dist.errors import InputError
+from fcn4_dist.processes import allow_open_files
 from fcn4_dist.text import named
 
 _SECONDS_BETWEEN_TRIES = 0.5
@@ -55,6 +56,8 @@ def wait_for_all(nodes: Nodes, waiting: Waiting, secret: Secret) -> dict[int, Co
         InputError: If it cannot be listened, or one of them does not come.
     """
     others: dict[int, Connection] = {}
+    # Where it does not, those that call last wait for those before them.
+    allow_open_files(nodes.count + MOST_CALLERS)
     with Callers(nodes, _listener(nodes), secret, others, waiting.say) as callers:
         while missing := _still_to_come(nodes, others):
             what = f"{named('node', missing)} to join on port {nodes.launchers_port}"
