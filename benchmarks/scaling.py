@@ -1,7 +1,7 @@
 """What a training step costs layer by layer, and what that means for many cards.
 
-Usage: python benchmarks/scaling.py [--batch_size 32] [--width 1.0] [--clip_milliseconds 9.1]
-           [--mp3_milliseconds 20.8] [--check [--repeats 5]]
+Usage: python benchmarks/scaling.py [--batch_size 32] [--width 1.0] [--audio SONG]
+           [--check [--repeats 5]]
 
 Operations and bytes come from the network itself: it is run once, and the shapes of every layer's
 input and output are noted. The time of a layer on a device is at least the larger of operations by
@@ -15,6 +15,7 @@ import argparse
 import math
 import statistics
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -93,13 +94,16 @@ SMALLEST_OF_PIPELINE = 1 << 20
 CLUSTERS = (1, 8, 64, 1024)
 REDUCED = (8, 64, 96, 1000, 1024)
 
-# Hours of audio: published clips of 29 to 60 s; MTG-Jamendo's whole songs. MP3 but for GTZAN's WAV.
+MILLISECONDS = {"WAV": 9.1, "MP3": 20.8, "MP3, 44.1 kHz stereo": 37.9}
+"""Of one core for 30 s of audio: benchmarks/preprocessing.py, and --audio for what stereo adds."""
+# Recordings, and seconds of each: MTG-Jamendo's are whole songs (its median), of the Million Song
+# Dataset there are previews of 30 to 60 s.
 COLLECTIONS = (
-    ("GTZAN", 1000, 30.0, "wav"),
-    ("MagnaTagATune", 25_863, 29.1, "mp3"),
-    ("MTG-Jamendo, whole songs", 55_000, 224.0, "mp3"),
-    ("Million Song Dataset, 30 s", 1_000_000, 30.0, "mp3"),
-    ("Million Song Dataset, 60 s", 1_000_000, 60.0, "mp3"),
+    ("GTZAN", 1000, 30.0, "WAV"),
+    ("MagnaTagATune", 25_863, 29.1, "MP3"),
+    ("MTG-Jamendo", 55_000, 224.0, "MP3, 44.1 kHz stereo"),
+    ("Million Song Dataset", 1_000_000, 30.0, "MP3"),
+    ("Million Song Dataset", 1_000_000, 60.0, "MP3, 44.1 kHz stereo"),
 )
 CLIP_SECONDS = 30.0
 MOST_SHARDS = 100
@@ -124,7 +128,9 @@ def main() -> None:
         )
         _print_reduces(device, parameters)
     say(Lines("\nCollections\n"))
-    _print_collections({"wav": options.clip_milliseconds, "mp3": options.mp3_milliseconds})
+    _print_collections()
+    if options.audio:
+        _print_decoding(options.audio)
     if options.check:
         say(Lines("\nThe same prediction for this machine\n"))
         _check(operators, options)
@@ -136,13 +142,7 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--batch_size", type=int, default=32)
     parser.add_argument("--width", type=float, default=1.0)
-    parser.add_argument(
-        "--clip_milliseconds",
-        type=float,
-        default=9.1,
-        help="preprocessing of a clip on one core, as benchmarks/preprocessing.py prints it",
-    )
-    parser.add_argument("--mp3_milliseconds", type=float, default=20.8, help="the same of an MP3")
+    parser.add_argument("--audio", type=Path, help="a song, to measure what MP3 of each kind costs")
     parser.add_argument("--check", action="store_true")
     parser.add_argument("--repeats", type=int, default=5)
     return parser.parse_args()
@@ -354,21 +354,59 @@ def _print_cluster(
     say(table(rows))
 
 
-def _print_collections(milliseconds: dict[str, float]) -> None:
+def _print_collections() -> None:
     rows = [
         [
-            *("collection", "clips of 30 s", "hours", "as", "core-hours", "float32", "float16"),
+            *("collection", "recordings", "hours", "as", "core-hours", "float32", "float16"),
             *("num_consumer", "a shard"),
         ]
     ]
     for name, recordings, seconds, kind in COLLECTIONS:
         clips = recordings * max(1, int(seconds // CLIP_SECONDS))
         size = clips * MELS * FRAMES * FLOAT32
-        cost = recordings * seconds / CLIP_SECONDS * milliseconds[kind] / 3.6e6
+        cost = recordings * seconds / CLIP_SECONDS * MILLISECONDS[kind] / 3.6e6
         shards = min(max(4, math.ceil(size / LARGEST_SHARD)), MOST_SHARDS)
-        row = [name, f"{clips:,}", f"{recordings * seconds / 3600:,.0f}", kind, f"{cost:.2g}"]
+        row = [
+            name,
+            f"{recordings:,} x {seconds:g} s",
+            f"{recordings * seconds / 3600:,.0f}",
+            kind,
+            f"{cost:.2g}",
+        ]
         row += [f"{each / 1e9:,.1f} GB" for each in (size, size / 2, size / shards)]
         rows.append([*row[:-1], str(shards), row[-1]])
+    say(table(rows))
+
+
+def _print_decoding(audio: Path) -> None:
+    """Print what 30 s of a song take from MP3 to log-mel, in mono as in stereo."""
+    import numpy as np
+    import soundfile
+    import soxr
+
+    from fcn4_dist.audio.features import FeatureParameters, LogMel
+    from fcn4_dist.audio.waveform import load_window
+    from fcn4_dist.config import Settings
+
+    parameters = FeatureParameters.from_settings(Settings())
+    log_mel = LogMel(parameters)
+    song, song_rate = soundfile.read(audio, dtype="float32", always_2d=True)
+    song = np.repeat(song, 2, axis=1)[:, :2]
+    rows = [["MP3 of 30 s", "milliseconds of one core"]]
+    for rate, channels in ((22050, 1), (44100, 1), (44100, 2)):
+        clip = soxr.resample(song, song_rate, rate)[: int(rate * CLIP_SECONDS), :channels]
+        with tempfile.NamedTemporaryFile(suffix=".mp3") as file:
+            soundfile.write(file.name, clip, rate, format="MP3", subtype="MPEG_LAYER_III")
+            times = []
+            for _ in range(25):
+                begun = time.process_time()
+                window = load_window(
+                    Path(file.name), parameters.sample_rate, parameters.clip_samples
+                )
+                log_mel(window.samples)
+                times.append(time.process_time() - begun)
+        name = f"{rate} Hz, {'stereo' if channels == 2 else 'mono'}"
+        rows.append([name, f"{statistics.median(times) * 1e3:.1f}"])
     say(table(rows))
 
 
