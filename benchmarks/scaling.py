@@ -94,7 +94,7 @@ SMALLEST_OF_PIPELINE = 1 << 20
 CLUSTERS = (1, 8, 64, 1024)
 REDUCED = (8, 64, 96, 1000, 1024)
 
-MILLISECONDS = {"WAV": 9.1, "MP3": 20.8, "MP3, 44.1 kHz stereo": 37.9}
+MILLISECONDS = {"WAV": 9.1, "MP3": 20.8, "MP3, 44.1 kHz stereo": 33.7}
 """Of one core for 30 s of audio: benchmarks/preprocessing.py, and --audio for what stereo adds."""
 # Recordings, and seconds of each: MTG-Jamendo's are whole songs (its median), of the Million Song
 # Dataset there are previews of 30 to 60 s.

@@ -253,7 +253,7 @@ def _topology_of_table(
     numbers = [len(server.devices) for server in nodes.table.servers]
     if len(set(numbers)) > 1:
         raise InputError(
-            f"{nodes.table_file} gives its servers {', '.join(map(str, sorted(set(numbers))))} "
+            f"{nodes.table_file} gives its servers {', '.join(map(str, dict.fromkeys(numbers)))} "
             "cards, and msrun starts the same number of workers on every host: make the table with "
             "equal numbers"
         )
