@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 from fcn4_dist.audio import (
@@ -48,7 +49,7 @@ from fcn4_dist.jobs.preprocess_checks import (
 )
 from fcn4_dist.jobs.shown_settings import say_settings
 from fcn4_dist.processes import usable_cores
-from fcn4_dist.records import Manifest, Shard
+from fcn4_dist.records import ClipRows, Manifest, Shard
 from fcn4_dist.records.class_counts import counts_by_class, counts_in_short
 from fcn4_dist.records.layout import ShardFormat
 from fcn4_dist.records.obstacles import check_features, check_room
@@ -322,7 +323,7 @@ def _manifest(
         class_names=class_names,
         split=split.rule,
         sets={name: tuple(of_set) for name, of_set in sets.items()},
-        clips=(*(clip for shard in planned for clip in shard.clips), *outside),
+        clips=ClipRows.of(chain(*(shard.clips for shard in planned), outside)),
         versions=package_versions("mindspore", "librosa", "numpy", "soundfile", "soxr"),
         window_seconds=settings.window_seconds,
     )
