@@ -1,6 +1,6 @@
 """What a training step costs layer by layer, and what that means for many cards.
 
-Usage: python benchmarks/scaling.py [--batch_size 32] [--width 1.0] [--clip_milliseconds 9.1]
+Usage: python benchmarks/scaling.py [--batch_size 32] [--width 1.0] [--audio SONG]
            [--check [--repeats 5]]
 
 Operations and bytes come from the network itself: it is run once, and the shapes of every layer's
@@ -15,6 +15,7 @@ import argparse
 import math
 import statistics
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -27,6 +28,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from fcn4_dist.cluster.device import prepare_environment
 from fcn4_dist.processes import usable_cores
 from fcn4_dist.terminal import say, table
+from fcn4_dist.text import Lines
 from fcn4_dist.versions import package_versions
 
 MELS, FRAMES, CLASSES = 96, 1366, 50
@@ -62,6 +64,7 @@ class Device:
         server_link: Bytes/s one card sends to the others of its server.
         network_link: Bytes/s one card sends to other servers.
         bytes_a_value: Of an activation.
+        mesh: Whether each card of a server has a link to each other one, as on A2 and A3.
     """
 
     name: str
@@ -70,6 +73,7 @@ class Device:
     server_link: float
     network_link: float
     bytes_a_value: int
+    mesh: bool = False
 
 
 # Cores x 4096 products a cycle x 2 x cycles/s, and bytes a cycle and core x cores x cycles/s, are
@@ -78,29 +82,57 @@ class Device:
 # links of 28 GB/s to each side and one of 200 Gbit/s Ethernet (Atlas 800T A2).
 DEVICES = (
     Device("Ascend 910A, float16", 32 * 4096 * 2 * 1.0e9, 1.05e12, 30e9, 12.5e9, FLOAT16),
-    Device("Ascend 910B, float16", 24 * 4096 * 2 * 1.8e9, 1.38e12, 196e9, 25e9, FLOAT16),
+    Device("Ascend 910B, float16", 24 * 4096 * 2 * 1.8e9, 1.38e12, 196e9, 25e9, FLOAT16, mesh=True),
 )
 CARDS_A_SERVER = 8
-SERVER_LATENCY, NETWORK_LATENCY = 10e-6, 25e-6
-"""Seconds of one round of a collective, within a server and between servers (assumed)."""
+SERVER_LATENCY = 10e-6
+"""Seconds of one step of a collective within a server (assumed)."""
+NETWORK_LATENCY = 60e-6
+"""The same between servers, as HCCL itself assumes when it chooses (LATENCY in its sources)."""
+SMALLEST_OF_PIPELINE = 1 << 20
+"""Bytes of a card's part from which HCCL takes the pipeline on A2 (PIPELINE_ALLREDUCE_MIN_SIZE)."""
 CLUSTERS = (1, 8, 64, 1024)
+REDUCED = (8, 64, 96, 1000, 1024)
 
-COLLECTIONS = (("GTZAN", 1000), ("MagnaTagATune", 25_863), ("Million Song Dataset", 1_000_000))
-SHARD_GIGABYTES = 1.0
+MILLISECONDS = {"WAV": 9.1, "MP3": 20.8, "MP3, 44.1 kHz stereo": 33.7}
+"""Of one core for 30 s of audio: benchmarks/preprocessing.py, and --audio for what stereo adds."""
+# Recordings, and seconds of each: MTG-Jamendo's are whole songs (its median), of the Million Song
+# Dataset there are previews of 30 to 60 s.
+COLLECTIONS = (
+    ("GTZAN", 1000, 30.0, "WAV"),
+    ("MagnaTagATune", 25_863, 29.1, "MP3"),
+    ("MTG-Jamendo", 55_000, 224.0, "MP3, 44.1 kHz stereo"),
+    ("Million Song Dataset", 1_000_000, 30.0, "MP3"),
+    ("Million Song Dataset", 1_000_000, 60.0, "MP3, 44.1 kHz stereo"),
+)
+CLIP_SECONDS = 30.0
+MOST_SHARDS = 100
+"""Each of them is open once in each thread of a rank that reads, and once besides."""
+LARGEST_SHARD = 1e9
+"""Bytes, as long as there are not more than so many shards."""
 
 
 def main() -> None:
     options = _options()
     operators, parameters = count(options.width)
-    say(f"One sample of {MELS} x {FRAMES}, width {options.width:g}, {parameters:,} weights\n")
+    say(f"One sample of {MELS} x {FRAMES}, width {options.width:g}, {parameters:,} weights")
     _print_layers(operators)
     for device in DEVICES:
-        say(f"\n{device.name}, batch of {options.batch_size} a card (expected)\n")
+        say(Lines(f"\n{device.name}, batch of {options.batch_size} a card (expected)\n"))
         _print_cluster(device, operators, parameters, options.batch_size)
-    say("\nCollections, clips of 30 s\n")
-    _print_collections(options.clip_milliseconds)
+    for device in DEVICES:
+        say(
+            Lines(
+                f"\nAll-reduce of {FLOAT32 * parameters / 1e6:.0f} MB, {device.name} (expected)\n"
+            )
+        )
+        _print_reduces(device, parameters)
+    say(Lines("\nCollections\n"))
+    _print_collections()
+    if options.audio:
+        _print_decoding(options.audio)
     if options.check:
-        say("\nThe same prediction for this machine\n")
+        say(Lines("\nThe same prediction for this machine\n"))
         _check(operators, options)
 
 
@@ -110,12 +142,7 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--batch_size", type=int, default=32)
     parser.add_argument("--width", type=float, default=1.0)
-    parser.add_argument(
-        "--clip_milliseconds",
-        type=float,
-        default=9.1,
-        help="preprocessing of a clip on one core, as benchmarks/preprocessing.py prints it",
-    )
+    parser.add_argument("--audio", type=Path, help="a song, to measure what MP3 of each kind costs")
     parser.add_argument("--check", action="store_true")
     parser.add_argument("--repeats", type=int, default=5)
     return parser.parse_args()
@@ -233,14 +260,69 @@ def _step_floor(
 
 
 def _reduce_seconds(parameters: int, cards: int, device: Device) -> float:
-    """Give the seconds of a hierarchical ring all-reduce of the gradients in float32."""
+    """Give the seconds of an all-reduce of the gradients in float32, as HCCL chooses to make it."""
+    seconds = _reduce_by_algorithm(parameters, cards, device)
+    return seconds[_chosen(parameters, cards, device)]
+
+
+def _reduce_by_algorithm(parameters: int, cards: int, device: Device) -> dict[str, float]:
+    """Give the seconds of an all-reduce by the algorithm between servers.
+
+    Each card reduces its own part of the gradients with its peers of the other servers; the costs
+    are those by which HCCL chooses (``SelectAlgoTypeForAllReduce`` in its sources).
+    """
     inside = min(cards, CARDS_A_SERVER)
     servers = cards // inside
     size = FLOAT32 * parameters
-    seconds = 2 * (inside - 1) * (size / inside / device.server_link + SERVER_LATENCY)
-    # Each card reduces its own part of the gradients with its peers of the other servers.
-    part = size / inside
-    return seconds + 2 * (servers - 1) * (part / servers / device.network_link + NETWORK_LATENCY)
+    steps = 2 * (1 if device.mesh else inside - 1)
+    within = 2 * (inside - 1) / inside * size / device.server_link + steps * SERVER_LATENCY
+    if servers == 1:
+        return {"none": within if inside > 1 else 0.0}
+    part = size / inside / device.network_link
+    wire, rounds = 2 * (servers - 1) / servers * part, 2 * math.ceil(math.log2(servers))
+    halving = wire if _is_power_of_two(servers) else 2 * (2 * servers - 1) / servers * part
+    ring = 2 * (servers - 1) * NETWORK_LATENCY
+    return {
+        "ring": within + ring + wire,
+        "H-D_R": within + rounds * NETWORK_LATENCY + halving,
+        "NHR": within + rounds * NETWORK_LATENCY + wire,
+        # Both links are used at the same time.
+        "pipeline": ring + max(within, wire),
+    }
+
+
+def _chosen(parameters: int, cards: int, device: Device) -> str:
+    """Name the algorithm between servers that HCCL takes where HCCL_ALGO is not set."""
+    servers = cards // CARDS_A_SERVER
+    if servers <= 1:
+        return "none"
+    if not device.mesh:
+        # As HCCL's documents have it for the first 910.
+        return "H-D_R" if _is_power_of_two(servers) else "ring"
+    if FLOAT32 * parameters / cards >= SMALLEST_OF_PIPELINE:
+        return "pipeline"
+    seconds = _reduce_by_algorithm(parameters, cards, device)
+    return min(("ring", "NHR", "H-D_R"), key=seconds.__getitem__)
+
+
+def _is_power_of_two(number: int) -> bool:
+    return number & (number - 1) == 0
+
+
+def _print_reduces(device: Device, parameters: int) -> None:
+    rows = [["cards", "servers", "ring", "H-D_R", "NHR, NB", "pipeline", "by itself HCCL takes"]]
+    for cards in REDUCED:
+        seconds = _reduce_by_algorithm(parameters, cards, device)
+        told = [f"{each * 1e3:.1f} ms" for each in seconds.values()]
+        columns = told if len(told) > 1 else told * 3 + ["-"]
+        if not device.mesh:
+            # Only A2 has it.
+            columns[3] = "-"
+        chosen = _chosen(parameters, cards, device)
+        within = "mesh" if device.mesh else "ring"
+        name = f"{within} within the server" if chosen == "none" else chosen
+        rows.append([str(cards), str(cards // CARDS_A_SERVER), *columns, name])
+    say(table(rows))
 
 
 def _print_cluster(
@@ -272,15 +354,59 @@ def _print_cluster(
     say(table(rows))
 
 
-def _print_collections(clip_milliseconds: float) -> None:
-    rows = [["collection", "clips", "float32", "float16", "shards of 1 GB", "core-hours"]]
-    for name, clips in COLLECTIONS:
-        sizes = [clips * MELS * FRAMES * each / 1e9 for each in (FLOAT32, FLOAT16)]
-        shards = math.ceil(sizes[0] / SHARD_GIGABYTES)
-        hours = clips * clip_milliseconds / 3.6e6
-        rows.append(
-            [name, f"{clips:,}", *[f"{x:,.1f} GB" for x in sizes], f"{shards:,}", f"{hours:.2g}"]
-        )
+def _print_collections() -> None:
+    rows = [
+        [
+            *("collection", "recordings", "hours", "as", "core-hours", "float32", "float16"),
+            *("num_consumer", "a shard"),
+        ]
+    ]
+    for name, recordings, seconds, kind in COLLECTIONS:
+        clips = recordings * max(1, int(seconds // CLIP_SECONDS))
+        size = clips * MELS * FRAMES * FLOAT32
+        cost = recordings * seconds / CLIP_SECONDS * MILLISECONDS[kind] / 3.6e6
+        shards = min(max(4, math.ceil(size / LARGEST_SHARD)), MOST_SHARDS)
+        row = [
+            name,
+            f"{recordings:,} x {seconds:g} s",
+            f"{recordings * seconds / 3600:,.0f}",
+            kind,
+            f"{cost:.2g}",
+        ]
+        row += [f"{each / 1e9:,.1f} GB" for each in (size, size / 2, size / shards)]
+        rows.append([*row[:-1], str(shards), row[-1]])
+    say(table(rows))
+
+
+def _print_decoding(audio: Path) -> None:
+    """Print what 30 s of a song take from MP3 to log-mel, in mono as in stereo."""
+    import numpy as np
+    import soundfile
+    import soxr
+
+    from fcn4_dist.audio.features import FeatureParameters, LogMel
+    from fcn4_dist.audio.waveform import load_window
+    from fcn4_dist.config import Settings
+
+    parameters = FeatureParameters.from_settings(Settings())
+    log_mel = LogMel(parameters)
+    song, song_rate = soundfile.read(audio, dtype="float32", always_2d=True)
+    song = np.repeat(song, 2, axis=1)[:, :2]
+    rows = [["MP3 of 30 s", "milliseconds of one core"]]
+    for rate, channels in ((22050, 1), (44100, 1), (44100, 2)):
+        clip = soxr.resample(song, song_rate, rate)[: int(rate * CLIP_SECONDS), :channels]
+        with tempfile.NamedTemporaryFile(suffix=".mp3") as file:
+            soundfile.write(file.name, clip, rate, format="MP3", subtype="MPEG_LAYER_III")
+            times = []
+            for _ in range(25):
+                begun = time.process_time()
+                window = load_window(
+                    Path(file.name), parameters.sample_rate, parameters.clip_samples
+                )
+                log_mel(window.samples)
+                times.append(time.process_time() - begun)
+        name = f"{rate} Hz, {'stereo' if channels == 2 else 'mono'}"
+        rows.append([name, f"{statistics.median(times) * 1e3:.1f}"])
     say(table(rows))
 
 

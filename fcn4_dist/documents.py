@@ -115,7 +115,7 @@ def parse(data: bytes | str, kind: type[_Kind], place: str) -> _Kind:
             _check_format(data, kind, place)
         document = _decode(data, kind)
         if len(data) <= _MOST_SEARCHED:
-            json.loads(_text_of(data), object_pairs_hook=_refuse_repeated)
+            _KEYS_ONCE.decode(_text_of(data))
         return document
     except (ValueError, RecursionError, MemoryError) as error:
         raise _unreadable(kind, f"{place} is damaged{_told(error)}") from error
@@ -210,6 +210,9 @@ def _refuse_repeated(pairs: list[tuple[str, Any]]) -> None:
     if len(names := {name for name, _ in pairs}) < len(pairs):
         twice = next(name for name in names if sum(name == each for each, _ in pairs) > 1)
         raise msgspec.ValidationError(f"The key {twice!r} is there more than once")
+
+
+_KEYS_ONCE = json.JSONDecoder(object_pairs_hook=_refuse_repeated)
 
 
 def _unreadable(kind: type[Document], sentence: str) -> InputError:

@@ -1,5 +1,7 @@
 """What a check has found: how bad it is, what and where, and what to do about it."""
 
+import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -7,6 +9,8 @@ from enum import Enum
 from fcn4_dist.errors import InputError
 from fcn4_dist.refusals import explain
 from fcn4_dist.text import Lines, cleaned, shorten
+
+_MOST_OF_A_KIND, _SHOWN_OF_A_KIND = 8, 3
 
 
 class Level(Enum):
@@ -69,9 +73,29 @@ def refuse_errors(findings: Iterable[Finding], heading: str = "") -> None:
     """
     # Several checks may stumble over the same.
     if lines := list(dict.fromkeys(map(str, errors_in(findings)))):
+        lines = in_short(lines)
         if heading:
             lines = [cleaned(heading), *(f"  {line}" for line in lines)]
         raise InputError(Lines("\n".join(lines)))
+
+
+def in_short(lines: Sequence[str]) -> list[str]:
+    """Tell of many lines that differ in numbers alone the first, how many there are, and the last.
+
+    Args:
+        lines: Those that there are; in their order.
+    """
+    kinds = [re.sub(r"\d+", "0", line) for line in lines]
+    numbers, seen, told = Counter(kinds), Counter[str](), []
+    for kind, line in zip(kinds, lines, strict=True):
+        seen[kind] += 1
+        if numbers[kind] <= _MOST_OF_A_KIND or seen[kind] <= _SHOWN_OF_A_KIND:
+            told.append(line)
+        elif seen[kind] == numbers[kind]:
+            told.append(
+                f"… and {numbers[kind] - _SHOWN_OF_A_KIND} more like these, the last: {line}"
+            )
+    return told
 
 
 def counted(items: Sequence[str], shown: int = 3) -> str:

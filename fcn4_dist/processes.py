@@ -3,6 +3,7 @@
 import ctypes
 import math
 import os
+import resource
 import signal
 import sys
 import time
@@ -49,6 +50,23 @@ class ProcessDiedError(Exception):
 def usable_cores() -> int:
     """Count the cores this process may run on."""
     return len(os.sched_getaffinity(0))
+
+
+def allow_open_files(more: int) -> int:
+    """Have the system allow this process to open more files, as far as nobody has to be asked.
+
+    Args:
+        more: How many besides those that are open now.
+
+    Returns:
+        How many are lacking; 0 if all of them can be opened.
+    """
+    wanted = len(os.listdir("/proc/self/fd")) + more
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft < allowed and soft != resource.RLIM_INFINITY:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+    return wanted - allowed
 
 
 def run_in_processes(

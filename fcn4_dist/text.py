@@ -83,11 +83,25 @@ def unlike(first: Sequence[str], second: Sequence[str]) -> tuple[str, str]:
 
 
 def span(numbers: Sequence[int]) -> str:
-    """Write whole numbers in their order: "1 to 10", "0, 2, 5"."""
-    first, last = numbers[0], numbers[-1]
-    if len(numbers) > 2 and list(numbers) == list(range(first, last + 1)):
-        return f"{first} to {last}"
-    return ", ".join(map(str, numbers))
+    """Write whole numbers in their order: "1 to 10", "0, 2, 5", "0 to 7, 9", of many the first."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    pieces = [
+        piece
+        for run in runs
+        for piece in ([f"{run[0]} to {run[-1]}"] if len(run) > 2 else map(str, run))
+    ]
+    more = f", … ({len(numbers)} in all)" if len(pieces) > _LONGEST_LIST else ""
+    return ", ".join(pieces[:_LONGEST_LIST]) + more
+
+
+def named(noun: str, numbers: Sequence[int]) -> str:
+    """Name some of several by their numbers, in their order: "node 3", "nodes 1 to 127"."""
+    return f"{noun}{'s' * (len(numbers) > 1)} {span(numbers)}"
 
 
 def json_text(value: Any, encoding: str = "utf-8", **options: Any) -> str:

@@ -7,6 +7,7 @@ import os
 import pickle
 import subprocess
 import unicodedata
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import given
@@ -21,6 +22,7 @@ from fcn4_dist.text import (
     count,
     csv_line,
     json_text,
+    named,
     shell_command,
     text_of_cell,
     unlike,
@@ -134,3 +136,18 @@ def test_short_lists_that_differ_are_written_whole_and_long_ones_where_they_part
     here = "of which number 251 is"
     assert unlike(tags, others) == (f"300, {here} tag 250", f"300, {here} drone")
     assert unlike(tags, tags[:-1]) == ("300", "299")
+
+
+@pytest.mark.parametrize(
+    ("numbers", "text"),
+    [
+        ([3], "node 3"),
+        ([0, 2, 5], "nodes 0, 2, 5"),
+        ([6, 7], "nodes 6, 7"),
+        (range(1, 128), "nodes 1 to 127"),
+        ([0, 1, 2, 4, 8, 9], "nodes 0 to 2, 4, 8, 9"),
+        (range(1, 99, 2), f"nodes {', '.join(map(str, range(1, 41, 2)))}, … (49 in all)"),
+    ],
+)
+def test_numbers_of_many_are_written_as_runs(numbers: Sequence[int], text: str) -> None:
+    assert named("node", numbers) == text

@@ -33,6 +33,7 @@ from fcn4_dist.errors import InputError
 SECONDS_TO_GREET = 10.0
 MOST_CALLERS = 256
 """That are listened to at once; of more, those that have called first are hung up on."""
+_MOST_AT_ONCE = MOST_CALLERS // 4
 _MOST_REFUSALS_SAID = 20
 _SECONDS_FOR_ROOM = 0.1
 
@@ -80,12 +81,14 @@ class Callers:
 
     def hear(self, seconds: float) -> None:
         """Listen to all who speak within some seconds."""
-        for key, _ in self._selector.select(seconds):
-            if key.fileobj is self._listener:
-                self._accept()
+        speaking = {key.fd for key, _ in self._selector.select(seconds)}
+        for number in speaking:
             # Who was hung up on a moment ago is not there any more.
-            elif caller := self._callers.get(key.fd):
+            if caller := self._callers.get(number):
                 self._hear(caller)
+        # Behind those who are here already, whom the new ones may push out.
+        if self._listener.fileno() in speaking:
+            self._accept()
         now = time.monotonic()
         for caller in [each for each in self._callers.values() if each.ends < now]:
             self._hang_up(caller)
@@ -100,7 +103,7 @@ class Callers:
         self._selector.close()
 
     def _accept(self) -> None:
-        for _ in range(MOST_CALLERS):
+        for _ in range(_MOST_AT_ONCE):
             first = next(iter(self._callers.values()), None)
             try:
                 connected, address = self._listener.accept()

@@ -37,10 +37,10 @@ class Message(documents.Document):
     """What launchers that have met say to each other.
 
     Attributes:
-        kind: A value for all; the values of all, from node 0; that the sender is alive; that it
-            has failed; that it is through.
+        kind: A value for node 0; what node 0 makes of those of all; that the sender is alive; that
+            it has failed; that it is through.
         value: Of a "value".
-        values: Of "values", by node.
+        values: Of "values".
         standing: How far the ranks behind the sender are, when it is alive.
         sentence: Of a "failure".
     """
@@ -53,17 +53,21 @@ class Message(documents.Document):
     standing: Standing | None = None
     sentence: Annotated[str, Meta(max_length=LONGEST_SENTENCE)] = ""
 
+    def line(self) -> bytes:
+        """Give what is sent of it behind the seal."""
+        return documents.to_line(self).encode()
+
 
 OnFailure = Callable[[str, "Connection"], None]
 
 
 class Connection:
-    """A connection to another launcher, read in a thread of its own once it is started.
+    """A connection to another launcher, heard whenever there may be something to hear.
 
     Args:
         connected: The socket.
         name: Of the other side, for sentences.
-        keys: Those of what is sent and of what comes; :meth:`start` needs them.
+        keys: Those of what is sent and of what comes.
         begun: What has come already.
 
     Attributes:
@@ -88,18 +92,24 @@ class Connection:
         self._sending = threading.Lock()
         self._closed = False
 
-    def send(self, message: Message) -> None:
-        """Send a message; that it cannot be sent is noticed by the thread that reads."""
-        with self._sending:
-            self._send(documents.to_line(message).encode())
+    def fileno(self) -> int:
+        """Give the number by which it can be waited for; -1 when it is closed."""
+        return self._socket.fileno()
 
-    def tell(self, message: Message, seconds: float = _SECONDS_TO_TELL) -> None:
+    def send(self, line: bytes) -> None:
+        """Send a message's line; that it cannot be sent is noticed by whoever hears."""
+        with self._sending:
+            self._send(line)
+
+    def tell(self, message: Message, seconds: float) -> bool:
         """Send a short message, if the other side reads within some seconds; else leave it."""
         if not self._sending.acquire(timeout=seconds):
-            return
+            return False
         try:
-            if _ready(self._socket, select.POLLOUT, seconds):
-                self._send(documents.to_line(message).encode())
+            if not _ready(self._socket, select.POLLOUT, seconds):
+                return False
+            self._send(message.line())
+            return True
         finally:
             self._sending.release()
 
@@ -128,9 +138,41 @@ class Connection:
         """Tell whether the other side has hung up; while nothing is read it is not noticed."""
         return self._closed or _ready(self._socket, getattr(select, "POLLRDHUP", 0), 0)
 
-    def start(self, on_failure: OnFailure) -> None:
-        """Read from now on, in the background."""
-        threading.Thread(target=self._read, args=(on_failure,), daemon=True).start()
+    def hear(self, on_failure: OnFailure) -> bool:
+        """Take what the other side has said, or notice that it is silent for too long.
+
+        Args:
+            on_failure: Is told once that something has failed, by the other side or with it.
+
+        Returns:
+            Whether it may say more.
+        """
+        problem = f"the launcher on {self.name} ended without a word; see its terminal"
+        try:
+            open_still = self._lines.read(0)
+            while (line := self._lines.whole()) is not None:
+                if not self._heard(self._opened(line), on_failure):
+                    return False
+            if open_still:
+                return True
+        except TimeoutError:
+            problem = (
+                f"{self.name} has not been heard from for {SECONDS_OF_SILENCE:.0f} s: the host or "
+                "the network between is down"
+            )
+        except ConnectionResetError:
+            # How a connection ends whose other side was killed before it had read all.
+            pass
+        except queue.Full:
+            problem = self.unasked()
+        except InputError as error:
+            problem = str(error)
+        except Exception as error:
+            # Whatever it is: hearing that ends without a word leaves this node waiting.
+            problem = as_sentence(f"the connection to {self.name} broke ({error})")
+        if not self._closed:
+            on_failure(problem, self)
+        return False
 
     def close(self) -> None:
         """Hang up."""
@@ -149,37 +191,17 @@ class Connection:
             with suppress(OSError):
                 self._socket.shutdown(socket.SHUT_RDWR)
 
-    def _read(self, on_failure: OnFailure) -> None:
-        problem = f"the launcher on {self.name} ended without a word; see its terminal"
-        try:
-            for line in self._lines:
-                message = self._opened(line)
-                if message.kind == "alive":
-                    self.standing = message.standing
-                elif message.kind == "failure":
-                    on_failure(as_sentence(message.sentence), self)
-                elif message.kind == "done":
-                    self.ended = f"the launcher on {self.name} has ended; see its terminal"
-                    return
-                else:
-                    self._values.put_nowait(message)
-        except TimeoutError:
-            problem = (
-                f"{self.name} has not been heard from for {SECONDS_OF_SILENCE:.0f} s: the host or "
-                "the network between is down"
-            )
-        except ConnectionResetError:
-            # How a connection ends whose other side was killed before it had read all.
-            pass
-        except queue.Full:
-            problem = self.unasked()
-        except InputError as error:
-            problem = str(error)
-        except Exception as error:
-            # Whatever it is: a thread that dies without a word leaves this node waiting.
-            problem = as_sentence(f"the connection to {self.name} broke ({error})")
-        if not self._closed:
-            on_failure(problem, self)
+    def _heard(self, message: Message, on_failure: OnFailure) -> bool:
+        if message.kind == "alive":
+            self.standing = message.standing
+        elif message.kind == "failure":
+            on_failure(as_sentence(message.sentence), self)
+        elif message.kind == "done":
+            self.ended = f"the launcher on {self.name} has ended; see its terminal"
+            return False
+        else:
+            self._values.put_nowait(message)
+        return True
 
     def _opened(self, line: bytes) -> Message:
         seal, data = line[:_SEAL_LENGTH], line[_SEAL_LENGTH:]
@@ -207,7 +229,8 @@ class Lines:
 
     def __init__(self, connected: socket.socket, name: str, most: int, begun: bytes = b"") -> None:
         self._socket, self._name, self._most = connected, name, most
-        self._buffer = bytearray(begun)
+        self._buffer, self._searched = bytearray(begun), 0
+        self._ends = time.monotonic() + SECONDS_OF_SILENCE
 
     def __iter__(self) -> "Lines":
         return self
@@ -220,22 +243,43 @@ class Lines:
             InputError: If it is too long.
             OSError: If the connection breaks.
         """
-        ends, searched = time.monotonic() + SECONDS_OF_SILENCE, 0
-        while (end := self._buffer.find(b"\n", searched)) < 0:
-            searched = len(self._buffer)
-            self._check_length(searched)
-            if not _ready(self._socket, select.POLLIN, ends - time.monotonic()):
-                raise TimeoutError
-            data = self._socket.recv(_BYTES_AT_ONCE)
-            if not data:
+        while (line := self.whole()) is None:
+            if not self.read(self._ends - time.monotonic()):
                 raise StopIteration
-            if not searched:
-                ends = time.monotonic() + SECONDS_OF_SILENCE
-            self._buffer += data
-        self._check_length(end)
+        return line
+
+    def whole(self) -> bytes | None:
+        """Take the next line out of what has come; None if it is not all there.
+
+        Raises:
+            InputError: If it is too long.
+        """
+        end = self._buffer.find(b"\n", self._searched)
+        self._searched = len(self._buffer) if end < 0 else 0
+        self._check_length(end if end >= 0 else self._searched)
+        if end < 0:
+            return None
         line = bytes(self._buffer[:end])
         del self._buffer[: end + 1]
+        self._ends = time.monotonic() + SECONDS_OF_SILENCE
         return line
+
+    def read(self, seconds: float) -> bool:
+        """Wait some seconds for more; tell whether there may be more still.
+
+        Raises:
+            TimeoutError: If nothing has come, and a line takes too long.
+            OSError: If the connection breaks.
+        """
+        if not _ready(self._socket, select.POLLIN, seconds):
+            if time.monotonic() >= self._ends:
+                raise TimeoutError
+            return True
+        data = self._socket.recv(_BYTES_AT_ONCE)
+        if not self._buffer:
+            self._ends = time.monotonic() + SECONDS_OF_SILENCE
+        self._buffer += data
+        return bool(data)
 
     def rest(self) -> bytes:
         """Give what has come behind the last line."""
@@ -246,10 +290,16 @@ class Lines:
             raise InputError(f"{self._name} has sent more than {self._most} bytes at once")
 
 
-def slowest(standings: Iterable[Standing | None]) -> Standing | None:
-    """Give how far the ranks behind several launchers are; None where nobody has said."""
-    known = [standing for standing in standings if standing is not None]
-    return Standing.joined(known) if known else None
+def tell_all(message: Message, others: Iterable[Connection]) -> None:
+    """Send a short message to all that read within some seconds.
+
+    Args:
+        message: What to say.
+        others: To whom; those that do not read now hold up none of those that do.
+    """
+    ends = time.monotonic() + _SECONDS_TO_TELL
+    for other in [each for each in others if not each.tell(message, 0)]:
+        other.tell(message, max(ends - time.monotonic(), 0))
 
 
 def _ready(connected: socket.socket, event: int, seconds: float) -> bool:

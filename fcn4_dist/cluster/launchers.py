@@ -6,12 +6,15 @@ once, and a node that is no longer heard from is missed within seconds. Node 0 i
 hands messages on.
 """
 
+import selectors
 import threading
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import accumulate
 from typing import Any
 
 from fcn4_dist.cluster import connection
-from fcn4_dist.cluster.connection import Connection, Message, slowest
+from fcn4_dist.cluster.connection import Connection, Message, tell_all
 from fcn4_dist.cluster.heartbeat import Standing
 from fcn4_dist.cluster.meeting import Waiting, join, wait_for_all
 from fcn4_dist.cluster.peers import Peers, as_sentence
@@ -47,11 +50,12 @@ class Launchers(Peers):
         self._failure = ""
         self._standing: Standing | None = None
         self._lock = threading.Lock()
-        self._closed = threading.Event()
-        for other in self._others.values():
-            other.start(self._on_failure)
+        self._closed = False
         if self._others:
-            threading.Thread(target=self._send_signs_of_life, daemon=True).start()
+            selector = selectors.DefaultSelector()
+            for other in self._others.values():
+                selector.register(other, selectors.EVENT_READ, other)
+            threading.Thread(target=self._attend, args=(selector,), daemon=True).start()
 
     def __enter__(self) -> "Launchers":
         return self
@@ -62,13 +66,22 @@ class Launchers(Peers):
         self.close()
 
     def all_gather(self, value: Any) -> list[Any]:
-        """Exchange a value of each node.
-
-        Args:
-            value: This node's: a scalar as JSON has them, a list of such, or an object of both.
+        """Exchange a value of each node, as :meth:`all_reduce` does, which sends less.
 
         Returns:
             The values of all nodes, by their number.
+        """
+        values = self.all_reduce(value, list)
+        if len(values) != self.size:
+            raise Fcn4DistError(self._others[0].unasked())
+        return values
+
+    def all_reduce(self, value: Any, reduce: Callable[[Sequence[Any]], Sequence[Any]]) -> list[Any]:
+        """Have node 0 make a few values of those of all nodes, and give them to each.
+
+        Args:
+            value: This node's: a scalar as JSON has them, a list of such, or an object of both.
+            reduce: Makes the few, each such a value, of those of all nodes by their number.
 
         Raises:
             Fcn4DistError: If another node has failed or is no longer there, or has sent what
@@ -79,15 +92,13 @@ class Launchers(Peers):
             values += [
                 self._take(self._others[rank], "value").value for rank in sorted(self._others)
             ]
+            reduced = list(reduce(values))
+            line = Message("values", values=tuple(reduced)).line()
             for other in self._others.values():
-                other.send(Message("values", values=tuple(values)))
-            return values
-        node_0 = self._others[0]
-        node_0.send(Message("value", value))
-        gathered = list(self._take(node_0, "values").values)
-        if len(gathered) != self.size:
-            raise Fcn4DistError(node_0.unasked())
-        return gathered
+                other.send(line)
+            return reduced
+        self._others[0].send(Message("value", value).line())
+        return list(self._take(self._others[0], "values").values)
 
     def failure(self) -> str:
         """Tell what has failed on another node; "" for nothing known."""
@@ -100,19 +111,18 @@ class Launchers(Peers):
 
     def elsewhere(self) -> Standing | None:
         """Tell how far the slowest rank of the other nodes is; None if that is not known yet."""
-        return slowest(other.standing for other in self._others.values() if not other.ended)
+        return _slowest(other.standing for other in self._others.values() if not other.ended)
 
     def tell(self, sentence: str) -> None:
         """Tell all other nodes that this one has failed."""
-        message = Message("failure", sentence=as_sentence(f"node {self.rank}: {sentence}"))
-        for other in self._others.values():
-            other.tell(message)
+        sentence = as_sentence(f"node {self.rank}: {sentence}")
+        tell_all(Message("failure", sentence=sentence), self._others.values())
 
     def close(self) -> None:
         """Say that this node is through, and hang up."""
-        self._closed.set()
+        self._closed = True
+        tell_all(Message("done"), self._others.values())
         for other in self._others.values():
-            other.tell(Message("done"))
             other.close()
 
     def _take(self, other: Connection, kind: str) -> Message:
@@ -127,16 +137,47 @@ class Launchers(Peers):
     def _on_failure(self, sentence: str, sender: Connection) -> None:
         with self._lock:
             self._failure = self._failure or sentence
-        for other in self._others.values():
-            if other is not sender:
-                other.tell(Message("failure", sentence=sentence))
+        others = [other for other in self._others.values() if other is not sender]
+        tell_all(Message("failure", sentence=sentence), others)
+
+    def _attend(self, selector: selectors.BaseSelector) -> None:
+        """Hear the others as they speak, and let them hear now and then that this one is alive."""
+        next_sign = 0.0
+        with selector:
+            while not self._closed:
+                seconds = next_sign - time.monotonic()
+                if seconds > 0:
+                    keys = [key for key, _ in selector.select(seconds)]
+                else:
+                    self._send_signs_of_life()
+                    next_sign = time.monotonic() + connection.SECONDS_BETWEEN_SIGNS
+                    # All of them, so that a silence is noticed.
+                    keys = list(selector.get_map().values())
+                for other in [key.data for key in keys]:
+                    if not other.hear(self._on_failure):
+                        selector.unregister(other)
 
     def _send_signs_of_life(self) -> None:
-        while not self._closed.wait(connection.SECONDS_BETWEEN_SIGNS):
-            for receiver in self._others.values():
-                others = [each.standing for each in self._others.values() if each is not receiver]
-                # Who does not read now has those before it still to read, and holds nobody up.
-                receiver.tell(Message("alive", standing=slowest([self._standing, *others])), 0)
+        others = list(self._others.values())
+        standings = of_others([self._standing, *(other.standing for other in others)])[1:]
+        for receiver, standing in zip(others, standings, strict=True):
+            # Who does not read now has those before it still to read, and holds nobody up.
+            receiver.tell(Message("alive", standing=standing), 0)
+
+
+def of_others(standings: Sequence[Standing | None]) -> list[Standing | None]:
+    """Give for each of several launchers how far the ranks behind all the others are.
+
+    Args:
+        standings: Of the ranks behind each; None where it has not said so.
+    """
+
+    def joined(one: Standing | None, other: Standing | None) -> Standing | None:
+        return _slowest([one, other])
+
+    before = accumulate([None, *standings[:-1]], joined)
+    behind = accumulate([None, *standings[:0:-1]], joined)
+    return [joined(*each) for each in zip(before, reversed(list(behind)), strict=True)]
 
 
 def meet(
@@ -179,3 +220,8 @@ def who_may_join(nodes: Nodes) -> str:
     if nodes.rank == 0:
         return f"without {SECRET_VARIABLE}, whoever reaches {place}, may join this job as a node"
     return f"without {SECRET_VARIABLE}, whatever answers on {place}, is taken for node 0"
+
+
+def _slowest(standings: Iterable[Standing | None]) -> Standing | None:
+    known = [standing for standing in standings if standing is not None]
+    return Standing.joined(known) if known else None

@@ -6,12 +6,14 @@ import socket
 import time
 from collections.abc import Callable
 
-from fcn4_dist.cluster.callers import Callers
-from fcn4_dist.cluster.connection import Connection, Message
+from fcn4_dist.cluster.callers import MOST_CALLERS, Callers
+from fcn4_dist.cluster.connection import Connection, Message, tell_all
 from fcn4_dist.cluster.greeting import greeted
 from fcn4_dist.cluster.secret import Secret
 from fcn4_dist.cluster.topology import Nodes
 from fcn4_dist.errors import InputError
+from fcn4_dist.processes import allow_open_files
+from fcn4_dist.text import named
 
 _SECONDS_BETWEEN_TRIES = 0.5
 _SECONDS_OF_A_TRY = 5.0
@@ -54,16 +56,16 @@ def wait_for_all(nodes: Nodes, waiting: Waiting, secret: Secret) -> dict[int, Co
         InputError: If it cannot be listened, or one of them does not come.
     """
     others: dict[int, Connection] = {}
-    next_look = 0.0
+    # Where it does not, those that call last wait for those before them.
+    allow_open_files(nodes.count + MOST_CALLERS)
     with Callers(nodes, _listener(nodes), secret, others, waiting.say) as callers:
         while missing := _still_to_come(nodes, others):
-            what = f"node {', '.join(map(str, missing))} to join on port {nodes.launchers_port}"
+            what = f"{named('node', missing)} to join on port {nodes.launchers_port}"
             if not waiting.goes_on(what):
-                raise _has_not_joined(nodes, missing[0], others)
-            callers.hear(_SECONDS_BETWEEN_TRIES)
-            if time.monotonic() >= next_look:
-                next_look = time.monotonic() + _SECONDS_BETWEEN_TRIES
-                _look_at(others)
+                raise _have_not_joined(nodes, missing, others)
+            next_look = time.monotonic() + _SECONDS_BETWEEN_TRIES
+            while len(others) < nodes.count - 1 and (left := next_look - time.monotonic()) > 0:
+                callers.hear(left)
     return others
 
 
@@ -103,41 +105,35 @@ def join(nodes: Nodes, waiting: Waiting, secret: Secret) -> Connection:
 
 
 def _still_to_come(nodes: Nodes, others: dict[int, Connection]) -> list[int]:
-    expected = set(range(1, nodes.count))
-    if expected == set(others):
+    for rank, peer in list(others.items()):
         # One of them may have been stopped since it joined.
-        _forget_gone(others)
-    return sorted(expected - set(others))
+        if peer.gone():
+            del others[rank]
+        else:
+            # Those that have joined would miss a node 0 that says nothing.
+            peer.tell(Message("alive"), 0)
+    return [rank for rank in range(1, nodes.count) if rank not in others]
 
 
-def _look_at(others: dict[int, Connection]) -> None:
-    for peer in others.values():
-        # Those that have joined would miss a node 0 that says nothing.
-        peer.tell(Message("alive"), 0)
-    _forget_gone(others)
-
-
-def _forget_gone(others: dict[int, Connection]) -> None:
-    for rank in [rank for rank, peer in others.items() if peer.gone()]:
-        del others[rank]
-
-
-def _has_not_joined(nodes: Nodes, missing: int, others: dict[int, Connection]) -> InputError:
+def _have_not_joined(nodes: Nodes, missing: list[int], others: dict[int, Connection]) -> InputError:
     problem = (
-        f"node {missing} has not joined: start the same script there with --node_rank {missing} "
-        f"--master_addr {nodes.master_addr}, and see that ports {nodes.master_port} and "
-        f"{nodes.launchers_port} are not blocked"
+        f"{named('node', missing)} {'has' if len(missing) == 1 else 'have'} not joined: start the "
+        f"same script there with --node_rank {missing[0]} --master_addr {nodes.master_addr}, and "
+        f"see that ports {nodes.master_port} and {nodes.launchers_port} are not blocked"
     )
+    tell_all(Message("failure", sentence=f"node 0: {problem}"), others.values())
     for peer in others.values():
-        peer.tell(Message("failure", sentence=f"node 0: {problem}"))
         peer.close()
     return InputError(problem)
 
 
 def _listener(nodes: Nodes) -> socket.socket:
     try:
+        # A scheduler starts all launchers at once, and they call at once.
         return socket.create_server(
-            (nodes.master_addr, nodes.launchers_port), family=_family(nodes.master_addr)
+            (nodes.master_addr, nodes.launchers_port),
+            family=_family(nodes.master_addr),
+            backlog=MOST_CALLERS + nodes.count,
         )
     except socket.gaierror as error:
         raise _no_address(nodes, error) from error

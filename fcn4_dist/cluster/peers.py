@@ -10,7 +10,7 @@ from typing import Any, NoReturn, TypeVar
 import msgspec
 
 from fcn4_dist.errors import Fcn4DistError, InputError
-from fcn4_dist.text import Lines, cleaned
+from fcn4_dist.text import Lines, cleaned, named
 
 SAME_VERSION = "install the same version of fcn4_dist on every node"
 LONGEST_SENTENCE = 2000
@@ -57,6 +57,16 @@ class Peers(ABC):
             The values of all, by their number, on every peer.
         """
 
+    def all_reduce(self, value: Any, reduce: Callable[[Sequence[Any]], Sequence[Any]]) -> list[Any]:
+        """Give every peer the few values that are made of those of all.
+
+        Args:
+            value: This one's, as JSON can hold it.
+            reduce: Makes them of the values of all, by their number; on number 0 alone where that
+                saves sending each of them to every peer.
+        """
+        return list(reduce(self.all_gather(value)))
+
     def gather(self, value: Any) -> Sequence[Any] | None:
         """Bring a value of each peer to number 0; None on the others."""
         values = self.all_gather(value)
@@ -64,7 +74,8 @@ class Peers(ABC):
 
     def broadcast(self, value: Any) -> Any:
         """Give every peer the value of number 0; what the others hand in does not count."""
-        return self.all_gather(value if self.is_main else None)[0]
+        values = self.all_reduce(value if self.is_main else None, lambda values: values[:1])
+        return self._checked(tuple[Any], values, 0)[0]
 
     def all_gather_of(self, kind: Any, value: Any) -> list[Any]:
         """Exchange a value of each peer, and look whether each is what it is to be.
@@ -76,8 +87,7 @@ class Peers(ABC):
         Raises:
             Fcn4DistError: If another peer's is something else.
         """
-        values = self.all_gather(value)
-        return [self._checked(kind, each, number) for number, each in enumerate(values)]
+        return self._each_checked(kind, self.all_gather(value))
 
     def broadcast_of(self, kind: Any, value: Any) -> Any:
         """Give every peer the value of number 0, and look whether it is what it is to be.
@@ -124,11 +134,21 @@ class Peers(ABC):
         Raises:
             InputError: With what this one has found, and what others have behind their names.
         """
-        lines: list[str] = []
-        for number, found in enumerate(self.all_gather_of(list[str], list(problems))):
-            named = number != self.rank or self.shares_terminal
-            told = [f"{self.noun} {number}: {line}" if named else line for line in found]
-            lines = lines + told if named else told + lines
+
+        def told(values: Sequence[Any]) -> list[list[str]]:
+            finders: dict[str, list[int]] = {}
+            for number, found in enumerate(self._each_checked(list[str], values)):
+                for line in dict.fromkeys(found):
+                    finders.setdefault(as_sentence(line), []).append(number)
+            first = list(finders.items())[:_MOST_LINES]
+            return [[named(self.noun, numbers), line] for line, numbers in first]
+
+        found = self._checked(
+            list[tuple[str, str]], self.all_reduce(list(problems[:_MOST_LINES]), told), 0
+        )
+        own = [] if self.shares_terminal else list(problems)
+        alone = named(self.noun, [self.rank])
+        lines = own + [f"{who}: {line}" for who, line in found if not (own and who == alone)]
         if lines:
             self.refuse(InputError(_as_lines(lines)))
 
@@ -144,21 +164,31 @@ class Peers(ABC):
         Raises:
             Fcn4DistError: On every peer, naming those that differ from number 0.
         """
-        gathered = self.all_gather_of(dict[str, Any], dict(facts))
-        for name in facts:
-            values = [each.get(name) for each in gathered]
-            differing = [number for number, value in enumerate(values) if value != values[0]]
-            if differing:
-                sentence = (
-                    f"{self.noun} {', '.join(map(str, differing))} and {self.noun} 0 do not agree "
-                    f"on the {name} ({values[differing[0]]} and {values[0]}): give every host the "
-                    "same settings, shards and versions"
-                )
-                self.refuse(error(as_sentence(sentence)))
+
+        def differences(values: Sequence[Any]) -> list[str]:
+            gathered = self._each_checked(dict[str, Any], values)
+            for name, of_main in gathered[0].items():
+                differing = [
+                    number for number, each in enumerate(gathered) if each.get(name) != of_main
+                ]
+                if differing:
+                    other = gathered[differing[0]].get(name)
+                    return [
+                        f"{named(self.noun, differing)} and {self.noun} 0 do not agree on the "
+                        f"{name} ({other} and {of_main}): give every host the same settings, "
+                        "shards and versions"
+                    ]
+            return []
+
+        for sentence in self._checked(list[str], self.all_reduce(dict(facts), differences), 0):
+            self.refuse(error(as_sentence(sentence)))
 
     def refuse(self, error: Fcn4DistError) -> NoReturn:
         """Raise what every peer raises at this moment, so that none is left to be waited for."""
         raise error
+
+    def _each_checked(self, kind: Any, values: Sequence[Any]) -> list[Any]:
+        return [self._checked(kind, each, number) for number, each in enumerate(values)]
 
     def _checked(self, kind: Any, value: Any, number: int) -> Any:
         try:

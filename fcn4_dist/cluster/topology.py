@@ -9,12 +9,14 @@ from enum import Enum
 from pathlib import Path
 
 from fcn4_dist.errors import InputError
+from fcn4_dist.findings import counted
 from fcn4_dist.host.host import VISIBLE_VARIABLE, Host
 from fcn4_dist.rank_table import RankTable, read_rank_table
 
 DEFAULT_MASTER_PORT = 8118
 LOOP_BACK = "127.0.0.1"
 LARGEST_PORT = 65535
+_MOST_NAMED = 8
 
 
 class Starter(Enum):
@@ -221,9 +223,10 @@ def _nodes_of_table(request: LaunchRequest, host: Host) -> Nodes:
                 f"{request.rank_table_file} by its address: leave --node_rank out"
             )
     elif found is None and count > 1:
-        names = ", ".join(server.pod_ip or server.server_id for server in table.servers)
+        names = [server.pod_ip or server.server_id for server in table.servers]
+        told = ", ".join(names) if len(names) <= _MOST_NAMED else counted(names)
         raise InputError(
-            f"none of the servers of {request.rank_table_file} ({names}) has an address of this "
+            f"none of the servers of {request.rank_table_file} ({told}) has an address of this "
             f"host ({', '.join(host.addresses)}): give the table of these hosts, or --node_rank"
         )
     else:
@@ -250,8 +253,9 @@ def _topology_of_table(
     numbers = [len(server.devices) for server in nodes.table.servers]
     if len(set(numbers)) > 1:
         raise InputError(
-            f"{nodes.table_file} gives its servers {', '.join(map(str, numbers))} cards, and msrun "
-            "starts the same number of workers on every host: make the table with equal numbers"
+            f"{nodes.table_file} gives its servers {', '.join(map(str, dict.fromkeys(numbers)))} "
+            "cards, and msrun starts the same number of workers on every host: make the table with "
+            "equal numbers"
         )
     cards = tuple(device.device_id for device in nodes.table.servers[nodes.rank].devices)
     if request.device_num not in (None, len(cards)):

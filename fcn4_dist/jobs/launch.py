@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
 
 from fcn4_dist.checkpoints.folder import AUTO
@@ -18,6 +19,7 @@ from fcn4_dist.cluster.sites import MINDCLUSTER_TABLE, at_site
 from fcn4_dist.cluster.supervision import run_launch
 from fcn4_dist.cluster.topology import (
     LaunchRequest,
+    Nodes,
     Starter,
     Topology,
     free_port,
@@ -26,15 +28,15 @@ from fcn4_dist.cluster.topology import (
 )
 from fcn4_dist.config import LoadedSettings, Settings
 from fcn4_dist.files import write_text
-from fcn4_dist.findings import Level, refuse_errors
+from fcn4_dist.findings import Level, in_short, refuse_errors
 from fcn4_dist.host.host import Host
 from fcn4_dist.jobs.auto_settings import choose_device, choose_for_card, say_device
 from fcn4_dist.jobs.found_settings import find_settings
 from fcn4_dist.jobs.prepare import Job, Start, find_obstacles, prepare
-from fcn4_dist.rank_table import TableState, read_rank_table, state_of_table
+from fcn4_dist.rank_table import TableState, state_of_table
 from fcn4_dist.runs.folder import planned_run_folder, save_settings
 from fcn4_dist.terminal import put, say, say_result, warn
-from fcn4_dist.text import count
+from fcn4_dist.text import count, named, span
 
 COMMAND_NAME = "command.txt"
 RESTART_EXIT_CODE = 76
@@ -48,6 +50,7 @@ _SECONDS_FOR_TABLE = {
     TableState.COMPLETED: 0.0,
 }
 _SECONDS_BETWEEN_LOOKS_AT_TABLE = 5.0
+_MOST_NODES_WHOLE = 4
 
 
 def launch(
@@ -148,7 +151,8 @@ def dry_run(command: str, loaded: LoadedSettings, request: LaunchRequest) -> int
     Args:
         command: "train" or "eval".
         loaded: Its settings.
-        request: Which workers; without a node_rank, the processes of all nodes are printed.
+        request: Which workers; without a node_rank, the processes of all nodes are printed, of
+            many those of the first two.
 
     Returns:
         The exit code.
@@ -161,35 +165,49 @@ def dry_run(command: str, loaded: LoadedSettings, request: LaunchRequest) -> int
     request = _at_site(request, host)
     loaded = planned_run_folder(loaded, command)
     loaded = choose_for_card(loaded, host.generation, binds=True)
-    topologies = []
-    for rank in _nodes_to_show(request):
-        # As if on that node, which has other addresses.
-        there = host if rank is None else replace(host, addresses=())
-        one = request if rank is None else replace(request, node_rank=rank)
-        nodes = plan_nodes(one, there)
-        topologies.append(plan_topology(nodes, one, loaded.settings.device_target, there))
-        put(Job(command, loaded, topologies[-1], Starter.MSRUN, host).plan().describe() + "\n")
+    device_target = loaded.settings.device_target
+    topologies = [
+        plan_topology(nodes, request, device_target, host) for nodes in _planned(request, host)
+    ]
+    whole = len(topologies) if len(topologies) <= _MOST_NODES_WHOLE else 2
+    for topology in topologies[:whole]:
+        put(Job(command, loaded, topology, Starter.MSRUN, host).plan().describe() + "\n")
+    for line in _in_short(topologies[whole:]):
+        put(line)
     table = topologies[0].nodes.table
     here = table.server_of(host.addresses) if table and len(topologies) > 1 else None
     start = Start(Starter.MSRUN, host, lambda settings: topologies[here or 0])
+    lines = []
     for finding in find_obstacles(command, loaded.settings, start):
         # Which of several nodes this host is to be need not be known yet.
         if len(topologies) > 1 and finding.check == "address":
             continue
         if finding.level in (Level.ERROR, Level.WARNING):
             refused = "would be refused: " if finding.level is Level.ERROR else ""
-            warn(f"{refused}{finding}")
+            lines.append(f"{refused}{finding}")
+    for line in in_short(lines):
+        warn(line)
     return 0
 
 
-def _nodes_to_show(request: LaunchRequest) -> list[int | None]:
-    """List the nodes whose processes a dry run prints; None is this host alone."""
-    count = request.nnodes or 1
-    if request.rank_table_file:
-        count = len(read_rank_table(request.rank_table_file).servers)
-    if request.node_rank is not None or count == 1:
-        return [None]
-    return list(range(count))
+def _planned(request: LaunchRequest, host: Host) -> list[Nodes]:
+    """Give the nodes whose processes a dry run prints: all as each sees them, or this one."""
+    if request.node_rank is None:
+        # As if on each of them, which have other addresses.
+        first = plan_nodes(replace(request, node_rank=0), replace(host, addresses=()))
+        if first.count > 1:
+            return [replace(first, rank=rank) for rank in range(first.count)]
+    return [plan_nodes(request, host)]
+
+
+def _in_short(topologies: list[Topology]) -> Iterator[str]:
+    """Tell of many nodes only what each has of its own."""
+    for cards, alike in groupby(topologies, lambda topology: topology.cards):
+        group = list(alike)
+        nodes = named("node", [topology.nodes.rank for topology in group])
+        ranks = span([rank for topology in group for rank in topology.ranks_here])
+        with_cards = f", {named('card', cards)} each" if cards else ""
+        yield f"# {nodes}: ranks {ranks}{with_cards}, as node 1; --node_rank R prints one of them"
 
 
 def _at_site(request: LaunchRequest, host: Host) -> LaunchRequest:

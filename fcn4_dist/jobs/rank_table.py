@@ -8,7 +8,7 @@ from typing import Any
 
 from fcn4_dist.errors import InputError
 from fcn4_dist.files import check_writable, write_text
-from fcn4_dist.findings import Finding, Level, errors_in
+from fcn4_dist.findings import Finding, Level, counted, errors_in, in_short
 from fcn4_dist.host.cards import find_main_address, parse_devices
 from fcn4_dist.host.hccn import find_card_addresses
 from fcn4_dist.host.host import Host
@@ -22,7 +22,9 @@ from fcn4_dist.rank_table import (
     read_rank_table,
 )
 from fcn4_dist.terminal import say, say_result, table, warn
+from fcn4_dist.text import span
 
+_MOST_ONE_BY_ONE = 8
 _WORD_OF_LEVEL = {Level.ERROR: "fault", Level.WARNING: "warning", Level.NOTE: "note"}
 
 
@@ -96,24 +98,42 @@ def check(paths: Sequence[Path], card: str | None) -> int:
         The exit code: 0 if all are right, 2 otherwise.
     """
     generation = card or find_generation()
-    found = [check_rank_table(path, generation) for path in paths]
-    for path, findings in zip(paths, found, strict=True):
-        _print(path, findings)
-    return InputError.exit_code if any(map(errors_in, found)) else 0
+    found = {path: check_rank_table(path, generation) for path in paths}
+    right = {path: findings for path, findings in found.items() if _is_right(findings)}
+    if len(right) <= _MOST_ONE_BY_ONE:
+        right = {}
+    for path, findings in found.items():
+        if path not in right:
+            _print(str(path), findings)
+    if right:
+        notes = dict.fromkeys(finding for findings in right.values() for finding in findings)
+        _print(counted(list(map(str, right))), list(notes))
+    return InputError.exit_code if any(map(errors_in, found.values())) else 0
 
 
 def show(path: Path) -> None:
-    """Print a table by rank.
+    """Print a table by rank, or by server where there are many.
 
     Raises:
         InputError: If it does not pass the check.
     """
+    servers = read_rank_table(path).servers
     rows = [("rank", "server", "card", "card ip")]
-    for server in read_rank_table(path).servers:
-        for device in server.devices:
-            card, address = str(device.device_id), device.device_ip or "-"
-            rows.append((str(device.rank_id), server.server_id, card, address))
+    for server in servers:
+        ranks = [device.rank_id for device in server.devices]
+        cards = [device.device_id for device in server.devices]
+        addresses = [device.device_ip or "-" for device in server.devices]
+        if len(servers) > _MOST_ONE_BY_ONE:
+            ends = dict.fromkeys((addresses[0], addresses[-1]))
+            rows.append((span(ranks), server.server_id, span(cards), " … ".join(ends)))
+        else:
+            names = [server.server_id] * len(ranks)
+            rows += zip(map(str, ranks), names, map(str, cards), addresses, strict=True)
     say_result(table(rows))
+
+
+def _is_right(findings: Sequence[Finding]) -> bool:
+    return not any(finding.level in (Level.ERROR, Level.WARNING) for finding in findings)
 
 
 def _choose_cards(devices: str | None, host: Host) -> Sequence[int]:
@@ -148,7 +168,7 @@ def _write(content: Mapping[str, Any], path: Path, output_dir: Path, force: bool
     say_result(f"wrote {path}")
 
 
-def _print(path: Path, findings: Sequence[Finding]) -> None:
+def _print(name: str, findings: Sequence[Finding]) -> None:
     numbers = Counter(_WORD_OF_LEVEL[finding.level] for finding in findings)
     counts = ", ".join(
         f"{number} {word}{'s' if number > 1 else ''}"
@@ -156,6 +176,6 @@ def _print(path: Path, findings: Sequence[Finding]) -> None:
         if word != "note"
     )
     verdict = "wrong" if errors_in(findings) else "right"
-    say_result(f"{path}: {verdict}{f' ({counts})' if counts else ''}")
-    for finding in findings:
-        say_result(f"  {_WORD_OF_LEVEL[finding.level]}: {finding}")
+    say_result(f"{name}: {verdict}{f' ({counts})' if counts else ''}")
+    for line in in_short([f"{_WORD_OF_LEVEL[finding.level]}: {finding}" for finding in findings]):
+        say_result(f"  {line}")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fcn4_dist.errors import Fcn4DistError
+from fcn4_dist.processes import allow_open_files
 from fcn4_dist.records import RecordSet
 
 _COLUMNS = ["id", "feature", "label"]
@@ -70,9 +71,17 @@ def read_batches(record_set: RecordSet, batches: Sequence[np.ndarray]) -> Iterat
 def _rows(record_set: RecordSet, batches: Sequence[np.ndarray]) -> Iterator[tuple[np.ndarray, ...]]:
     import mindspore.dataset as ds
 
+    files = [str(path) for path in record_set.files]
+    # Each of its threads keeps all of them open; where it may not, it waits for ever.
+    if lacking := allow_open_files(len(files) * (ds.config.get_num_parallel_workers() + 1) + 64):
+        raise Fcn4DistError(
+            f"the {len(files)} shards of {record_set.name} in {record_set.folder} take {lacking} "
+            "more open files than this system allows: raise the hard limit (ulimit -Hn), or make "
+            "fewer shards (num_consumer)"
+        )
     try:
         dataset = ds.MindDataset(
-            dataset_files=[str(path) for path in record_set.files],
+            dataset_files=files,
             columns_list=_COLUMNS,
             sampler=ds.SubsetSampler(np.concatenate(batches).tolist()),
         ).batch(len(batches[0]))

@@ -23,6 +23,7 @@ from fcn4_dist.terminal import clock
 
 MISTAKES_SHOWN = 15
 _CONFUSIONS_SHOWN = 10
+_EPOCHS_SHOWN = 200
 
 
 def scores_table(runs: Sequence[RunView], while_training: bool = True) -> Table:
@@ -109,8 +110,14 @@ def epochs_table(run: RunView) -> Table:
     names = [name for name in TITLES if any(name in epoch.validation for epoch in epochs)]
     columns = ["epoch", "loss", *(TITLES[name] for name in names)]
     columns += ["learning rate", "samples/s", "waiting for data", "time"]
-    rows = [Row(str(epoch.epoch), _epoch(epoch, names), marked=epoch is best) for epoch in epochs]
+    apart = -(-len(epochs) // _EPOCHS_SHOWN) or 1
+    # The last is always among them.
+    kept = {epoch.epoch for epoch in epochs[::-apart]}
+    shown = [epoch for epoch in epochs if epoch.epoch in kept or epoch is best]
+    rows = [Row(str(epoch.epoch), _epoch(epoch, names), marked=epoch is best) for epoch in shown]
     marked = f"the best, {HOW_THE_BEST_IS_CHOSEN}, is marked"
+    if apart > 1:
+        marked += f"; one of each {apart} is shown, and the best"
     return Table(f"Epochs of {run.name} ({marked})", columns, rows, numbers=True)
 
 

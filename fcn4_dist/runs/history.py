@@ -3,6 +3,7 @@
 import dataclasses
 import math
 import os
+import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -17,6 +18,8 @@ from fcn4_dist.refusals import explain
 from fcn4_dist.runs.events import TENSORBOARD_NAME, EventFile
 
 METRICS_LINES_NAME = "metrics.jsonl"
+
+_KIND_WRITTEN = re.compile(rb'\{"kind": "(step|epoch|stopped)"')
 
 
 @dataclass(frozen=True)
@@ -33,16 +36,18 @@ class Pace:
     waiting_for_data: float | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class _Line(documents.Document):
     """A line of the file. Figures that are not known, or are not finite, are None."""
 
     def __post_init__(self) -> None:
         for each in fields(self):
-            object.__setattr__(self, each.name, _finite(getattr(self, each.name)))
+            value = getattr(self, each.name)
+            if (finite := _finite(value)) is not value:
+                object.__setattr__(self, each.name, finite)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Step(_Line):
     """A step.
 
@@ -73,7 +78,7 @@ class Step(_Line):
     time: float | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Epoch(_Line):
     """An epoch: what is of its last step, and of all its steps.
 
@@ -104,7 +109,7 @@ class Epoch(_Line):
     time: float | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Stop(_Line):
     """Why a run ended at a step, and the clips of that step."""
 
@@ -194,18 +199,17 @@ class RunHistory:
     def __init__(
         self, folder: Path, steps_done: int, earlier: Path | None = None, *, again: bool = False
     ) -> None:
-        kept = _lines_before(earlier / METRICS_LINES_NAME, steps_done) if earlier else []
-        if again:
-            kept = [
-                (text, line)
-                for text, line in kept
-                if not (isinstance(line, Epoch) and line.global_step == steps_done)
-            ]
         self._path = folder / METRICS_LINES_NAME
+        self._last_epoch, self._losses = 0, list[float]()
+        self.skipped_steps = 0
+        before = _lines_before(earlier / METRICS_LINES_NAME, steps_done) if earlier else ()
         with replace_file(self._path) as file:
-            file.writelines(text for text, _ in kept)
-        self._earlier = [line for _, line in kept if isinstance(line, Step)]
-        self.skipped_steps = sum(step.skipped for step in self._earlier)
+            for text, line in before:
+                if again and isinstance(line, Epoch) and line.global_step == steps_done:
+                    continue
+                file.write(text)
+                if isinstance(line, Step):
+                    self._note(line)
         self._file = self._path.open("ab", buffering=0)
         if not steps_done:
             for old in (folder / TENSORBOARD_NAME).glob("events.out.tfevents.*"):
@@ -215,10 +219,12 @@ class RunHistory:
             self._events = EventFile(folder, steps_done)
 
     def losses_of(self, epoch: int) -> list[float]:
-        """Give the losses of the steps of an epoch that were taken before, and not skipped."""
-        taken = [step for step in self._earlier if step.epoch == epoch and not step.skipped]
-        of_epoch = [step.loss for step in taken]
-        return [loss for loss in of_epoch if loss is not None]
+        """Give the losses of the steps that were taken before, and not skipped.
+
+        Args:
+            epoch: The epoch; those before the one that is gone on with are not known any more.
+        """
+        return self._losses if epoch == self._last_epoch else []
 
     def add(self, line: Step | Epoch | Stop) -> None:
         """Write what a step or an epoch gave, or why the run ended, and the time."""
@@ -238,6 +244,14 @@ class RunHistory:
         if self._events:
             with self._refusals_told(self._events.path):
                 self._events.close()
+
+    def _note(self, earlier: Step) -> None:
+        if earlier.epoch != self._last_epoch:
+            # Of hundreds of thousands of steps, nobody asks for more than the last epoch's.
+            self._last_epoch, self._losses = earlier.epoch, []
+        self.skipped_steps += earlier.skipped
+        if earlier.loss is not None and not earlier.skipped:
+            self._losses.append(earlier.loss)
 
     def _append(self, line: bytes) -> None:
         # What is written is there, whatever becomes of this process.
@@ -283,14 +297,15 @@ class RunHistory:
             ) from error
 
 
-def _lines_before(path: Path, steps_done: int) -> list[tuple[bytes, documents.Document]]:
+def _lines_before(
+    path: Path, steps_done: int
+) -> Iterator[tuple[bytes, Step | Epoch | Stop | _Unknown]]:
     """Read the lines of a file up to a step; one that was cut off does not count."""
-    return [
-        (text, line)
-        for text, line in (_read_lines(path) if path.exists() else [])
-        if isinstance(line, Step | Epoch | Stop | _Unknown) and line.global_step <= steps_done
-        if text.endswith(b"\n")
-    ]
+    for text, line in _read_lines(path) if path.exists() else ():
+        if not isinstance(line, Step | Epoch | Stop | _Unknown) or not text.endswith(b"\n"):
+            continue
+        if line.global_step <= steps_done:
+            yield text, line
 
 
 def _read_lines(path: Path) -> Iterator[tuple[bytes, documents.Document | None]]:
@@ -303,6 +318,8 @@ def _read_lines(path: Path) -> Iterator[tuple[bytes, documents.Document | None]]
 
 def _line(text: bytes) -> documents.Document | None:
     try:
+        if written := _KIND_WRITTEN.match(text):
+            return documents.parse(text, _KINDS[written[1].decode()], METRICS_LINES_NAME)
         unknown = documents.parse(text, _Unknown, METRICS_LINES_NAME)
         kind = _KINDS.get(unknown.kind)
         return documents.parse(text, kind, METRICS_LINES_NAME) if kind else unknown
@@ -312,6 +329,8 @@ def _line(text: bytes) -> documents.Document | None:
 
 def _finite(value: Any) -> Any:
     # JSON knows no NaN, but Python reads and writes it all the same.
-    if isinstance(value, Mapping):
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
         return {name: _finite(inner) for name, inner in value.items()}
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    return value

@@ -386,7 +386,7 @@ def _adopt(settings: Any) -> str:
         welcome = pool.submit(impostor.welcome)
         with closing(meet(node, lambda text: None, SECONDS)) as launchers:
             welcome.result(SECONDS)
-            impostor.say({"kind": "values", "values": [settings, None]})
+            impostor.say({"kind": "values", "values": [settings]})
             adopted = adopt_from_main("train", load_settings(), launchers).settings
     for name, declaration in SETTINGS.items():
         declaration.check(getattr(adopted, name))

@@ -240,3 +240,41 @@ def test_a_table_of_another_version_is_right_but_unchecked_and_is_not_shown(
     code, _, err = run(capsys, "show", "ranks.json")
     assert code == 2
     assert "use version 1.0 or 1.2" in err
+
+
+def test_a_table_of_1024_ranks_is_told_in_a_few_lines(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tables = []
+    for number in range(128):
+        cards = [
+            {"device_id": f"{card}", "device_ip": f"198.51.{number}.{card}", "rank_id": f"{card}"}
+            for card in range(8)
+        ]
+        server = {"server_id": f"10.0.{number}.1", "pod_ip": f"10.0.{number}.1", "device": cards}
+        content = {"version": "1.0", "server_count": "1", "server_list": [server]}
+        tables.append(Path(f"host_{number}.json"))
+        tables[-1].write_text(json.dumps(content | {"status": "completed"}))
+    code, out, err = run(capsys, "merge", *map(str, tables))
+    assert (code, out) == (0, "wrote hccl_128s_1024p.json\n"), err
+    code, out, _ = run(capsys, "check", "--card", "A2", *map(str, tables))
+    assert out == "128, like host_0.json, host_1.json, host_2.json: right\n"
+    code, out, _ = run(capsys, "show", "hccl_128s_1024p.json")
+    assert len(out.splitlines()) == 130
+    assert out.splitlines()[2].split("  ")[-1] == "198.51.0.0 … 198.51.0.7"
+    assert out.splitlines()[2].split()[:7] == ["0", "to", "7", "10.0.0.1", "0", "to", "7"]
+    wrong = json.loads(Path("hccl_128s_1024p.json").read_text())
+    for server in wrong["server_list"]:
+        for card in server["device"]:
+            del card["rank_id"]
+    Path("wrong.json").write_text(json.dumps(wrong))
+    code, out, _ = run(capsys, "check", "--card", "A2", "wrong.json")
+    mend = "rank_id: the key is missing: number the cards of all servers from 0 on"
+    assert (code, out.splitlines()) == (
+        2,
+        [
+            "wrong.json: wrong (1024 faults)",
+            *(f"  fault: server_list[0].device[{card}].{mend}" for card in range(3)),
+            f"  … and 1021 more like these, the last: fault: server_list[127].device[7].{mend}",
+        ],
+    )

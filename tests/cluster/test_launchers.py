@@ -13,13 +13,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fcn4_dist import __version__
 from fcn4_dist.cluster import connection, meeting
 from fcn4_dist.cluster.callers import MOST_CALLERS
-from fcn4_dist.cluster.launchers import Launchers, meet
+from fcn4_dist.cluster.heartbeat import Standing
+from fcn4_dist.cluster.launchers import Launchers, meet, of_others
 from fcn4_dist.cluster.secret import Secret
 from fcn4_dist.cluster.topology import LOOP_BACK, Nodes, free_port
+from fcn4_dist.config import Settings
 from fcn4_dist.errors import Fcn4DistError, InputError
 from tests.cluster.speaking import Speaker, call
 
@@ -129,6 +133,66 @@ def test_values_larger_than_any_buffer_cross_without_a_deadlock() -> None:
     with met_nodes(several(3)) as met:
         values = [{f"setting {n}": str(rank) * 1000 for n in range(5000)} for rank in range(3)]
         assert exchange(met, values) == [values] * 3
+
+
+def test_messages_and_bytes_of_an_agreement_grow_with_the_number_of_nodes_and_no_faster(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sent: list[int] = []
+    send = connection.Connection._send
+
+    def counted(self: connection.Connection, data: bytes) -> None:
+        if b'"alive"' not in data:
+            sent.append(len(data))
+        send(self, data)
+
+    def agree(one: Launchers) -> None:
+        one.broadcast_of(dict[str, Any], Settings().as_dict())
+        one.check_agreement({"shards": "0" * 12})
+        with suppress(InputError):
+            one.refuse_together([f"card {card} is missing" for card in range(8)])
+
+    monkeypatch.setattr(connection.Connection, "_send", counted)
+    a_node = {}
+    for count in (3, 9, 33):
+        with met_nodes(several(count)) as met:
+            sent.clear()
+            at_once([lambda one=one: agree(one) for one in met])
+            assert len(sent) == 3 * 2 * (count - 1)
+            a_node[count] = sum(sent) / (count - 1)
+    assert a_node[33] < 1.02 * a_node[3]
+
+
+STANDINGS = st.lists(
+    st.none() | st.builds(Standing, st.integers(0, 3), st.integers(0, 9), st.booleans()), min_size=1
+)
+
+
+@given(STANDINGS)
+def test_each_node_is_told_how_far_the_ranks_of_all_the_others_are(
+    standings: list[Standing | None],
+) -> None:
+    def joined(known: list[Standing]) -> Standing | None:
+        return Standing.joined(known) if known else None
+
+    assert of_others(standings) == [
+        joined([each for other, each in enumerate(standings) if each and other != own])
+        for own in range(len(standings))
+    ]
+
+
+def test_what_many_nodes_find_wrong_is_said_once_with_the_names_of_all() -> None:
+    def refused(one: Launchers) -> list[str]:
+        problems = ["no room", f"{one.rank} is odd"] if one.rank % 2 else ["no room"] * one.rank
+        with pytest.raises(InputError) as caught:
+            one.refuse_together(problems)
+        return str(caught.value).splitlines()
+
+    with met_nodes(several(5)) as met:
+        found = at_once([lambda one=one: refused(one) for one in met])
+    odd = ["node 1: 1 is odd", "node 3: 3 is odd"]
+    assert found[0] == ["nodes 1 to 4: no room", *odd]
+    assert found[3] == ["no room", "3 is odd", "nodes 1 to 4: no room", odd[0]]
 
 
 @pytest.mark.parametrize("failing", [0, 1, 2])
@@ -505,7 +569,7 @@ def test_node_0_names_who_has_not_come_and_how_to_start_it() -> None:
         "node 2 has not joined: start the same script there with --node_rank 2 --master_addr "
         f"127.0.0.1, and see that ports {port - 1} and {port} are not blocked"
     )
-    assert lines[1:] == [f"waiting for node 1, 2 to join on port {port} …"]
+    assert lines[1:] == [f"waiting for nodes 1, 2 to join on port {port} …"]
 
 
 def test_a_node_that_came_is_not_left_waiting_when_node_0_gives_up() -> None:

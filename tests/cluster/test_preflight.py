@@ -1401,7 +1401,7 @@ SECTIONS = {
         ),
         Case(
             "the network between two hosts refuses",
-            _without(Lines, "__next__", _breaks, _lost(_nothing)),
+            _without(Lines, "read", _breaks, _lost(_nothing)),
             "error",
         ),
         Case("what another node sends cannot be understood", _lost(_nothing, b"?"), "error"),

@@ -63,7 +63,7 @@ def write_table(path: Path, servers: list[tuple[str, list[int]]]) -> str:
     for number, (address, cards) in enumerate(servers):
         devices = []
         for card in cards:
-            ip = f"198.51.100.{number * 32 + card}"
+            ip = f"198.51.{100 + number}.{card}"
             devices.append({"device_id": f"{card}", "device_ip": ip, "rank_id": f"{rank}"})
             rank += 1
         entries.append({"server_id": address, "pod_ip": address, "device": devices})
@@ -310,3 +310,28 @@ def test_ranks_have_the_cores_near_their_cards_where_the_generation_wants_it(
     monkeypatch.setattr(Host, "find", lambda: replace(host, npu_smi=Cards("A2")))
     _, commands, _ = run(capsys, "--device_num", "2", "eval", *flags)
     assert variables_of(commands[0])["FCN4_DIST_CORES"] == "0-1;2-3"
+
+
+def test_of_1024_ranks_a_dry_run_shows_two_hosts_and_what_the_others_have_of_their_own(
+    good_flags: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    addresses = sorted(f"10.0.{number // 64}.{number % 64}" for number in range(128))
+    cards = [list(range(8))] * 64 + [list(range(8, 16))] * 64
+    table = write_table(tmp_path / "table.json", list(zip(addresses, cards, strict=True)))
+    wishes = [f"--rank_table_file={table}", "train", *good_flags, "--device_target=Ascend"]
+    assert main(["launch", "--dry_run", *wishes, f"--run_dir={tmp_path}"]) == 0
+    printed = capsys.readouterr().out.replace(str(tmp_path), "FOLDER").splitlines()
+    logs = [f"# rank {rank}, started by msrun; log: FOLDER/rank_{rank}.log" for rank in range(16)]
+    assert [line for line in printed if line.startswith("#")] == [
+        "# node 0 of 128: ranks 0 to 7 of 1024",
+        "# msrun, started by this command; log: FOLDER/msrun.log",
+        "# scheduler, started by msrun; log: FOLDER/scheduler.log",
+        *logs[:8],
+        "# node 1 of 128: ranks 8 to 15 of 1024",
+        "# msrun, started by this command; log: FOLDER/node_1_msrun.log",
+        *logs[8:],
+        "# nodes 2 to 63: ranks 16 to 511, cards 0 to 7 each, as node 1; --node_rank R prints one "
+        "of them",
+        "# nodes 64 to 127: ranks 512 to 1023, cards 8 to 15 each, as node 1; --node_rank R prints "
+        "one of them",
+    ]

@@ -1,7 +1,10 @@
 """Reading batches of shards that are gone or damaged, or are not what their manifest says."""
 
 import os
+import re
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -59,3 +62,30 @@ def test_rows_that_are_not_what_the_manifest_says_are_refused(
     ):
         with pytest.raises(Fcn4DistError, match=f"do not hold the {what} that their manifest says"):
             list(read_batches(other, [np.arange(5)]))
+
+
+@pytest.mark.parametrize("hard", [70, None])
+def test_shards_that_take_more_open_files_than_are_usual_are_read_or_refused(
+    hard: int | None, preprocessed: Settings
+) -> None:
+    # In a process of its own, which cannot be given back what it has lost.
+    program = (
+        "import resource, sys; import numpy as np; from pathlib import Path\n"
+        "from fcn4_dist.config import Settings; from fcn4_dist.jobs.shards import open_shards\n"
+        "from fcn4_dist.pipeline import read_batches\n"
+        f"records = open_shards('eval', {preprocessed!r})[1]\n"
+        "of_system = resource.getrlimit(resource.RLIMIT_NOFILE)[1]\n"
+        f"resource.setrlimit(resource.RLIMIT_NOFILE, (60, {hard} or of_system))\n"
+        "print(len(list(read_batches(records, [np.array([0])]))))\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60
+    )
+    if hard is None:
+        assert result.stdout == "1\n", result.stderr
+    else:
+        assert re.search(
+            r"the \d+ shards of val in \S+ take \d+ more open files than this system allows: raise "
+            r"the hard limit \(ulimit -Hn\), or make fewer shards \(num_consumer\)",
+            result.stderr,
+        ), result.stderr

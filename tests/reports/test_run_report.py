@@ -17,6 +17,7 @@ from fcn4_dist.evaluation import (
 from fcn4_dist.evaluation.intervals import bootstrap_intervals
 from fcn4_dist.reports.run_report import run_report
 from fcn4_dist.reports.run_view import view_runs
+from fcn4_dist.reports.score_tables import epochs_table
 from fcn4_dist.reports.setting_tables import environment_table
 from fcn4_dist.runs.reading import read_run
 from tests.reports.run_folders import (
@@ -323,18 +324,24 @@ def test_the_same_runs_give_the_same_bytes(tmp_path: Path) -> None:
     assert first == second
 
 
-def test_many_steps_make_no_large_page(tmp_path: Path) -> None:
+def test_many_steps_and_epochs_make_no_large_page(tmp_path: Path) -> None:
     folders = []
     for name in ("first", "second"):
         folder = write_run(tmp_path / name)
         generator = np.random.default_rng(1)
         lines = [
             step_line(step, float(generator.random()), samples_per_second=generator.random())
-            for step in range(1, 30_001)
+            for step in range(1, 10_001)
         ]
+        lines += [epoch_line(epoch, best=epoch == 7) for epoch in range(1, 1001)]
         (folder / "metrics.jsonl").write_text("".join(lines))
         folders.append(folder)
-    assert len(run_report([read_run(folder) for folder in folders])) < 300_000
+    assert len(run_report([read_run(folder) for folder in folders])) < 350_000
+    first, *_ = view_runs([read_run(folder) for folder in folders])
+    shown = epochs_table(first)
+    assert [row.name for row in shown.rows][:4] == ["5", "7", "10", "15"]
+    assert (len(shown.rows), shown.rows[-1].name) == (201, "1000")
+    assert "one of each 5 is shown, and the best" in shown.title
 
 
 def test_too_many_classes_for_a_matrix_are_listed(tmp_path: Path) -> None:
