@@ -87,12 +87,14 @@ def run_in_processes(
     outlives this one.
 
     Args:
-        function: What to do with a task; a function of a module, since the processes import it.
+        function: What to do with a task; a function of a module, since the processes import it. A
+            generator gives what it makes of a task in parts, of which few wait at a time.
         tasks: The tasks.
         processes: Number of processes.
         ahead: Tasks that wait at each process behind the one it is at. One saves short tasks the
             time to come and go; long ones are shared out best with none.
-        timeout: Seconds one task may take; None for any time.
+        timeout: Seconds one task may take, or a generator to its next part, which may be None to
+            say that it goes on; None for any time.
         prepare: Called in each process before its first task.
         arguments: Its arguments.
         while_waiting: Called every now and then.
@@ -100,7 +102,8 @@ def run_in_processes(
     Yields:
         Each task with its finished future, in the order they finish. The future's ``result`` gives
         what the function gave, or raises what it raised, :class:`TaskTimeoutError` or
-        :class:`ProcessDiedError`.
+        :class:`ProcessDiedError`. A generator's task comes with each part, and at last with what it
+        returned; from its beginning again where the system has killed its process.
 
     Raises:
         Fcn4DistError: If a process dies before it is ready for a task.
@@ -170,7 +173,8 @@ class _PoolProcess(Generic[_Task]):
         """Take the tasks that are finished, or whose time is over."""
         finished = []
         try:
-            while self.connection.poll():
+            # One at a time: parts may be large, and come as fast as they are taken.
+            if self.connection.poll():
                 finished += self._hear(self.connection.recv())
         except (EOFError, OSError):
             self._process.join(_SECONDS_TO_DIE)
@@ -200,7 +204,7 @@ class _PoolProcess(Generic[_Task]):
     def _fail(self, error: Exception) -> list[tuple[_Task, Future]]:
         """Blame the task the process was at, and have a new process go on with the others."""
         self.kill()
-        failed = [self._finish(None, error)] if self.tasks else []
+        failed = [self._answer(None, error)] if self.tasks else []
         self._go_on_with(self.tasks)
         return failed
 
@@ -210,13 +214,17 @@ class _PoolProcess(Generic[_Task]):
         for task in waiting:
             self.give(task)
 
-    def _finish(self, result: Any, error: BaseException | None) -> tuple[_Task, Future]:
+    def _answer(
+        self, result: Any, error: BaseException | None, is_part: bool = False
+    ) -> tuple[_Task, Future]:
         future: Future = Future()
         if error is None:
             future.set_result(result)
         else:
             future.set_exception(error)
-        self._begun, self._tried_again = time.monotonic(), False
+        if is_part:
+            return self.tasks[0], future
+        self._tried_again = False
         return self.tasks.popleft(), future
 
     def _start(self) -> None:
@@ -228,12 +236,12 @@ class _PoolProcess(Generic[_Task]):
         theirs.close()
         self._ready = False
 
-    def _hear(self, message: tuple[Any, BaseException | None] | None) -> list[tuple[_Task, Future]]:
-        if message is not None:
-            return [self._finish(*message)]
+    def _hear(
+        self, message: tuple[Any, BaseException | None, bool] | None
+    ) -> list[tuple[_Task, Future]]:
         # The time to start is not the task's.
         self._ready, self._begun = True, time.monotonic()
-        return []
+        return [] if message is None else [self._answer(*message)]
 
     def _cause_of_death(self) -> str:
         code = self._process.exitcode or 0
@@ -247,7 +255,7 @@ def _serve(
     prepare: Callable[..., None],
     arguments: tuple[Any, ...],
 ) -> None:
-    """Be a process: say None when ready, then (result, error) of each task."""
+    """Be a process: say None when ready, then what becomes of each task."""
     die_with_parent()
     if folder is not None:
         os.chdir(folder)
@@ -255,14 +263,32 @@ def _serve(
     connection.send(None)
     with suppress(EOFError, ConnectionError):
         while True:
-            connection.send(_attempt(function, connection.recv()))
+            for answer in _answers(function, connection.recv()):
+                connection.send(answer)
 
 
-def _attempt(function: Callable[[_Task], Any], task: _Task) -> tuple[Any, Any]:
+def _answers(
+    function: Callable[[_Task], Any], task: _Task
+) -> Iterator[tuple[Any, Any, bool] | None]:
+    """Give (result, error, whether it is only a part); None where there is no part yet."""
     try:
-        return function(task), None
+        result = function(task)
+        if isinstance(result, Generator):
+            result = yield from _parts(result)
+        yield result, None, False
     except Exception as error:
-        return None, ExceptionWithTraceback(error, error.__traceback__)
+        yield None, ExceptionWithTraceback(error, error.__traceback__), False
+
+
+def _parts(
+    generator: Generator[Any, None, Any],
+) -> Generator[tuple[Any, None, bool] | None, None, Any]:
+    while True:
+        try:
+            part = next(generator)
+        except StopIteration as end:
+            return end.value
+        yield None if part is None else (part, None, True)
 
 
 @contextmanager

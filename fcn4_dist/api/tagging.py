@@ -12,7 +12,6 @@ import numpy as np
 from fcn4_dist.api.naming import Network, Place, path_of
 from fcn4_dist.config.forms import shown
 from fcn4_dist.errors import InputError
-from fcn4_dist.files import write_bytes
 from fcn4_dist.jobs.tag import find_songs, in_order
 from fcn4_dist.processes import usable_cores
 from fcn4_dist.tagging import SongTags, Tagger, UnreadSong, load_network, parse_class_names
@@ -83,8 +82,7 @@ class Model:
         if not isinstance(hop_seconds, Real | None):
             raise InputError(f"hop_seconds must be a number, got {shown(hop_seconds)}")
         tagger = Tagger(self._network, hop_seconds)
-        read = tagger.read_here(path_of(song, "song"))
-        return Taggram(tagger.tag_read(read), read.decibels)
+        return Taggram(*tagger.taggram(path_of(song, "song")))
 
     def __fspath__(self) -> str:
         return str(self.path)
@@ -145,12 +143,10 @@ class Taggram:
             The file.
         """
         check_extra("report")
-        from fcn4_dist.reports.playable_audio import playable_audio
-        from fcn4_dist.reports.taggram_page import taggram_page
+        from fcn4_dist.reports.taggram_page import write_taggram_page
 
         page = path_of(path, "path")
-        audio = playable_audio(self.song.path)
-        write_bytes(page, taggram_page(self.song, self.decibels, audio, top_n))
+        write_taggram_page(page, self.song, self.decibels, top_n)
         return page
 
     def _repr_png_(self) -> bytes | None:

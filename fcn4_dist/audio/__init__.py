@@ -12,6 +12,7 @@ from fcn4_dist.audio.extraction import (
 )
 from fcn4_dist.audio.features import (
     LONGEST_SECONDS,
+    DecibelStream,
     FeatureParameters,
     LogMel,
     empty_bands,
@@ -23,8 +24,8 @@ from fcn4_dist.audio.level import LOUDEST_SINE_DBFS, REMARKS, Level, level_dbfs
 from fcn4_dist.audio.waveform import (
     Sound,
     fit_to_window,
-    load_sound,
     load_waveform,
     load_window,
+    open_sound,
     resample_blocks,
 )

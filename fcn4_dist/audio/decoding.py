@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 import soundfile
 
-from fcn4_dist.audio.headers import flac_contradicts, log_contradicts
+from fcn4_dist.audio.headers import flac_contradicts, log_contradicts, mp3_is_counted
 from fcn4_dist.files import open_file
 
 _SENSIBLE_RATES = range(1000, 1_000_001)
@@ -33,6 +33,7 @@ class AudioFile(Protocol):
         channels: How many it has.
         rate: Its sample rate, in Hz.
         frames: How many samples of each channel its header promises; 0 if it does not say.
+        is_estimate: Whether that follows from the size of the file alone.
         step: The smallest difference of two samples, where it can be heard; 0.0 where not.
         contradicts: Whether its header contradicts itself or the size of the file, as it does where
             a file was cut or a field damaged.
@@ -41,6 +42,7 @@ class AudioFile(Protocol):
     channels: int
     rate: int
     frames: int
+    is_estimate: bool
     step: float
     contradicts: bool
 
@@ -129,6 +131,7 @@ class _SoundFile(soundfile.SoundFile):
         self.contradicts = log_contradicts(self.extra_info) or (
             self.format == "FLAC" and flac_contradicts(path, self.rate)
         )
+        self.is_estimate = self.format in ("MP3", "MPEG") and not mp3_is_counted(path)
 
     @property
     def frames(self) -> int:
@@ -163,6 +166,7 @@ class _AudioreadFile:
         self.channels: int = self._file.channels
         self.rate: int = self._file.samplerate
         self.frames = 0
+        self.is_estimate = False
         self.step = 0.0
         self.contradicts = False
 

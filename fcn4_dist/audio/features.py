@@ -149,21 +149,22 @@ class LogMel:
         Returns:
             float32 decibels of shape (n_mels, frames), as low as they are.
         """
+        return DecibelStream(self)(waveform, last=True)
+
+    def decibels_of_frames(self, frames: np.ndarray) -> np.ndarray:
+        """Compute the decibels of frames of samples, (frames, n_fft): (n_mels, frames)."""
         # librosa's floors: 1e-5 for amplitudes, 1e-10 for powers.
         of_amplitudes = self.parameters.log_mel == "amplitude_to_db"
         factor, floor = (20, 1e-5) if of_amplitudes else (10, 1e-10)
-        decibels = np.log10(np.maximum(self._mel_power(waveform), np.float32(floor)))
+        decibels = np.log10(np.maximum(self._mel_power(frames), np.float32(floor)))
         decibels *= np.float32(factor)
         return decibels
 
-    def _mel_power(self, waveform: np.ndarray) -> np.ndarray:
+    def _mel_power(self, frames: np.ndarray) -> np.ndarray:
         """Power in each mel band and frame, of shape (n_mels, frames)."""
         # Here, because all that only names feature parameters would wait for it, too.
         from scipy.fft import rfft
 
-        n_fft, hop_length = self.parameters.n_fft, self.parameters.hop_length
-        padded = np.pad(waveform, n_fft // 2)
-        frames = np.lib.stride_tricks.sliding_window_view(padded, n_fft)[::hop_length]
         mel_power = np.empty((self.parameters.n_mels, len(frames)), dtype=np.float32)
         # Some frames at a time, so that all of it stays in the processor's cache.
         for start in range(0, len(frames), _FRAMES_AT_ONCE):
@@ -173,6 +174,43 @@ class LogMel:
             power += np.square(spectrum.imag)
             np.matmul(self._filters, power.T, out=mel_power[:, some])
         return mel_power
+
+
+class DecibelStream:
+    """Computes the log-mel spectrogram of a waveform that comes in blocks, as of the whole.
+
+    Args:
+        log_mel: Computes frames.
+    """
+
+    def __init__(self, log_mel: LogMel) -> None:
+        self._log_mel = log_mel
+        self._margin = np.zeros(log_mel.parameters.n_fft // 2, dtype=np.float32)
+        self._waiting = self._margin
+
+    def __call__(self, block: np.ndarray, last: bool = False) -> np.ndarray:
+        """Compute the frames that are whole with a block.
+
+        Args:
+            block: float32 samples of shape (n,), behind those before it.
+            last: Whether there are no more.
+
+        Returns:
+            float32 decibels of shape (n_mels, frames), as low as they are.
+        """
+        n_fft, hop_length = self._log_mel.parameters.n_fft, self._log_mel.parameters.hop_length
+        behind = [self._margin] if last else []
+        samples = np.concatenate([self._waiting, block, *behind])
+        needed = n_fft if last else max(n_fft, hop_length)
+        count = max(0, 1 + (len(samples) - needed) // hop_length)
+        if not last:
+            # Frames are computed with the same neighbours as in the whole, to the same bits.
+            count -= count % _FRAMES_AT_ONCE
+        self._waiting = samples[count * hop_length :].copy()
+        if not count:
+            return np.empty((self._log_mel.parameters.n_mels, 0), dtype=np.float32)
+        frames = np.lib.stride_tricks.sliding_window_view(samples, n_fft)[::hop_length]
+        return self._log_mel.decibels_of_frames(frames[:count])
 
 
 def limit_range(decibels: np.ndarray, loudest: np.floating) -> np.ndarray:

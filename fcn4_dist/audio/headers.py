@@ -18,6 +18,8 @@ _LAYOUT = re.compile(
 )
 _UNKNOWN_BYTES = 0x7FFF0000
 _SIZE_MATTERS = 0.01
+_MARKS_OF_COUNTS = (b"Xing", b"Info", b"VBRI")
+_COUNT_IS_WITHIN = 64
 _FLAC_RATES = (0, 88200, 176400, 192000, 8000, 16000, 22050, 24000, 32000, 44100, 48000, 96000)
 """What a frame's code of its sample rate means (RFC 9639, 9.1.2); 0: as the header says."""
 
@@ -80,6 +82,21 @@ def flac_contradicts(path: Path, rate: int) -> bool:
         frame = _first_frame(file)
     code = frame[2] & 0xF if len(frame) == 3 and frame[0] == 0xFF and frame[1] >> 2 == 0x3E else 0
     return code in range(1, len(_FLAC_RATES)) and _FLAC_RATES[code] != rate
+
+
+def mp3_is_counted(path: Path) -> bool:
+    """Say whether an MP3 file tells how many samples it has, so that nobody has to estimate it.
+
+    Args:
+        path: The file.
+    """
+    with open_file(path) as file:
+        head = file.read(10)
+        # Titles and pictures are before the music (ID3v2); their size is in seven bits a byte.
+        size = sum((byte & 0x7F) << 7 * place for place, byte in enumerate(reversed(head[6:10])))
+        file.seek(len(head) + size if head[:3] == b"ID3" else 0)
+        first_frame = file.read(_COUNT_IS_WITHIN)
+    return any(mark in first_frame for mark in _MARKS_OF_COUNTS)
 
 
 def _first_frame(file: BinaryIO) -> bytes:

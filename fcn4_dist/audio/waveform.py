@@ -1,7 +1,8 @@
 """From an audio file to a mono waveform, whole or one window of it."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -41,17 +42,92 @@ class Window:
     remarks: tuple[str, ...]
 
 
-@dataclass(frozen=True)
 class Sound:
-    """All of a file, mono and resampled.
+    """An audio file that is open, mono and resampled, in memory that does not grow with it.
 
-    Attributes:
-        samples: float32 of shape (n,), n >= 1, all finite.
-        remarks: As of a :class:`Window`.
+    Args:
+        source: The file.
+        sample_rate: Rate to resample to (soxr, high quality), in Hz.
+        blocks: What is decoded of it; None for having it decoded.
     """
 
-    samples: np.ndarray
-    remarks: tuple[str, ...]
+    def __init__(
+        self, source: AudioFile, sample_rate: int, blocks: Iterable[np.ndarray] | None = None
+    ) -> None:
+        self._source = source
+        self._sample_rate = sample_rate
+        self._mix = Mixer(source.channels, source.step)
+        self._decoded = blocks
+        self.frames = 0
+
+    @property
+    def promised(self) -> int:
+        """How many samples it has by its header, after resampling; 0 if it does not say."""
+        if self._source.frames > LONGEST_SECONDS * self._source.rate:
+            return 0
+        return self._resampled_length(self._source.frames)
+
+    @property
+    def counted(self) -> int:
+        """The same; 0, too, if that is estimated from the size of the file."""
+        return 0 if self._source.is_estimate else self.promised
+
+    @property
+    def samples(self) -> int:
+        """How many samples there are of what has been decoded, after resampling."""
+        return self._resampled_length(self.frames)
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """Those of :data:`~fcn4_dist.audio.level.REMARKS` that hold of what has been decoded."""
+        return (*self._mix.remarks(), *[CONTRADICTS] * self._source.contradicts)
+
+    def blocks(self) -> Iterator[np.ndarray]:
+        """Decode the file from its beginning to its end.
+
+        Yields:
+            float32 of shape (n,), all finite.
+
+        Raises:
+            UndecodableClipError: If the file cannot be decoded, is empty, or holds NaN or infinity.
+        """
+        position = 0
+        for block in resample_blocks(self._mixed(), self._source.rate, self._sample_rate):
+            position += len(block)
+            if len(block):
+                yield _checked(block)[: len(block) - max(0, position - self.samples)]
+        if position < self.samples:
+            yield np.zeros(self.samples - position, dtype=np.float32)
+
+    def _mixed(self) -> Iterator[np.ndarray]:
+        at_once = _frames_at_once(self._source, self._sample_rate)
+        decoded = self._source.blocks(at_once) if self._decoded is None else self._decoded
+        for block in filter(len, decoded):
+            self.frames += len(block)
+            # Of what is decoded without end, there is more than fits into memory.
+            if self.frames > LONGEST_SECONDS * self._source.rate:
+                raise UndecodableClipError(f"is longer than {LONGEST_SECONDS // 3600} hours")
+            yield self._mix(block)
+        if not self.frames:
+            raise UndecodableClipError("holds no samples")
+
+    def _resampled_length(self, frames: int) -> int:
+        return int(np.ceil(frames * (self._sample_rate / self._source.rate)))
+
+
+@contextmanager
+def open_sound(path: Path, sample_rate: int) -> Iterator[Sound]:
+    """Open an audio file to be decoded, mixed to mono and resampled block by block.
+
+    Args:
+        path: Any file that libsndfile or an installed audioread back end decodes.
+        sample_rate: Rate to resample to, in Hz.
+
+    Raises:
+        UndecodableClipError: As :func:`~fcn4_dist.audio.decoding.open_audio`.
+    """
+    with open_audio(path) as source:
+        yield Sound(source, sample_rate)
 
 
 def load_waveform(path: Path, sample_rate: int) -> np.ndarray:
@@ -67,25 +143,8 @@ def load_waveform(path: Path, sample_rate: int) -> np.ndarray:
     Raises:
         UndecodableClipError: If the file cannot be decoded, is empty, or holds NaN or infinity.
     """
-    return load_sound(path, sample_rate).samples
-
-
-def load_sound(path: Path, sample_rate: int) -> Sound:
-    """Do what :func:`load_waveform` does, and notice what is unusual.
-
-    Args:
-        path: As there.
-        sample_rate: As there.
-
-    Raises:
-        UndecodableClipError: As there.
-    """
-    with open_audio(path) as source:
-        mix = Mixer(source.channels, source.step)
-        blocks = _timely(source, source.blocks(_frames_at_once(source, sample_rate)))
-        waveform = np.concatenate([_NO_SAMPLES, *map(mix, blocks)])
-        samples = _checked(_resampled(waveform, source.rate, sample_rate))
-        return Sound(samples, _remarks(source, mix))
+    with open_sound(path, sample_rate) as sound:
+        return np.concatenate(list(sound.blocks()))
 
 
 def load_window(path: Path, sample_rate: int, samples: int) -> Window:
@@ -106,29 +165,23 @@ def load_window(path: Path, sample_rate: int, samples: int) -> Window:
         blocks = source.blocks(_frames_at_once(source, sample_rate))
         begun = list(islice(blocks, 2))
         if len(begun) < 2:
-            mix = Mixer(source.channels, source.step)
-            waveform = mix(begun[0]) if begun else _NO_SAMPLES
-            frames = len(waveform)
-            waveform = _checked(_resampled(waveform, source.rate, sample_rate))
-            window, status = fit_to_window(waveform, samples)
+            sound = Sound(source, sample_rate, begun)
+            window, _ = fit_to_window(np.concatenate(list(sound.blocks())), samples)
         else:
-            blocks = _followed(begun, blocks)
-            found = _window_if_as_long(source, blocks, source.frames, sample_rate, samples)
-            if found[1] != source.frames:
+            sound = Sound(source, sample_rate, _followed(begun, blocks))
+            window = _centre_if_as_long(sound, sound.promised, samples)
+            if sound.samples != sound.promised:
                 # Where the centre is, is known now.
-                with open_audio(path) as again:
-                    blocks = again.blocks(_frames_at_once(again, sample_rate))
-                    found = _window_if_as_long(again, blocks, found[1], sample_rate, samples)
-            window, frames, mix = found
-            status = _status(_resampled_length(frames, source.rate, sample_rate) - samples)
+                with open_sound(path, sample_rate) as again:
+                    window = _centre_if_as_long(again, sound.samples, samples)
         return Window(
             window,
-            status,
-            frames / source.rate,
+            _status(sound.samples - samples),
+            sound.frames / source.rate,
             source.frames / source.rate,
             # Without the silence behind it, which a constant breaks off at.
-            level_dbfs(window[: _resampled_length(frames, source.rate, sample_rate)], sample_rate),
-            _remarks(source, mix),
+            level_dbfs(window[: sound.samples], sample_rate),
+            sound.remarks,
         )
 
 
@@ -172,31 +225,6 @@ def _frames_at_once(source: AudioFile, sample_rate: int) -> int:
     return _VALUES_AT_ONCE // max(source.channels, math.ceil(sample_rate / source.rate))
 
 
-def _remarks(source: AudioFile, mix: Mixer) -> tuple[str, ...]:
-    return (*mix.remarks(), *[CONTRADICTS] * source.contradicts)
-
-
-def _timely(source: AudioFile, blocks: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
-    """Give blocks that are decoded until there is more than fits into memory."""
-    frames = 0
-    for block in blocks:
-        frames += len(block)
-        if frames > LONGEST_SECONDS * source.rate:
-            raise UndecodableClipError(f"is longer than {LONGEST_SECONDS // 3600} hours")
-        yield block
-
-
-def _resampled_length(frames: int, rate: int, sample_rate: int) -> int:
-    return int(np.ceil(frames * (sample_rate / rate)))
-
-
-def _resampled(waveform: np.ndarray, rate: int, sample_rate: int) -> np.ndarray:
-    if rate == sample_rate or not len(waveform):
-        return waveform
-    resampled = soxr.resample(waveform, rate, sample_rate, quality="HQ")
-    return _of_length(resampled, _resampled_length(len(waveform), rate, sample_rate))
-
-
 def _of_length(waveform: np.ndarray, samples: int) -> np.ndarray:
     if len(waveform) == samples:
         return waveform
@@ -210,27 +238,16 @@ def _followed(begun: list[np.ndarray], blocks: Iterator[np.ndarray]) -> Iterator
     yield from blocks
 
 
-def _window_if_as_long(
-    source: AudioFile, blocks: Iterator[np.ndarray], frames: int, sample_rate: int, samples: int
-) -> tuple[np.ndarray, int, Mixer]:
-    """Take what is the centre of a file of so many frames, and count them."""
-    mix = Mixer(source.channels, source.step)
-    length = _resampled_length(frames, source.rate, sample_rate)
+def _centre_if_as_long(sound: Sound, length: int, samples: int) -> np.ndarray:
+    """Take what is the centre of a sound of so many samples."""
     start = max(0, (length - samples) // 2)
     stop = min(start + samples, length)
-    counted = []
-
-    def mixed() -> Iterator[np.ndarray]:
-        for block in blocks:
-            counted.append(len(_checked(block)))
-            yield mix(block)
-
     parts = []
     position = 0
-    for part in resample_blocks(mixed(), source.rate, sample_rate):
+    for part in sound.blocks():
         parts.append(part[max(0, start - position) : max(0, stop - position)].copy())
         position += len(part)
-    return _of_length(np.concatenate(parts), samples), sum(counted), mix
+    return _of_length(np.concatenate(parts), samples)
 
 
 def _status(surplus: int) -> str:
@@ -240,8 +257,6 @@ def _status(surplus: int) -> str:
 
 
 def _checked(samples: np.ndarray) -> np.ndarray:
-    if not samples.size:
-        raise UndecodableClipError("holds no samples")
     # Both are NaN if a sample is.
     peak = max(samples.max(), -samples.min())
     if not np.isfinite(peak):

@@ -127,8 +127,10 @@ TAG = Command(
             group="Windows and decoding",
             metavar="N",
             type=whole_number(2**12),
-            default=8,
-        ).means("windows the network gets at once, of one song or several; default: 8"),
+        ).means(
+            "windows the network gets at once, of one song or several; default: 8 on a card, 2 on "
+            "the CPU, where more of them take memory and gain nothing"
+        ),
         flag(
             "--processes",
             group="Windows and decoding",
@@ -143,8 +145,8 @@ TAG = Command(
             type=float,
             default=SETTINGS["clip_timeout"].default,
         ).means(
-            "seconds that one song may take to be decoded; then it gets no tags; default: "
-            "%(default)g"
+            "seconds that decoding a song may take until there is something new of it; then it "
+            "gets no tags; default: %(default)g"
         ),
     ),
     task="Use",

@@ -7,7 +7,15 @@ from pathlib import Path
 import numpy as np
 
 from fcn4_dist.errors import InputError
-from fcn4_dist.tagging import ModelDescription, SongReader, UnreadSong, read_songs
+from fcn4_dist.tagging import (
+    SILENCE_LEVEL,
+    ModelDescription,
+    Song,
+    SongReader,
+    SongWindows,
+    UnreadSong,
+    read_songs,
+)
 
 LARGEST_DIFFERENCE = 1e-4
 """Of the logits, as a share of the largest: above it an export fails."""
@@ -53,16 +61,26 @@ def comparison_windows(description: ModelDescription, songs: Sequence[Path]) -> 
     reader = SongReader(description)
     if not songs:
         clips = sorted(_CLIPS_FOLDER.glob("*.ogg"))
-        return np.stack([window for path in clips for window in reader.read(path).windows()])
-    windows: list[np.ndarray] = []
-    for _, song in read_songs(reader, songs, 1):
-        reason = song.reason if isinstance(song, UnreadSong) else "is silent" * song.silent
-        if reason or isinstance(song, UnreadSong):
-            raise InputError(
-                f"an audio file of --songs cannot be used: it {reason} ({song.path}); name another"
-            )
-        windows += song.windows()
-    return np.stack(windows)
+        parts = [part for path in clips for part in reader.read(path)]
+        return np.concatenate([part.decibels for part in parts if isinstance(part, SongWindows)])
+    read: dict[int, list[SongWindows]] = {}
+    for number, part in read_songs(reader, songs, 1):
+        if isinstance(part, UnreadSong):
+            raise _unusable(songs[number], part.reason)
+        if isinstance(part, Song):
+            read[number] = []
+        elif isinstance(part, SongWindows):
+            read[number].append(part)
+    for number, windows in read.items():
+        if all((part.levels < SILENCE_LEVEL).all() for part in windows):
+            raise _unusable(songs[number], "is silent")
+    return np.concatenate([part.decibels for number in sorted(read) for part in read[number]])
+
+
+def _unusable(song: Path, reason: str) -> InputError:
+    return InputError(
+        f"an audio file of --songs cannot be used: it {reason} ({song}); name another"
+    )
 
 
 def compare(

@@ -15,11 +15,10 @@ from fcn4_dist.files import (
     PICTURE_BEGINNING,
     check_replaceable,
     check_writable,
-    write_bytes,
 )
 from fcn4_dist.log import stdout_is_data
 from fcn4_dist.processes import usable_cores
-from fcn4_dist.tagging import CLIP_TIMEOUT, Network, SongTags, Tagger, UnreadSong
+from fcn4_dist.tagging import CLIP_TIMEOUT, MOST_COLUMNS, Network, SongTags, Tagger, UnreadSong
 from fcn4_dist.terminal import Progress, clock, put, put_json, say, say_result, table, warn
 from fcn4_dist.text import count, csv_line
 from fcn4_dist.versions import check_extra
@@ -38,9 +37,9 @@ class TagRequest:
         plot: PNG file to draw the tags of one song over time; None for none.
         html: HTML file to show them with the music; None for none.
         hop_seconds: From a window's beginning to the next one's; None for the length of a window.
-        batch_size: Windows the network gets at once.
+        batch_size: Windows the network gets at once; None for what is best for it.
         processes: Processes that decode; 0 for one a core.
-        clip_timeout: Seconds that one song may take to be decoded.
+        clip_timeout: Seconds until there must be something new of a song that is decoded.
     """
 
     songs: Sequence[Path]
@@ -49,7 +48,7 @@ class TagRequest:
     plot: Path | None = None
     html: Path | None = None
     hop_seconds: float | None = None
-    batch_size: int = 8
+    batch_size: int | None = None
     processes: int = 0
     clip_timeout: float = CLIP_TIMEOUT
 
@@ -152,20 +151,18 @@ def _check(request: TagRequest, paths: Sequence[Path]) -> None:
 
 
 def _tag_one(tagger: Tagger, path: Path, request: TagRequest) -> None:
-    song = tagger.read(path)
-    tags = tagger.tag_read(song)
+    columns = MOST_COLUMNS if request.plot or request.html else 0
+    tags, spectrogram = tagger.taggram(path, columns, apart=True)
     _tell(tags, request)
     if request.plot is not None:
         from fcn4_dist.reports.taggram_picture import write_taggram
 
-        write_taggram(request.plot, tags, song.decibels, request.top_n)
+        write_taggram(request.plot, tags, spectrogram, request.top_n)
         say_result(f"tags over time: {request.plot}")
     if request.html is not None:
-        from fcn4_dist.reports.playable_audio import playable_audio
-        from fcn4_dist.reports.taggram_page import taggram_page
+        from fcn4_dist.reports.taggram_page import write_taggram_page
 
-        page = taggram_page(tags, song.decibels, playable_audio(path), request.top_n)
-        write_bytes(request.html, page)
+        write_taggram_page(request.html, tags, spectrogram, request.top_n)
         say_result(f"tags over time, with the music: {request.html}")
 
 

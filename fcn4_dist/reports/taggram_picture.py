@@ -19,7 +19,7 @@ from fcn4_dist.reports.pictures import (
     own_style,
     png_of,
 )
-from fcn4_dist.tagging import SongTags
+from fcn4_dist.tagging import MOST_COLUMNS, SongTags, fewer_columns
 
 # In inches.
 _WIDTH, _SPECTROGRAM_HEIGHT, _ROW_HEIGHT = 10.0, 1.8, 0.28
@@ -55,6 +55,7 @@ def draw_taggram(song: SongTags, spectrogram: np.ndarray, top_n: int) -> Figure:
     figure, above, below, bars = _axes(min(top_n, len(song.class_names)))
     title = above.set_title(one_line(song.path.name), fontsize=_TITLE_POINTS, loc="left")
     fit(title, _WIDTH - _LEFT - _EDGE)
+    spectrogram = fewer_columns(spectrogram)
     loudest = float(spectrogram.max())
     scale = Normalize(loudest - RANGE_DB, loudest)
     image = draw_spectrogram(above, spectrogram, song.seconds, scale)
@@ -94,7 +95,7 @@ def _axes(rows: int) -> tuple[Figure, Axes, Axes, tuple[Axes, Axes]]:
 def _draw_scores(axes: Axes, song: SongTags, top_n: int) -> QuadMesh:
     top = song.top(top_n)
     columns = [song.class_names.index(name) for name, _ in top]
-    edges, scores = song.over_time()
+    edges, scores = song.over_time(MOST_COLUMNS)
     rows = np.arange(len(top) + 1)
     mesh = axes.pcolormesh(
         edges, rows, scores[:, columns].T, cmap=_SCORE_COLOURS, norm=Normalize(0, 1)

@@ -10,6 +10,8 @@ from fcn4_dist.cluster.signs import sign_of_ascend
 from fcn4_dist.tagging.model_description import Network, describe_checkpoint
 from fcn4_dist.versions import check_extra
 
+_WINDOWS_OF_A_CARD = 8
+
 
 class CheckpointNetwork(Network):
     """The network of a checkpoint; MindSpore is imported when it is made.
@@ -42,6 +44,8 @@ class CheckpointNetwork(Network):
         if device_target in ("", "auto"):
             device_target = "Ascend" if sign_of_ascend() else "CPU"
         check_device(device_target)
+        if device_target == "Ascend":
+            self.windows_at_once = _WINDOWS_OF_A_CARD
         prepare_environment(device_target)
 
         from fcn4_dist.checkpoints.loading import load_into_network

@@ -113,7 +113,11 @@ class Network(ABC):
     Attributes:
         description: What has to be known of it.
         path: The file it comes from.
+        windows_at_once: How many windows it is best given at once: on the CPU, more of them take
+            memory and gain nothing.
     """
+
+    windows_at_once = 2
 
     def __init__(self, description: ModelDescription, path: Path) -> None:
         self.description = description

@@ -1,5 +1,6 @@
-"""From a song's file to the windows the network sees."""
+"""From a song's file to the windows the network sees, in memory that does not grow with it."""
 
+from collections import deque
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -9,61 +10,73 @@ from pathlib import Path
 import numpy as np
 
 from fcn4_dist.audio import (
+    DecibelStream,
     LogMel,
     UndecodableClipError,
     level_dbfs,
     limit_range,
-    load_sound,
+    open_sound,
     silence_decoders,
     window_starts,
 )
 from fcn4_dist.config import SETTINGS
 from fcn4_dist.processes import ProcessDiedError, TaskTimeoutError, run_in_processes
+from fcn4_dist.tagging.columns import Columns
 from fcn4_dist.tagging.model_description import ModelDescription
 
 CLIP_TIMEOUT: float = SETTINGS["clip_timeout"].default
 SILENCE_LEVEL: float = SETTINGS["silence_level"].default
+_WINDOWS_AT_ONCE = 8
+_TIMES_READ = 2
 
 
 @dataclass(frozen=True)
 class Song:
-    """A song as the network is shown it.
+    """A song, and where its windows are; they follow, and then its :class:`SongEnd`.
 
     Attributes:
         path: Its audio file.
-        seconds: How long it is.
-        decibels: Log-mel spectrogram over its full range, float32 of shape (n_mels, frames).
+        samples: How many it has, at the network's sample rate.
+        frames: Of its spectrogram, with silence behind it where it is shorter than a window.
         starts: First frame of each window, ascending.
-        window_frames: Frames of a window.
-        levels: How loud each window is, in dBFS, (windows,); see
-            :func:`~fcn4_dist.audio.level.level_dbfs`.
-        remarks: What is unusual about how it sounds; see :data:`~fcn4_dist.audio.level.REMARKS`.
-        clip_frames: Frames of a clip as the network was trained on; what is much softer than the
-            loudest of a clip is raised, so a window's neighbourhood of that length counts.
+        seconds: How long it is.
+        start_seconds: The second at which each window begins.
     """
 
     path: Path
-    seconds: float
-    decibels: np.ndarray
+    samples: int
+    frames: int
     starts: np.ndarray
-    window_frames: int
-    clip_frames: int
+    seconds: float
+    start_seconds: np.ndarray
+
+
+@dataclass(frozen=True)
+class SongWindows:
+    """The next windows of a song.
+
+    Attributes:
+        decibels: float32 of shape (windows, 1, n_mels, frames), as the network is shown them.
+        levels: How loud each is, in dBFS, (windows,); see
+            :func:`~fcn4_dist.audio.level.level_dbfs`.
+    """
+
+    decibels: np.ndarray
     levels: np.ndarray
+
+
+@dataclass(frozen=True)
+class SongEnd:
+    """What is known of a song when all of it has been read.
+
+    Attributes:
+        remarks: What is unusual about how it sounds; see :data:`~fcn4_dist.audio.level.REMARKS`.
+        spectrogram: Log-mel spectrogram over its full range, float32 of shape (n_mels, columns),
+            each the loudest of some frames; without columns unless they were asked for.
+    """
+
     remarks: tuple[str, ...]
-
-    @property
-    def silent(self) -> bool:
-        """Whether there is nothing in it to be heard."""
-        return bool((self.levels < SILENCE_LEVEL).all())
-
-    def windows(self) -> Iterator[np.ndarray]:
-        """Cut out the windows, one after the other: float32 of shape (1, n_mels, frames)."""
-        for start in self.starts:
-            window = self.decibels[:, start : start + self.window_frames]
-            centred = start + self.window_frames // 2 - self.clip_frames // 2
-            first = max(0, min(centred, self.decibels.shape[1] - self.clip_frames))
-            neighbourhood = self.decibels[:, first : first + self.clip_frames]
-            yield limit_range(window, neighbourhood.max())[np.newaxis]
+    spectrogram: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -89,76 +102,175 @@ class SongReader:
     """
 
     def __init__(self, description: ModelDescription, hop_seconds: float | None = None) -> None:
-        self._parameters = parameters = description.parameters
-        self._log_mel = LogMel(parameters, description.filter_bank())
-        self._window_frames = description.input_shape[-1]
-        self._window_samples = round(description.window_seconds * parameters.sample_rate)
-        self._step = self._window_frames
+        self.parameters = parameters = description.parameters
+        self.log_mel = LogMel(parameters, description.filter_bank())
+        self.window_frames = description.input_shape[-1]
+        self.window_samples = round(description.window_seconds * parameters.sample_rate)
+        self._step = self.window_frames
         if hop_seconds is not None:
             self._step = max(1, round(hop_seconds * parameters.sample_rate / parameters.hop_length))
 
-    def read(self, path: Path) -> Song:
-        """Decode a song and compute its spectrogram.
+    def read(
+        self, path: Path, columns: int = 0
+    ) -> Generator[Song | SongWindows | None, None, SongEnd]:
+        """Decode a song and cut it into windows, as they come.
+
+        Where they are, follows from how long it is, which its header may not say, or wrongly. Then
+        it is read again, with a :class:`Song` that replaces the first.
 
         Args:
             path: Any file that libsndfile or an installed audioread back end decodes; one that is
                 shorter than a window gets silence behind it.
+            columns: At most so many of its spectrogram are kept; where it has no more frames, all.
+
+        Yields:
+            The song, its windows, and None where there is nothing new of it yet.
+
+        Returns:
+            What is known at its end.
 
         Raises:
             UndecodableClipError: If it cannot be decoded.
         """
-        sound = load_sound(path, self._parameters.sample_rate)
-        return self.show(path, sound.samples, sound.remarks)
+        samples = 0
+        for _ in range(1 + _TIMES_READ):
+            with open_sound(path, self.parameters.sample_rate) as sound:
+                samples = samples or sound.counted
+                blocks = sound.blocks()
+                if not samples:
+                    for _ in blocks:
+                        yield None
+                else:
+                    song = self._song(path, samples)
+                    yield song
+                    cutter = _Cutter(self, song, columns)
+                    for block in blocks:
+                        yield from cutter.add(block)
+                        yield None
+                    if sound.samples == samples:
+                        yield from cutter.end()
+                        return SongEnd(sound.remarks, cutter.spectrogram.decibels())
+                samples = sound.samples
+        raise UndecodableClipError("was changed while it was read")
 
-    def show(self, path: Path, waveform: np.ndarray, remarks: tuple[str, ...] = ()) -> Song:
-        """Compute the spectrogram of a song that has been decoded.
+    def _song(self, path: Path, samples: int) -> Song:
+        rate, hop_length = self.parameters.sample_rate, self.parameters.hop_length
+        padded = max(samples, self.window_samples)
+        frames = 1 + (padded - self.parameters.n_fft % 2) // hop_length
+        starts = window_starts(frames - self.window_frames, self._step)
+        return Song(path, samples, frames, starts, samples / rate, starts * hop_length / rate)
 
-        Args:
-            path: Where it comes from.
-            waveform: float32 samples of shape (n,), at the network's sample rate.
-            remarks: What is unusual about how it sounds.
+
+class _Recent:
+    """What came last of something that is too long to be kept whole."""
+
+    def __init__(self, *shape: int) -> None:
+        self._values = np.empty((*shape, 0), dtype=np.float32)
+        self._first = 0
+
+    @property
+    def end(self) -> int:
+        return self._first + self._values.shape[-1]
+
+    def add(self, values: np.ndarray) -> None:
+        self._values = np.concatenate([self._values, values], axis=-1)
+
+    def between(self, first: int, end: int) -> np.ndarray:
+        return self._values[..., first - self._first : end - self._first]
+
+    def forget(self, before: int) -> None:
+        self._values = self._values[..., before - self._first :].copy()
+        self._first = before
+
+
+class _Cutter:
+    """Cuts a song into windows while it is decoded."""
+
+    def __init__(self, reader: SongReader, song: Song, columns: int) -> None:
+        self._reader = reader
+        self._song = song
+        self._clip_frames = reader.parameters.frames
+        self._starts = deque(song.starts.tolist())
+        self._stream = DecibelStream(reader.log_mel)
+        self._samples, self._decibels = _Recent(), _Recent(reader.parameters.n_mels)
+        self.spectrogram = Columns(reader.parameters.n_mels, song.frames, columns)
+
+    def add(self, block: np.ndarray) -> Iterator[SongWindows]:
+        self._samples.add(block)
+        yield from self._cut(self._stream(block), is_last=False)
+
+    def end(self) -> Iterator[SongWindows]:
+        missing = max(0, self._reader.window_samples - self._song.samples)
+        silence = np.zeros(missing, dtype=np.float32)
+        yield from self._cut(self._stream(silence, last=True), is_last=True)
+
+    def _cut(self, decibels: np.ndarray, is_last: bool) -> Iterator[SongWindows]:
+        self.spectrogram.add(decibels)
+        self._decibels.add(decibels)
+        while whole := self._whole_starts(is_last):
+            windows = [self._window(start) for start in whole]
+            levels = np.array([self._level(start) for start in whole])
+            yield SongWindows(np.stack(windows), levels)
+        if self._starts:
+            start = self._starts[0]
+            self._decibels.forget(min(start, self._neighbourhood(start)[0], self._decibels.end))
+            first = start * self._reader.parameters.hop_length
+            self._samples.forget(min(first, self._samples.end))
+
+    def _whole_starts(self, is_last: bool) -> list[int]:
+        """Take some windows of which all is there."""
+        whole: list[int] = []
+        while self._starts and len(whole) < _WINDOWS_AT_ONCE:
+            start = self._starts[0]
+            end = max(start + self._reader.window_frames, self._neighbourhood(start)[1])
+            samples = start * self._reader.parameters.hop_length + self._reader.window_samples
+            if not is_last and (self._decibels.end < end or self._samples.end < samples):
+                break
+            whole.append(self._starts.popleft())
+        return whole
+
+    def _window(self, start: int) -> np.ndarray:
+        window = self._decibels.between(start, start + self._reader.window_frames)
+        neighbourhood = self._decibels.between(*self._neighbourhood(start))
+        return limit_range(window, neighbourhood.max())[np.newaxis]
+
+    def _level(self, start: int) -> float:
+        first = start * self._reader.parameters.hop_length
+        samples = self._samples.between(first, first + self._reader.window_samples)
+        return level_dbfs(samples, self._reader.parameters.sample_rate)
+
+    def _neighbourhood(self, start: int) -> tuple[int, int]:
+        """Give the frames that count with a window: as many as a clip had in training.
+
+        What is much softer than the loudest of a clip is raised.
         """
-        seconds = len(waveform) / self._parameters.sample_rate
-        missing = max(0, self._window_samples - len(waveform))
-        decibels = self._log_mel.decibels(np.pad(waveform, (0, missing)))
-        starts = window_starts(decibels.shape[1] - self._window_frames, self._step)
-        firsts = starts * self._parameters.hop_length
-        levels = [
-            level_dbfs(waveform[first:][: self._window_samples], self._parameters.sample_rate)
-            for first in firsts
-        ]
-        return Song(
-            path,
-            seconds,
-            decibels,
-            starts,
-            self._window_frames,
-            self._parameters.frames,
-            np.array(levels),
-            remarks,
-        )
-
-    def start_seconds(self, song: Song) -> np.ndarray:
-        """Give the second at which each window of a song begins, (windows,)."""
-        return song.starts * self._parameters.hop_length / self._parameters.sample_rate
+        centred = start + self._reader.window_frames // 2 - self._clip_frames // 2
+        first = max(0, min(centred, self._song.frames - self._clip_frames))
+        return first, min(first + self._clip_frames, self._song.frames)
 
 
 def read_songs(
-    reader: SongReader, paths: Sequence[Path], processes: int, timeout: float = CLIP_TIMEOUT
-) -> Generator[tuple[int, Song | UnreadSong], None, None]:
+    reader: SongReader,
+    paths: Sequence[Path],
+    processes: int,
+    timeout: float = CLIP_TIMEOUT,
+    columns: int = 0,
+) -> Generator[tuple[int, Song | SongWindows | SongEnd | UnreadSong], None, None]:
     """Read songs in processes of their own, whatever they do to their decoders.
 
     Args:
         reader: Reads one.
         paths: Audio files.
         processes: Processes at work.
-        timeout: Seconds one song may take.
+        timeout: Seconds until there must be something new of a song.
+        columns: Of its spectrogram; see :meth:`SongReader.read`.
 
     Yields:
-        A song's place in ``paths``, and the song or why there is none, in the order they are done.
+        A song's place in ``paths``, and what comes next of it, in the order this is done; or why
+        there is no more of it.
     """
     songs = run_in_processes(
-        partial(_read, reader),
+        partial(_read, reader, columns),
         enumerate(paths),
         processes,
         timeout=timeout,
@@ -178,5 +290,8 @@ def read_songs(
                 yield number, UnreadSong(path, str(error))
 
 
-def _read(reader: SongReader, song: tuple[int, Path]) -> Song:
-    return reader.read(song[1])
+def _read(
+    reader: SongReader, columns: int, song: tuple[int, Path]
+) -> Generator[Song | SongWindows | None, None, SongEnd]:
+    # It yields to the process that reads, which takes it for work in parts.
+    return reader.read(song[1], columns)

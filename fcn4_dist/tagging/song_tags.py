@@ -1,5 +1,6 @@
 """What a network hears in a song, as a whole and over time."""
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,8 +64,12 @@ class SongTags:
         order = np.argsort(-scores, kind="stable")[:number]
         return [(self.class_names[index], float(scores[index])) for index in order]
 
-    def over_time(self) -> tuple[np.ndarray, np.ndarray]:
+    def over_time(self, most: int = sys.maxsize) -> tuple[np.ndarray, np.ndarray]:
         """Give the scores over time; where windows overlap, the mean of those that lie there.
+
+        Args:
+            most: How many stretches at most; where there are more, some are put together, and
+                their scores are the mean over the time.
 
         Returns:
             The edges of the stretches, in seconds from 0 to the end of the song, (stretches + 1,);
@@ -76,6 +81,16 @@ class SongTags:
         ends = np.maximum(ends, next_starts)
         edges = np.unique(np.concatenate([[0.0, self.seconds], self.starts, ends]))
         middles = (edges[:-1] + edges[1:]) / 2
-        lies_there = (self.starts <= middles[:, np.newaxis]) & (middles[:, np.newaxis] < ends)
-        means = lies_there @ self.window_scores / lies_there.sum(axis=1, keepdims=True)
-        return edges, means
+        lying_there = zip(
+            np.searchsorted(ends, middles, side="right"),
+            np.searchsorted(self.starts, middles, side="right"),
+            strict=True,
+        )
+        scores = self.window_scores
+        means = np.stack([scores[first:behind].mean(axis=0) for first, behind in lying_there])
+        if len(means) <= most:
+            return edges, means
+        firsts = np.linspace(0, len(means), most, endpoint=False).astype(int)
+        seconds = np.diff(edges)[:, np.newaxis]
+        together = np.add.reduceat(means * seconds, firsts) / np.add.reduceat(seconds, firsts)
+        return edges[[*firsts, -1]], together

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from fcn4_dist.reports.taggram_page import taggram_page
+from fcn4_dist.reports.taggram_page import taggram_page, write_taggram_page
 from tests.reports.taggrams import HOSTILE, spectrogram_of, tagged
 
 
@@ -43,6 +43,29 @@ def test_a_long_songs_spectrogram_is_drawn_narrower(real_clip: Path) -> None:
     encoded = re.search(r"data:image/png;base64,([^\"]+)", page)
     assert encoded
     assert imread(io.BytesIO(base64.b64decode(encoded[1]))).shape[1] == 2000
+
+
+def test_a_long_song_is_linked_and_its_page_stays_small(real_clip: Path, tmp_path: Path) -> None:
+    song = tmp_path / "music" / "a: <b> é.wav"
+    song.parent.mkdir()
+    song.symlink_to(real_clip)
+    starts = np.arange(0, 10_800, 2.0)
+    scores = np.random.default_rng(1).uniform(size=(len(starts), 3))
+    tags = replace(
+        tagged(real_clip),
+        path=song,
+        seconds=10_800.0,
+        window_seconds=29.12,
+        starts=starts,
+        window_scores=scores,
+        levels=0 * starts,
+    )
+    write_taggram_page(tmp_path / "a.html", tags, np.zeros((96, 500_000), np.float32), 5)
+    page = (tmp_path / "a.html").read_text()
+    assert len(page) < 1_000_000
+    assert page.count('href="music/a%3A%20%3Cb%3E%20%C3%A9.wav"') == 1
+    assert 'src="music/a%3A%20%3Cb%3E%20%C3%A9.wav"' in page and "data:audio" not in page
+    assert "media-src data: 'self' file:" in page and "means over 5.4 s" in page
 
 
 def test_each_strip_shows_its_tag_over_the_whole_song(real_clip: Path) -> None:

@@ -3,6 +3,8 @@
 import os
 import signal
 import time
+from collections.abc import Generator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +18,10 @@ from fcn4_dist.records import read_manifest
 from fcn4_dist.tagging import (
     Network,
     Song,
+    SongEnd,
     SongReader,
     SongTags,
+    SongWindows,
     Tagger,
     UnreadSong,
     load_network,
@@ -102,12 +106,14 @@ class _TroubledTagger(Tagger):
 
 
 class _TroubledReader(SongReader):
-    def read(self, path: Path) -> Song:
+    def read(
+        self, path: Path, columns: int = 0
+    ) -> Generator[Song | SongWindows | None, None, SongEnd]:
         if path.name == "crash":
             os.kill(os.getpid(), signal.SIGSEGV)
         if path.name == "hang":
             time.sleep(600)
-        return super().read(path)
+        return super().read(path, columns)
 
 
 @pytest.mark.parametrize("hop_seconds", [0.0, -1.0, 1e-12, 1.31, float("nan")])
@@ -129,6 +135,6 @@ def test_a_song_that_cannot_be_decoded_is_an_error_of_its_own(
 ) -> None:
     (tmp_path / "no.mp3").write_text("no music")
     tagger = Tagger(network)
-    for tag in (tagger.tag, tagger.read):
+    for tag in (tagger.tag, partial(tagger.taggram, apart=True)):
         with pytest.raises(InputError, match=r"no tags of .*no\.mp3: it cannot be decoded: Format"):
             tag(tmp_path / "no.mp3")
