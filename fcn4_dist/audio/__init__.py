@@ -3,6 +3,7 @@
 from fcn4_dist.audio.cache import FeatureCache, Outcome
 from fcn4_dist.audio.decoding import UndecodableClipError, open_audio, silence_decoders
 from fcn4_dist.audio.extraction import (
+    INDEX_NAME,
     ClipFeature,
     FeatureIndex,
     discard_feature_index,

@@ -66,6 +66,10 @@ class Peers(ABC):
         """Give every peer the value of number 0; what the others hand in does not count."""
         return self.all_gather(value if self.is_main else None)[0]
 
+    def scatter(self, values: Sequence[Any] | None) -> Any:
+        """Give each peer its own of the values that number 0 hands in, by their numbers."""
+        return self.broadcast(values)[self.rank]
+
     def all_gather_of(self, kind: Any, value: Any) -> list[Any]:
         """Exchange a value of each peer, and look whether each is what it is to be.
 
