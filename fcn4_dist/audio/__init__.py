@@ -20,6 +20,7 @@ from fcn4_dist.audio.features import (
     mel_filters,
     window_starts,
 )
+from fcn4_dist.audio.known_audio import KnownAudio
 from fcn4_dist.audio.level import LOUDEST_SINE_DBFS, REMARKS, Level, level_dbfs
 from fcn4_dist.audio.waveform import (
     Sound,

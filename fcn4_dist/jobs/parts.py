@@ -52,9 +52,14 @@ class Part:
         return f"--part {self.number}/{self.parts}"
 
     @property
+    def key(self) -> str:
+        """What its files have in their names."""
+        return f"{self.number}-of-{self.parts}"
+
+    @property
     def lock_name(self) -> str:
         """Name of the file by which two runs of this part take turns."""
-        return f".part-{self.number}-of-{self.parts}.lock"
+        return f".part-{self.key}.lock"
 
     def share(self, clips: Sequence[Clip]) -> Sequence[Clip]:
         """Give its clips."""
@@ -62,7 +67,7 @@ class Part:
 
     def index_file(self, npy_path: Path) -> Path:
         """Name the index of its features."""
-        return npy_path / "parts" / f"{self.number}-of-{self.parts}.json"
+        return npy_path / "parts" / f"{self.key}.json"
 
 
 def parts_of(numbers: Sequence[int], parts: int) -> str:

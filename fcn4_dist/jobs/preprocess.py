@@ -116,8 +116,8 @@ def _audio_to_npy(settings: Settings, begun: Begun | None, processes: int, peers
     share = peers.scatter(shares)
     seen = who_sees(npy_path, peers)
     _check_audio(share, Path(settings.audio_path), peers)
-    title = _title("audio -> npy", peers)
-    done = compute_features(share, cache, settings, processes, title, peers.is_main)
+    name, title = f"{peers.rank + 1}-of-{peers.size}", _title("audio -> npy", peers)
+    done = compute_features(share, name, cache, settings, processes, title, peers.is_main)
     gather_features(done, cache, peers, seen[peers.rank])
     gathered = peers.gather(done)
     if gathered is not None and begun is not None:

@@ -148,8 +148,9 @@ def _make_features(begun: Begun, part: Part) -> None:
     cache = FeatureCache(npy_path, FeatureParameters.from_settings(settings))
     cache.prepare()
     processes = settings.processes or usable_cores()
-    title = f"audio -> npy ({part})"
-    done = compute_features(part.share(clips), cache, settings, processes, title)
+    done = compute_features(
+        part.share(clips), part.key, cache, settings, processes, f"audio -> npy ({part})"
+    )
     index = FeatureIndex(cache.parameters, tuple(done))
     with in_turn(npy_path, f"{FEATURES_NAME}.lock"):
         if index != _known_index(part, npy_path):

@@ -12,6 +12,7 @@ from fcn4_dist.audio import (
     FeatureCache,
     FeatureIndex,
     FeatureParameters,
+    KnownAudio,
     extract_features,
 )
 from fcn4_dist.clips import (
@@ -158,6 +159,7 @@ def write_settings(loaded: LoadedSettings, folder: Path) -> None:
 
 def compute_features(
     clips: Sequence[Clip],
+    share: str,
     cache: FeatureCache,
     settings: Settings,
     processes: int,
@@ -168,6 +170,7 @@ def compute_features(
 
     Args:
         clips: The clips.
+        share: Name of these among all clips.
         cache: Where features are, which is prepared.
         settings: The job's settings.
         processes: Processes at work.
@@ -177,14 +180,22 @@ def compute_features(
     Returns:
         What became of each clip, by id.
     """
-    done = []
+    known, done, unknown = KnownAudio(cache, share), [], []
     with Progress(title, len(clips), "clips", shown) as progress:
-        tasks = ((clip.id, clip.path) for clip in clips)
-        for clip in extract_features(tasks, cache, processes, settings.clip_timeout):
-            done.append(clip)
-            detail(f"{as_shown(clip.id)}: {clip.status}{clip.reason and f': {clip.reason}'}")
+        for clip in clips:
+            if (feature := known.feature_of(clip.id, clip.path)) is None:
+                unknown.append((clip.id, clip.path))
+            else:
+                done.append(feature)
+                progress.advance()
+        for feature in extract_features(unknown, cache, processes, settings.clip_timeout):
+            done.append(feature)
+            told = f"{feature.status}{feature.reason and f': {feature.reason}'}"
+            detail(f"{as_shown(feature.id)}: {told}")
             progress.advance()
-    return sorted(done, key=lambda clip: clip.id)
+    done.sort(key=lambda feature: feature.id)
+    known.keep(done)
+    return done
 
 
 def report_features(features: Sequence[ClipFeature], settings: Settings) -> None:
