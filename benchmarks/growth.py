@@ -11,11 +11,13 @@ Example:
 import argparse
 import math
 import multiprocessing
+import os
 import resource
 import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,7 +25,7 @@ import numpy as np
 
 from fcn4_dist.audio import ClipFeature, FeatureIndex, FeatureParameters, read_feature_index
 from fcn4_dist.clips import Clip, Split, read_collection, split_clips
-from fcn4_dist.config import Settings
+from fcn4_dist.config import LoadedSettings, Settings
 from fcn4_dist.evaluation import (
     Predictions,
     compute_metrics,
@@ -31,6 +33,8 @@ from fcn4_dist.evaluation import (
     read_predictions,
     write_predictions,
 )
+from fcn4_dist.jobs.preprocess_steps import begin, finish, plan_shards
+from fcn4_dist.log import Verbosity, show
 from fcn4_dist.records import Manifest, Shard, manifest_faults, read_manifest
 from fcn4_dist.records.planning import plan_records
 from fcn4_dist.terminal import table
@@ -216,6 +220,43 @@ def _reading_predictions(clips: int, folder: Path) -> Callable[[], object]:
     return lambda: read_predictions(folder / "predictions.csv")
 
 
+def _preprocessing(clips: int, folder: Path) -> Callable[[], object]:
+    """All that ``preprocess`` does but to copy features into shards, the features being there."""
+    _reading(clips, folder)
+    settings = replace(
+        _settings(folder),
+        npy_path=str(folder),
+        mr_path=str(folder),
+        get_npy=False,
+        n_mels=24,
+        window_seconds=1.5,
+        hop_length=96,
+        feature_dtype="float16",
+        num_consumer=64,
+    )
+    parameters = FeatureParameters.from_settings(settings)
+    replace(_index(_clips(clips)), parameters=parameters).write(folder)
+
+    def work() -> None:
+        show(Verbosity.QUIET)
+        begun = begin(LoadedSettings(settings, {}))
+        plan = plan_shards(begun, read_feature_index(folder), remarks=True)
+        files = (Shard(each.file, len(each.clips), 1, "0" * 64, "0" * 64) for each in plan.shards)
+        with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):
+            finish(begun.loaded, plan, {shard.file: shard for shard in files})
+
+    return work
+
+
+def _finding_audio(clips: int, folder: Path) -> Callable[[], object]:
+    _reading(clips, folder)
+    for number in range(clips):
+        file = folder / f"{number % 1000:03}/{number:07}.mp3"
+        file.parent.mkdir(exist_ok=True)
+        file.touch()
+    return lambda: read_collection(_settings(folder), counted=True)
+
+
 STEPS: dict[str, Callable[[int, Path], Callable[[], object]]] = {
     "read a CSV collection": _reading,
     "split it": _splitting,
@@ -230,6 +271,8 @@ STEPS: dict[str, Callable[[int, Path], Callable[[], object]]] = {
     "intervals": _intervals,
     "write predictions": _writing_predictions,
     "read predictions": _reading_predictions,
+    "from a CSV file to the manifest": _preprocessing,
+    "find the audio of a CSV file": _finding_audio,
 }
 
 
