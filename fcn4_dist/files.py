@@ -195,23 +195,28 @@ def _refuses_files(folder: Path) -> str:
     return ""
 
 
-def open_file(path: Path) -> BufferedReader:
+def open_file(path: Path, most_bytes: int | None = None) -> BufferedReader:
     """Open a file to be read, and nothing that could be waited for or read without end.
 
     Args:
         path: A file, or a link to one.
+        most_bytes: One that is larger is refused unread; None for any size.
 
     Returns:
         The open binary file.
 
     Raises:
-        OSError: If it cannot be opened, or is a pipe, a socket, a device or a folder.
+        OSError: If it cannot be opened, is too large, or is a pipe, a socket, a device or a folder.
     """
     # Looked at first: to open some devices does something, and a pipe would wake its writer.
     _refuse_other_than_a_file(path, os.stat(path).st_mode)
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
-        _refuse_other_than_a_file(path, os.fstat(descriptor).st_mode)
+        status = os.fstat(descriptor)
+        _refuse_other_than_a_file(path, status.st_mode)
+        if most_bytes is not None and status.st_size > most_bytes:
+            words = f"it has {status.st_size} bytes, at most {most_bytes} are read"
+            raise OSError(errno.EFBIG, words, os.fspath(path))
         return open(descriptor, "rb")
     except BaseException:
         os.close(descriptor)
@@ -228,11 +233,7 @@ def read_whole(path: Path, most_bytes: int) -> bytes:
     Raises:
         OSError: If it cannot be read, is too large, or is no file.
     """
-    with open_file(path) as file:
-        size = os.fstat(file.fileno()).st_size
-        if size > most_bytes:
-            words = f"it has {size} bytes, at most {most_bytes} are read"
-            raise OSError(errno.EFBIG, words, os.fspath(path))
+    with open_file(path, most_bytes) as file:
         return file.read(most_bytes)
 
 

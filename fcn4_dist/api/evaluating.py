@@ -97,7 +97,7 @@ def read_evaluation(folder: Path) -> Evaluation:
         scores=read_scores(folder),
         ids=predictions.ids,
         paths=predictions.paths,
-        labels=predictions.labels,
+        labels=predictions.labels.astype(np.int32),
         predictions=predictions.scores,
         class_names=predictions.class_names,
     )

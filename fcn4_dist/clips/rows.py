@@ -65,9 +65,7 @@ def iter_rows(
     # long for names are refused by their lines.
     csv.field_size_limit(max(csv.field_size_limit(), _LONGEST_PROSE))
     try:
-        with open_file(path) as file:
-            if (size := os.fstat(file.fileno()).st_size) > _MOST_BYTES:
-                raise OSError(f"it has {size} bytes, at most {_MOST_BYTES} are read")
+        with open_file(path, _MOST_BYTES) as file:
             yield from _records(path, _decoded(path, file), delimiter, prose)
     except FileNotFoundError as error:
         raise InputError(f"the annotations file {path} is missing: {mend}") from error

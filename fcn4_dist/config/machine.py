@@ -37,6 +37,10 @@ class Device:
         "pass: the same network, faster and in half the memory; if not, or with sync_bn, "
         "MindSpore's operators compute it, as on Ascend"
     )
+    pool_first: bool = setting("train eval", False, Affects.COMPUTATION).means(
+        "where MindSpore's operators compute the first block, pool before batch-norm, and take its "
+        "statistics from those of the features: the same network, with fewer bytes to move"
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,6 @@ import numpy as np
 
 from fcn4_dist.evaluation.folds import Folds
 from fcn4_dist.evaluation.intervals import LEVEL, Interval, interval_differences
-from fcn4_dist.evaluation.metrics import compute_metrics
 from fcn4_dist.evaluation.predictions import Predictions
 from fcn4_dist.evaluation.summary import summary_figures
 from fcn4_dist.text import unlike
@@ -70,10 +69,7 @@ def why_unpaired(first: Predictions, second: Predictions) -> str:
 def clip_differences(first: Predictions, second: Predictions) -> dict[str, Difference]:
     """Give how far second scores are above first ones, of the same clips and labels."""
     second = _in_order_of(first, second)
-    before, after = (
-        summary_figures(compute_metrics(each.labels, each.scores, each.class_names))
-        for each in (first, second)
-    )
+    before, after = (summary_figures(each.metrics) for each in (first, second))
     intervals = interval_differences(first.labels, first.scores, second.scores)
     return {
         name: Difference(after[name] - before[name], getattr(intervals, name, None))
@@ -137,6 +133,8 @@ def _clips_of_folds(folds: Folds) -> list[set[str]]:
 
 def _in_order_of(first: Predictions, second: Predictions) -> Predictions:
     """Give the same clips as ``first`` has them."""
+    if first.ids == second.ids:
+        return second
     places = {clip_id: place for place, clip_id in enumerate(second.ids)}
     order = [places[clip_id] for clip_id in first.ids]
     paths = tuple(second.paths[place] for place in order)

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 
 from fcn4_dist.errors import InputError
-from fcn4_dist.evaluation.metrics import compute_metrics
 from fcn4_dist.evaluation.predictions import PREDICTIONS_NAME, Predictions, read_predictions
 from fcn4_dist.evaluation.summary import summary_figures
 from fcn4_dist.text import unlike
@@ -65,10 +64,7 @@ def gather_folds(folders: Sequence[Path], *, may_share_clips: bool = False) -> F
     _check_folds(folders, folds)
     return Folds(
         clips=tuple(len(fold.ids) for fold in folds),
-        figures=tuple(
-            summary_figures(compute_metrics(fold.labels, fold.scores, fold.class_names))
-            for fold in folds
-        ),
+        figures=tuple(summary_figures(fold.metrics) for fold in folds),
         pooled=Predictions(
             ids=tuple(clip_id for fold in folds for clip_id in fold.ids),
             paths=tuple(path for fold in folds for path in fold.paths),

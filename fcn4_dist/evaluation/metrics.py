@@ -140,17 +140,24 @@ def areas_of(labels: np.ndarray, scores: np.ndarray) -> tuple[float | None, floa
     """
     if not labels.any() or labels.all():
         return None, None
-    order = np.argsort(scores, kind="stable")[::-1]
+    # Of many scores each array here is as large as they are: none is kept longer than it is needed.
+    order = np.argsort(scores)[::-1]
     in_order = scores[order]
+    is_last = np.append(in_order[1:] != in_order[:-1], True)
+    del in_order
+    positives = np.cumsum(labels[order], dtype=np.float64)
+    del order
     # Positives and negatives down to the last of each set of ties.
-    last = np.append(np.flatnonzero(np.diff(in_order)), len(in_order) - 1)
-    positives = np.cumsum(labels[order], dtype=np.float64)[last]
-    negatives = 1 + last - positives
-    recall = np.append(0, positives / positives[-1])
-    pr_auc = np.sum(np.diff(recall)[::-1] * (positives / (1 + last))[::-1])
+    positives, given = positives[is_last], 1.0 + np.flatnonzero(is_last)
+    gains = np.diff(positives / positives[-1], prepend=0)
+    gains *= positives / given
+    pr_auc = np.sum(gains[::-1])
+    del gains
+    negatives = np.subtract(given, positives, out=given)
     # Points on a straight line add nothing to the area but rounding, and are left out.
-    bends = (np.diff(negatives, 2) != 0) | (np.diff(positives, 2) != 0)
-    corners = np.concatenate([[True], bends, [True]])[: len(last)]
+    bends = np.diff(negatives, 2) != 0
+    bends |= np.diff(positives, 2) != 0
+    corners = np.concatenate([[True], bends, [True]])[: len(positives)]
     true, false = (np.append(0, each[corners] / each[-1]) for each in (positives, negatives))
     roc_auc = np.trapz(true, false)
     return float(roc_auc), float(pr_auc)
@@ -166,7 +173,9 @@ def is_single_label(labels: np.ndarray) -> bool:
 
 
 def _class_metrics(name: str, labels: np.ndarray, scores: np.ndarray) -> ClassMetrics:
-    return ClassMetrics(name, int(labels.sum()), *areas_of(labels, scores))
+    # Read in any order, what lies together takes a fraction of the time.
+    areas = areas_of(np.ascontiguousarray(labels), np.ascontiguousarray(scores))
+    return ClassMetrics(name, int(labels.sum()), *areas)
 
 
 def _mean(values: list[float | None]) -> float | None:
@@ -176,7 +185,8 @@ def _mean(values: list[float | None]) -> float | None:
 
 def _cross_entropy(labels: np.ndarray, scores: np.ndarray) -> float:
     given = np.where(labels > 0, scores, 1 - scores)
-    return float(-np.log(np.maximum(given, _SMALLEST_GIVEN)).mean())
+    np.log(np.maximum(given, _SMALLEST_GIVEN, out=given), out=given)
+    return float(-given.mean())
 
 
 def _f1_macro(labels: np.ndarray, scores: np.ndarray) -> float | None:

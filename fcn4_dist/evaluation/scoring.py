@@ -1,5 +1,6 @@
 """Scoring a set of clips on one rank or many, with the same bits where the device repeats them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,6 +11,9 @@ from fcn4_dist.evaluation.predictions import Predictions
 from fcn4_dist.pipeline import Windowing, evaluation_batches, pad_batch, read_batches
 from fcn4_dist.records import RecordSet
 from fcn4_dist.terminal import Progress
+
+_MOST_AT_ONCE = 2**22
+"""Logits that ranks exchange at once: 16 MB on each."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,7 @@ def score_clips(
         sum(len(starts[clip]) for clip in batch)
         for batch in evaluation_batches(clips, batch_size, 0, 1)
     ]
-    logits = np.zeros((turns, max(windows), len(record_set.class_names)), dtype=np.float32)
+    gathering = _Gathering(ranks, turns, windows, len(record_set.class_names))
     with Progress("scoring", clips, "clips", visible=visible and ranks.is_main) as progress:
         reader = read_batches(record_set, batches)
         for turn in range(turns):
@@ -67,21 +71,56 @@ def score_clips(
             if turn < len(batches):
                 of_clips = [starts[clip] for clip in batches[turn]]
                 cut = _cut(next(reader).features, of_clips, windowing.frames)
-                logits[turn, : len(cut)] = _logits(network, cut, batch_size)
+                gathering.add(turn, _logits(network, cut, batch_size))
             progress.advance(min(batch_size * ranks.size, clips - progress.done))
-    ranks.heartbeat.at("handing its scores to rank 0")
-    gathered = ranks.all_gather(logits)
+            gathering.end(turn)
     if not ranks.is_main:
         return None
-    # Rank r's turn t is the global batch t * world_size + r; padding is at the end of each.
-    in_order = gathered.swapaxes(0, 1).reshape(-1, *logits.shape[1:])
-    of_windows = np.concatenate(
-        [of_batch[:count] for of_batch, count in zip(in_order, windows, strict=False)]
-    )
-    from scipy.special import expit
+    return _scores(record_set, windowing, starts, gathering.scores)
 
-    # In float64 a sigmoid does not round confident scores to equal ones.
-    return _scores(record_set, windowing, starts, expit(of_windows.astype(np.float64)))
+
+class _Gathering:
+    """Brings logits to rank 0 some turns at a time, so that no other rank ever has those of all.
+
+    Args:
+        ranks: This rank.
+        turns: Batches of rank 0.
+        windows: Number of windows of each batch of all ranks together.
+        classes: Number of classes.
+
+    Attributes:
+        scores: On rank 0, float64 of shape (windows, classes), those that have come.
+    """
+
+    def __init__(self, ranks: Ranks, turns: int, windows: Sequence[int], classes: int) -> None:
+        self._ranks, self._turns, self._windows = ranks, turns, iter(windows)
+        of_a_turn = ranks.size * max(windows) * classes
+        at_once = min(turns, max(1, _MOST_AT_ONCE // of_a_turn))
+        self._logits = np.zeros((at_once, max(windows), classes), dtype=np.float32)
+        self.scores = np.empty((sum(windows) if ranks.is_main else 0, classes))
+        self._there = 0
+
+    def add(self, turn: int, logits: np.ndarray) -> None:
+        """Keep this rank's logits of a turn, of shape (windows, classes)."""
+        self._logits[turn % len(self._logits), : len(logits)] = logits
+
+    def end(self, turn: int) -> None:
+        """Hand over what there is, if it is time; all ranks have to call it, whatever they have."""
+        if (turn + 1) % len(self._logits) and turn + 1 < self._turns:
+            return
+        self._ranks.heartbeat.at("handing its scores to rank 0")
+        gathered = self._ranks.gather(self._logits)
+        if gathered is None:
+            return
+        from scipy.special import expit
+
+        # Rank r's turn t is the global batch t * world_size + r; padding is at the end of each.
+        in_order = np.swapaxes(gathered, 0, 1).reshape(-1, *self._logits.shape[1:])
+        for of_batch, count in zip(in_order, self._windows, strict=False):
+            end = self._there + count
+            # In float64 a sigmoid does not round confident scores to equal ones.
+            self.scores[self._there : end] = expit(of_batch[:count].astype(np.float64))
+            self._there = end
 
 
 def _logits(network: nn.Cell, windows: np.ndarray, batch_size: int) -> np.ndarray:
@@ -114,7 +153,7 @@ def _scores(
     clips = Predictions(
         ids=tuple(clip.id for clip in record_set.clips),
         paths=tuple(clip.source for clip in record_set.clips),
-        labels=record_set.labels,
+        labels=record_set.labels.astype(np.int8),
         scores=means,
         class_names=record_set.class_names,
     )

@@ -10,7 +10,7 @@ from fcn4_dist.clips import Collection, choose_for_dataset, split_clips
 from fcn4_dist.config import Affects, LoadedSettings, Settings, differences
 from fcn4_dist.config.forms import unexpanded
 from fcn4_dist.errors import Fcn4DistError, InputError
-from fcn4_dist.evaluation import PREDICTIONS_NAME, compute_metrics, read_predictions, summary_text
+from fcn4_dist.evaluation import PREDICTIONS_NAME, read_predictions, summary_text
 from fcn4_dist.jobs.auto_settings import choose_device, say_device
 from fcn4_dist.jobs.disk_room import check_room_ahead
 from fcn4_dist.jobs.fold_steps import StepRunner
@@ -87,8 +87,7 @@ def cross_validate(loaded: LoadedSettings, device_num: int | None) -> None:
 
 
 def _main_figures(of_fold: Path) -> str:
-    scored = read_predictions(of_fold / "eval" / PREDICTIONS_NAME)
-    metrics = compute_metrics(scored.labels, scored.scores, scored.class_names)
+    metrics = read_predictions(of_fold / "eval" / PREDICTIONS_NAME).metrics
     return f"{summary_text(metrics)}, {count(metrics.clips, 'clip')}"
 
 

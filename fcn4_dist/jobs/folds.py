@@ -10,7 +10,6 @@ from fcn4_dist.errors import InputError
 from fcn4_dist.evaluation import (
     METRICS_NAME,
     PREDICTIONS_NAME,
-    compute_metrics,
     metric_intervals,
     metrics_content,
     metrics_text,
@@ -142,7 +141,7 @@ def _score(name: str, found: CrossValidation) -> ScoredFolds:
         name,
         _short(found.evaluations),
         folds,
-        compute_metrics(pooled.labels, pooled.scores, pooled.class_names),
+        pooled.metrics,
         metric_intervals(pooled.labels, pooled.scores),
         found.kind,
     )

@@ -14,7 +14,7 @@ from fcn4_dist.checkpoints.folder import AUTO, BEST, LAST
 from fcn4_dist.config import Affects, LoadedSettings, Settings, differences, recorded_settings
 from fcn4_dist.config.forms import unexpanded
 from fcn4_dist.errors import Fcn4DistError, InputError, StoppedError
-from fcn4_dist.evaluation import METRICS_NAME, compute_metrics, summary_figures
+from fcn4_dist.evaluation import METRICS_NAME, SavedMetrics, summary_figures
 from fcn4_dist.jobs.deciding import decide_training
 from fcn4_dist.jobs.preprocess_checks import tell_findings
 from fcn4_dist.jobs.report import report
@@ -38,7 +38,6 @@ from fcn4_dist.runs.folder import (
     settings_file,
 )
 from fcn4_dist.runs.occupancy import check_unoccupied, in_turn
-from fcn4_dist.runs.reading import read_run
 from fcn4_dist.runs.trained import has_checkpoints
 from fcn4_dist.terminal import say, say_result, warn
 from fcn4_dist.text import shell_command
@@ -221,7 +220,8 @@ class _Journey:
             page = None
         checkpoint = checkpoints.find(of_eval.settings.model_name)
         shards = Path(settings.shard_folder)
-        return Destination(self.folder, shards, checkpoint, _scores(folder), page)
+        scores = summary_figures(documents.read(folder / METRICS_NAME, SavedMetrics))
+        return Destination(self.folder, shards, checkpoint, scores, page)
 
     def say_what_is_next(self, destination: Destination) -> None:
         """Give the three commands that are likely to be wanted now."""
@@ -374,12 +374,6 @@ def _run_stage(command: str, loaded: LoadedSettings, ranks: int) -> None:
         error = Fcn4DistError(f"ended with exit code {code}")
         error.exit_code = code
         raise error
-
-
-def _scores(folder: Path) -> dict[str, float]:
-    found = read_run(folder).predictions
-    assert found, f"{folder / METRICS_NAME} is written behind predictions"
-    return summary_figures(compute_metrics(found.labels, found.scores, tuple(found.class_names)))
 
 
 def _as_values(recorded: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,6 @@ from fcn4_dist.evaluation import (
     TITLES,
     Predictions,
     SavedMetrics,
-    compute_metrics,
     summary_figures,
 )
 from fcn4_dist.files import read_whole
@@ -81,7 +80,7 @@ def _scores_faults(record: RunRecord, metrics: SavedMetrics | None) -> Iterator[
     if record.predictions is None:
         return
     path = record.folder / PREDICTIONS_NAME
-    found = _figures(record.predictions)
+    found = summary_figures(record.predictions.metrics)
     if metrics is not None:
         said = {name: getattr(metrics, name) for name in TITLES}
         if differing := _differing(said, found):
@@ -143,11 +142,6 @@ def _page_faults(record: RunRecord) -> Iterator[Finding]:
             f"{page} does not show {what}, which {record.folder / RUN_RECORD_NAME} is of",
             f"'fcn4-dist report {record.folder}' makes the page again, once it is moved away",
         )
-
-
-def _figures(predictions: Predictions) -> dict[str, float]:
-    metrics = compute_metrics(predictions.labels, predictions.scores, predictions.class_names)
-    return summary_figures(metrics)
 
 
 def _differing(said: Mapping[str, float | None], found: Mapping[str, float]) -> str:

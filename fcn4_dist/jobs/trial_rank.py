@@ -1,5 +1,7 @@
 """What each rank tries when the doctor runs a trial: operators, a step, collectives."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -63,17 +65,40 @@ class _Trial:
             self.record.found(finding)
 
     def try_step(self) -> None:
+        for settings in self._precisions():
+            if settings.fusion_in_use:
+                self._hold_against_reference(settings, settings.precision)
+                continue
+            plain, pooled = (replace(settings, pool_first=first) for first in (False, True))
+            self._hold_against_reference(plain, settings.precision)
+            self._hold_against_reference(pooled, f"{settings.precision} with --pool_first True")
+            self._compare_forms(plain, pooled)
+
+    def _hold_against_reference(self, settings: Settings, name: str) -> None:
         from fcn4_dist.trial.step import deviations, read_reference, take_reference_step
 
-        for settings in self._precisions():
-            what = f"taking a training step in {settings.precision}"
-            self._begin(STEP, what)
-            with still_running(what, self.ranks.is_main):
-                result = take_reference_step(settings, self.ranks)
-            found = deviations(result, read_reference())
-            bits = self._bits(settings.precision, multiplies=True)
-            finding = judging.judge_step(found, settings.precision, expectations.step_limits(bits))
-            self.record.found(finding, loss=found["loss"][0])
+        with self._taking(f"a training step in {name}"):
+            result = take_reference_step(settings, self.ranks)
+        found = deviations(result, read_reference())
+        bits = self._bits(settings.precision, multiplies=True)
+        finding = judging.judge_step(found, name, expectations.step_limits(bits))
+        self.record.found(finding, loss=found["loss"][0])
+
+    def _compare_forms(self, plain: Settings, pooled: Settings) -> None:
+        from fcn4_dist.trial.step import measure_step
+
+        with self._taking(f"steps in {plain.precision} in both forms of the first block"):
+            seconds = [measure_step(each, self.ranks) for each in (plain, pooled)]
+        # The ranks wait for each other at every step, and are to give one advice.
+        of_plain, of_pooled = map(max, zip(*self.ranks.all_gather(seconds), strict=True))
+        finding = judging.judge_forms(of_plain, of_pooled, plain.precision)
+        self.record.found(finding, plain=of_plain, pooled=of_pooled)
+
+    @contextmanager
+    def _taking(self, what: str) -> Iterator[None]:
+        self._begin(STEP, f"taking {what}")
+        with still_running(f"taking {what}", self.ranks.is_main):
+            yield
 
     def try_collectives(self) -> None:
         from fcn4_dist.trial.collectives import find_wrong_collectives, measure_all_reduce

@@ -9,6 +9,7 @@ from fcn4_dist.config import Settings
 from fcn4_dist.model.batch_norm import GlobalBatchNorm2d
 from fcn4_dist.model.fcn4 import Fcn4
 from fcn4_dist.model.geometry import channels
+from fcn4_dist.model.pooled_fcn4 import IN_FLOAT32, GivenBatchNorm2d, PooledFcn4
 
 
 def build_fcn4(
@@ -19,6 +20,7 @@ def build_fcn4(
     amp_dtype: str = "float16",
     batch_norm_ranks: int = 1,
     fused_first_block: bool = False,
+    pool_first: bool = False,
 ) -> Fcn4:
     """Build the network.
 
@@ -33,6 +35,7 @@ def build_fcn4(
             for this rank's own, or all of them.
         fused_first_block: Compute the first block in one pass, on the CPU, in float32 and with
             each rank's own statistics.
+        pool_first: Else, pool before batch-norm in the first block.
     """
     if fused_first_block:
         # Numba takes its time to be imported.
@@ -41,7 +44,10 @@ def build_fcn4(
         return CpuFcn4(num_classes, channels(width))
     synchronised = partial(GlobalBatchNorm2d, ranks=batch_norm_ranks)
     batch_norm = synchronised if batch_norm_ranks > 1 else nn.BatchNorm2d
-    network = Fcn4(num_classes, channels(width), batch_norm)
+    if pool_first:
+        network: Fcn4 = PooledFcn4(num_classes, channels(width), batch_norm, batch_norm_ranks)
+    else:
+        network = Fcn4(num_classes, channels(width), batch_norm)
     if amp_level:
         _mix_precision(network, amp_level, amp_dtype)
     return network
@@ -61,6 +67,7 @@ def build_network(settings: Settings, world_size: int) -> Fcn4:
         amp_dtype=settings.amp_dtype,
         batch_norm_ranks=world_size if settings.sync_bn else 1,
         fused_first_block=settings.fusion_in_use,
+        pool_first=settings.pool_first,
     )
 
 
@@ -78,14 +85,15 @@ def use_jit_level(cell: nn.Cell, jit_level: str) -> None:
 def _mix_precision(network: Fcn4, amp_level: str, amp_dtype: str) -> None:
     # Of what types Ascend has each operator is in docs/operator_types.md.
     dtype = getattr(mstype, amp_dtype)
-    exact: tuple[type[nn.Cell], ...] = (GlobalBatchNorm2d,)
+    norms = (nn.BatchNorm2d, GivenBatchNorm2d)
+    exact: tuple[type[nn.Cell], ...] = (GlobalBatchNorm2d, *IN_FLOAT32)
     if amp_dtype == "bfloat16":
-        exact = (nn.BatchNorm2d, nn.MaxPool2d)
+        exact += (*norms, nn.MaxPool2d)
     elif amp_level == "O2":
-        exact = (nn.BatchNorm2d,)
+        exact += norms
     for cell in network.cells():
         if isinstance(cell, exact):
             cell.to_float(mstype.float32)
-        elif not isinstance(cell, nn.BatchNorm2d):
+        elif not isinstance(cell, norms):
             # Batch-norm takes what it is given; its parameters are to stay float32.
             cell.to_float(dtype)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fcn4_dist.errors import Fcn4DistError
-from fcn4_dist.evaluation import Intervals, Metrics, compute_metrics, metric_intervals
+from fcn4_dist.evaluation import Intervals, Metrics, metric_intervals
 from fcn4_dist.runs.history import Course
 from fcn4_dist.runs.reading import RunRecord
 from fcn4_dist.terminal import clock
@@ -109,7 +109,7 @@ def _view(number: int, name: str, record: RunRecord) -> RunView:
     metrics, intervals, fault = None, None, ""
     if found := record.predictions:
         try:
-            metrics = compute_metrics(found.labels, found.scores, tuple(found.class_names))
+            metrics = found.metrics
             intervals = metric_intervals(found.labels, found.scores)
         except Fcn4DistError as error:
             fault = str(error)

@@ -221,6 +221,10 @@ def _max_pool(pool: tuple[int, int]) -> Case:
     )
 
 
+def _sum_and_order(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    return ops.addn((x, y)), x < y
+
+
 def _arithmetic(x: Any, y: Any) -> tuple[Any, ...]:
     return x + y, x - y, x * y, x / y, -x, x * 0.1
 
@@ -342,6 +346,13 @@ CASES = (
         draw=_draw_for_division,
         build=lambda kind: _Function(_arithmetic),
         expect=_arithmetic,
+        types=("float32",),
+    ),
+    Case(
+        operators=("AddN", "Less"),
+        draw=_normal((64,), (64,)),
+        build=lambda kind: _Function(_sum_and_order),
+        expect=lambda x, y: (x + y, x < y),
         types=("float32",),
     ),
     Case(

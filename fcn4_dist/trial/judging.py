@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 OPERATORS, STEP, COLLECTIVES = "operators", "training step", "collectives"
 TRAINING, RESTART = "training", "restart"
+_WORTHWHILE = 0.98
+"""Share of a step's time that another form of the network may take, for it to be worth a word."""
 
 _NO_KERNEL = (
     "the package of CANN's operators (kernels) that goes with this card and this CANN is missing "
@@ -113,6 +115,22 @@ def judge_step(
     sentence = (
         f"a step in {precision} has the loss and the {len(off_by)} gradients and statistics that "
         "the CPU gave"
+    )
+    return Finding(Level.OK, sentence, check=STEP)
+
+
+def judge_forms(plain: float, pooled: float, precision: str) -> Finding:
+    """Tell which form of the first block to take.
+
+    Args:
+        plain: Seconds of a step as the network is defined.
+        pooled: Seconds of a step with ``pool_first``.
+        precision: What they were computed in.
+    """
+    advice = "train with it" if pooled < _WORTHWHILE * plain else "train without it"
+    sentence = (
+        f"a step in {precision} takes {plain * 1e3:.3g} ms, and {pooled * 1e3:.3g} ms with "
+        f"--pool_first True, the same network: {advice}"
     )
     return Finding(Level.OK, sentence, check=STEP)
 

@@ -5,9 +5,11 @@ written by ``python -m fcn4_dist.trial.step``, on the CPU in float32.
 """
 
 import sys
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from statistics import median
 
 import numpy as np
 from mindspore import Parameter, Tensor, nn
@@ -16,11 +18,12 @@ from fcn4_dist import documents
 from fcn4_dist.cluster.ranks import Ranks
 from fcn4_dist.config import Settings
 from fcn4_dist.model.build import build_network
-from fcn4_dist.training.step import build_step, step_controls
+from fcn4_dist.training.step import TrainingStep, build_step, step_controls
 
 REFERENCE = Path(__file__).with_name("reference_step.json")
 _CLASSES, _CLIPS, _BANDS, _FRAMES = 10, 2, 96, 1366
 _VALUES_KEPT = 64
+_STEPS_TO_WARM_UP, _STEPS_MEASURED = 2, 5
 _SHARE_OF_FIRST_MOMENT = 0.1
 """Of the gradient, after one step of Adam."""
 
@@ -62,25 +65,28 @@ def take_reference_step(settings: Settings, ranks: Ranks) -> StepResult:
         settings: Say what is computed in, and how it is compiled; all else is as it was stored.
         ranks: This rank; every one has to call this.
     """
-    used = replace(
-        Settings(),
-        num_classes=_CLASSES,
-        device_target=settings.device_target,
-        jit_level=settings.jit_level,
-        fused_first_block=settings.fused_first_block,
-        mixed_precision=settings.mixed_precision,
-        amp_level=settings.amp_level,
-        amp_dtype=settings.amp_dtype,
-    )
-    network = build_network(used, ranks.size)
     random = np.random.RandomState(1)
-    for parameter in sorted(network.trainable_params(), key=lambda each: each.name):
-        parameter.set_data(Tensor(_drawn(parameter, random)))
-    step = build_step(network.set_train(True), None, used, ranks)
-    features = random.standard_normal((_CLIPS, 1, _BANDS, _FRAMES)).astype(np.float32)
-    labels = np.eye(_CLASSES, dtype=np.float32)[:_CLIPS]
-    told = step(Tensor(features), Tensor(labels), step_controls(learning_rate=0.0005))
-    return _result_of(float(told.asnumpy()[0]), network, step.state())
+    network, step = _build(settings, ranks, random)
+    loss = _take(step, random, _CLIPS)()
+    return _result_of(loss, network, step.state())
+
+
+def measure_step(settings: Settings, ranks: Ranks) -> float:
+    """Measure the median seconds of a step of the job's own batch; every rank has to call this.
+
+    Args:
+        settings: As for :func:`take_reference_step`, and ``batch_size``.
+        ranks: This rank.
+    """
+    random = np.random.RandomState(1)
+    _, step = _build(settings, ranks, random)
+    take = _take(step, random, settings.batch_size)
+    seconds = []
+    for _ in range(_STEPS_TO_WARM_UP + _STEPS_MEASURED):
+        begun = time.perf_counter()
+        take()
+        seconds.append(time.perf_counter() - begun)
+    return median(seconds[_STEPS_TO_WARM_UP:])
 
 
 def deviations(got: StepResult, expected: StepResult) -> dict[str, tuple[float, float]]:
@@ -110,6 +116,34 @@ def deviations(got: StepResult, expected: StepResult) -> dict[str, tuple[float, 
 def read_reference() -> StepResult:
     """Read what the CPU gave."""
     return documents.read(REFERENCE, StepResult)
+
+
+def _build(
+    settings: Settings, ranks: Ranks, random: np.random.RandomState
+) -> tuple[nn.Cell, TrainingStep]:
+    used = replace(
+        Settings(),
+        num_classes=_CLASSES,
+        device_target=settings.device_target,
+        jit_level=settings.jit_level,
+        fused_first_block=settings.fused_first_block,
+        pool_first=settings.pool_first,
+        mixed_precision=settings.mixed_precision,
+        amp_level=settings.amp_level,
+        amp_dtype=settings.amp_dtype,
+    )
+    network = build_network(used, ranks.size)
+    for parameter in sorted(network.trainable_params(), key=lambda each: each.name):
+        parameter.set_data(Tensor(_drawn(parameter, random)))
+    return network, build_step(network.set_train(True), None, used, ranks)
+
+
+def _take(step: TrainingStep, random: np.random.RandomState, clips: int) -> Callable[[], float]:
+    """Give what takes a step on a batch that is drawn now, and tells the loss before it."""
+    features = random.standard_normal((clips, 1, _BANDS, _FRAMES)).astype(np.float32)
+    labels = np.eye(_CLASSES, dtype=np.float32)[np.arange(clips) % _CLASSES]
+    batch = Tensor(features), Tensor(labels), step_controls(learning_rate=0.0005)
+    return lambda: float(step(*batch).asnumpy()[0])
 
 
 def _or_infinite(value: float) -> float:

@@ -81,6 +81,16 @@ def main() -> None:
         "training, sync_bn, bfloat16": lambda: compile_training(
             build(size, "O2", "bfloat16"), ranks
         ),
+        "training, pool_first": lambda: compile_training(build(1, pool_first=True), ranks),
+        "training, sync_bn, pool_first, float16": lambda: compile_training(
+            build(size, "O2", pool_first=True), ranks
+        ),
+        "training, pool_first, all float16": lambda: compile_training(
+            build(1, "O3", pool_first=True), ranks
+        ),
+        "training, sync_bn, pool_first, bfloat16": lambda: compile_training(
+            build(size, "O2", "bfloat16", pool_first=True), ranks
+        ),
         "training, all float16": lambda: compile_training(build(1, "O3"), ranks),
         "training, sync_bn, all float16": lambda: compile_training(build(size, "O3"), ranks),
         "training, all bfloat16": lambda: compile_training(build(1, "O3", "bfloat16"), ranks),
@@ -95,6 +105,9 @@ def main() -> None:
         ),
         "accumulation": lambda: compile_accumulation(build(1), ranks),
         "evaluation": lambda: compile_evaluation(build(1)),
+        "evaluation, pool_first, float16": lambda: compile_evaluation(
+            build(1, "O2", pool_first=True)
+        ),
         "evaluation, float16": lambda: compile_evaluation(build(1, "O2")),
         "evaluation, all float16": lambda: compile_evaluation(build(1, "O3")),
         "export": lambda: compile_export(build(1)),
@@ -109,9 +122,20 @@ def main() -> None:
     (FOLDER / "graphs.json").write_text(json.dumps(files))
 
 
-def build(batch_norm_ranks: int, amp_level: str = "", amp_dtype: str = "float16") -> Fcn4:
+def build(
+    batch_norm_ranks: int,
+    amp_level: str = "",
+    amp_dtype: str = "float16",
+    *,
+    pool_first: bool = False,
+) -> Fcn4:
     return build_fcn4(
-        3, 0.02, amp_level=amp_level, amp_dtype=amp_dtype, batch_norm_ranks=batch_norm_ranks
+        3,
+        0.02,
+        amp_level=amp_level,
+        amp_dtype=amp_dtype,
+        batch_norm_ranks=batch_norm_ranks,
+        pool_first=pool_first,
     )
 
 

@@ -64,6 +64,42 @@ def test_scoring_twice_gives_the_same_bits_and_changes_no_parameter(
         np.testing.assert_array_equal(each.asnumpy(), before[each.name])
 
 
+class OneAfterAnother(Ranks):
+    """A rank of several that score in one process, rank 0 last."""
+
+    def __init__(self, rank: int, size: int, handed: dict[int, list[np.ndarray]]) -> None:
+        super().__init__(rank, size)
+        self._handed = handed
+
+    def gather(self, value: np.ndarray) -> np.ndarray | None:
+        self._handed.setdefault(self.rank, []).append(value.copy())
+        if not self.is_main:
+            return None
+        turn = len(self._handed[0]) - 1
+        return np.stack([self._handed[rank][turn] for rank in range(self.size)])
+
+
+@pytest.mark.parametrize(("size", "at_once", "handovers"), [(2, 1, 4), (3, 80, 2), (3, 10**6, 1)])
+def test_ranks_hand_over_some_turns_at_a_time_and_give_the_same_bits(
+    network: Fcn4,
+    clips: RecordSet,
+    size: int,
+    at_once: int,
+    handovers: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    alone = score_clips(network, clips, 1.0, 2, ALONE)
+    monkeypatch.setattr("fcn4_dist.evaluation.scoring._MOST_AT_ONCE", at_once)
+    handed: dict[int, list[np.ndarray]] = {}
+    for rank in reversed(range(size)):
+        found = score_clips(network, clips, 1.0, 2, OneAfterAnother(rank, size, handed))
+        assert (found is None) == (rank > 0)
+    assert found and found.windows and alone and alone.windows
+    assert found.windows.scores.tobytes() == alone.windows.scores.tobytes()
+    assert found.clips.scores.tobytes() == alone.clips.scores.tobytes()
+    assert [len(blocks) for blocks in handed.values()] == [handovers] * size
+
+
 @pytest.mark.parametrize("batch_size", [1, 5, 16])
 def test_a_longer_clip_is_scored_window_by_window_and_by_their_mean(
     network: Fcn4, clips: RecordSet, batch_size: int

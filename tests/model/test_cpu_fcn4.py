@@ -5,66 +5,20 @@ from collections.abc import Callable
 import mindspore as ms
 import numpy as np
 import pytest
-from mindspore import Tensor, nn
 
-from fcn4_dist.model.build import build_fcn4
-from fcn4_dist.model.fcn4 import BinaryCrossEntropy, Fcn4
-
-RANDOM = np.random.default_rng(0)
-FEATURES = Tensor(RANDOM.normal(size=(4, 1, 48, 331)).astype(np.float32) - 10)
-LABELS = Tensor((RANDOM.random((4, 5)) < 0.3).astype(np.float32))
-
-
-def build(*, fused: bool) -> Fcn4:
-    """Give a network of parameters unlike those of a new one: some scales are negative."""
-    ms.set_seed(1)
-    network = build_fcn4(5, 0.1, fused_first_block=fused)
-    random = np.random.default_rng(2)
-    for parameter in network.get_parameters():
-        if parameter.name.startswith("bn"):
-            low = -1.5 if parameter.name.endswith("gamma") else 0.5
-            values = random.uniform(low, 1.5, parameter.shape).astype(np.float32)
-            parameter.set_data(Tensor(values))
-    return network
-
-
-def loss_gradients_and_statistics(network: Fcn4) -> dict[str, np.ndarray]:
-    cross_entropy = BinaryCrossEntropy()
-
-    def loss_of(features: Tensor, labels: Tensor) -> Tensor:
-        return cross_entropy(network(features), labels)
-
-    class Gradients(nn.Cell):
-        def __init__(self) -> None:
-            super().__init__(auto_prefix=False)
-            self.network = network
-            self.gradients = ms.value_and_grad(loss_of, None, network.trainable_params())
-
-        def construct(self, features: Tensor, labels: Tensor) -> tuple:
-            return self.gradients(features, labels)
-
-    loss, gradients = Gradients()(FEATURES, LABELS)
-    found = {"loss": loss.asnumpy()}
-    for parameter, gradient in zip(network.trainable_params(), gradients, strict=True):
-        found[f"by {parameter.name}"] = gradient.asnumpy()
-    return found | {each.name: each.asnumpy() for each in network.get_parameters()}
-
-
-def in_training(network: Fcn4) -> Fcn4:
-    return network.set_train(True)
-
-
-def with_frozen_statistics(network: Fcn4) -> Fcn4:
-    network.set_train(True)
-    for cell in network.cells():
-        if isinstance(cell, nn.BatchNorm2d):
-            cell.set_train(False)
-    return network
+from fcn4_dist.model.fcn4 import Fcn4
+from tests.model.forms import (
+    FEATURES,
+    build,
+    in_training,
+    loss_gradients_and_statistics,
+    with_frozen_statistics,
+)
 
 
 def test_parameters_are_named_and_shaped_alike() -> None:
     plain, fused = (
-        [(each.name, each.shape) for each in build(fused=fused).get_parameters()]
+        [(each.name, each.shape) for each in build(fused_first_block=fused).get_parameters()]
         for fused in (False, True)
     )
     assert plain == fused
@@ -75,24 +29,26 @@ def test_loss_gradients_and_moving_statistics_are_those_of_the_plain_network(
     state: Callable[[Fcn4], Fcn4],
 ) -> None:
     plain, fused = (
-        loss_gradients_and_statistics(state(build(fused=fused))) for fused in (False, True)
+        loss_gradients_and_statistics(state(build(fused_first_block=fused)))
+        for fused in (False, True)
     )
     assert list(plain) == list(fused)
     for name, values in plain.items():
         np.testing.assert_allclose(
             fused[name], values, atol=1e-5 * np.abs(values).max(), err_msg=name
         )
-    moved = not np.array_equal(plain["bn1.moving_mean"], build(fused=False).bn1.moving_mean)
+    moved = not np.array_equal(plain["bn1.moving_mean"], build().bn1.moving_mean)
     assert moved == (state is in_training)
 
 
 def test_logits_are_those_of_the_plain_network() -> None:
     plain, fused = (
-        build(fused=fused).set_train(False)(FEATURES).asnumpy() for fused in (False, True)
+        build(fused_first_block=fused).set_train(False)(FEATURES).asnumpy()
+        for fused in (False, True)
     )
     np.testing.assert_allclose(fused, plain, atol=1e-5 * np.abs(plain).max())
 
 
 def test_a_gradient_by_the_features_is_no_number_rather_than_a_wrong_one() -> None:
-    network = build(fused=True).set_train(False)
+    network = build(fused_first_block=True).set_train(False)
     assert np.isnan(ms.grad(network)(FEATURES).asnumpy()).all()

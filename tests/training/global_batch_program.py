@@ -34,6 +34,7 @@ def main(shards: Path, folder: Path) -> None:
     clips = read_manifest(shards).record_set("train", shards)
     answers = {
         "sync_bn": train(build(batch_norm_ranks=ranks.size), clips, ranks),
+        "sync_bn, pool_first": train(build(ranks.size, pool_first=True), clips, ranks),
         "own statistics": train(build(batch_norm_ranks=1), clips, ranks),
         "fixed statistics": train(with_fixed_statistics(build(batch_norm_ranks=1)), clips, ranks),
     }
@@ -44,9 +45,9 @@ def main(shards: Path, folder: Path) -> None:
     (folder / f"rank_{ranks.rank}.json").write_text(json.dumps(answers))
 
 
-def build(batch_norm_ranks: int) -> Fcn4:
+def build(batch_norm_ranks: int, *, pool_first: bool = False) -> Fcn4:
     ms.set_seed(1)
-    network = build_fcn4(3, WIDTH, batch_norm_ranks=batch_norm_ranks)
+    network = build_fcn4(3, WIDTH, batch_norm_ranks=batch_norm_ranks, pool_first=pool_first)
     return network.set_train(True)
 
 

@@ -66,6 +66,16 @@ def test_with_sync_bn_the_number_of_workers_changes_no_loss(
 
 
 @many_workers
+def test_where_the_first_block_pools_first_a_loss_is_that_of_the_plain_network(
+    training: Training, workers: int
+) -> None:
+    pooled, plain = (
+        losses(training(workers), variant) for variant in ("sync_bn, pool_first", "sync_bn")
+    )
+    np.testing.assert_allclose(pooled, plain, rtol=1e-4)
+
+
+@many_workers
 def test_with_sync_bn_every_rank_has_the_statistics_of_one_worker_alone(
     training: Training, workers: int
 ) -> None:

@@ -11,9 +11,13 @@ from fcn4_dist.trial.expectations import step_limits
 from fcn4_dist.trial.step import Gradient, deviations, read_reference, take_reference_step
 
 
-@pytest.mark.parametrize("fused", [False, True], ids=["plain", "fused first block"])
-def test_the_cpu_gives_what_is_stored(fused: bool) -> None:
-    settings = replace(Settings(), device_target="CPU", fused_first_block=fused)
+@pytest.mark.parametrize(
+    "form",
+    [{"fused_first_block": False}, {}, {"fused_first_block": False, "pool_first": True}],
+    ids=["plain", "fused first block", "pool_first"],
+)
+def test_the_cpu_gives_what_is_stored(form: dict[str, bool]) -> None:
+    settings = replace(Settings(), device_target="CPU", **form)
     found = deviations(take_reference_step(settings, Ranks()), read_reference())
     limits = step_limits("exact")
     assert found["loss"][0] < limits.loss
