@@ -74,7 +74,8 @@ def _times(settings: Settings, batches: int, repeats: int) -> list[float]:
 
 def _batch(ids: list[str], parameters: FeatureParameters) -> Batch:
     features = np.random.default_rng(1).normal(size=(BATCH, *parameters.shape)).astype(np.float32)
-    return Batch(tuple(ids), features, np.ones((BATCH, 10), np.float32))
+    rows = np.array([int(each.split()[1]) for each in ids])
+    return Batch(tuple(ids), rows, features, np.ones((BATCH, 10), np.float32))
 
 
 if __name__ == "__main__":

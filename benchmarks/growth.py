@@ -46,7 +46,14 @@ from fcn4_dist.jobs.report import report
 from fcn4_dist.jobs.shards import open_shards
 from fcn4_dist.log import kept_off_terminal
 from fcn4_dist.pipeline import training_batches
-from fcn4_dist.records import Manifest, Shard, check_shards, manifest_faults, read_manifest
+from fcn4_dist.records import (
+    ClipRows,
+    Manifest,
+    Shard,
+    check_shards,
+    manifest_faults,
+    read_manifest,
+)
 from fcn4_dist.records.planning import plan_records
 from fcn4_dist.terminal import table
 
@@ -257,7 +264,7 @@ def _manifest(clips: int) -> Manifest:
         class_names=TAGS,
         split={"split": "random", "val_ratio": 0.2, "seed": 1},
         sets={"train": tuple(shards)},
-        clips=tuple(clip for each in planned for clip in each.clips),
+        clips=ClipRows.of(clip for each in planned for clip in each.clips),
         versions={},
     )
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from fcn4_dist.audio import FeatureParameters
 from fcn4_dist.config import Settings
-from fcn4_dist.records import ClipRow, Manifest, Shard, read_manifest
+from fcn4_dist.records import ClipRow, ClipRows, Manifest, Shard, read_manifest
 from fcn4_dist.records.manifest import MANIFEST_NAME
 from fcn4_dist.terminal import table
 
@@ -99,7 +99,7 @@ def _manifest(clips: int) -> Manifest:
         class_names=CLASSES,
         split={"split": "random", "val_ratio": 0.2, "seed": 1},
         sets={"train": tuple(shards)},
-        clips=tuple(rows),
+        clips=ClipRows.of(rows),
         versions={"fcn4_dist": "0.1.0"},
     )
 

@@ -8,7 +8,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar
@@ -47,6 +47,9 @@ _PLACE = re.compile(r"(.*) - at `\$\.?(.*)`", re.DOTALL)
 _LONGEST_REASON = 200
 # Larger ones have rows of millions, and a checksum.
 _MOST_SEARCHED = 1 << 20
+_BETWEEN_OBJECTS = re.compile(rb",\n(?=\{)")
+# What a processor keeps at hand.
+_BYTES_A_PART = 1 << 16
 _SEAL = ',\n"sha256": "{}"\n}}\n'
 """The end of a sealed document: the SHA-256 of all bytes before it."""
 
@@ -116,6 +119,30 @@ def parse(data: bytes | str, kind: type[_Kind], place: str) -> _Kind:
         return document
     except (ValueError, RecursionError, MemoryError) as error:
         raise _unreadable(kind, f"{place} is damaged{_told(error)}") from error
+
+
+def parts_of(array: msgspec.Raw, kind: type[_Any]) -> Iterator[list[_Any]]:
+    """Read an array of objects some at a time, so that nobody has to hold them all.
+
+    Args:
+        array: The JSON text, in which objects begin lines, as :func:`write` has them do.
+        kind: The type of the objects.
+
+    Raises:
+        ValueError: If it is no array of such objects, or has another form.
+    """
+    text = memoryview(array)
+    if text[:1] != b"[":
+        raise ValueError("no array")
+    begin, end = 1, len(text) - 1
+    while begin < end:
+        # No text holds a line break. What is no break between two of these objects leaves the
+        # parts on both sides incomplete.
+        cut = _BETWEEN_OBJECTS.search(text, begin + _BYTES_A_PART)
+        stop = cut.start() if cut else end
+        part = b"".join((b"[", text[begin:stop], b"]"))
+        yield _decode(part, list[kind])  # type: ignore[valid-type]
+        begin = stop + 1
 
 
 def write(path: Path, document: Document | Mapping[str, Any]) -> None:
@@ -231,7 +258,7 @@ def _pieces(content: Mapping[str, Any]) -> Iterator[str]:
     for key, value in content.items():
         yield f"{before}{json.dumps(key)}: "
         before = ",\n"
-        if isinstance(value, list | tuple) and value and _is_object(value[0]):
+        if isinstance(value, Sequence) and value and _is_object(value[0]):
             begin = "[\n"
             for item in value:
                 yield begin + (_row_text(item) if is_dataclass(item) else _text(item))

@@ -7,6 +7,7 @@ import os
 import socket
 import stat
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
@@ -20,6 +21,8 @@ from fcn4_dist.refusals import explain
 PAGE_BEGINNING, PICTURE_BEGINNING = b"<!DOCTYPE html>", b"\x89PNG\r\n\x1a\n"
 """With what the pages and pictures begin that this package writes."""
 
+_TICK_NS = 2 * 10**9
+"""FAT's, the longest there is."""
 _OTHER_KINDS = {stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
 
 
@@ -272,6 +275,16 @@ def sha256_of(path: Path) -> str:
 
 class HeldError(Exception):
     """A file is held by another process, whose name and host are the text of this error."""
+
+
+def is_settled(modified_ns: int) -> bool:
+    """Tell whether a file that is changed from now on has another time of its last change.
+
+    Args:
+        modified_ns: The time that it has. What changes again within a tick of the disk's clock
+            keeps it.
+    """
+    return modified_ns < time.time_ns() - _TICK_NS
 
 
 def hold(path: Path, *, shared: bool = False) -> int:

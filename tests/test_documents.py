@@ -19,7 +19,7 @@ from fcn4_dist.checkpoints.container import DamagedError
 from fcn4_dist.checkpoints.content import CheckpointDescription
 from fcn4_dist.cluster.heartbeat import Beat
 from fcn4_dist.errors import InputError
-from fcn4_dist.records import ClipRow, Manifest, Shard, read_manifest
+from fcn4_dist.records import ClipRow, ClipRows, Manifest, Shard, read_manifest
 from fcn4_dist.records.writing import _Receipt
 from fcn4_dist.runs.cross_validation import CrossValidationRecord
 from fcn4_dist.runs.reading import read_run
@@ -186,6 +186,11 @@ def without(content: Any, place: tuple[Any, ...]) -> object:
     return changed
 
 
+def rows_of(kind: type, values: Any) -> ClipRows:
+    assert kind is ClipRows
+    return ClipRows.of(msgspec.convert(values, list[ClipRow]))
+
+
 def read_or_refuse(kind: Kind, folder: Path, data: bytes) -> str:
     """Read a document of some bytes: it has its types, or one sentence says what is wrong.
 
@@ -202,7 +207,8 @@ def read_or_refuse(kind: Kind, folder: Path, data: bytes) -> str:
         return sentence
     # What is not allowed by the types is found by taking all of it apart, and putting it together.
     if is_dataclass(document):
-        msgspec.convert(msgspec.to_builtins(document), type(document))
+        values = msgspec.to_builtins(document, enc_hook=list)
+        msgspec.convert(values, type(document), dec_hook=rows_of)
     return ""
 
 

@@ -9,7 +9,7 @@ from mindspore import Tensor, nn
 from fcn4_dist.cluster.ranks import Ranks
 from fcn4_dist.evaluation.predictions import Predictions
 from fcn4_dist.pipeline import Windowing, evaluation_batches, pad_batch, read_batches
-from fcn4_dist.records import RecordSet
+from fcn4_dist.records import ClipRows, RecordSet
 from fcn4_dist.terminal import Progress
 
 _MOST_AT_ONCE = 2**22
@@ -54,22 +54,19 @@ def score_clips(
     """
     network.set_train(False)
     windowing = Windowing(record_set.parameters, window_seconds)
-    starts = [windowing.starts(clip) for clip in record_set.clips]
+    starts = _Starts(windowing, record_set.clips)
     clips = len(record_set)
     batches = evaluation_batches(clips, batch_size, ranks.rank, ranks.size)
     # Every rank hands in as many batches of clips as rank 0 has, all of the size of the largest.
     turns = len(evaluation_batches(clips, batch_size, 0, ranks.size))
-    windows = [
-        sum(len(starts[clip]) for clip in batch)
-        for batch in evaluation_batches(clips, batch_size, 0, 1)
-    ]
+    windows = np.add.reduceat(starts.counts, np.arange(0, clips, batch_size)).tolist()
     gathering = _Gathering(ranks, turns, windows, len(record_set.class_names))
     with Progress("scoring", clips, "clips", visible=visible and ranks.is_main) as progress:
         reader = read_batches(record_set, batches)
         for turn in range(turns):
             ranks.heartbeat.at(f"scoring batch {turn + 1} of {turns}", may_take_long=turn == 0)
             if turn < len(batches):
-                of_clips = [starts[clip] for clip in batches[turn]]
+                of_clips = starts.of(batches[turn])
                 cut = _cut(next(reader).features, of_clips, windowing.frames)
                 gathering.add(turn, _logits(network, cut, batch_size))
             progress.advance(min(batch_size * ranks.size, clips - progress.done))
@@ -123,6 +120,18 @@ class _Gathering:
             self._there = end
 
 
+class _Starts:
+    """The first frames of the windows of clips; few clips differ in them."""
+
+    def __init__(self, windowing: Windowing, clips: ClipRows) -> None:
+        last, self._which = np.unique(windowing.last_starts(clips), return_inverse=True)
+        self._each = [windowing.starts(frame) for frame in last.tolist()]
+        self.counts = np.array([len(starts) for starts in self._each])[self._which]
+
+    def of(self, rows: np.ndarray) -> list[np.ndarray]:
+        return [self._each[number] for number in self._which[rows].tolist()]
+
+
 def _logits(network: nn.Cell, windows: np.ndarray, batch_size: int) -> np.ndarray:
     """Compute the logits of some windows, in batches of one size."""
     batches = [windows[first : first + batch_size] for first in range(0, len(windows), batch_size)]
@@ -144,15 +153,15 @@ def _cut(features: np.ndarray, starts: list[np.ndarray], frames: int) -> np.ndar
 
 
 def _scores(
-    record_set: RecordSet, windowing: Windowing, starts: list[np.ndarray], scores: np.ndarray
+    record_set: RecordSet, windowing: Windowing, starts: _Starts, scores: np.ndarray
 ) -> Scores:
-    counts = np.array([len(of_clip) for of_clip in starts])
+    counts = starts.counts
     firsts = np.cumsum(counts) - counts
     # With one window it is that window's score, to the bit.
     means = np.add.reduceat(scores, firsts, axis=0) / counts[:, np.newaxis]
     clips = Predictions(
-        ids=tuple(clip.id for clip in record_set.clips),
-        paths=tuple(clip.source for clip in record_set.clips),
+        ids=tuple(record_set.clips.ids),
+        paths=tuple(record_set.clips.sources),
         labels=record_set.labels.astype(np.int8),
         scores=means,
         class_names=record_set.class_names,
@@ -163,7 +172,7 @@ def _scores(
         clips,
         ids=tuple(
             f"{clip_id}@{windowing.start_seconds(start):.2f}"
-            for clip_id, of_clip in zip(clips.ids, starts, strict=True)
+            for clip_id, of_clip in zip(clips.ids, starts.of(np.arange(len(counts))), strict=True)
             for start in of_clip
         ),
         paths=tuple(np.repeat(np.array(clips.paths, dtype=object), counts)),

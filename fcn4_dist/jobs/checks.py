@@ -1,7 +1,6 @@
 """What would stop a train or eval job besides the workers: shards, steps, checkpoints, folders."""
 
 import os
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -140,8 +139,8 @@ def _why_no_best(settings: Settings) -> str:
     if validation is None:
         known = ", ".join(manifest.sets)
         return f"the shards hold no set of val_filename {settings.val_filename}, only {known}"
-    clips = Counter(label for clip in validation.clips for label in clip.labels)
-    if not any(0 < clips[name] < len(validation) for name in validation.class_names):
+    clips = validation.clips.count_labels()
+    if not any(0 < clips.get(name, 0) < len(validation) for name in validation.class_names):
         return (
             f"each class has all of the {count(len(validation), 'clip')} of the set of "
             f"{settings.val_filename}, or none"

@@ -15,6 +15,7 @@ from fcn4_dist.findings import as_shown, counted, refuse_errors
 from fcn4_dist.pipeline import read_batches
 from fcn4_dist.records import (
     ClipRow,
+    ClipRows,
     Manifest,
     check_shards,
     file_faults,
@@ -132,9 +133,11 @@ def _lacking(manifest: Manifest) -> Iterator[str]:
 def _durations(manifest: Manifest) -> list[list[str]]:
     rows = [["set", "shortest", "median", "longest", "in all", "kept", "padded", "cropped"]]
     for name in manifest.sets:
-        clips = [clip for clip in manifest.clips if clip.set == name]
-        known = [clip.seconds for clip in clips if clip.seconds] or [0.0]
-        statuses = Counter(clip.status for clip in clips)
+        clips = _clips_of(manifest, name)
+        known = clips.seconds[clips.seconds != 0].tolist() or [0.0]
+        statuses: Counter[str] = Counter()
+        for place, number in clips.count_places().items():
+            statuses[place.status] += number
         rows.append(
             [
                 name,
@@ -151,10 +154,12 @@ def _levels(manifest: Manifest) -> Iterator[str]:
     rows = [["set", "quietest", "median", "loudest", "not measured"]]
     measured: list[tuple[float, str]] = []
     for name in manifest.sets:
-        clips = [clip for clip in manifest.clips if clip.set == name]
-        of_set = sorted((clip.level_dbfs, clip.id) for clip in clips if clip.level_dbfs is not None)
-        measured += of_set
-        levels = [level for level, _ in of_set]
+        clips = _clips_of(manifest, name)
+        levels = np.sort(clips.levels[~np.isnan(clips.levels)]).tolist()
+        # By the id, too, of those that are as quiet as the last that is told.
+        last = levels[:_EXAMPLES][-1:] or [-np.inf]
+        quiet = np.flatnonzero(clips.levels <= last[0])
+        measured += [(float(clips.levels[row]), clips.ids[row]) for row in quiet]
         cells = ["-"] * 3
         if levels:
             cells = [f"{each:.1f} dBFS" for each in (levels[0], median(levels), levels[-1])]
@@ -169,11 +174,10 @@ def _levels(manifest: Manifest) -> Iterator[str]:
 def _outside(manifest: Manifest) -> Iterator[str]:
     """Say which clips are in no set, by their reasons."""
     reasons: dict[tuple[str, str], list[ClipRow]] = defaultdict(list)
-    for clip in manifest.clips:
-        if not clip.set:
-            # What comes behind the kind of reason is about the one clip.
-            kind = clip.reason.split(":")[0].split(" as ")[0]
-            reasons[clip.status, _NUMBER.sub("…", kind)].append(clip)
+    for clip in _clips_of(manifest, ""):
+        # What comes behind the kind of reason is about the one clip.
+        kind = clip.reason.split(":")[0].split(" as ")[0]
+        reasons[clip.status, _NUMBER.sub("…", kind)].append(clip)
     for (status, kind), clips in sorted(reasons.items(), key=lambda item: -len(item[1])):
         if len({clip.reason for clip in clips}) == 1:
             kind = clips[0].reason
@@ -183,6 +187,10 @@ def _outside(manifest: Manifest) -> Iterator[str]:
             yield f"  {as_shown(clip.id)}" + (f" ({clip.reason})" if clip.reason != kind else "")
         if len(clips) > _EXAMPLES:
             yield f"  … and {len(clips) - _EXAMPLES} more, all in manifest.json"
+
+
+def _clips_of(manifest: Manifest, name: str) -> ClipRows:
+    return manifest.clips.where(lambda place: place.set == name)
 
 
 def _draw(manifest: Manifest, folder: Path, sheet: Path, per_class: int) -> None:
@@ -219,17 +227,18 @@ def _draw(manifest: Manifest, folder: Path, sheet: Path, per_class: int) -> None
 
 
 def _classes_to_draw(manifest: Manifest) -> list[str]:
-    clips = Counter(label for clip in manifest.clips if clip.set for label in clip.labels)
-    most = sorted(manifest.class_names, key=lambda name: -clips[name])[:_MOST_DRAWN]
+    clips = manifest.clips.where(lambda place: place.set != "").count_labels()
+    most = sorted(manifest.class_names, key=lambda name: -clips.get(name, 0))[:_MOST_DRAWN]
     return [name for name in manifest.class_names if name in most]
 
 
 def _examples(manifest: Manifest, class_name: str, count: int) -> list[ClipRow]:
     """Choose clips of a class: of the first set that has any, the first by id."""
     for name in manifest.sets:
-        clips = [clip for clip in manifest.clips if clip.set == name and class_name in clip.labels]
-        if clips:
-            return clips[:count]
+        clips = _clips_of(manifest, name)
+        rows = clips.rows_labelled(lambda label: label == class_name)[:count]
+        if len(rows):
+            return [clips[int(row)] for row in rows]
     return []
 
 
@@ -238,7 +247,7 @@ def _read(manifest: Manifest, folder: Path, clips: Sequence[ClipRow]) -> dict[st
     for name in manifest.sets:
         record_set = manifest.record_set(name, folder)
         wanted = {clip.id for clip in clips if clip.set == name}
-        rows = [row for row, clip in enumerate(record_set.clips) if clip.id in wanted]
+        rows = [row for row, clip_id in enumerate(record_set.clips.ids) if clip_id in wanted]
         if rows:
             # MindSpore may crash on a damaged file.
             with still_running(f"checking the shards of {name}"):

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 
 from fcn4_dist.audio import (
@@ -40,7 +41,7 @@ from fcn4_dist.jobs.preprocess_checks import (
     with_audio,
 )
 from fcn4_dist.jobs.shown_settings import say_settings
-from fcn4_dist.records import ClipRow, Manifest, Shard
+from fcn4_dist.records import ClipRow, ClipRows, Manifest, Shard
 from fcn4_dist.records.class_counts import counts_by_class, counts_in_short
 from fcn4_dist.records.layout import ShardFormat
 from fcn4_dist.records.planning import PlannedShard, plan_records
@@ -290,7 +291,7 @@ def finish(loaded: LoadedSettings, plan: Plan, shards: Mapping[str, Shard]) -> N
         class_names=shard_format.class_names,
         split=plan.split.rule,
         sets={name: tuple(of_set) for name, of_set in sets.items()},
-        clips=(*(clip for shard in plan.shards for clip in shard.clips), *plan.outside),
+        clips=ClipRows.of(chain(*(shard.clips for shard in plan.shards), plan.outside)),
         versions=package_versions("mindspore", "librosa", "numpy", "soundfile", "soxr"),
         window_seconds=settings.window_seconds,
     )

@@ -283,7 +283,7 @@ class _Journey:
     def _sets(self) -> Counter[str]:
         """Count the clips of each set in the shards."""
         manifest = read_manifest(Path(self.loaded.settings.shard_folder))
-        return Counter(clip.set for clip in manifest.clips)
+        return Counter({name: sum(each.rows for each in of) for name, of in manifest.sets.items()})
 
     def _finished(self, stage: str) -> None:
         self.record = replace(self.record, done=(*self.record.done, stage))

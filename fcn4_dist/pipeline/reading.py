@@ -17,11 +17,13 @@ class Batch:
 
     Attributes:
         ids: Ids of the clips.
+        rows: Their numbers in the set.
         features: float32 decibels of shape (samples, 1, n_mels, frames).
         labels: float32 of shape (samples, classes), 0 or 1 as they are read.
     """
 
     ids: tuple[str, ...]
+    rows: np.ndarray
     features: np.ndarray
     labels: np.ndarray
 
@@ -47,7 +49,7 @@ def read_batches(record_set: RecordSet, batches: Sequence[np.ndarray]) -> Iterat
         return
     rows = _rows(record_set, batches)
     for indices, (ids, features, labels) in zip(batches, rows, strict=True):
-        expected = tuple(record_set.clips[index].id for index in indices)
+        expected = tuple(record_set.clips.ids[index] for index in indices)
         differing = [
             what
             for what, same in (
@@ -62,7 +64,7 @@ def read_batches(record_set: RecordSet, batches: Sequence[np.ndarray]) -> Iterat
                 f"the shards of {record_set.name} in {record_set.folder} do not hold the "
                 f"{differing[0]} that their manifest says: run preprocess again"
             )
-        yield Batch(expected, _features(record_set, features), labels.astype(np.float32))
+        yield Batch(expected, indices, _features(record_set, features), labels.astype(np.float32))
 
 
 def _rows(record_set: RecordSet, batches: Sequence[np.ndarray]) -> Iterator[tuple[np.ndarray, ...]]:

@@ -1,10 +1,11 @@
 """How many clips of each class the sets of a folder of shards have, as rows of tables."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from statistics import median
 
 from fcn4_dist.records.manifest import Manifest
+from fcn4_dist.records.rows import Place
 
 _OUTSIDE = ("left out", "skipped")
 
@@ -37,18 +38,29 @@ def counts_in_short(manifest: Manifest) -> list[list[str]]:
 
 def classes_without_clips_in(manifest: Manifest, name: str) -> list[str]:
     """Name the classes that no clip of a set has."""
-    found = {label for clip in manifest.clips if clip.set == name for label in clip.labels}
-    return [each for each in manifest.class_names if each not in found]
+    found = manifest.clips.where(lambda place: place.set == name).count_labels()
+    return [each for each in manifest.class_names if not found.get(each)]
 
 
 def _counts(manifest: Manifest) -> Counter[tuple[str, str]]:
     return Counter(
-        (clip.set or clip.status, label) for clip in manifest.clips for label in clip.labels
+        {
+            (column, label): count
+            for column in (*manifest.sets, *_OUTSIDE)
+            for label, count in manifest.clips.where(_is_of(column)).count_labels().items()
+        }
     )
 
 
 def _totals(manifest: Manifest) -> Counter[str]:
-    return Counter(clip.set or clip.status for clip in manifest.clips)
+    totals: Counter[str] = Counter()
+    for place, count in manifest.clips.count_places().items():
+        totals[place.set or place.status] += count
+    return totals
+
+
+def _is_of(column: str) -> Callable[[Place], bool]:
+    return lambda place: (place.set or place.status) == column
 
 
 def _having(number: int, found: Mapping[str, int]) -> str:

@@ -1,7 +1,6 @@
 """Which shards were found whole before, so that a start does not hash them again."""
 
 import os
-import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -10,14 +9,13 @@ from pathlib import Path
 
 from fcn4_dist import documents
 from fcn4_dist.errors import InputError
+from fcn4_dist.files import is_settled
 from fcn4_dist.findings import refuse_errors
 from fcn4_dist.processes import usable_cores
 from fcn4_dist.records.manifest import RecordSet, Shard
 from fcn4_dist.records.verification import file_faults
 
 KNOWN_NAME = ".shards_known.json"
-_TICK_NS = 2 * 10**9
-"""FAT's, the longest there is."""
 
 
 def check_shards(record_set: RecordSet) -> None:
@@ -45,13 +43,11 @@ def check_shards(record_set: RecordSet) -> None:
     with ThreadPoolExecutor(usable_cores()) as pool:
         for faults in pool.map(lambda shard: list(file_faults(shard, folder)), unknown):
             refuse_errors(faults)
-    # What changes again within a tick of the disk's clock keeps its time.
-    settled = time.time_ns() - _TICK_NS
     found = {
         file: state
         for shard in unknown
         for file, state in states[shard.file].items()
-        if state.modified_ns < settled
+        if is_settled(state.modified_ns)
     }
     if found:
         # It saves time only: on a disk for reading, or a full one, they are hashed again.

@@ -13,8 +13,8 @@ from fcn4_dist.audio import FeatureCache
 from fcn4_dist.errors import Fcn4DistError, InputError, SettingsError
 from fcn4_dist.processes import usable_cores
 from fcn4_dist.records.layout import ShardFormat, receipt_file, remove_shard
-from fcn4_dist.records.manifest import ClipRow
 from fcn4_dist.records.planning import PlannedShard
+from fcn4_dist.records.rows import ClipRow
 from fcn4_dist.refusals import explain, size_text
 from fcn4_dist.terminal import still_running
 

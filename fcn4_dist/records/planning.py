@@ -10,7 +10,7 @@ import numpy as np
 from fcn4_dist.audio import ClipFeature, FeatureIndex
 from fcn4_dist.clips import ROLES, Clip, Split
 from fcn4_dist.errors import InputError
-from fcn4_dist.records.manifest import ClipRow
+from fcn4_dist.records.rows import ClipRow
 
 LEFT_OUT: Final = "left out"
 

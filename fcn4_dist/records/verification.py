@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,8 @@ from fcn4_dist.config import Settings
 from fcn4_dist.errors import InputError
 from fcn4_dist.files import sha256_of
 from fcn4_dist.findings import Finding, Level, as_shown
-from fcn4_dist.records.manifest import MANIFEST_NAME, ClipRow, Manifest, RecordSet, Shard
+from fcn4_dist.records.manifest import MANIFEST_NAME, Manifest, RecordSet, Shard
+from fcn4_dist.records.rows import ClipRows
 
 _WITHOUT_SHARD = ("skipped", "left out")
 _ROWS_A_READ = 64
@@ -134,7 +134,7 @@ def row_faults(
         yield _fault(f"{path} cannot be read by MindSpore ({_reason(error)})")
         return
     clips = record_set.clips_of(shard)
-    if others := _other_clips(ids, [clip.id for clip in clips]):
+    if others := _other_clips(ids, list(clips.ids)):
         yield _fault(f"{path} does not hold the clips the manifest says ({others})")
     if relabelled := _relabelled(record_set, clips, dict(zip(ids, labels, strict=True))):
         yield _fault(f"{path} does not hold the labels the manifest says ({_some(relabelled)})")
@@ -148,7 +148,9 @@ def _fault(problem: str, mend: str = "run preprocess again") -> Finding:
 
 
 def _wrong_counts(manifest: Manifest) -> Iterator[str]:
-    rows = Counter(clip.shard for clip in manifest.clips)
+    rows: Counter[str] = Counter()
+    for place, count in manifest.clips.count_places().items():
+        rows[place.shard] += count
     for shards in manifest.sets.values():
         for shard in shards:
             if shard.rows != rows[shard.file]:
@@ -156,49 +158,54 @@ def _wrong_counts(manifest: Manifest) -> Iterator[str]:
 
 
 def _repeated_names(manifest: Manifest) -> Iterator[str]:
-    names = {
+    names: dict[str, Sequence[str]] = {
         "class": manifest.class_names,
         "shard": [shard.file for shards in manifest.sets.values() for shard in shards],
-        "clip": [clip.id for clip in manifest.clips],
+        "clip": manifest.clips.ids,
     }
     for what, all_of_them in names.items():
+        # A million hashes take a tenth of the memory that as many texts do.
+        hashes = np.fromiter(map(hash, all_of_them), np.int64, len(all_of_them))
+        if len(np.unique(hashes)) == len(all_of_them):
+            continue
         if repeated := [name for name, count in Counter(all_of_them).items() if count > 1]:
             yield f"it has the same {what} more than once: {_some(repeated)}"
 
 
 def _wrong_clips(manifest: Manifest) -> Iterator[str]:
-    places = {(name, shard.file) for name, shards in manifest.sets.items() for shard in shards}
-    places.add(("", ""))
-    classes = set(manifest.class_names)
-    lost, unclear, mislabelled = [], [], []
-    for clip in manifest.clips:
-        if (clip.set, clip.shard) not in places:
-            lost.append(f"{clip.id} in {clip.shard or 'none'}")
-        elif (clip.status in _WITHOUT_SHARD) != (not clip.shard):
-            unclear.append(f"{clip.id} is {clip.status}")
-        if unknown := [name for name in clip.labels if name not in classes]:
-            mislabelled.append(f"{clip.id} of {_some(unknown)}")
+    clips, classes = manifest.clips, set(manifest.class_names)
+    there = {(name, shard.file) for name, shards in manifest.sets.items() for shard in shards}
+    there.add(("", ""))
+    lost = clips.where(lambda place: place[:2] not in there)
+    unclear = clips.where(
+        lambda place: place[:2] in there and (place.status in _WITHOUT_SHARD) != (not place.shard)
+    )
+    mislabelled = clips.at(clips.rows_labelled(lambda name: name not in classes))
     if lost:
-        yield f"clips are in shards that their sets do not have: {_some(lost)}"
+        texts = [f"{clip.id} in {clip.shard or 'none'}" for clip in lost]
+        yield f"clips are in shards that their sets do not have: {_some(texts)}"
     if unclear:
-        yield f"what became of clips does not fit to the shard they are in: {_some(unclear)}"
+        texts = [f"{clip.id} is {clip.status}" for clip in unclear]
+        yield f"what became of clips does not fit to the shard they are in: {_some(texts)}"
     if mislabelled:
-        yield f"clips are of classes it does not name: {_some(mislabelled)}"
+        texts = [
+            f"{clip.id} of {_some([name for name in clip.labels if name not in classes])}"
+            for clip in mislabelled
+        ]
+        yield f"clips are of classes it does not name: {_some(texts)}"
     if unsorted := _not_in_order_of_shards(manifest):
         yield f"clips are not in the order of the shards: {_some(unsorted)}"
 
 
 def _not_in_order_of_shards(manifest: Manifest) -> list[str]:
-    places = [(name, shard.file) for name, shards in manifest.sets.items() for shard in shards]
-    rank = {place: number for number, place in enumerate(places)}
-    latest = dict.fromkeys(manifest.sets, -1)
+    clips = manifest.clips
     behind = []
-    for clip in manifest.clips:
-        if (place := rank.get((clip.set, clip.shard), -1)) >= 0:
-            if place < latest[clip.set]:
-                behind.append(clip.id)
-            latest[clip.set] = max(latest[clip.set], place)
-    return behind
+    for name, shards in manifest.sets.items():
+        number = {(name, shard.file): number for number, shard in enumerate(shards)}
+        of_row = clips.by_place([number.get(place[:2], -1) for place in clips.places])
+        rows = np.flatnonzero(of_row >= 0)
+        behind += rows[of_row[rows] < np.maximum.accumulate(of_row[rows])].tolist()
+    return [clips.ids[row] for row in sorted(behind)]
 
 
 def _read_rows(path: Path) -> Iterator[tuple[list[str], np.ndarray]]:
@@ -240,17 +247,19 @@ def _other_clips(ids: Sequence[str], wanted: Sequence[str]) -> str:
 
 
 def _relabelled(
-    record_set: RecordSet, clips: Sequence[ClipRow], found: Mapping[str, np.ndarray]
+    record_set: RecordSet, clips: ClipRows, found: Mapping[str, np.ndarray]
 ) -> list[str]:
     """Give the ids of clips whose labels in the shard are not those of the manifest."""
     # Labels that are no class are a fault of the manifest alone.
     classes = set(record_set.class_names)
-    known = tuple(clip for clip in clips if clip.id in found and classes.issuperset(clip.labels))
-    wanted = replace(record_set, clips=known).labels
+    strange = set(clips.rows_labelled(lambda name: name not in classes).tolist())
+    ids = list(clips.ids)
+    known = [row for row, name in enumerate(ids) if name in found and row not in strange]
+    wanted = clips.label_matrix(record_set.class_names, known)
     return [
-        clip.id
-        for clip, row in zip(known, wanted, strict=True)
-        if not np.array_equal(found[clip.id], row)
+        ids[row]
+        for row, labels in zip(known, wanted, strict=True)
+        if not np.array_equal(found[ids[row]], labels)
     ]
 
 

@@ -22,9 +22,10 @@ from fcn4_dist.files import follow_umask, replace_file, sha256_of
 from fcn4_dist.processes import ProcessDiedError, run_in_processes, shared_counter
 from fcn4_dist.records.joining import join_set
 from fcn4_dist.records.layout import ShardFormat, index_file, receipt_file, remove_shard
-from fcn4_dist.records.manifest import MANIFEST_NAME, ClipRow, Shard, read_manifest
+from fcn4_dist.records.manifest import MANIFEST_NAME, Shard, read_manifest
 from fcn4_dist.records.obstacles import failure, refusals_told
 from fcn4_dist.records.planning import PlannedShard
+from fcn4_dist.records.rows import ClipRow
 from fcn4_dist.refusals import explain
 from fcn4_dist.versions import installed_mindspore
 

@@ -2,7 +2,6 @@
 
 import os
 import platform
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -160,19 +159,18 @@ def _data(manifest: Manifest) -> Data:
         sets={name: _set(manifest, name) for name in manifest.sets},
         skipped=tuple(
             SkippedClip(clip.id, clip.source, clip.reason)
-            for clip in manifest.clips
-            if clip.status == "skipped"
+            for clip in manifest.clips.where(lambda place: place.status == "skipped")
         ),
     )
 
 
 def _set(manifest: Manifest, name: str) -> ClipSet:
-    clips = [clip for clip in manifest.clips if clip.set == name]
-    counts = Counter(label for clip in clips for label in clip.labels)
+    clips = manifest.clips.where(lambda place: place.set == name)
+    counts = clips.count_labels()
     return ClipSet(
         clips=len(clips),
-        hours=round(sum(clip.seconds for clip in clips) / 3600, 4),
-        by_class={label: counts[label] for label in manifest.class_names},
+        hours=round(sum(clips.seconds.tolist()) / 3600, 4),
+        by_class={label: counts.get(label, 0) for label in manifest.class_names},
     )
 
 

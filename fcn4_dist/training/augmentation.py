@@ -32,7 +32,7 @@ class Augmentation:
         self._label_smoothing = settings.label_smoothing
         self._frames = windowing.frames
         self._crops = self._frames < parameters.frames
-        self._last_start = {clip.id: windowing.last_start(clip) for clip in record_set.clips}
+        self._last_starts = windowing.last_starts(record_set.clips)
         self._time_shift = round(settings.time_shift / seconds_a_frame)
         self._freq_mask = min(settings.freq_mask, parameters.n_mels)
         self._time_mask = min(round(settings.time_mask / seconds_a_frame), self._frames)
@@ -67,10 +67,12 @@ class Augmentation:
         features = batch.features
         if self._crops:
             features = np.empty((*features.shape[:-1], self._frames), np.float32)
-        for clip_id, kept, feature in zip(batch.ids, batch.features, features, strict=True):
+        last_starts = self._last_starts[batch.rows].tolist()
+        clips = zip(batch.ids, last_starts, batch.features, features, strict=True)
+        for clip_id, last_start, kept, feature in clips:
             draw = sample_generator(self._seed, epoch, clip_id)
             if self._crops:
-                start = int(draw.integers(self._last_start[clip_id] + 1))
+                start = int(draw.integers(last_start + 1))
                 np.copyto(feature, kept[..., start : start + self._frames])
             if self._time_shift:
                 shift = int(draw.integers(-self._time_shift, self._time_shift + 1))

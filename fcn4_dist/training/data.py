@@ -71,7 +71,7 @@ class TrainingData:
             seed=self._settings.seed,
             epoch=position.epoch,
         )[position.step - 1 : position.step]
-        return [self._record_set.clips[index].id for index in batch]
+        return [self._record_set.clips.ids[index] for index in batch]
 
     def _augmented(self, batch: Batch, epoch: int, partners: Batch | None = None) -> Batch:
         begun = time.monotonic()

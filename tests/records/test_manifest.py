@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from fcn4_dist.audio import FeatureParameters
 from fcn4_dist.config import Settings
 from fcn4_dist.errors import InputError
-from fcn4_dist.records import ClipRow, Manifest, Shard, read_manifest, set_of_file
+from fcn4_dist.records import ClipRow, ClipRows, Manifest, Shard, read_manifest, set_of_file
 from tests.sealing import resealed
 
 
@@ -120,6 +120,14 @@ def test_the_fingerprint_is_the_one_that_checkpoints_of_earlier_versions_hold() 
     assert (
         manifest.fingerprint() == "24ef67aff7a43ecec287902e256c93a24d2f0a450c774247c23f476abf014841"
     )
+
+
+def test_the_fingerprint_is_in_the_file_and_nobody_computes_it_again(
+    manifest: Manifest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manifest.write(tmp_path)
+    monkeypatch.setattr(ClipRows, "values", None)
+    assert read_manifest(tmp_path).fingerprint() == manifest.fingerprint()
 
 
 @pytest.mark.parametrize(

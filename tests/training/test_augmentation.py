@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from fcn4_dist.config import Settings
 from fcn4_dist.pipeline import Batch, Windowing, partner_batches, read_batches, training_batches
-from fcn4_dist.records import RecordSet, read_manifest
+from fcn4_dist.records import ClipRows, RecordSet, read_manifest
 from fcn4_dist.training.augmentation import Augmentation
 
 EVERYTHING: dict[str, Any] = {
@@ -54,7 +54,7 @@ def epoch_of(clips: RecordSet, ranks: int, epoch: int, seed: int = 1) -> dict[st
             batch = changed(batch, epoch, partners)
             for row, clip_id in enumerate(batch.ids):
                 features, labels = batch.features[row : row + 1], batch.labels[row : row + 1]
-                samples[clip_id] = Batch((clip_id,), features, labels)
+                samples[clip_id] = Batch((clip_id,), batch.rows[row : row + 1], features, labels)
     return samples
 
 
@@ -97,7 +97,7 @@ def test_a_window_is_cut_out_of_what_sounds_of_the_clip(clips: RecordSet) -> Non
         assert len(places) == 1
         starts.update(places)
     assert min(starts) == 0
-    assert max(starts) == windowing.last_start(short) > 5
+    assert max(starts) == windowing.last_starts(ClipRows.of([short]))[0] > 5
 
 
 def test_a_shifted_clip_is_rolled_along_time_within_the_limit(clips: RecordSet) -> None:
