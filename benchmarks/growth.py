@@ -31,7 +31,7 @@ import numpy as np
 from fcn4_dist.audio import ClipFeature, FeatureIndex, FeatureParameters, read_feature_index
 from fcn4_dist.clips import Clip, Split, read_collection, split_clips
 from fcn4_dist.cluster.heartbeat import Heartbeat
-from fcn4_dist.config import Settings
+from fcn4_dist.config import LoadedSettings, Settings
 from fcn4_dist.evaluation import (
     PREDICTIONS_NAME,
     Predictions,
@@ -41,6 +41,7 @@ from fcn4_dist.evaluation import (
     write_predictions,
 )
 from fcn4_dist.jobs.evaluate import write_scores
+from fcn4_dist.jobs.preprocess_steps import begin, finish, plan_shards
 from fcn4_dist.jobs.report import report
 from fcn4_dist.jobs.shards import open_shards
 from fcn4_dist.log import kept_off_terminal
@@ -347,6 +348,26 @@ def _reporting(clips: int, folder: Path) -> Work:
     return lambda: report([folder], None)
 
 
+def _preprocessing(clips: int, folder: Path) -> Work:
+    _reading(clips, folder)
+    settings = replace(
+        _settings(folder),
+        **{"npy_path": str(folder), "mr_path": str(folder), "get_npy": False},
+        **{"n_mels": 24, "window_seconds": 1.5, "hop_length": 96, "feature_dtype": "float16"},
+        num_consumer=64,
+    )
+    parameters = FeatureParameters.from_settings(settings)
+    replace(_index(_clips(clips)), parameters=parameters).write(folder)
+
+    def work() -> None:
+        begun = begin(LoadedSettings(settings, {}))
+        plan = plan_shards(begun, read_feature_index(folder), remarks=True)
+        shards = {each.file: Shard(each.file, 1, 1, _SHA256, _SHA256) for each in plan.shards}
+        finish(begun.loaded, plan, shards)
+
+    return work
+
+
 STEPS: dict[str, Callable[[int, Path], Work]] = {
     "list a folder of classes": _listing,
     "read a CSV collection": _reading,
@@ -367,6 +388,7 @@ STEPS: dict[str, Callable[[int, Path], Work]] = {
     "read predictions": _reading_predictions,
     "eval, once all is scored": _writing_scores,
     "report": _reporting,
+    "from a CSV file to the manifest": _preprocessing,
 }
 
 

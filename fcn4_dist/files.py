@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO
@@ -65,7 +66,8 @@ def replace_file(path: Path) -> Iterator[BinaryIO]:
     Raises:
         OSError: If it cannot be written, with the name ``path``.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    # Hosts that share a folder have processes of the same number.
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{_host_key()}.tmp")
     try:
         with temporary.open("wb") as file:
             yield file
@@ -80,9 +82,13 @@ def replace_file(path: Path) -> Iterator[BinaryIO]:
         raise
 
 
-def writer_of(temporary: Path) -> int:
-    """Tell the process id of the writer of a temporary file of :func:`replace_file`."""
-    return int(temporary.suffixes[-2][1:])
+def writer_of(temporary: Path) -> int | None:
+    """Tell the process id of the writer of a temporary file of :func:`replace_file`.
+
+    None for a process of another host; earlier versions have not named the host.
+    """
+    process_id, _, host = temporary.suffixes[-2][1:].partition("-")
+    return int(process_id) if host in ("", _host_key()) else None
 
 
 def write_text(path: Path, text: str) -> None:
@@ -281,14 +287,15 @@ def is_settled(modified_ns: int) -> bool:
     return modified_ns < time.time_ns() - _TICK_NS
 
 
-def hold(path: Path) -> int:
+def hold(path: Path, *, shared: bool = False) -> int:
     """Hold a file as long as this process lives, as a sign to others of its kind.
 
     Args:
-        path: The file; it is made if missing, and stays.
+        path: The file; it is made if missing.
+        shared: Whether others may hold it as well that share it, too.
 
     Returns:
-        Its descriptor, whose end is the end of the hold.
+        Its descriptor, for :func:`release`; its end is the end of the hold, too.
 
     Raises:
         HeldError: If another process holds it.
@@ -297,18 +304,30 @@ def hold(path: Path) -> int:
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
     try:
         # The system gives it back when this process ends, however it ends.
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except OSError as error:
         holder = os.pread(descriptor, 200, 0).decode("utf-8", "replace").strip()
         os.close(descriptor)
         if isinstance(error, BlockingIOError):
             raise HeldError(holder or "of unknown place") from error
         raise
+    if os.fstat(descriptor).st_nlink == 0:
+        # It was released, and is gone, between the two.
+        os.close(descriptor)
+        return hold(path, shared=shared)
     with suppress(OSError):
         # On a full disk the hold is as good without a name.
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"process {os.getpid()} on {socket.gethostname()}".encode(), 0)
     return descriptor
+
+
+def release(path: Path, descriptor: int) -> None:
+    """End a hold, and remove its file unless others hold it, too."""
+    with suppress(OSError):
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        path.unlink(missing_ok=True)
+    os.close(descriptor)
 
 
 def sync_folder(folder: Path) -> None:
@@ -318,6 +337,11 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+@cache
+def _host_key() -> str:
+    return hashlib.sha256(os.fsencode(socket.gethostname())).hexdigest()[:8]
 
 
 def _refuse_other_than_a_file(path: Path, mode: int) -> None:

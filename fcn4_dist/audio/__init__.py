@@ -3,6 +3,7 @@
 from fcn4_dist.audio.cache import FeatureCache, Outcome
 from fcn4_dist.audio.decoding import UndecodableClipError, open_audio, silence_decoders
 from fcn4_dist.audio.extraction import (
+    INDEX_NAME,
     ClipFeature,
     FeatureIndex,
     discard_feature_index,
@@ -20,6 +21,7 @@ from fcn4_dist.audio.features import (
     mel_filters,
     window_starts,
 )
+from fcn4_dist.audio.known_audio import KnownAudio
 from fcn4_dist.audio.level import LOUDEST_SINE_DBFS, REMARKS, Level, level_dbfs
 from fcn4_dist.audio.waveform import (
     Sound,

@@ -9,6 +9,7 @@ import io
 import json
 import math
 import re
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +23,9 @@ from fcn4_dist.errors import Fcn4DistError, InputError
 from fcn4_dist.files import open_file, replace_file, writer_of
 
 PARAMETERS_NAME = "parameters.json"
-_TEMPORARY = re.compile(r"\.[0-9a-f]{64}\.npy\.[0-9]{1,9}\.tmp")
+_TEMPORARY = re.compile(r"\.[0-9a-f]{64}\.npy\.[0-9]{1,9}(-[0-9a-f]{8})?\.tmp")
+_SECONDS_OF_OTHER_HOSTS = 86400
+"""After so long without a change, a file is left that a process of another host began."""
 _COMPUTATION = 1
 """To be raised when the same parameters come to give other numbers."""
 _MOST_BYTES_BESIDE = 1 << 16
@@ -69,7 +72,7 @@ class FeatureCache:
         """Make the folder, say in it what it holds, and clear away what a killed run left."""
         for left in self.folder.glob("*/.*.tmp"):
             # Another run may be at work in the same folder; and what else is there is a person's.
-            if _TEMPORARY.fullmatch(left.name) and not _runs(writer_of(left)):
+            if _TEMPORARY.fullmatch(left.name) and _is_left(left):
                 left.unlink(missing_ok=True)
         if not (self.folder / PARAMETERS_NAME).exists():
             documents.write(self.folder / PARAMETERS_NAME, self.parameters.as_dict())
@@ -180,6 +183,16 @@ def _is_plausible(feature: np.ndarray) -> bool:
     """Say whether values are finite, and in the range that decibels are limited to."""
     low, high = float(feature.min()), float(feature.max())
     return bool(np.isfinite(low) and np.isfinite(high) and high - low <= RANGE_DB + 1e-3)
+
+
+def _is_left(temporary: Path) -> bool:
+    """Say whether nobody writes to a temporary file any more."""
+    if (writer := writer_of(temporary)) is not None:
+        return not _runs(writer)
+    try:
+        return time.time() - temporary.stat().st_mtime > _SECONDS_OF_OTHER_HOSTS
+    except FileNotFoundError:
+        return False
 
 
 def _runs(process_id: int) -> bool:

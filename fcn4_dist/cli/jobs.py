@@ -4,7 +4,7 @@ import argparse
 
 from fcn4_dist.cli.command import Command, flag
 from fcn4_dist.cli.settings import load
-from fcn4_dist.cli.values import found_path
+from fcn4_dist.cli.values import found_path, part_of_parts
 from fcn4_dist.cluster.device import launched
 from fcn4_dist.cluster.mpi import started_by_mpi
 from fcn4_dist.cluster.stopping import hold_sigterm
@@ -18,14 +18,21 @@ def _synth(parsed: argparse.Namespace) -> None:
 
 
 def _preprocess(parsed: argparse.Namespace) -> None:
+    from fcn4_dist.jobs.parts import Part
     from fcn4_dist.jobs.preprocess import preprocess, show_preprocessing
+    from fcn4_dist.jobs.preprocess_parts import join_parts, preprocess_part
 
-    if not parsed.dry_run:
-        preprocess(load(parsed))
-    elif started_by_mpi():
-        raise InputError("--dry_run is for one process: leave out mpirun")
-    else:
+    alone = "--dry_run" * parsed.dry_run or "--join" * parsed.join or "--part" * bool(parsed.part)
+    if alone and started_by_mpi():
+        raise InputError(f"{alone} is for one process: leave out mpirun")
+    if parsed.dry_run:
         show_preprocessing(load(parsed))
+    elif parsed.join:
+        join_parts(load(parsed))
+    elif parsed.part:
+        preprocess_part(load(parsed), Part(*parsed.part))
+    else:
+        preprocess(load(parsed))
 
 
 def _train(parsed: argparse.Namespace) -> None:
@@ -95,6 +102,13 @@ PREPROCESS = Command(
         flag("--dry_run", action="store_true").means(
             "say what would be read and written, and how much of the disk that takes, and write "
             "nothing"
+        ),
+        flag("--part", metavar="I/N", type=part_of_parts).means(
+            "do part I, from 1 to N, of N: on as many hosts, at any time, in folders (npy_path, "
+            "mr_path) that all of them see; the last part to be done joins all"
+        ),
+        flag("--join", action="store_true", instead_of="--part").means(
+            "join the parts that are done, and say which are missing; reads only what they wrote"
         ),
     ),
     common=(

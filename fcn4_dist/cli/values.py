@@ -3,6 +3,7 @@
 import argparse
 import logging
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from fcn4_dist.errors import InputError
 MOST_WORKERS = 1024
 """On a host: more than any has cards or cores."""
 MOST_NODES = 4096
+_MOST_PARTS = 100_000
 
 
 class Once(argparse.Action):
@@ -135,3 +137,18 @@ def whole_number(maximum: int, minimum: int | None = None) -> Callable[[str], in
         return value
 
     return read
+
+
+def part_of_parts(text: str) -> tuple[int, int]:
+    """Read which part of how many something is, as "3/8", from 1 on.
+
+    Raises:
+        argparse.ArgumentTypeError: If it is none.
+    """
+    form = re.fullmatch(r"([0-9]{1,9})/([0-9]{1,9})", text)
+    number, parts = map(int, form.groups()) if form else (0, 0)
+    if not 1 <= number <= parts <= _MOST_PARTS:
+        raise argparse.ArgumentTypeError(
+            f"must be i/n with i from 1 to n, like 3/8, got {shown(text)}"
+        )
+    return number, parts

@@ -180,12 +180,16 @@ def _similar_classes(names: Iterable[str], where: str, places: Mapping[str, str]
 
 def _repeated(clips: Iterable[Clip]) -> list[str]:
     """Name clips that are there more than once, in whatever form their paths are written."""
-    entries, clips = defaultdict(list), list(clips)
+    clips = list(clips)
     # By its absolute path, too, a clip may be one below audio_path.
     is_absolute = any(clip.id.startswith("/") for clip in clips)
-    for clip in clips:
-        path = os.path.abspath(clip.path) if is_absolute else clip.id
-        entries[path if path.isascii() else unicodedata.normalize("NFC", path)].append(clip)
+    paths = [os.path.abspath(clip.path) if is_absolute else clip.id for clip in clips]
+    paths = [path if path.isascii() else unicodedata.normalize("NFC", path) for path in paths]
+    if len(set(paths)) == len(paths):
+        return []
+    entries = defaultdict(list)
+    for path, clip in zip(paths, clips, strict=True):
+        entries[path].append(clip)
     return [
         f"{' and '.join(_spellings(same))}{_in_lines(same)}"
         for _, same in sorted(entries.items())

@@ -53,12 +53,14 @@ class Collection:
         findings: What is wrong with it (errors) or unusual (warnings).
         folds: Numbers of its published folds, or of its published splits, of which the reader took
             the one that ``fold`` names; in their order.
+        missing: Ids of the clips whose audio is not there, where it was looked for.
     """
 
     class_names: tuple[str, ...]
     clips: tuple[Clip, ...]
     findings: tuple[Finding, ...] = ()
     folds: tuple[int, ...] = ()
+    missing: frozenset[str] = field(default=frozenset(), compare=False)
 
     @property
     def has_splits(self) -> bool:

@@ -197,7 +197,7 @@ def _wrong_labels(file: Path, rows: list[_Row], names: set[str]) -> list[Finding
             f"{file} has labels that are several of its labels in one",
             [
                 f"{label!r} in line {row.line}"
-                for row in rows
+                for row in (rows if several else ())
                 for label in sorted(several & row.labels)
             ],
             "separate them by |",

@@ -109,7 +109,8 @@ def locate(audio_path: Path, written: str, *, exact: bool = False) -> tuple[str,
         for name in (written, clip_id, *forms):
             if os.path.isfile(audio_path / name):
                 return clip_id, audio_path / name
-    return clip_id, audio_path / clip_id
+    # As audio_path / clip_id, in half the time: there are millions.
+    return clip_id, Path(os.path.join(audio_path, clip_id))
 
 
 def _decoded(path: Path, file: Iterable[bytes]) -> Iterator[str]:

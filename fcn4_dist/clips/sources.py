@@ -16,6 +16,9 @@ from fcn4_dist.config import LoadedSettings, Settings
 from fcn4_dist.errors import InputError, SettingsError
 from fcn4_dist.findings import Finding, Level, refuse_errors
 
+_WORTH_READING = 16
+"""Of so many clips in a folder, its names are read instead."""
+
 
 def choose_for_dataset(loaded: LoadedSettings) -> LoadedSettings:
     """Take what is usual for a kind of collection in settings that are not given.
@@ -78,15 +81,20 @@ def read_collection(
     if counted and dataset.about:
         # A class "train" is no slip where the names are published ones.
         number = len(collection.class_names)
+    missing = _without_audio(collection.clips) if with_audio else []
     findings = [
         *collection.findings,
         *_other_classes(collection, where, settings, from_audio),
         *check_collection(collection, where, number),
-        *(_missing_audio(collection, where, audio_path) if with_audio else []),
+        *_missing_audio(collection, missing, where, audio_path),
     ]
     refuse_errors(findings)
-    clips = sorted(dataset.with_roles(collection).clips, key=lambda clip: clip.id)
-    return replace(collection, clips=tuple(clips), findings=tuple(findings))
+    return replace(
+        collection,
+        clips=tuple(sorted(dataset.with_roles(collection).clips, key=lambda clip: clip.id)),
+        findings=tuple(findings),
+        missing=frozenset(clip.id for clip in missing),
+    )
 
 
 def _check_parts(dataset: Dataset, settings: Settings) -> None:
@@ -135,8 +143,33 @@ def _other_classes(
     return [Finding(Level.ERROR, problem, mend)]
 
 
-def _missing_audio(collection: Collection, where: str, audio_path: Path) -> list[Finding]:
-    missing = [clip for clip in collection.clips if not os.path.isfile(clip.path)]
+def _without_audio(clips: Sequence[Clip]) -> list[Clip]:
+    """Give the clips whose file is not there.
+
+    A folder is read once, which costs a network file system much less than a question a file.
+    """
+    places = [os.path.split(clip.path) for clip in clips]
+    many = Counter(folder for folder, _ in places)
+    names = {folder: _files_in(folder) for folder in many if many[folder] >= _WORTH_READING}
+    # Who is not among the names is asked for: some systems know a file by other letters, too.
+    return [
+        clip
+        for clip, (folder, name) in zip(clips, places, strict=True)
+        if name not in names.get(folder, ()) and not os.path.isfile(clip.path)
+    ]
+
+
+def _files_in(folder: str) -> frozenset[str]:
+    try:
+        with os.scandir(folder or ".") as entries:
+            return frozenset(entry.name for entry in entries if entry.is_file())
+    except OSError:
+        return frozenset()
+
+
+def _missing_audio(
+    collection: Collection, missing: Sequence[Clip], where: str, audio_path: Path
+) -> list[Finding]:
     if missing and len(missing) == len(collection.clips):
         return errors_about(
             f"none of the audio files that {where} names is in audio_path {audio_path}",

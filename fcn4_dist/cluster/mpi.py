@@ -8,7 +8,7 @@ import atexit
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Mapping, MutableMapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
@@ -99,6 +99,10 @@ class MpiRanks(Peers):
     def broadcast(self, value: Any) -> Any:
         """Give every rank the value of rank 0."""
         return self._world.bcast(value)
+
+    def scatter(self, values: Sequence[Any] | None) -> Any:
+        """Give each rank its own of the values of rank 0, which alone go to it."""
+        return self._world.scatter(values)
 
     def refuse(self, error: Fcn4DistError) -> NoReturn:
         """Raise the error on rank 0, which says it for all; the others leave without a word."""

@@ -77,6 +77,10 @@ class Peers(ABC):
         values = self.all_reduce(value if self.is_main else None, lambda values: values[:1])
         return self._checked(tuple[Any], values, 0)[0]
 
+    def scatter(self, values: Sequence[Any] | None) -> Any:
+        """Give each peer its own of the values that number 0 hands in, by their numbers."""
+        return self.broadcast(values)[self.rank]
+
     def all_gather_of(self, kind: Any, value: Any) -> list[Any]:
         """Exchange a value of each peer, and look whether each is what it is to be.
 

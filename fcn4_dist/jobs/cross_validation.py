@@ -15,8 +15,8 @@ from fcn4_dist.jobs.auto_settings import choose_device, say_device
 from fcn4_dist.jobs.disk_room import check_room_ahead
 from fcn4_dist.jobs.fold_steps import StepRunner
 from fcn4_dist.jobs.folds import write_folds
-from fcn4_dist.jobs.preprocess import read_and_count
 from fcn4_dist.jobs.preprocess_checks import with_audio
+from fcn4_dist.jobs.preprocess_steps import read_and_count
 from fcn4_dist.jobs.shown_settings import say_settings
 from fcn4_dist.jobs.stages import check_stages
 from fcn4_dist.runs.cross_validation import (

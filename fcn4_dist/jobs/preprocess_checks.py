@@ -1,6 +1,5 @@
 """What would stop a preprocess job, or leave useless shards, known before a clip is decoded."""
 
-import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -54,9 +53,9 @@ def check_preprocessing(settings: Settings) -> None:
 
 def with_audio(collection: Collection, settings: Settings) -> Collection:
     """Leave out the clips whose audio is not there, where it is to be read."""
-    if not settings.get_npy:
+    if not (settings.get_npy and collection.missing):
         return collection
-    clips = tuple(clip for clip in collection.clips if os.path.isfile(clip.path))
+    clips = tuple(clip for clip in collection.clips if clip.id not in collection.missing)
     return replace(collection, clips=clips)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from heapq import heapreplace
 from typing import Final
 
 import numpy as np
@@ -71,24 +72,25 @@ def plan_records(
     return planned, [_outside(row, split.left_out) for row in rows if row.id not in split.roles]
 
 
-def share_of_shards(
-    planned: Sequence[PlannedShard], writers: Sequence[int], rank: int
-) -> list[PlannedShard]:
-    """Give a rank its shards: each goes, largest first, to the one with fewest clips so far.
+def share_out(
+    planned: Sequence[PlannedShard], writers: Sequence[int]
+) -> dict[int, list[PlannedShard]]:
+    """Give each writer its shards: each goes, largest first, to the one with fewest clips so far.
 
     Args:
         planned: All shards.
-        writers: The ranks that can write them.
-        rank: The rank whose share is given.
+        writers: Numbers of those who can write, ascending.
+
+    Returns:
+        Number of a writer -> its shards.
     """
-    load = dict.fromkeys(writers, 0)
-    share = []
+    shares: dict[int, list[PlannedShard]] = {writer: [] for writer in writers}
+    loads = [(0, writer) for writer in writers]
     for shard in sorted(planned, key=lambda shard: len(shard.clips), reverse=True):
-        chosen = min(load, key=lambda writer: load[writer])
-        load[chosen] += len(shard.clips)
-        if chosen == rank:
-            share.append(shard)
-    return share
+        clips, chosen = loads[0]
+        heapreplace(loads, (clips + len(shard.clips), chosen))
+        shares[chosen].append(shard)
+    return shares
 
 
 def _row(clip: Clip, features: Mapping[str, ClipFeature]) -> ClipRow:

@@ -6,9 +6,10 @@ so that who writes which shard, and when, makes no difference to the bytes.
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,26 @@ def clear_folder(planned: Sequence[PlannedShard], mr_path: Path) -> None:
         earlier |= {path.name for path in mr_path.iterdir() if pattern.fullmatch(path.name)}
     for file in earlier - {shard.file for shard in planned}:
         remove_shard(mr_path / file)
+
+
+def finished_shards(planned: Sequence[PlannedShard], shard_format: ShardFormat) -> dict[str, Shard]:
+    """Find the shards that are written to their end, by receipts and sizes: none is read.
+
+    Returns:
+        File name -> description.
+    """
+    # Which has a network file system look at its folder anew.
+    names = set(os.listdir(shard_format.mr_path))
+    found = {}
+    for shard in planned:
+        path = shard_format.mr_path / shard.file
+        with suppress(OSError, InputError):
+            if {path.name, index_file(path).name, receipt_file(path).name} <= names:
+                receipt = documents.read(receipt_file(path), _Receipt)
+                whole = path.stat().st_size == receipt.shard.bytes
+                if whole and receipt.key == _content_key(shard, shard_format):
+                    found[shard.file] = receipt.shard
+    return found
 
 
 def write_shards(

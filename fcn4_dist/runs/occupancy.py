@@ -8,7 +8,7 @@ from pathlib import Path
 
 from fcn4_dist.errors import InputError
 from fcn4_dist.evaluation import METRICS_NAME, PREDICTIONS_NAME
-from fcn4_dist.files import HeldError, hold
+from fcn4_dist.files import HeldError, hold, release
 from fcn4_dist.runs.history import METRICS_LINES_NAME, Course, read_course
 from fcn4_dist.runs.reading import read_description
 from fcn4_dist.runs.record import RUN_RECORD_NAME
@@ -24,37 +24,40 @@ _CROSS_VALIDATION, _TABLE = "a cross-validation", "the table of several folds"
 
 
 @contextmanager
-def kept_to_this_job(folder: Path, setting: str = "run_dir") -> Iterator[None]:
+def kept_to_this_job(
+    folder: Path, setting: str = "run_dir", *, shared: bool = False
+) -> Iterator[None]:
     """Keep every other job out of a folder while this one writes to it; for rank 0.
 
     Args:
         folder: The folder, which is there.
         setting: Name of the setting it comes from.
+        shared: Whether the other parts of this job write there, too, which share it as well.
 
     Raises:
         InputError: If another job is writing there.
     """
-    lock = _hold(folder, setting)
+    lock = _hold(folder, setting, shared)
     try:
         yield
     finally:
         if lock is not None:
-            (folder / _LOCK_NAME).unlink(missing_ok=True)
-            os.close(lock)
+            release(folder / _LOCK_NAME, lock)
 
 
 @contextmanager
-def in_turn(folder: Path, name: str = _TURN_NAME) -> Iterator[None]:
+def in_turn(folder: Path, name: str = _TURN_NAME, *, shared: bool = False) -> Iterator[None]:
     """Work in a folder that several jobs share when no other one does; for rank 0.
 
     Args:
         folder: The folder, which is there.
         name: Of the file that is held there; jobs of one kind take turns.
+        shared: Whether those may work there meanwhile that share it as well.
     """
     lock, told = None, False
     while lock is None:
         try:
-            lock = hold(folder / name)
+            lock = hold(folder / name, shared=shared)
         except HeldError as holder:
             if not told:
                 say(f"waiting for another job ({holder}), which works in {folder} …")
@@ -67,8 +70,7 @@ def in_turn(folder: Path, name: str = _TURN_NAME) -> Iterator[None]:
         yield
     finally:
         if lock is not None:
-            (folder / name).unlink(missing_ok=True)
-            os.close(lock)
+            release(folder / name, lock)
 
 
 def check_unoccupied(folder: Path, command: str = "", setting: str = "run_dir") -> None:
@@ -166,9 +168,9 @@ def _check_free(folder: Path) -> None:
         os.close(lock)
 
 
-def _hold(folder: Path, setting: str = "run_dir") -> int | None:
+def _hold(folder: Path, setting: str = "run_dir", shared: bool = False) -> int | None:
     try:
-        return hold(folder / _LOCK_NAME)
+        return hold(folder / _LOCK_NAME, shared=shared)
     except HeldError as holder:
         raise InputError(
             f"another job ({holder}) writes to {folder}: wait for it, or name another folder with "

@@ -91,3 +91,27 @@ def test_the_first_published_fold_is_taken_where_none_is_given(
     loaded = load_settings(flags={"dataset": "csv", **flags})
     assert choose_fold(loaded, Collection((), (), folds=(0, 1, 2))).settings.fold == fold
     assert choose_fold(loaded, Collection((), ())).settings.fold == loaded.settings.fold
+
+
+def test_missing_audio_is_found_in_folders_of_few_and_of_many(tmp_path: Path) -> None:
+    names = [
+        f"{folder}/{number:02}.wav"
+        for folder, size in (("a", 3), ("b", 30))
+        for number in range(size)
+    ]
+    lines = ["path,labels", *(f"{name},{name[0]}" for name in names)]
+    (tmp_path / "clips.csv").write_text("\n".join(lines))
+    missing = {"a/01.wav", "b/07.wav", "b/11.wav"}
+    for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        if name not in missing:
+            (tmp_path / name).touch()
+    (tmp_path / "b/08.wav").unlink()
+    (tmp_path / "b/08.wav").symlink_to("09.wav")
+    # A folder of that name is no audio.
+    (tmp_path / "b/11.wav").mkdir()
+    at = {name: str(tmp_path) for name in ("audio_path", "info_path")}
+    collection = read_collection(Settings(dataset="csv", info_name="clips.csv", **at), counted=True)
+    assert collection.missing == missing
+    (told,) = collection.findings
+    assert "audio files that are missing: 3, like a/01.wav in line 3, b/07.wav" in str(told)

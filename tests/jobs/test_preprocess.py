@@ -48,11 +48,13 @@ def preprocess(folder: Path, clips: Path, **others: str) -> Manifest:
 
 
 def results_in(folder: Path) -> dict[str, bytes]:
-    """What a job leaves, but for the settings, which say how it was run."""
+    """What a job leaves, but for the settings and what saves time to the next run."""
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name != "preprocess_settings.yaml"
+        if path.is_file()
+        and path.name != "preprocess_settings.yaml"
+        and not path.name.startswith(".known-")
     }
 
 

@@ -75,7 +75,7 @@ def test_the_windows_of_a_clip_are_those_that_evaluation_scores(
     windowing = Windowing(record_set.parameters, windowed.window_seconds)
     reader = SongReader(description)
     last_starts = windowing.last_starts(record_set.clips)
-    for clip, last, feature in zip(record_set.clips, last_starts, batch.features, strict=True):
+    for clip, feature, last in zip(record_set.clips, batch.features, last_starts, strict=True):
         whole = read_whole(reader, real_clips / clip.source)
         starts = windowing.starts(last)
         assert whole.song.starts.tolist() == starts.tolist() and len(starts) == 2
