@@ -91,7 +91,7 @@ def main() -> None:
         _measure(work, FEW)
         measured = [_in_a_process(work, size) for size in sizes]
         for _ in range(ATTEMPTS - 1):
-            if options.most is None or max(_exponents(sizes, measured)) <= options.most:
+            if options.most is None or max(_exponents(sizes, measured), default=0) <= options.most:
                 break
             again = [_in_a_process(work, size) for size in sizes]
             measured = [
@@ -102,7 +102,7 @@ def main() -> None:
         cells = [cell for s, mb in measured for cell in (f"{s:.2f}", f"{mb:,.0f}")]
         rows.append([step, *cells, ", ".join(f"{each:.2f}" for each in exponents)])
         print(f"{step}: {', '.join(rows[-1][1:])}", file=sys.stderr)
-        if options.most is not None and max(exponents) > options.most:
+        if options.most is not None and max(exponents, default=0) > options.most:
             too_fast.append(step)
     print(table(rows))
     if too_fast:
@@ -111,10 +111,11 @@ def main() -> None:
 
 def _exponents(sizes: list[int], measured: list[tuple[float, float]]) -> list[float]:
     """Give that of time and that of memory; none of a single size."""
+    if len(sizes) < 2:
+        return []
     return [
         math.log(max(least, after) / max(least, before)) / math.log(sizes[-1] / sizes[-2])
         for least, before, after in zip(LEAST, *measured[-2:], strict=True)
-        if len(sizes) > 1
     ]
 
 

@@ -35,7 +35,7 @@ class CheckpointFolder:
         self.prefix = prefix
         self._pattern = re.compile(re.escape(prefix) + r"-(\d+)_(\d+)\.ckpt")
         self._temporary_pattern = re.compile(
-            r"\." + re.escape(prefix) + rf"-(\d+_\d+|{BEST})\.ckpt\.\d+\.tmp"
+            r"\." + re.escape(prefix) + rf"-(\d+_\d+|{BEST})\.ckpt\.\d+(-[0-9a-f]{{8}})?\.tmp"
         )
 
     @classmethod

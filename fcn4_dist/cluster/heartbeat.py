@@ -32,6 +32,7 @@ class Beat(documents.Document):
         doing: What it does now, as the end of "rank 1 is …".
         may_take_long: Whether this may take long, as starting and compiling do.
         signs: How often it has said that what it does goes on.
+        has_done_all: Whether nothing is left but to end.
     """
 
     most_bytes: ClassVar[int] = _RECORD_BYTES
@@ -41,6 +42,7 @@ class Beat(documents.Document):
     doing: str
     may_take_long: bool
     signs: documents.Count = 0
+    has_done_all: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +104,16 @@ class Heartbeat:
         self._signs += 1
         self._say(doing, may_take_long)
 
-    def _say(self, doing: str, may_take_long: bool) -> None:
+    def end(self) -> None:
+        """Say that all that this worker was started for is done, and written."""
+        self._count += 1
+        self._say("leaving", may_take_long=True, has_done_all=True)
+
+    def _say(self, doing: str, may_take_long: bool, *, has_done_all: bool = False) -> None:
         if self._file is None:
             return
-        beat = Beat(os.getpid(), self._count, doing[:_LONGEST_DOING], may_take_long, self._signs)
+        said = doing[:_LONGEST_DOING]
+        beat = Beat(os.getpid(), self._count, said, may_take_long, self._signs, has_done_all)
         # One write of one size: the launcher never reads half of an old record.
         os.pwrite(self._file, documents.to_line(beat).encode().ljust(_RECORD_BYTES), 0)
 

@@ -75,6 +75,13 @@ class LocalWorkers:
             self._has_left(rank, beats.get(rank)) for rank in self.launch.topology.ranks_here
         )
 
+    def all_done(self) -> bool:
+        """Tell whether this host's workers have done all that they were started for."""
+        beats = self.beats()
+        return len(beats) == self.launch.topology.local_ranks and all(
+            beat.has_done_all for beat in beats.values()
+        )
+
     def rank_of(self, process: int) -> int | None:
         """Tell which rank a process id belongs to."""
         for rank, known in self.processes.items():

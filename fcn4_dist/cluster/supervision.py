@@ -28,7 +28,7 @@ from fcn4_dist.errors import StoppedError
 from fcn4_dist.host.memory import out_of_memory_kills
 from fcn4_dist.log import follow, say_as_logged
 from fcn4_dist.processes import die_with_parent
-from fcn4_dist.terminal import say, say_result
+from fcn4_dist.terminal import say, say_result, warn
 
 _SECONDS_BETWEEN_LOOKS = 0.3
 _SECONDS_TO_STOP = 5.0
@@ -126,6 +126,11 @@ def _supervise(
         problems: list[str] = []
         # After a worker's death msrun waits half a minute for its scheduler, for nothing.
         if worker_ended(log) or msrun.returncode:
+            if workers.all_done():
+                # MindSpore takes connections apart while threads of its own still read from them,
+                # and now and then a worker dies of that as it leaves.
+                warn("a worker died as it left, when all had done their work: the job is done")
+                return []
             kills = out_of_memory_kills() - kills_before
             problems = explain_deaths(workers, log, kills, msrun.returncode)
         elif code := workers.scheduler_failure():

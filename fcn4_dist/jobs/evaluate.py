@@ -44,6 +44,7 @@ def evaluate(loaded: LoadedSettings) -> None:
         held.callback(ranks.heartbeat.at, "leaving", may_take_long=True)
         ranks.on_main(lambda: held.enter_context(kept_to_this_job(Path(settings.run_dir))))
         _evaluate(settings, ranks)
+    ranks.heartbeat.end()
 
 
 def _evaluate(settings: Settings, ranks: "Ranks") -> None:

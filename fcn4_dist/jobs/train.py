@@ -48,6 +48,7 @@ def train(loaded: LoadedSettings) -> None:
         summary = trainer.run()
     if ranks.is_main:
         _say_summary(summary, trainer.settings)
+    ranks.heartbeat.end()
 
 
 def _write_record(trainer: "Trainer") -> None:

@@ -36,6 +36,7 @@ def try_device(loaded: LoadedSettings) -> None:
     trial.try_operators()
     trial.try_step()
     trial.try_collectives()
+    ranks.heartbeat.end()
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,9 @@ from fcn4_dist.cluster.heartbeat import Heartbeat, watched_heartbeat
 STEPS = 1000
 
 
+_HOW_TO_END = ("end", "end before the scheduler", "exit last", "die as it leaves")
+
+
 def main(
     rank: int,
     how: str,
@@ -49,9 +52,16 @@ def main(
         if number == step and how == "work on":
             time.sleep(0 if own_rank == rank else 1)
             return
-        if number >= step and how not in ("end", "end before the scheduler", "exit last"):
+        if number >= step and how not in _HOW_TO_END:
             # The others wait in the collective.
             time.sleep(600)
+    if how == "die as it leaves":
+        heartbeat.end()
+        # Until the others have done all, too.
+        time.sleep(2)
+        if own_rank == rank:
+            os.kill(os.getpid(), signal.SIGSEGV)
+        time.sleep(600)
     if own_rank == rank and how == "exit last":
         time.sleep(1)
         os._exit(7)

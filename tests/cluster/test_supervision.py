@@ -104,6 +104,13 @@ def test_a_worker_that_dies_brings_the_job_down_and_is_named_with_its_reason(
     assert "CANN" not in output
 
 
+def test_a_worker_that_dies_as_it_leaves_fails_no_job_whose_work_is_all_done(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert run_job(tmp_path, "die as it leaves", step=0, step_timeout=20.0) == 0
+    assert "warning: a worker died as it left" in capfd.readouterr().out
+
+
 def test_a_worker_that_dies_is_told_with_what_cann_says_in_its_plog(
     tmp_path: Path, plogs: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

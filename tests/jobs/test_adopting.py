@@ -33,7 +33,7 @@ def adopt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Adopt]:
 
         def node_0() -> None:
             with closing(meet(nodes[0], lambda line: None, SECONDS, secret)) as launchers:
-                launchers.all_gather({**Settings().as_dict(), **changes})
+                launchers.broadcast({**Settings().as_dict(), **changes})
 
         with ThreadPoolExecutor(1) as pool:
             sending = pool.submit(node_0)

@@ -13,7 +13,7 @@ from fcn4_dist.cli import main
 from fcn4_dist.clips import Collection
 from fcn4_dist.config import load_settings
 from fcn4_dist.evaluation import write_predictions
-from fcn4_dist.jobs import cross_validation, preprocess
+from fcn4_dist.jobs import cross_validation, preprocess_steps
 from fcn4_dist.runs.cross_validation import CrossValidationRecord, read_cross_validation
 from tests.evaluation.test_folds import predictions
 from tests.small_clips import REAL_CLIPS, publish_as_esc50
@@ -160,7 +160,7 @@ def test_what_a_settings_file_says_of_one_job_does_not_keep_from_published_folds
 @pytest.fixture
 def five_splits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the collection have published splits 0 to 4, each with sets of its own."""
-    read = preprocess.read_collection
+    read = preprocess_steps.read_collection
 
     def with_splits(*given: object, **named: object) -> Collection:
         collection = read(*given, **named)  # type: ignore[arg-type]
@@ -171,7 +171,7 @@ def five_splits(monkeypatch: pytest.MonkeyPatch) -> None:
         )
         return replace(collection, clips=clips, folds=(0, 1, 2, 3, 4))
 
-    monkeypatch.setattr(preprocess, "read_collection", with_splits)
+    monkeypatch.setattr(preprocess_steps, "read_collection", with_splits)
 
 
 @pytest.mark.usefixtures("five_splits")
