@@ -27,7 +27,7 @@ import soundfile
 from fcn4_dist.audio import load_waveform
 from fcn4_dist.cluster.device import prepare_environment
 from fcn4_dist.processes import usable_cores
-from fcn4_dist.tagging import SongTags, Tagger, load_network
+from fcn4_dist.tagging import SongTags, SongWindows, Tagger, load_network
 from fcn4_dist.terminal import table
 from fcn4_dist.versions import package_versions
 
@@ -110,15 +110,17 @@ def _figures(tagger: Tagger, paths: list[Path], model: Path, repeats: int) -> li
 
 def _parts(tagger: Tagger, path: Path, repeats: int) -> tuple[float, float, float]:
     rate = tagger.network.description.parameters.sample_rate
-    waveform = load_waveform(path, rate)
-    windows = np.stack(list(tagger.reader.show(path, waveform).windows()))
+    windows = np.concatenate(_windows(tagger, path))
     # Compiled for this number of windows before the clock runs.
     tagger.network.logits(windows)
-    return (
-        _median(lambda: load_waveform(path, rate), repeats),
-        _median(lambda: list(tagger.reader.show(path, waveform).windows()), repeats),
-        _median(lambda: tagger.network.logits(windows), repeats),
-    )
+    decode = _median(lambda: load_waveform(path, rate), repeats)
+    reading = _median(lambda: _windows(tagger, path), repeats)
+    return decode, reading - decode, _median(lambda: tagger.network.logits(windows), repeats)
+
+
+def _windows(tagger: Tagger, path: Path) -> list[np.ndarray]:
+    parts = tagger.reader.read(path)
+    return [part.decibels for part in parts if isinstance(part, SongWindows)]
 
 
 def _tag_all(tagger: Tagger, paths: list[Path]) -> None:

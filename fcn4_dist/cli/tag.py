@@ -128,8 +128,8 @@ TAG = Command(
             metavar="N",
             type=whole_number(2**12),
         ).means(
-            "windows the network gets at once, of one song or several; default: 8 on a card, 2 on "
-            "the CPU, where more of them take memory and gain nothing"
+            "windows the network gets at once, of one song or several; default: 8 on a card; 2 on "
+            "the CPU and 1 of an ONNX file, where more of them take memory and gain nothing"
         ),
         flag(
             "--processes",

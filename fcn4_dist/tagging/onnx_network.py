@@ -23,6 +23,8 @@ class OnnxNetwork(Network):
         InputError: If onnxruntime is not installed, or the file is none that ``export`` wrote.
     """
 
+    windows_at_once = 1
+
     def __init__(self, path: Path) -> None:
         check_extra("onnx")
         import onnxruntime

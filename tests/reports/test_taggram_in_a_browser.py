@@ -8,8 +8,9 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
 
+from fcn4_dist.reports import taggram_page as taggram_page_module
 from fcn4_dist.reports.playable_audio import playable_audio
-from fcn4_dist.reports.taggram_page import taggram_page
+from fcn4_dist.reports.taggram_page import taggram_page, write_taggram_page
 from tests.reports.browsing import (
     DESKTOP,
     PHONE,
@@ -118,6 +119,21 @@ def test_a_click_into_a_whole_song_plays_on_from_there(
     picture.send_keys(Keys.ARROW_RIGHT, Keys.ARROW_RIGHT)
     assert place_of(browser) == pytest.approx(10, abs=0.05)
     assert picture.get_attribute("aria-valuetext") == "0:10 of 1:01"
+
+
+def test_a_song_that_is_too_long_for_its_page_is_played_from_where_it_is(
+    browser: Browser, real_clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(taggram_page_module, "LONGEST_INSIDE", 0)
+    song = tmp_path / "music" / "a #1 <b>: 50%.ogg"
+    song.parent.mkdir()
+    song.symlink_to(real_clip)
+    page = tmp_path / "page.html"
+    write_taggram_page(page, tagged(song), spectrogram_of(song), 5)
+    picture = ready(browser, page)
+    click(browser, picture, 0.5)
+    assert place_of(browser) == pytest.approx(0.75, abs=0.03)
+    assert browser.get_log("browser") == []
 
 
 def test_the_scores_beside_the_tags_are_those_where_the_music_is(
