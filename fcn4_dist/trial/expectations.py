@@ -46,7 +46,7 @@ _FLOAT32_SHARE = 0.5
 """Of the speed in half precision: twice the bytes."""
 _FIRST_LOSS, _LATER_LOSS = 2e-3, 0.05
 
-SPEEDS = {"910": Speed(1191, 16), "A2": Speed(1576, 86), "A3": Speed(1576, 86)}
+SPEEDS = {"910": Speed(1191, 16), "A2": Speed(1576, 115), "A3": Speed(1576, 115)}
 _OF_OPERATORS = {"exact": 1e-4, "float16": 4e-3, "bfloat16": 3e-2}
 _OF_STEPS = {
     "exact": StepLimits(1e-4, 1e-3, 1e-2),
