@@ -199,13 +199,12 @@ class ClipRows(Sequence[ClipRow]):
         """Give the labels of some rows: int32 0/1 of shape (rows, classes)."""
         columns = {name: number for number, name in enumerate(class_names)}
         # A name that is no class is out of bounds.
-        column_of = np.array(
-            [columns.get(name, len(columns)) for name in self.label_names], np.intp
-        )
+        classes = len(class_names)
+        column_of = np.array([columns.get(name, classes) for name in self.label_names], np.intp)
         labels, bounds = _take(
             self._columns.labels, self._columns.label_bounds, np.asarray(rows, np.int64)
         )
-        matrix = np.zeros((len(rows), len(columns)), dtype=np.int32)
+        matrix = np.zeros((len(rows), classes), dtype=np.int32)
         matrix[np.repeat(np.arange(len(rows)), np.diff(bounds)), column_of[labels]] = 1
         return matrix
 

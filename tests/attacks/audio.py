@@ -23,7 +23,7 @@ from fcn4_dist.audio import (
     LogMel,
     UndecodableClipError,
     extract_feature,
-    load_sound,
+    load_waveform,
 )
 from fcn4_dist.records.sound import silent_clips
 from tests.attacks.outcome import HANG, REFUSED, SILENT_WRONG, UNHARMED, Outcome, outcome_of
@@ -66,7 +66,7 @@ class _Trial:
             self.path.write_bytes(content)
         clip = extract_feature("clip", self.path, self._cache, self._log_mel)
         try:
-            load_sound(self.path, 12000)
+            load_waveform(self.path, 12000)
         except UndecodableClipError as error:
             if not clip.skipped:
                 raise AssertionError(f"a feature, and no song: {error}") from error

@@ -67,7 +67,7 @@ def _change(whole: bytes, drawn: random.Random) -> tuple[str, bytes]:
     what = drawn.choice((_value, _value, _value, _remove, *_ROWS))(content, drawn)
     how = drawn.choice(("checksum made right", "checksum made right", "earlier", "left as it was"))
     if how == "earlier":
-        del content["sha256"]
+        content.pop("sha256", None)
         content["format"] = 3 if content.get("format") == 4 else content.get("format")
     data = resealed(content) if how == "checksum made right" else json.dumps(content).encode()
     return f"{what}, {how}", data
