@@ -277,14 +277,15 @@ class HeldError(Exception):
     """A file is held by another process, whose name and host are the text of this error."""
 
 
-def is_settled(modified_ns: int) -> bool:
-    """Tell whether a file that is changed from now on has another time of its last change.
+def is_settled(modified_ns: int, at_ns: int | None = None) -> bool:
+    """Tell whether a file that is changed from some time on has another time of its last change.
 
     Args:
         modified_ns: The time that it has. What changes again within a tick of the disk's clock
             keeps it.
+        at_ns: From when on, by :func:`time.time_ns`; None for now.
     """
-    return modified_ns < time.time_ns() - _TICK_NS
+    return modified_ns < (time.time_ns() if at_ns is None else at_ns) - _TICK_NS
 
 
 def hold(path: Path, *, shared: bool = False) -> int:

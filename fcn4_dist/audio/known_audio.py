@@ -11,9 +11,7 @@ from fcn4_dist import documents
 from fcn4_dist.audio.cache import FeatureCache
 from fcn4_dist.audio.extraction import ClipFeature
 from fcn4_dist.errors import InputError
-
-_TICK_NS = 2 * 10**9
-"""Of the slowest clock of a disk, FAT's: what changes within it may keep its time."""
+from fcn4_dist.files import is_settled
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +73,7 @@ class KnownAudio:
             audio = _state(Path(clip.source))
             feature = _state(self._cache.feature_file(clip.sha256))
             # What was changed later may have been so after it was read.
-            if audio and feature and audio.modified_ns < self._begun_ns - _TICK_NS:
+            if audio and feature and is_settled(audio.modified_ns, self._begun_ns):
                 kept.append(_KnownClip(audio, feature, clip))
         with suppress(OSError):
             documents.write(self._file, _Known(tuple(kept)))
